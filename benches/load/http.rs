@@ -1,0 +1,98 @@
+//! One keep-alive connection, and as much of HTTP/1.1 (RFC 9112) as the load needs.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_HEAD: u64 = 16 * 1024;
+const LONGEST_BODY: usize = 64 * 1024;
+
+pub struct Response {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+    host: SocketAddr,
+}
+
+impl Connection {
+    pub fn open(host: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&host, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+            host,
+        })
+    }
+
+    pub fn get(&mut self, path: &str) -> io::Result<Response> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.receive()
+    }
+
+    /// Sends a form and leaves the answer to [`Connection::receive`].
+    pub fn post(&mut self, path: &str, form: &str) -> io::Result<()> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n{form}",
+            self.host,
+            form.len(),
+        );
+        self.stream.get_mut().write_all(request.as_bytes())
+    }
+
+    pub fn receive(&mut self) -> io::Result<Response> {
+        let mut head = (&mut self.stream).take(LONGEST_HEAD);
+        let status = parse_status(&read_line(&mut head)?)?;
+        let mut length = None;
+        loop {
+            let line = read_line(&mut head)?;
+            if line.is_empty() {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().ok();
+            }
+        }
+        let length: usize = length.ok_or_else(|| invalid("a response without its length"))?;
+        if length > LONGEST_BODY {
+            return Err(invalid("a response too long to be one of ours"));
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(Response { status, body })
+    }
+}
+
+fn read_line(head: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    head.read_line(&mut line)?;
+    match line.strip_suffix("\r\n") {
+        Some(line) => Ok(line.to_owned()),
+        None => Err(invalid(
+            "the connection was closed, or the head is too long",
+        )),
+    }
+}
+
+fn parse_status(line: &str) -> io::Result<u16> {
+    line.strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(|| invalid("not an HTTP/1.1 response"))
+}
+
+fn invalid(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}

@@ -1,0 +1,100 @@
+//! Chains of refreshes over one connection, each answer checked (RFC 6749 §6, §5.1).
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::http::{Connection, Response};
+
+const CLIENT: &str = "first-party";
+
+/// A connection and the sessions that are refreshed over it, one after the other.
+pub struct Lane {
+    connection: Connection,
+    refresh_tokens: VecDeque<String>,
+    sent: Instant,
+}
+
+impl Lane {
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        let connection = Connection::open(address)?;
+        Ok(Self {
+            connection,
+            refresh_tokens: VecDeque::new(),
+            sent: Instant::now(),
+        })
+    }
+
+    /// Adds a session. Name and password go into the form as they are: they need no escape.
+    pub fn sign_in(&mut self, username: &str, password: &str) -> io::Result<()> {
+        let form = format!(
+            "grant_type=password&client_id={CLIENT}&username={username}&password={password}"
+        );
+        self.connection.post("/token", &form)?;
+        let token = parse(&self.connection.receive()?)?;
+        self.refresh_tokens.push_back(token);
+        Ok(())
+    }
+
+    /// Asks for the next refresh and leaves the answer to [`Lane::receive`].
+    pub fn send(&mut self) -> io::Result<()> {
+        let token = self
+            .refresh_tokens
+            .front()
+            .ok_or_else(|| invalid("no session"))?;
+        let form = format!("grant_type=refresh_token&client_id={CLIENT}&refresh_token={token}");
+        self.sent = Instant::now();
+        self.connection.post("/token", &form)
+    }
+
+    /// Checks the answer, and tells how long it took.
+    pub fn receive(&mut self) -> io::Result<Duration> {
+        let response = self.connection.receive()?;
+        let latency = self.sent.elapsed();
+        let successor = parse(&response)?;
+        if self
+            .refresh_tokens
+            .pop_front()
+            .is_none_or(|sent| sent == successor)
+        {
+            return Err(invalid("the refresh token was not rotated"));
+        }
+        self.refresh_tokens.push_back(successor);
+        Ok(latency)
+    }
+}
+
+/// The refresh token of a good token response.
+fn parse(response: &Response) -> io::Result<String> {
+    let told = || String::from_utf8_lossy(&response.body).into_owned();
+    if response.status != 200 {
+        return Err(invalid(&format!("status {}: {}", response.status, told())));
+    }
+    let body: Value = serde_json::from_slice(&response.body)?;
+    let text = |name| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let is_good = text("token_type") == "Bearer"
+        && text("access_token")
+            .split('.')
+            .filter(|part| !part.is_empty())
+            .count()
+            == 3
+        && body
+            .get("expires_in")
+            .and_then(Value::as_u64)
+            .is_some_and(|seconds| seconds > 0)
+        && !text("refresh_token").is_empty();
+    if is_good {
+        Ok(text("refresh_token").to_owned())
+    } else {
+        Err(invalid(&format!("not a token response: {}", told())))
+    }
+}
+
+fn invalid(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}

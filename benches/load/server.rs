@@ -1,0 +1,153 @@
+//! The server under load: its process, its store, and what /proc says of it.
+
+use std::{
+    env,
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::http::Connection;
+
+pub const USERNAME: &str = "admin";
+pub const PASSWORD: &str = "Load-bench-3f9c1e";
+
+/// Signing in is not what is measured: a cheap hash makes the sessions quickly.
+const CHEAP_PASSWORD_HASH: [(&str, &str); 2] = [
+    ("JETON_PASSWORD__MEMORY_KIB", "64"),
+    ("JETON_PASSWORD__ITERATIONS", "1"),
+];
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOG: &str = "server.log";
+
+/// A running server on a fresh SQLite file. When this is dropped, it is killed and its files are
+/// removed.
+pub struct Server {
+    process: Child,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+impl Server {
+    /// Starts the server and waits until it is ready. Its files are in cargo's target directory:
+    /// the system's temporary one may be in memory, where a write costs nothing.
+    pub fn start() -> io::Result<Self> {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let address = free_address()?;
+        let process = command(directory.path(), address)?.spawn()?;
+        let mut server = Self {
+            process,
+            address,
+            directory,
+        };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// CPU time of all its threads, in user and kernel mode.
+    pub fn cpu_time(&self) -> io::Result<Duration> {
+        cpu_time(&format!("/proc/{}/stat", self.process.id()))
+    }
+
+    /// Memory that it holds, in KiB.
+    pub fn resident_kib(&self) -> io::Result<u32> {
+        fs::read_to_string(format!("/proc/{}/status", self.process.id()))?
+            .lines()
+            .find_map(|line| {
+                line.strip_prefix("VmRSS:")?
+                    .trim()
+                    .strip_suffix(" kB")?
+                    .parse()
+                    .ok()
+            })
+            .ok_or_else(|| io::Error::other("no VmRSS in the process's status"))
+    }
+
+    fn wait_until_ready(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.process.try_wait()? {
+                return Err(self.failure(&format!("the server stopped ({status})")));
+            }
+            let answer = Connection::open(self.address).and_then(|mut door| door.get("/readyz"));
+            if answer.is_ok_and(|response| response.status == 200) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Err(self.failure("the server was not ready in time"))
+    }
+
+    fn failure(&self, reason: &str) -> io::Error {
+        let log = fs::read_to_string(self.directory.path().join(LOG)).unwrap_or_default();
+        io::Error::other(format!("{reason}; its log:\n{log}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only when the process has ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// User and kernel time of a process or thread, in steps of 10 ms, from its `stat` file
+/// (`proc_pid_stat(5)`).
+pub fn cpu_time(stat: &str) -> io::Result<Duration> {
+    /// Linux shows every program 100 ticks a second (`USER_HZ`), whatever its own timer does.
+    const TICK: Duration = Duration::from_millis(10);
+    /// Fields 14 and 15, counted from field 3: the second is a bracketed name that may hold spaces.
+    const USER: usize = 14 - 3;
+
+    let text = fs::read_to_string(stat)?;
+    let fields = text
+        .rsplit_once(") ")
+        .map_or("", |(_, fields)| fields)
+        .split(' ');
+    let ticks: Vec<u32> = fields
+        .skip(USER)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    match ticks[..] {
+        [user, system] => Ok(TICK * user.saturating_add(system)),
+        _ => Err(io::Error::other(format!("{stat} has another form"))),
+    }
+}
+
+/// The caller's settings must not change what is measured.
+fn command(directory: &Path, address: SocketAddr) -> io::Result<Command> {
+    let log = File::create(directory.join(LOG))?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+    for (name, _) in
+        env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"JETON_"))
+    {
+        command.env_remove(name);
+    }
+    command
+        .arg("serve")
+        .current_dir(directory)
+        .env("JETON_SERVER__LISTEN", address.to_string())
+        .env("JETON_DATA_DIR", directory.join("data"))
+        .env("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
+        .envs(CHEAP_PASSWORD_HASH)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    Ok(command)
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}

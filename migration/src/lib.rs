@@ -1,0 +1,19 @@
+//! The schema of a Jeton store, as a history: each file is one step, never edited once it has landed.
+//!
+//! Migrations speak strings and never import the application, so that an old step means the same
+//! thing for ever.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m20261122_000001_create_store;
+
+/// The history, oldest step first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_create_store::Migration)]
+    }
+}

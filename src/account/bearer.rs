@@ -1,0 +1,140 @@
+//! Who is signed in: an access token of our own as `Authorization: Bearer`, RFC 6750 §2.1.
+
+use std::sync::Arc;
+
+use poem::http::header;
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{
+    MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, MetaSecurityScheme, Registry,
+};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes};
+
+use super::problem::Problem;
+use crate::scope::Scope;
+use crate::server::AuthorizationServer;
+use crate::store::session;
+use crate::store::user;
+use crate::token::access_token::{self, Claims};
+
+const SCHEME: &str = "OAuth2";
+/// What the account door asks for.
+const ACCOUNT: &str = "account";
+
+/// What an access token may allow here.
+#[derive(OAuthScopes)]
+pub enum Scopes {
+    /// See and change your own account.
+    #[oai(rename = "account")]
+    Account,
+}
+
+/// A person with a living session and a token that allows the account door.
+pub struct SignedIn {
+    /// What the token says.
+    pub claims: Claims,
+    /// The person, as they are now.
+    pub user: user::Model,
+}
+
+impl SignedIn {
+    async fn authenticate(
+        request: &Request,
+        server: &AuthorizationServer,
+    ) -> Result<Self, Problem> {
+        let token = token(request)?;
+        let claims = access_token::verify(token, server).map_err(Problem::InvalidToken)?;
+        if !claims.scope().covers(&Scope::from_stored(ACCOUNT)) {
+            return Err(Problem::InsufficientScope(ACCOUNT));
+        }
+        // Our own door knows more than the token: whether its session still lives.
+        let failed = |error: sea_orm::DbErr| Problem::Failed(error.to_string());
+        let ended = || Problem::InvalidToken("its session or user is over".to_owned());
+        let found = session::find(&server.store, claims.sid)
+            .await
+            .map_err(failed)?;
+        let record = found.filter(|record| {
+            record.session.revoked_at.is_none()
+                && record.session.expires_at > server.clock.now()
+                && record.roles.is_some()
+        });
+        let session = record.ok_or_else(ended)?.session;
+        let user = user::find(&server.store, session.user_id)
+            .await
+            .map_err(failed)?;
+        Ok(Self {
+            claims,
+            user: user.ok_or_else(ended)?,
+        })
+    }
+}
+
+/// The token of the one `Authorization: Bearer`.
+fn token(request: &Request) -> Result<&str, Problem> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
+    let Some(first) = headers.next() else {
+        return Err(Problem::NoToken);
+    };
+    if headers.next().is_some() {
+        return Err(Problem::BadRequest("Send one Authorization header."));
+    }
+    let text = first.to_str().unwrap_or_default().trim();
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token.trim()),
+        _ => Err(Problem::NoToken),
+    }
+}
+
+/// Written by hand, because the framework's bearer scheme answers in its own words.
+impl<'a> ApiExtractor<'a> for SignedIn {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let flow = MetaOAuthFlow {
+            authorization_url: None,
+            token_url: Some("token"),
+            refresh_url: Some("token"),
+            scopes: vec![MetaOAuthScope {
+                name: ACCOUNT,
+                description: Some("See and change your own account."),
+            }],
+        };
+        registry.create_security_scheme(
+            SCHEME,
+            MetaSecurityScheme {
+                ty: "oauth2",
+                description: Some(
+                    "Sign in with user name and password; leave client_id and client_secret empty \
+                     for the default client.",
+                ),
+                name: None,
+                key_in: None,
+                scheme: None,
+                bearer_format: None,
+                flows: Some(MetaOAuthFlows {
+                    implicit: None,
+                    password: Some(flow),
+                    client_credentials: None,
+                    authorization_code: None,
+                }),
+                openid_connect_url: None,
+            },
+        );
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let server = request.data::<Arc<AuthorizationServer>>();
+        let server = server.ok_or_else(|| Problem::Failed("no server in the request".into()))?;
+        Ok(Self::authenticate(request, server).await?)
+    }
+}

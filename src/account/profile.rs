@@ -1,0 +1,75 @@
+//! Who am I.
+
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
+use uuid::Uuid;
+
+use super::bearer::{Scopes, SignedIn};
+use super::problem::Problem;
+
+/// The door.
+pub struct ProfileDoor;
+
+/// How the operations are grouped in the document.
+#[derive(Tags)]
+enum Tag {
+    /// What a signed-in person sees of themselves.
+    Account,
+}
+
+/// Account
+///
+/// Who is signed in, and how.
+#[derive(Object)]
+struct Account {
+    /// The user's id, and the `sub` of their tokens.
+    sub: Uuid,
+    /// The name that they sign in with.
+    username: String,
+    /// What they may do, by role.
+    roles: Vec<String>,
+    /// The client that they signed in at.
+    client_id: String,
+    /// The session that the token belongs to.
+    sid: Uuid,
+    /// What the token allows, space-separated.
+    scope: String,
+    /// When they signed in, in seconds since 1970.
+    auth_time: i64,
+}
+
+#[derive(ApiResponse)]
+enum AccountAnswer {
+    /// Who is signed in.
+    #[oai(status = 200)]
+    Ok(Json<Account>),
+}
+
+#[OpenApi]
+#[expect(clippy::unused_async, reason = "the framework asks for async")]
+impl ProfileDoor {
+    /// Who am I
+    ///
+    /// Whom the access token was issued for, and through which sign-in.
+    #[oai(
+        path = "/account",
+        method = "get",
+        operation_id = "fetchAccount",
+        tag = "Tag::Account"
+    )]
+    async fn account(
+        &self,
+        #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
+    ) -> Result<AccountAnswer, Problem> {
+        let SignedIn { claims, user } = signed_in;
+        Ok(AccountAnswer::Ok(Json(Account {
+            sub: user.id,
+            roles: user.roles().map(str::to_owned).collect(),
+            username: user.username,
+            client_id: claims.client_id,
+            sid: claims.sid,
+            scope: claims.scope,
+            auth_time: claims.auth_time,
+        })))
+    }
+}

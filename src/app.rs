@@ -1,0 +1,183 @@
+//! Hangs all doors into one route, and holds the layers that every request passes.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
+use poem::error::ResponseError as _;
+use poem::http::{HeaderValue, header};
+use poem::{Endpoint, EndpointExt as _, Request, Response, Route, get};
+use tracing::Instrument as _;
+
+use crate::account::problem::Problem;
+use crate::document;
+use crate::endpoint::error::ErrorAnswer;
+use crate::endpoint::{health, jwks, metadata};
+use crate::error::Error;
+use crate::secret::random_bytes;
+use crate::server::AuthorizationServer;
+
+/// Long enough that two requests of a day do not share one.
+const REQUEST_ID: usize = 9;
+/// How long a browser may keep the pages and the document.
+const PAGES: &str = "public, max-age=300";
+
+/// The whole application: every path, every layer.
+///
+/// It answers at the root and, when the issuer has a path, below that path as well, so that a proxy
+/// may or may not strip it.
+pub fn app(server: Arc<AuthorizationServer>) -> impl Endpoint<Output = Response> {
+    let issuer = server.settings.issuer.as_str();
+    let prefix = issuer_path(issuer).to_owned();
+    let mut route = routes(issuer);
+    if !prefix.is_empty() {
+        // "the well-known URI string is inserted between the host component and the path
+        // component", RFC 8414 §3.1.
+        route = route
+            .at(
+                format!("{}{prefix}", metadata::OAUTH),
+                forward(issuer, metadata::OAUTH),
+            )
+            .at(
+                format!("{}{prefix}", metadata::OPENID),
+                forward(issuer, metadata::OPENID),
+            )
+            .nest(prefix, routes(issuer));
+    }
+    let timeout = server.settings.server.request_timeout.0;
+    route
+        .data(server)
+        .around(move |next, request| layers(next, request, timeout))
+}
+
+/// The path of an issuer such as `https://example.com/auth`; empty when it has none.
+fn issuer_path(issuer: &str) -> &str {
+    let after_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+    after_scheme
+        .find('/')
+        .and_then(|at| after_scheme.get(at..))
+        .unwrap_or_default()
+}
+
+fn routes(issuer: &str) -> Route {
+    let service = document::service(issuer);
+    let json = document::repaired(&service);
+    let docs = document::swagger_ui(&service, &json);
+    Route::new()
+        .at("/healthz", get(health::healthz))
+        .at("/readyz", get(health::readyz))
+        .at("/docs", get(fixed("text/html; charset=utf-8", docs)))
+        .at("/openapi.json", get(fixed("application/json", json)))
+        .nest("/", service)
+}
+
+fn fixed(content_type: &'static str, body: String) -> impl Endpoint<Output = Response> {
+    poem::endpoint::make_sync(move |_| {
+        Response::builder()
+            .content_type(content_type)
+            .header(header::CACHE_CONTROL, PAGES)
+            .header("x-content-type-options", "nosniff")
+            .body(body.clone())
+    })
+}
+
+/// Answers at another path with what stands at `path`.
+fn forward(issuer: &str, path: &'static str) -> impl Endpoint<Output = Response> + use<> {
+    let inner = Route::new()
+        .nest("/", document::service(issuer))
+        .map_to_response();
+    inner.before(move |mut request: Request| async move {
+        *request.uri_mut() = poem::http::Uri::from_static(path);
+        Ok(request)
+    })
+}
+
+/// Gives the request its id and its time, and every failure its shape.
+async fn layers(
+    next: Arc<impl Endpoint<Output = Response>>,
+    request: Request,
+    timeout: Duration,
+) -> poem::Result<Response> {
+    let id = URL_SAFE_NO_PAD.encode(random_bytes::<REQUEST_ID>());
+    let path = request.uri().path().to_owned();
+    // The query stays out of the log: people put secrets there by mistake.
+    let span = tracing::info_span!("request", %id, method = %request.method(), path);
+    let mut response = answer(next, request, &path, timeout).instrument(span).await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert("x-request-id", id);
+    }
+    // "The authorization server MUST include the HTTP "Cache-Control" response header field with a
+    // value of "no-store" in any response containing tokens, [...] as well as the "Pragma" response
+    // header field with a value of "no-cache"", RFC 6749 §5.1. Nothing here is kept unless it says.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    }
+    if is_public(&path) {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
+    }
+    Ok(response)
+}
+
+async fn answer(
+    next: Arc<impl Endpoint<Output = Response>>,
+    request: Request,
+    path: &str,
+    timeout: Duration,
+) -> Response {
+    let work = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let response = match tokio::time::timeout(timeout, work).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(error))) => refusal(&error, path),
+        Ok(Err(_panic)) => failure(path, Error::ServerError("a panic, logged above".into())),
+        Err(_elapsed) => failure(path, Error::TemporarilyUnavailable("took too long".into())),
+    };
+    tracing::debug!(status = response.status().as_u16(), "answered");
+    response
+}
+
+/// An error in the shape of the door that the path belongs to.
+fn refusal(error: &poem::Error, path: &str) -> Response {
+    if let Some(answer) = error.downcast_ref::<ErrorAnswer>() {
+        answer.as_response()
+    } else if let Some(problem) = error.downcast_ref::<Problem>() {
+        problem.as_response()
+    } else if is_account(path) {
+        Problem::from_framework(error, allow(path)).as_response()
+    } else {
+        ErrorAnswer::from_framework(error, allow(path)).as_response()
+    }
+}
+
+fn failure(path: &str, error: Error) -> Response {
+    if is_account(path) {
+        Problem::Failed(error.to_string()).as_response()
+    } else {
+        ErrorAnswer(error).as_response()
+    }
+}
+
+fn is_account(path: &str) -> bool {
+    path.split('/').any(|segment| segment == "account")
+}
+
+/// What any page may read from any origin.
+fn is_public(path: &str) -> bool {
+    path.ends_with(jwks::PATH) || path.contains("/.well-known/")
+}
+
+/// The methods of a path, RFC 9110 §10.2.1.
+fn allow(path: &str) -> &'static str {
+    if path.ends_with("/token") {
+        "POST"
+    } else {
+        "GET, HEAD"
+    }
+}

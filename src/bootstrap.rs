@@ -1,0 +1,222 @@
+//! From settings to a server that is ready: data directory, root secret, store, keys, first user.
+
+use std::fmt;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sea_orm::DbErr;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::grant;
+use crate::key::Keys;
+use crate::password::{Cost, Password, PasswordHasher};
+use crate::root_secret::{RootSecretError, RootSecrets};
+use crate::secret::{Secret, random_bytes};
+use crate::server::AuthorizationServer;
+use crate::store::user::InsertError;
+use crate::store::{OpenError, Store, client, user};
+use crate::upkeep::{self, UpkeepError};
+
+/// The user that the first start makes.
+pub const ADMIN: &str = "admin";
+/// The client that the first start makes.
+pub const FIRST_PARTY: &str = "first-party";
+
+/// Opens a server: makes the data directory and the root secret if there are none, opens the store
+/// and the signing keys, and makes the first key.
+///
+/// # Errors
+///
+/// [`BootstrapError`], which says what to do; nothing starts half.
+pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServer, BootstrapError> {
+    cost(&settings).check().map_err(BootstrapError::Cost)?;
+    create_directory(&settings.data_dir)?;
+    let given = settings.root_secret.value.0.expose();
+    let root_secrets = if given.is_empty() {
+        RootSecrets::open_or_create(&settings.root_secret.file)?
+    } else {
+        RootSecrets::parse(given)?
+    };
+    let store = Store::open(&settings.database_path()).await?;
+    assemble(settings, store, root_secrets, clock).await
+}
+
+const fn cost(settings: &Settings) -> Cost {
+    let password = &settings.password;
+    Cost {
+        memory_kib: password.memory_kib,
+        iterations: password.iterations,
+        parallelism: password.parallelism,
+    }
+}
+
+/// Puts a server together from its parts, and opens or makes its signing keys.
+///
+/// # Errors
+///
+/// [`BootstrapError`] when the keys cannot be opened or the password threads not started.
+pub async fn assemble(
+    settings: Settings,
+    store: Store,
+    root_secrets: RootSecrets,
+    clock: Clock,
+) -> Result<AuthorizationServer, BootstrapError> {
+    let password = &settings.password;
+    let hasher = PasswordHasher::start(cost(&settings), password.threads, password.queue)
+        .map_err(|error| BootstrapError::Threads(error.to_string()))?;
+    let server = AuthorizationServer {
+        settings,
+        store,
+        keys: Keys::default(),
+        root_secrets,
+        hasher,
+        clock,
+    };
+    upkeep::refresh_keys(&server).await?;
+    Ok(server)
+}
+
+/// Makes the first user and client of an empty store; returns the admin's password if it was made
+/// up, to be shown once.
+///
+/// # Errors
+///
+/// [`BootstrapError`] when the store fails.
+pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, BootstrapError> {
+    add_first_party(server).await?;
+    if user::any(&server.store).await? {
+        return Ok(None);
+    }
+    let given = server.settings.bootstrap.admin_password.0.clone();
+    let made_up = given.expose().is_empty();
+    let password = if made_up {
+        Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>()))
+    } else {
+        given
+    };
+    let hash = server
+        .hasher
+        .hash(Password::new(password.expose()))
+        .await
+        .map_err(|error| BootstrapError::Threads(error.to_string()))?;
+    let admin = user::Model {
+        id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
+        username: ADMIN.to_owned(),
+        password_hash: hash,
+        roles: ADMIN.to_owned(),
+        session_epoch: 0,
+        created_at: server.clock.now(),
+        disabled_at: None,
+    };
+    match user::insert(&server.store, admin).await {
+        Ok(()) => Ok(made_up.then_some(password)),
+        // Another process starts on the same store, and was first.
+        Err(InsertError::Taken) => Ok(None),
+        Err(InsertError::Store(error)) => Err(error.into()),
+    }
+}
+
+async fn add_first_party(server: &AuthorizationServer) -> Result<(), BootstrapError> {
+    if user::any(&server.store).await? {
+        return Ok(());
+    }
+    let first_party = client::Model {
+        id: FIRST_PARTY.to_owned(),
+        name: "First party".to_owned(),
+        secret_digest: None,
+        grant_types: grant::TYPES.join(" "),
+        scope: "account".to_owned(),
+        audience: String::new(),
+        access_token_lifetime: None,
+        session_lifetime: None,
+        session_idle_lifetime: None,
+        retry_window: None,
+        late_retry: None,
+        late_retry_spacing: None,
+        created_at: server.clock.now(),
+        disabled_at: None,
+    };
+    match client::insert(&server.store, first_party).await {
+        Ok(()) | Err(InsertError::Taken) => Ok(()),
+        Err(InsertError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Readable by its owner alone: it will hold password hashes and the root secret.
+fn create_directory(path: &Path) -> Result<(), BootstrapError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(path).map_err(|error| {
+        BootstrapError::Directory(format!(
+            "cannot make the data directory {}: {error}; create it, writable by this user, or set \
+             data_dir (JETON_DATA_DIR) to another place",
+            path.display()
+        ))
+    })
+}
+
+/// Why the server cannot start.
+#[derive(Debug)]
+pub enum BootstrapError {
+    /// The data directory.
+    Directory(String),
+    /// The root secret.
+    RootSecret(RootSecretError),
+    /// The store.
+    Open(OpenError),
+    /// The signing keys.
+    Keys(UpkeepError),
+    /// The cost of password hashing.
+    Cost(String),
+    /// The threads that hash passwords.
+    Threads(String),
+    /// The store, once it was open.
+    Store(DbErr),
+}
+
+impl fmt::Display for BootstrapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(text) => f.write_str(text),
+            Self::RootSecret(error) => write!(f, "root secret: {error}"),
+            Self::Open(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
+            Self::Cost(text) => write!(f, "wrong settings:\n  password: {text}"),
+            Self::Threads(text) => write!(f, "passwords cannot be hashed: {text}"),
+            Self::Store(error) => write!(f, "store: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BootstrapError {}
+
+impl From<RootSecretError> for BootstrapError {
+    fn from(error: RootSecretError) -> Self {
+        Self::RootSecret(error)
+    }
+}
+
+impl From<OpenError> for BootstrapError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+impl From<UpkeepError> for BootstrapError {
+    fn from(error: UpkeepError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl From<DbErr> for BootstrapError {
+    fn from(error: DbErr) -> Self {
+        Self::Store(error)
+    }
+}

@@ -1,0 +1,146 @@
+//! The command line: one file a command group.
+
+mod client;
+mod input;
+mod key;
+mod log;
+mod output;
+mod serve;
+mod session;
+mod settings;
+mod user;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::bootstrap::{self, BootstrapError};
+use crate::clock::Clock;
+use crate::config::{Settings, SettingsError};
+use crate::document;
+use crate::server::AuthorizationServer;
+
+/// An OAuth 2 authorization server.
+///
+/// `jeton` alone serves: it listens on 127.0.0.1:8080 and keeps its data in ./data. The other
+/// commands work on the same data, also while the server runs.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = EXAMPLES)]
+pub struct CommandLine {
+    /// A file of settings in TOML; see `jeton config` for what can be set.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  jeton                                    start with the defaults
+  jeton --config production.toml           start with settings from a file
+  JETON_SERVER__LISTEN=0.0.0.0:80 jeton    any setting by the environment
+  jeton user add alice                     add a user; asks for the password
+  jeton client add web --grant password    add a public client
+  jeton session revoke --user alice        sign someone out everywhere
+  jeton key rotate                         bring in a new signing key";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (the default).
+    Serve,
+    /// People who sign in.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Applications that ask for tokens.
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Sign-ins: who is signed in where, and how to end it.
+    #[command(subcommand)]
+    Session(session::Command),
+    /// Keys that sign access tokens.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Print the settings in force, and where each came from. Secrets stay hidden.
+    Config,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failure`], with what to do.
+pub async fn run(line: CommandLine) -> Result<(), Failure> {
+    let (settings, origins) = Settings::load(line.config.as_deref())?;
+    match line.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(settings).await,
+        Command::Openapi => {
+            let service = document::service(&settings.issuer);
+            output::text(&document::repaired(&service))
+        }
+        Command::Config => settings::print(&origins),
+        Command::User(command) => command.run(&open_existing(settings).await?).await,
+        Command::Client(command) => command.run(&open_existing(settings).await?).await,
+        Command::Session(command) => command.run(&open_existing(settings).await?).await,
+        Command::Key(command) => command.run(&open_existing(settings).await?).await,
+    }
+}
+
+/// Opens a store that is there: a wrong path must not make an empty one.
+async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Failure> {
+    let path = settings.database_path();
+    if !path.exists() {
+        return Err(Failure(format!(
+            "there is no database at {}; start `jeton serve` once, or point data_dir or --config \
+             at the right place",
+            path.display()
+        )));
+    }
+    // One command hashes one password at most.
+    settings.password.threads = 1;
+    Ok(bootstrap::open(settings, Clock::system()).await?)
+}
+
+/// Why a command failed: one message for the person at the terminal.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BootstrapError> for Failure {
+    fn from(error: BootstrapError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<sea_orm::DbErr> for Failure {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self(format!("store: {error}"))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,87 @@
+//! `jeton serve`: start, say how to use it, serve, stop in order.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, log, output};
+use crate::app::app;
+use crate::bootstrap::{self, ADMIN};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::connection;
+use crate::secret::Secret;
+use crate::server::AuthorizationServer;
+use crate::upkeep;
+
+/// Serves until SIGTERM or Ctrl-C.
+pub async fn run(settings: Settings) -> Result<(), Failure> {
+    log::start(&settings.log)?;
+    // The port first: a second server on the same data must fail before it touches it.
+    let listener = listen(&settings).await?;
+    let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
+    let password = bootstrap::populate(&server).await?;
+    welcome(&server, password.as_ref())?;
+    let house = tokio::spawn(upkeep::keep_house(Arc::clone(&server)));
+    let stop = stop_signal()?;
+    connection::serve(
+        listener,
+        app(Arc::clone(&server)),
+        &server.settings.server,
+        stop,
+    )
+    .await?;
+    house.abort();
+    server.store.clone().close().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
+    let address = settings.server.listen;
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(format!(
+            "cannot listen on {address}: {error}; stop what listens there, or set server.listen \
+             (JETON_SERVER__LISTEN) to another address"
+        ))
+    })
+}
+
+/// The one-time password goes to the terminal and never to the log.
+fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<(), Failure> {
+    let settings = &server.settings;
+    let base = format!("http://{}", settings.server.listen);
+    tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
+    output::line(&format!(
+        "\nJeton listens on {base}\nTry it in a browser: {base}/docs\n"
+    ))?;
+    if let Some(password) = password {
+        let password = password.expose();
+        output::line(&format!(
+            "The first user is {ADMIN:?}, with the password {password}\n\
+             (shown this once; change it with `jeton user password {ADMIN}`)\n\n\
+             Get a token:\n\n  \
+             curl {base}/token -d grant_type=password -d username={ADMIN} \\\n    \
+             -d password={password}\n"
+        ))?;
+    } else {
+        output::line(&format!(
+            "Get a token:\n\n  \
+             curl {base}/token -d grant_type=password -d username={ADMIN} \\\n    \
+             --data-urlencode password=YOUR-PASSWORD\n"
+        ))?;
+    }
+    Ok(())
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("Ctrl-C: stopping"),
+        }
+    })
+}

@@ -1,0 +1,195 @@
+//! Client authentication: who asks, RFC 6749 §2.3.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use crate::error::Error;
+use crate::parameters::{Parameters, decode_component};
+use crate::secret::Secret;
+use crate::server::AuthorizationServer;
+use crate::store::client::{self, Policy};
+
+/// Some clients leave the padding off.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A client that has proved who it is, or a public one that has named itself.
+#[derive(Debug)]
+pub struct AuthenticatedClient {
+    /// The client's row.
+    pub client: client::Model,
+    /// What holds for its sessions.
+    pub policy: Policy,
+}
+
+impl AuthenticatedClient {
+    /// Checks that the client may use a grant type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnauthorizedClient`]: "The authenticated client is not authorized to use this
+    /// authorization grant type", RFC 6749 §5.2.
+    pub fn require_grant_type(&self, grant_type: &'static str) -> Result<(), Error> {
+        if self.client.allows(grant_type) {
+            Ok(())
+        } else {
+            let reason = format!("client {} may not use {grant_type}", self.client.id);
+            Err(Error::UnauthorizedClient(reason.into()))
+        }
+    }
+}
+
+/// SHA-256 of a client secret, which is as good as a slow hash because a secret has 256 random bits,
+/// and costs nothing at each request.
+#[must_use]
+pub fn secret_digest(secret: &str) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut bytes = [0; SHA256_OUTPUT_LEN];
+    let digest = digest(&SHA256, secret.as_bytes());
+    for (place, byte) in bytes.iter_mut().zip(digest.as_ref()) {
+        *place = *byte;
+    }
+    bytes
+}
+
+/// Finds out which client asks, by `Authorization: Basic`, by `client_id` and `client_secret` in
+/// the body, or, if it is public, by `client_id` alone. A request that names no client comes from
+/// the default client.
+///
+/// # Errors
+///
+/// [`Error::InvalidClient`] when the client is unknown, disabled, or does not prove itself, alike;
+/// [`Error::InvalidRequest`] when it uses two mechanisms, or names two clients.
+pub async fn authenticate(
+    authorization: Option<&[u8]>,
+    parameters: &Parameters,
+    server: &AuthorizationServer,
+) -> Result<AuthenticatedClient, Error> {
+    let claims = match authorization.map(Basic::parse).transpose()? {
+        Some(basic) if !basic.is_empty() => basic.claims(parameters)?,
+        _ => vec![Claim::from_body(parameters, server)],
+    };
+    let mut found = None;
+    for claim in &claims {
+        let client = client::find(&server.store, &claim.id).await?;
+        // Every claim is checked, and an unknown client like a known one, so that time tells nothing.
+        let proved = claim.proves(client.as_ref());
+        found = found.or(client.filter(|client| proved && client.disabled_at.is_none()));
+    }
+    let client = found.ok_or_else(|| {
+        Error::InvalidClient("unknown or disabled client, or wrong authentication".into())
+    })?;
+    if parameters
+        .find("client_id")
+        .is_some_and(|id| id.expose() != client.id)
+    {
+        return Err(Error::InvalidRequest(
+            "client_id differs from the Basic id".into(),
+        ));
+    }
+    Ok(AuthenticatedClient {
+        policy: client.policy(&server.settings),
+        client,
+    })
+}
+
+/// Who a request says it comes from.
+struct Claim {
+    id: String,
+    secret: Option<Secret>,
+}
+
+impl Claim {
+    fn from_body(parameters: &Parameters, server: &AuthorizationServer) -> Self {
+        let named = parameters.find("client_id").map(Secret::expose);
+        Self {
+            id: named.unwrap_or(&server.settings.default_client).to_owned(),
+            secret: parameters.find("client_secret").cloned(),
+        }
+    }
+
+    fn proves(&self, client: Option<&client::Model>) -> bool {
+        let registered = client.and_then(|client| client.secret_digest.as_deref());
+        let given = secret_digest(self.secret.as_ref().map_or("", Secret::expose));
+        let equal =
+            verify_slices_are_equal(registered.unwrap_or(&[0; SHA256_OUTPUT_LEN]), &given).is_ok();
+        match (client, registered, &self.secret) {
+            // A public client names itself; a secret that it does not have proves nothing.
+            (Some(_), None, None) => true,
+            (Some(_), Some(_), Some(_)) => equal,
+            _ => false,
+        }
+    }
+}
+
+/// What stands in `Authorization: Basic`, not yet decoded by RFC 6749 Appendix B.
+struct Basic {
+    id: Secret,
+    secret: Secret,
+}
+
+impl Basic {
+    fn parse(header: &[u8]) -> Result<Self, Error> {
+        let malformed = || Error::InvalidClient("malformed Authorization header".into());
+        let text = std::str::from_utf8(header).map_err(|_| malformed())?;
+        let (scheme, credentials) = text.trim().split_once(' ').ok_or_else(malformed)?;
+        // "It uses a case-insensitive token to identify the authentication scheme", RFC 9110 §11.1.
+        if !scheme.eq_ignore_ascii_case("Basic") {
+            return Err(Error::InvalidClient("not the Basic scheme".into()));
+        }
+        let decoded = BASE64.decode(credentials.trim()).map_err(|_| malformed())?;
+        let decoded = Secret::new(String::from_utf8(decoded).map_err(|_| malformed())?);
+        let (id, secret) = decoded.expose().split_once(':').ok_or_else(malformed)?;
+        Ok(Self {
+            id: Secret::new(id.to_owned()),
+            secret: Secret::new(secret.to_owned()),
+        })
+    }
+
+    /// Swagger UI sends `Og==`, an empty id and an empty secret, for a client that has neither: the
+    /// same as no header.
+    fn is_empty(&self) -> bool {
+        self.id.expose().is_empty() && self.secret.expose().is_empty()
+    }
+
+    /// The pair as RFC 6749 §2.3.1 wants it, encoded by "application/x-www-form-urlencoded", and
+    /// as many clients send it, raw.
+    fn claims(self, parameters: &Parameters) -> Result<Vec<Claim>, Error> {
+        // "The client MUST NOT use more than one authentication method in each request", §2.3.
+        if parameters.find("client_secret").is_some() {
+            return Err(Error::InvalidRequest(
+                "two client authentication methods".into(),
+            ));
+        }
+        let claim = |id: String, secret: String| Claim {
+            id,
+            // "The client MAY omit the parameter if the client secret is an empty string", §2.3.1.
+            secret: (!secret.is_empty()).then(|| Secret::new(secret)),
+        };
+        let (id, secret) = (self.id.expose(), self.secret.expose());
+        let mut claims = vec![claim(id.to_owned(), secret.to_owned())];
+        let decoded = (
+            decode_component(id.as_bytes()),
+            decode_component(secret.as_bytes()),
+        );
+        if let (Ok(id), Ok(secret)) = decoded
+            && (id != self.id.expose() || secret != self.secret.expose())
+        {
+            claims.insert(0, claim(id, secret));
+        }
+        Ok(claims)
+    }
+}
+
+/// Neither half is shown: people paste secrets into the wrong field.
+impl fmt::Debug for Basic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Basic [hidden]")
+    }
+}

@@ -1,0 +1,151 @@
+//! Time: the one reader of the system clock, and the timestamp that the store keeps.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Where the time comes from: the system, or a test that moves it.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Moved(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until [`set`](Self::set) moves it.
+    #[must_use]
+    pub fn standing_at(start: Timestamp) -> Self {
+        Self(Source::Moved(Arc::new(AtomicI64::new(start.0))))
+    }
+
+    /// The time now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the clock")]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => Timestamp::from(SystemTime::now()),
+            Source::Moved(time) => Timestamp(time.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a clock made by [`standing_at`](Self::standing_at), for all its clones; the system's
+    /// clock stays as it is.
+    pub fn set(&self, time: Timestamp) {
+        if let Source::Moved(cell) = &self.0 {
+            cell.store(time.0, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+///
+/// An integer, because date types sort wrongly, lose precision or wrap on one engine or another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sea_orm::DeriveValueType)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The time so many microseconds after 1970.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down: the `NumericDate` of RFC 7519 §2.
+    #[must_use]
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This time and `duration` more; stays at the end of time rather than wrapping.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(micros(duration)))
+    }
+
+    /// This time less `duration`.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(duration)))
+    }
+
+    /// How long `earlier` lies back; `None` when it does not, as after the clock stepped backwards.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        let micros = self.0.checked_sub(earlier.0)?;
+        u64::try_from(micros).ok().map(Duration::from_micros)
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self(micros(after)),
+            Err(before) => Self(-micros(before.duration())),
+        }
+    }
+}
+
+/// RFC 3339, in whole seconds, UTC.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let after = Duration::from_micros(u64::try_from(self.0).unwrap_or(0));
+        let Some(time) = UNIX_EPOCH.checked_add(after) else {
+            return f.write_str("never");
+        };
+        // Past the year 9999 humantime refuses, and so would a reader.
+        if self.as_seconds() > 253_402_300_799 {
+            return f.write_str("never");
+        }
+        write!(f, "{}", humantime::format_rfc3339_seconds(time))
+    }
+}
+
+/// A duration in microseconds, at most the longest that the store can hold.
+#[must_use]
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_down_on_both_sides_of_1970() {
+        assert_eq!(Timestamp::from_micros(1_999_999).as_seconds(), 1);
+        assert_eq!(Timestamp::from_micros(-1).as_seconds(), -1);
+    }
+
+    #[test]
+    fn a_time_that_is_ahead_does_not_lie_back() {
+        let now = Timestamp::from_micros(5);
+        assert_eq!(now.since(Timestamp::from_micros(6)), None);
+        assert_eq!(now.since(now), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_end_of_time_is_never() {
+        let end = Timestamp::from_micros(1).plus(Duration::MAX);
+        assert_eq!(end.to_string(), "never");
+        assert_eq!(
+            Timestamp::from_micros(0).to_string(),
+            "1970-01-01T00:00:00Z"
+        );
+    }
+}

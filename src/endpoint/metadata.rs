@@ -1,0 +1,156 @@
+//! What this server is and can do: RFC 8414, and OpenID Connect Discovery for those who look there.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::param::Header;
+use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON as _;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+
+use super::Tag;
+use super::caching::{entity_tag, matches, max_age};
+use super::jwks;
+use crate::grant;
+use crate::server::AuthorizationServer;
+
+/// The path of RFC 8414 §3, before the issuer's own path.
+pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
+/// The path of OpenID Connect Discovery §4, behind the issuer's own path.
+pub const OPENID: &str = "/.well-known/openid-configuration";
+
+/// The door.
+pub struct MetadataEndpoint;
+
+/// Server metadata
+///
+/// RFC 8414 section 2.
+#[derive(Object)]
+struct ServerMetadata {
+    /// The `iss` of all tokens.
+    issuer: String,
+    /// Where tokens are asked for.
+    token_endpoint: String,
+    /// Where the keys are.
+    jwks_uri: String,
+    /// What clients may ask for.
+    scopes_supported: Vec<String>,
+    /// Empty: there is no authorization endpoint.
+    response_types_supported: Vec<String>,
+    /// The grants of the token endpoint.
+    grant_types_supported: Vec<String>,
+    /// How clients authenticate there.
+    token_endpoint_auth_methods_supported: Vec<String>,
+    /// Where developers read on.
+    service_documentation: String,
+    /// `public`: everyone sees the same `sub`.
+    subject_types_supported: Vec<String>,
+    /// Required by OpenID Connect Discovery; access tokens are signed with it.
+    id_token_signing_alg_values_supported: Vec<String>,
+}
+
+impl ServerMetadata {
+    fn of(server: &AuthorizationServer) -> Self {
+        let issuer = &server.settings.issuer;
+        let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        Self {
+            issuer: issuer.clone(),
+            token_endpoint: format!("{issuer}/token"),
+            jwks_uri: format!("{issuer}{}", jwks::PATH),
+            scopes_supported: list(&["account"]),
+            response_types_supported: Vec::new(),
+            grant_types_supported: list(&grant::TYPES),
+            token_endpoint_auth_methods_supported: list(&[
+                "client_secret_basic",
+                "client_secret_post",
+                "none",
+            ]),
+            service_documentation: format!("{issuer}/docs"),
+            subject_types_supported: list(&["public"]),
+            id_token_signing_alg_values_supported: list(&["RS256"]),
+        }
+    }
+
+    fn answer(server: &AuthorizationServer, if_none_match: Option<&str>) -> MetadataAnswer {
+        let metadata = Self::of(server);
+        let tag = entity_tag(&metadata.to_json_string());
+        let age = max_age(server.settings.keys.jwks_max_age.0);
+        if matches(if_none_match, &tag) {
+            MetadataAnswer::NotModified(tag, age)
+        } else {
+            MetadataAnswer::Ok(Json(metadata), tag, age)
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a request, written out at once"
+)]
+enum MetadataAnswer {
+    /// The metadata.
+    #[oai(status = 200)]
+    Ok(
+        Json<ServerMetadata>,
+        /// Names this version.
+        #[oai(header = "ETag")]
+        String,
+        /// How long it may be kept.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+    /// The metadata is what `If-None-Match` names.
+    #[oai(status = 304)]
+    NotModified(
+        /// Names this version.
+        #[oai(header = "ETag")]
+        String,
+        /// How long it may be kept.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+#[OpenApi]
+#[expect(clippy::unused_async, reason = "the framework asks for async")]
+impl MetadataEndpoint {
+    /// Authorization server metadata
+    ///
+    /// Where the endpoints are and what they support (RFC 8414).
+    #[oai(
+        path = "/.well-known/oauth-authorization-server",
+        method = "get",
+        operation_id = "fetchServerMetadata",
+        tag = "Tag::Discovery"
+    )]
+    async fn oauth(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        /// The ETag of the metadata that you hold.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> MetadataAnswer {
+        ServerMetadata::answer(&server, if_none_match.0.as_deref())
+    }
+
+    /// The same metadata for OpenID Connect clients
+    ///
+    /// Many libraries look for the JWKS here (OpenID Connect Discovery section 4). There are no ID
+    /// tokens.
+    #[oai(
+        path = "/.well-known/openid-configuration",
+        method = "get",
+        operation_id = "fetchOpenidConfiguration",
+        tag = "Tag::Discovery"
+    )]
+    async fn openid(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        /// The ETag of the metadata that you hold.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> MetadataAnswer {
+        ServerMetadata::answer(&server, if_none_match.0.as_deref())
+    }
+}

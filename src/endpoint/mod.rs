@@ -1,0 +1,21 @@
+//! The door for clients and resource servers: /token, the JWKS, the metadata.
+
+mod caching;
+pub mod error;
+mod form;
+pub mod health;
+pub mod jwks;
+pub mod metadata;
+pub mod page;
+pub mod token;
+
+use poem_openapi::Tags;
+
+/// How the operations are grouped in the document. One word each: generators make a class of it.
+#[derive(Tags)]
+pub enum Tag {
+    /// Get and refresh tokens.
+    Token,
+    /// Find out how to verify them.
+    Discovery,
+}

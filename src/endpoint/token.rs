@@ -1,0 +1,138 @@
+//! The token endpoint, RFC 6749 §3.2.
+
+use std::sync::Arc;
+
+use poem::http::header;
+use poem::web::Data;
+use poem::{Request, http::HeaderMap};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+
+use super::Tag;
+use super::error::ErrorAnswer;
+use super::form::Form;
+use crate::client_authentication;
+use crate::error::Error;
+use crate::grant::{Device, Grant};
+use crate::server::AuthorizationServer;
+use crate::token::response::TokenResponse;
+
+/// The door.
+pub struct TokenEndpoint;
+
+/// Token request
+///
+/// Which parameters belong to which grant stands with each of them.
+#[derive(Object)]
+struct TokenRequest {
+    /// `password` (RFC 6749 section 4.3) or `refresh_token` (section 6).
+    grant_type: String,
+    /// With `password`: who signs in.
+    username: Option<String>,
+    /// With `password`: the password.
+    #[oai(validator(max_length = 4096))]
+    password: Option<String>,
+    /// With `refresh_token`: the newest one that you received.
+    refresh_token: Option<String>,
+    /// Space-separated. Omitted: all that the client, or the session, may have. Less on a refresh
+    /// narrows that access token alone.
+    scope: Option<String>,
+    /// The API that the access token is for, one of the client's audiences (RFC 8707). Omitted: all
+    /// of them.
+    resource: Option<String>,
+    /// Your client, unless it authenticates by HTTP Basic. Omitted: the server's default client.
+    client_id: Option<String>,
+    /// Your client's secret, unless it is public or authenticates by HTTP Basic.
+    client_secret: Option<String>,
+}
+
+/// Tokens
+///
+/// RFC 6749 section 5.1. Store both tokens, and replace both at the next refresh.
+#[derive(Object)]
+struct TokenAnswer {
+    /// Send it to APIs as `Authorization: Bearer`. A JWT by RFC 9068.
+    access_token: String,
+    /// `Bearer`.
+    token_type: String,
+    /// Seconds until the access token expires.
+    expires_in: i64,
+    /// What the next refresh is made with. If its answer is lost, send the same one again.
+    refresh_token: String,
+    /// What the access token allows, space-separated.
+    scope: String,
+}
+
+impl From<TokenResponse> for TokenAnswer {
+    fn from(response: TokenResponse) -> Self {
+        Self {
+            access_token: response.access_token.expose().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: response.expires_in,
+            refresh_token: response.refresh_token.expose().to_owned(),
+            scope: response.scope.to_string(),
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+enum Tokens {
+    /// Tokens.
+    #[oai(status = 200)]
+    Ok(Json<TokenAnswer>),
+}
+
+#[OpenApi]
+impl TokenEndpoint {
+    /// Sign in or refresh
+    ///
+    /// Exchanges a user name and password, or a refresh token, for an access token and a new
+    /// refresh token (RFC 6749 section 3.2).
+    ///
+    /// The password grant is for first-party clients alone: RFC 9700 section 2.4 forbids it to
+    /// everyone else, because it shows them the password.
+    #[oai(
+        path = "/token",
+        method = "post",
+        operation_id = "requestToken",
+        tag = "Tag::Token"
+    )]
+    async fn token(
+        &self,
+        request: &Request,
+        server: Data<&Arc<AuthorizationServer>>,
+        form: Form<TokenRequest>,
+    ) -> Result<Tokens, ErrorAnswer> {
+        let grant = Grant::parse(&form.parameters)?;
+        let authorization = single_authorization(request.headers())?;
+        let client =
+            client_authentication::authenticate(authorization, &form.parameters, &server).await?;
+        let tokens = grant.exchange(&client, device(request), &server).await?;
+        Ok(Tokens::Ok(Json(tokens.into())))
+    }
+}
+
+/// The value of the one `Authorization` header, if there is any.
+fn single_authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let first = values.next().map(poem::http::HeaderValue::as_bytes);
+    if values.next().is_some() {
+        return Err(Error::InvalidRequest(
+            "several Authorization headers".into(),
+        ));
+    }
+    Ok(first)
+}
+
+fn device(request: &Request) -> Device {
+    let address = request.remote_addr().as_socket_addr();
+    Device {
+        user_agent: request
+            .header(header::USER_AGENT)
+            .unwrap_or_default()
+            .to_owned(),
+        address: address
+            .map(|address| address.ip().to_string())
+            .unwrap_or_default(),
+    }
+}

@@ -1,0 +1,145 @@
+//! What can go wrong for a client: one variant for each error code of the RFCs.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use sea_orm::{DbErr, RuntimeErr};
+
+/// Why a request was refused, for the log alone. Never holds a secret or a client's input.
+pub type Reason = Cow<'static, str>;
+
+/// A refusal or a failure.
+///
+/// The client learns the code and a description that is fixed for the code, so that causes which
+/// must look alike (unknown user, wrong password) cannot differ; the reason goes to the log.
+#[derive(Debug)]
+pub enum Error {
+    /// `invalid_request`, RFC 6749 §5.2.
+    InvalidRequest(Reason),
+    /// The body is larger than the server reads: `invalid_request`, with status 413.
+    TooLarge(Reason),
+    /// There is nothing at this path: `invalid_request`, with status 404.
+    NotFound(Reason),
+    /// The path knows other methods, named here: `invalid_request`, with status 405.
+    MethodNotAllowed(&'static str),
+    /// `invalid_client`, RFC 6749 §5.2.
+    InvalidClient(Reason),
+    /// `invalid_grant`, RFC 6749 §5.2.
+    InvalidGrant(Reason),
+    /// `unauthorized_client`, RFC 6749 §5.2.
+    UnauthorizedClient(Reason),
+    /// `unsupported_grant_type`, RFC 6749 §5.2.
+    UnsupportedGrantType(Reason),
+    /// `invalid_scope`, RFC 6749 §5.2.
+    InvalidScope(Reason),
+    /// `invalid_target`, RFC 8707 §2.
+    InvalidTarget(Reason),
+    /// `temporarily_unavailable`: try again soon.
+    TemporarilyUnavailable(Reason),
+    /// `server_error`: our own failure.
+    ServerError(Reason),
+}
+
+impl Error {
+    /// The error code on the wire.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_)
+            | Self::TooLarge(_)
+            | Self::NotFound(_)
+            | Self::MethodNotAllowed(_) => "invalid_request",
+            Self::InvalidClient(_) => "invalid_client",
+            Self::InvalidGrant(_) => "invalid_grant",
+            Self::UnauthorizedClient(_) => "unauthorized_client",
+            Self::UnsupportedGrantType(_) => "unsupported_grant_type",
+            Self::InvalidScope(_) => "invalid_scope",
+            Self::InvalidTarget(_) => "invalid_target",
+            Self::TemporarilyUnavailable(_) => "temporarily_unavailable",
+            Self::ServerError(_) => "server_error",
+        }
+    }
+
+    /// The `error_description` of RFC 6749 §5.2: "Human-readable ASCII text providing additional
+    /// information, used to assist the client developer in understanding the error".
+    #[must_use]
+    pub const fn description(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => {
+                "The request lacks a required parameter, repeats one, or is malformed. Send POST \
+                 with an application/x-www-form-urlencoded body in UTF-8, each parameter once, \
+                 and no credentials in the URL."
+            }
+            Self::TooLarge(_) => "The request body is too large.",
+            Self::NotFound(_) => "There is nothing at this path. See /docs for what there is.",
+            Self::MethodNotAllowed(_) => "This path does not know that method. See Allow.",
+            Self::InvalidClient(_) => {
+                "The client is unknown, or its authentication is missing, wrong or not the \
+                 registered one."
+            }
+            Self::InvalidGrant(_) => {
+                "The user name or password is wrong, or the refresh token is invalid, expired, \
+                 revoked, or was issued to another client."
+            }
+            Self::UnauthorizedClient(_) => "The client is not registered for this grant type.",
+            Self::UnsupportedGrantType(_) => {
+                "Supported grant types are password and refresh_token."
+            }
+            Self::InvalidScope(_) => {
+                "The scope is malformed, or exceeds what the client or the session may have."
+            }
+            Self::InvalidTarget(_) => {
+                "The resource is not one that this client or session may ask for, or more than \
+                 one was named."
+            }
+            Self::TemporarilyUnavailable(_) => "The server is busy. Try again after Retry-After.",
+            Self::ServerError(_) => "The server failed. The request can be tried again.",
+        }
+    }
+
+    /// The reason, for the log.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::InvalidRequest(reason)
+            | Self::TooLarge(reason)
+            | Self::NotFound(reason)
+            | Self::InvalidClient(reason)
+            | Self::InvalidGrant(reason)
+            | Self::UnauthorizedClient(reason)
+            | Self::UnsupportedGrantType(reason)
+            | Self::InvalidScope(reason)
+            | Self::InvalidTarget(reason)
+            | Self::TemporarilyUnavailable(reason)
+            | Self::ServerError(reason) => reason,
+            Self::MethodNotAllowed(_) => "method not allowed",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code(), self.reason())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A store that is busy or away answers later; anything else is a fault of ours.
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        let text = error.to_string();
+        let busy = matches!(error, DbErr::ConnectionAcquire(_))
+            || matches!(error, DbErr::Conn(_))
+            || (matches!(
+                error,
+                DbErr::Exec(RuntimeErr::SqlxError(_)) | DbErr::Query(RuntimeErr::SqlxError(_))
+            ) && text.contains("database is locked"));
+        let reason = Reason::Owned(format!("store: {text}"));
+        if busy {
+            Self::TemporarilyUnavailable(reason)
+        } else {
+            Self::ServerError(reason)
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The refresh token grant, RFC 6749 §6; the rules of rotation stand in
+//! [`rotation`](crate::token::rotation).
+
+use super::narrowing::Narrowing;
+use crate::client_authentication::AuthenticatedClient;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::parameters::Parameters;
+use crate::scope::Scope;
+use crate::secret::Secret;
+use crate::server::AuthorizationServer;
+use crate::store::session::{self, Ending, Record, Rotation};
+use crate::token::refresh_token::RefreshToken;
+use crate::token::response::{Narrowed, TokenResponse};
+use crate::token::rotation::{Judgement, Position, judge};
+
+/// The value of `grant_type`.
+pub const TYPE: &str = "refresh_token";
+
+/// How often the row may change between reading and writing it before the client is asked to come
+/// back. Once is ordinary (two tabs); more takes as many refreshes at the same instant.
+const ATTEMPTS: usize = 8;
+
+/// The parameters of the grant.
+#[derive(Debug)]
+pub struct Request {
+    refresh_token: Secret,
+    narrowing: Narrowing,
+}
+
+impl Request {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] without a `refresh_token`, [`Error::InvalidScope`] for a malformed
+    /// scope.
+    pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
+        Ok(Self {
+            refresh_token: parameters.require("refresh_token")?.clone(),
+            narrowing: Narrowing::parse(parameters)?,
+        })
+    }
+
+    /// Exchanges the token for its successor and an access token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidGrant`] when the session is over or the token is a replay;
+    /// [`Error::InvalidScope`] or [`Error::InvalidTarget`] when it asks for more than the session
+    /// has, which consumes nothing.
+    pub async fn exchange(
+        self,
+        client: &AuthenticatedClient,
+        server: &AuthorizationServer,
+    ) -> Result<TokenResponse, Error> {
+        let token = RefreshToken::decode(self.refresh_token.expose(), &server.root_secrets)
+            .map_err(|why| Error::InvalidGrant(why.to_string().into()))?;
+        let refresh = Refresh {
+            token,
+            client,
+            server,
+            now: server.clock.now(),
+        };
+        if !self.narrowing.is_empty() {
+            refresh.check(&self.narrowing).await?;
+        }
+        let record = refresh.advance().await?;
+        let narrowed = narrow(self.narrowing, &record)?;
+        let roles = record.roles.as_deref().unwrap_or_default();
+        TokenResponse::for_session(&record.session, roles, narrowed, client, server)
+    }
+}
+
+/// One refresh under way.
+struct Refresh<'a> {
+    token: RefreshToken,
+    client: &'a AuthenticatedClient,
+    server: &'a AuthorizationServer,
+    now: Timestamp,
+}
+
+impl Refresh<'_> {
+    /// Checks that the session has what is asked for, before anything is written: "more" must not
+    /// cost the client its refresh token.
+    async fn check(&self, narrowing: &Narrowing) -> Result<(), Error> {
+        let record = self.find().await?;
+        if let Judgement::Replay { distance } = self.judge(&record) {
+            return Err(self.end_replayed(distance).await?);
+        }
+        narrow(narrowing.clone(), &record).map(drop)
+    }
+
+    /// Moves the session on, or finds that it has been; says where it stands now.
+    async fn advance(&self) -> Result<Record, Error> {
+        for _ in 0..ATTEMPTS {
+            if let Some(record) = self.rotate().await? {
+                return Ok(record);
+            }
+            let record = self.find().await?;
+            match self.judge(&record) {
+                Judgement::SameAnswer => return Ok(record),
+                Judgement::Replay { distance } => return Err(self.end_replayed(distance).await?),
+                Judgement::LateRetry => {
+                    if let Some(record) = self.retry_late(&record).await? {
+                        return Ok(record);
+                    }
+                }
+                // The row moved between the two statements: another refresh, or a store that was
+                // put back. Look again.
+                Judgement::Rotate => {}
+            }
+        }
+        Err(Error::TemporarilyUnavailable(
+            "the session would not hold still".into(),
+        ))
+    }
+
+    async fn rotate(&self) -> Result<Option<Record>, Error> {
+        if self.token.generation == u32::MAX {
+            return Err(Error::InvalidGrant(
+                "the session has no further generation".into(),
+            ));
+        }
+        let rotation = Rotation {
+            session: self.token.session,
+            client_id: &self.client.client.id,
+            presented: self.token.generation,
+            now: self.now,
+            idle_since: self.idle_since(),
+        };
+        let record = session::rotate(&self.server.store, rotation).await?;
+        if let Some(Record { session, .. }) = &record
+            && session.rotation_gap > 0
+        {
+            tracing::warn!(
+                target: "jeton::audit",
+                event = "refresh_ahead_of_store",
+                session = %session.id,
+                user = %session.user_id,
+                generations = session.rotation_gap,
+                "the store had lost the session's last rotations; the token proved them"
+            );
+        }
+        Ok(record)
+    }
+
+    async fn retry_late(&self, seen: &Record) -> Result<Option<Record>, Error> {
+        let seen = &seen.session;
+        let record = session::retry_late(&self.server.store, seen, self.now).await?;
+        if record.is_some() {
+            tracing::info!(
+                target: "jeton::audit",
+                event = "late_retry",
+                session = %seen.id,
+                user = %seen.user_id,
+                generation = seen.generation,
+                seconds = self.now.since(seen.rotated_at).map_or(0, |late| late.as_secs()),
+                "the answer to a refresh was asked for again, late"
+            );
+        }
+        Ok(record)
+    }
+
+    /// Ends the session, in a statement of its own that the refusal does not roll back.
+    async fn end_replayed(&self, distance: u32) -> Result<Error, Error> {
+        let ended = session::revoke(
+            &self.server.store,
+            self.token.session,
+            Ending::Replay,
+            self.now,
+        )
+        .await?;
+        tracing::warn!(
+            target: "jeton::audit",
+            event = "replay",
+            session = %self.token.session,
+            client = self.client.client.id,
+            distance,
+            ended,
+            "a refresh token was used by two; its session is ended"
+        );
+        Ok(Error::InvalidGrant("replay: the session is ended".into()))
+    }
+
+    /// The session, if it lives and is this client's. A refusal here touches nothing, so that
+    /// another client with a stolen token cannot sign the owner out.
+    async fn find(&self) -> Result<Record, Error> {
+        let refused = |why: &'static str| Error::InvalidGrant(why.into());
+        let found = session::find(&self.server.store, self.token.session).await?;
+        let record = found.ok_or_else(|| refused("no such session"))?;
+        let session = &record.session;
+        // "the refresh token is bound to the client to which it was issued", RFC 6749 §6.
+        if session.client_id != self.client.client.id {
+            return Err(refused("the session is another client's"));
+        }
+        if session.revoked_at.is_some() {
+            return Err(refused("the session was ended"));
+        }
+        if session.expires_at <= self.now {
+            return Err(refused("the session has expired"));
+        }
+        if session.rotated_at <= self.idle_since() {
+            return Err(refused("the session was idle too long"));
+        }
+        if record.roles.is_none() {
+            return Err(refused("the session's user or client is gone or disabled"));
+        }
+        Ok(record)
+    }
+
+    fn judge(&self, record: &Record) -> Judgement {
+        let position = Position::from(&record.session);
+        judge(
+            self.token.generation,
+            position,
+            &self.client.policy,
+            self.now,
+        )
+    }
+
+    fn idle_since(&self) -> Timestamp {
+        self.now.minus(self.client.policy.session_idle_lifetime)
+    }
+}
+
+/// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
+/// if omitted is treated as equal to the scope originally granted", RFC 6749 §6.
+fn narrow(narrowing: Narrowing, record: &Record) -> Result<Narrowed, Error> {
+    let audience = record
+        .session
+        .audience
+        .split_whitespace()
+        .map(str::to_owned);
+    narrowing.apply(
+        &Scope::from_stored(&record.session.scope),
+        audience.collect(),
+    )
+}

@@ -1,0 +1,44 @@
+//! Jeton, an OAuth 2 authorization server: the map of the house.
+//!
+//! Imports point down this list; rooms on one line do not know each other. `tests/house.rs` keeps
+//! the rule.
+//!
+//! - [`cli`]: the command line, one file a command group
+//! - [`app`], [`connection`]: all doors in one route; connections and their limits
+//! - [`document`]: the OpenAPI document
+//! - [`endpoint`], [`account`]: the doors, for clients and for signed-in people
+//! - [`grant`]: what a client gives for tokens, one file a grant type
+//! - [`token`]: what is handed out
+//! - [`client_authentication`]: who asks
+//! - [`bootstrap`]: from settings to a server that is ready
+//! - [`upkeep`]: what runs beside the requests
+//! - [`server`]: the parts, and no logic
+//! - [`store`]: one file a table; the only SQL
+//! - [`key`], [`password`]: signing keys; Argon2id on its own few threads
+//! - [`config`](mod@config): settings
+//! - [`parameters`], [`scope`], [`username`], [`root_secret`], [`clock`], [`error`]
+//! - [`secret`]: values that are not shown, and where randomness comes from
+
+pub mod account;
+pub mod app;
+pub mod bootstrap;
+pub mod cli;
+pub mod client_authentication;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod document;
+pub mod endpoint;
+pub mod error;
+pub mod grant;
+pub mod key;
+pub mod parameters;
+pub mod password;
+pub mod root_secret;
+pub mod scope;
+pub mod secret;
+pub mod server;
+pub mod store;
+pub mod token;
+pub mod upkeep;
+pub mod username;

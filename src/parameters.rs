@@ -1,0 +1,181 @@
+//! Request parameters in `application/x-www-form-urlencoded`, RFC 6749 §3.2 and Appendix B.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use percent_encoding::percent_decode;
+
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// May be given more than once, RFC 8707 §2: "Multiple resource parameters MAY be used".
+const REPEATABLE: &str = "resource";
+
+/// "the parameters can only be transmitted in the request-body and MUST NOT be included in the
+/// request URI", RFC 6749 §2.3.1; what holds for the client's credentials holds for the user's.
+const NEVER_IN_QUERY: [&str; 7] = [
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "username",
+    "password",
+    "refresh_token",
+    "token",
+];
+
+/// The parameters of one request, each with a value; decoded strictly.
+#[derive(Default)]
+pub struct Parameters(BTreeMap<String, Vec<Secret>>);
+
+impl Parameters {
+    /// Reads the body, and the query only to refuse what must not be there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for a parameter given twice ("Request and response parameters
+    /// MUST NOT be included more than once", RFC 6749 §3.2), for credentials in the query, and for
+    /// text that is not well-formed UTF-8 in well-formed percent-encoding.
+    pub fn parse(query: Option<&str>, body: &[u8]) -> Result<Self, Error> {
+        let query = Self::decode(query.unwrap_or_default().as_bytes())?;
+        if let Some(name) = NEVER_IN_QUERY
+            .iter()
+            .find(|name| query.0.contains_key(**name))
+        {
+            return Err(Error::InvalidRequest(format!("{name} in the query").into()));
+        }
+        let parameters = Self::decode(body)?;
+        let mut names = parameters.0.iter();
+        let repeated = names.any(|(name, values)| {
+            name != REPEATABLE && (values.len() > 1 || query.0.contains_key(name))
+        });
+        if repeated {
+            return Err(Error::InvalidRequest("a parameter is given twice".into()));
+        }
+        Ok(parameters)
+    }
+
+    /// The value of `name`, if it was given.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Secret> {
+        self.0.get(name)?.first()
+    }
+
+    /// The value of `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] when it was not given.
+    pub fn require(&self, name: &'static str) -> Result<&Secret, Error> {
+        self.find(name)
+            .ok_or_else(|| Error::InvalidRequest(format!("{name} is missing").into()))
+    }
+
+    /// All values of a parameter that may be repeated.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[Secret] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    fn decode(text: &[u8]) -> Result<Self, Error> {
+        let mut parameters: BTreeMap<String, Vec<Secret>> = BTreeMap::new();
+        for pair in text.split(|byte| *byte == b'&') {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let name = decode_component(halves.next().unwrap_or_default())?;
+            let value = decode_component(halves.next().unwrap_or_default())?;
+            // "Parameters sent without a value MUST be treated as if they were omitted from the
+            // request", RFC 6749 §3.2.
+            if !value.is_empty() {
+                parameters.entry(name).or_default().push(Secret::new(value));
+            }
+        }
+        Ok(Self(parameters))
+    }
+}
+
+/// Names only: any value may be a password.
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// One name or value: `+` is a space, `%` stands before two hex digits, the rest is UTF-8.
+///
+/// # Errors
+///
+/// [`Error::InvalidRequest`] for anything else, and for a NUL, which no parameter may hold.
+pub fn decode_component(text: &[u8]) -> Result<String, Error> {
+    let malformed = |what: &'static str| Error::InvalidRequest(what.into());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        match rest.get(at + 1..at + 3) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => {}
+            _ => return Err(malformed("malformed percent-encoding")),
+        }
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|b| if *b == b'+' { b' ' } else { *b })
+        .collect();
+    let decoded = percent_decode(&spaced)
+        .decode_utf8()
+        .map_err(|_| malformed("not UTF-8"))?;
+    if decoded.contains('\0') {
+        return Err(malformed("a NUL in a parameter"));
+    }
+    Ok(decoded.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(body: &str, name: &str) -> Option<String> {
+        let parameters = Parameters::parse(None, body.as_bytes()).unwrap();
+        parameters.find(name).map(|value| value.expose().to_owned())
+    }
+
+    #[test]
+    fn plus_is_a_space_and_percent_2b_is_a_plus() {
+        assert_eq!(value("a=b+c%2B%20d", "a").as_deref(), Some("b c+ d"));
+    }
+
+    #[test]
+    fn an_empty_value_is_an_omitted_one() {
+        assert_eq!(value("scope=&a&=x&b=1", "scope"), None);
+        assert_eq!(value("scope=&scope=x", "scope").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn only_resource_may_be_repeated() {
+        assert!(Parameters::parse(None, b"x=1&x=2").is_err());
+        let parameters = Parameters::parse(None, b"resource=1&resource=2").unwrap();
+        assert_eq!(parameters.all("resource").len(), 2);
+    }
+
+    #[test]
+    fn a_value_may_hold_an_equals_sign() {
+        assert_eq!(value("a=b=c", "a").as_deref(), Some("b=c"));
+    }
+
+    #[test]
+    fn debug_shows_names_and_no_values() {
+        let parameters = Parameters::parse(None, b"password=hunter2").unwrap();
+        assert_eq!(format!("{parameters:?}"), r#"{"password"}"#);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded(text in "[^\0]{1,40}") {
+            let encoded = percent_encoding::utf8_percent_encode(
+                &text, percent_encoding::NON_ALPHANUMERIC).to_string();
+            proptest::prop_assert_eq!(decode_component(encoded.as_bytes()).unwrap(), text);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(0_u8..=255, 0..200)) {
+            let _ = Parameters::parse(None, &bytes);
+        }
+    }
+}

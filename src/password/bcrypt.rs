@@ -1,0 +1,150 @@
+//! bcrypt, which has a form and a Base64 of its own and looks at 72 bytes of a password.
+
+use base64::Engine;
+use base64::alphabet::BCRYPT;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+use super::cost::within;
+use super::stored::{Recipe, Stored};
+
+/// The highest cost: 2^16 rounds take a few seconds.
+pub(super) const COST_MAX: u32 = 16;
+
+/// The bytes that bcrypt looks at: those of the password and a zero, as far as there is room.
+const KEY_LENGTH: usize = 72;
+
+/// Salts made by hand have bits set that mean nothing. crypt(3) drops them, and so does this.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &BCRYPT,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// A hash whose first field has been found to be bcrypt's.
+pub(super) fn parse(text: &str) -> Result<Stored, String> {
+    let malformed = || "not of the form $2b$NN$, 22 letters of salt, 31 of hash".to_owned();
+    let mut fields = text.split('$').skip(2);
+    let (Some(cost), Some(letters), None) = (fields.next(), fields.next(), fields.next()) else {
+        return Err(malformed());
+    };
+    let (salt, digest) = letters.split_at_checked(22).ok_or_else(malformed)?;
+    let two_digits = cost.len() == 2 && cost.bytes().all(|digit| digit.is_ascii_digit());
+    if !two_digits || digest.len() != 31 {
+        return Err(malformed());
+    }
+    let cost = cost.parse().map_err(|_| malformed())?;
+    within("cost", cost, 4..=COST_MAX)?;
+    Ok(Stored {
+        recipe: Recipe::Bcrypt { cost },
+        salt: BASE64.decode(salt).map_err(|_| malformed())?,
+        digest: BASE64.decode(digest).map_err(|_| malformed())?,
+    })
+}
+
+/// Fills `digest`. A password that is too long is cut, as it was when the hash was made.
+pub(super) fn fill(
+    digest: &mut [u8],
+    password: &[u8],
+    salt: &[u8],
+    cost: u32,
+) -> Result<(), String> {
+    let salt = salt
+        .try_into()
+        .map_err(|_| "the salt is not 16 bytes long".to_owned())?;
+    let mut key = Zeroizing::new([0; KEY_LENGTH]);
+    for (place, byte) in key.iter_mut().zip(password) {
+        *place = *byte;
+    }
+    let key = key.get(..=password.len()).unwrap_or(&*key);
+    let computed = bcrypt::bcrypt(cost, salt, key);
+    // bcrypt makes 24 bytes, and its form has room for 23.
+    for (place, byte) in digest.iter_mut().zip(computed) {
+        *place = byte;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The password of the hashes below, which other programs have made of it.
+    const PASSWORD: &str = "correct horse battery stäple";
+
+    fn matches(password: &str, text: &str) -> bool {
+        parse(text)
+            .unwrap()
+            .matches(password.as_bytes(), &mut [])
+            .unwrap()
+    }
+
+    fn assert_made_of_password(text: &str) {
+        assert!(matches(PASSWORD, text), "{text}");
+        assert!(!matches("correct horse battery staple", text), "{text}");
+        assert!(!matches("", text), "{text}");
+    }
+
+    // libxcrypt 4.4 and Python's bcrypt 5.0.
+    #[test]
+    fn bcrypt_hashes_of_crypt_3_are_verified() {
+        for phc in [
+            "$2a$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm",
+            "$2b$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm",
+            "$2y$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm",
+            "$2b$05$abcdefghijklmnopqrstuuNMBgw8v.LYDAd79Dxy8HyapAMbTF6uO",
+        ] {
+            assert_made_of_password(phc);
+        }
+        assert!(matches(
+            "",
+            "$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq"
+        ));
+    }
+
+    // Scripts have long made salts of 22 random letters, two bits of which mean nothing.
+    #[test]
+    fn a_bcrypt_salt_with_stray_bits_is_read_as_crypt_3_reads_it() {
+        assert_made_of_password("$2a$04$abcdefghijklmnopqrstuvUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm");
+    }
+
+    #[test]
+    fn bcrypt_looks_at_72_bytes_of_a_longer_password() {
+        let digits = "0123456789".repeat(8);
+        let phc = "$2b$04$abcdefghijklmnopqrstuum2G75IXDN/xsgbNa/hCiPSKyIHQd70S";
+        assert!(matches(&digits, phc));
+        assert!(matches(&digits[..72], phc));
+        assert!(!matches(&digits[..71], phc));
+        let of_71 = "$2b$04$abcdefghijklmnopqrstuukow.iL/GuIgNNTSpCKVqIJG617.YQsi";
+        assert!(matches(&digits[..71], of_71));
+        assert!(!matches(&digits[..72], of_71));
+    }
+
+    #[test]
+    fn bcrypt_has_one_form() {
+        let good = "$2b$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm";
+        assert!(parse(good).is_ok());
+        for (part, other) in [
+            ("$04$", "$+4$"),
+            ("$04$", "$4$"),
+            ("uuUmj", "uUmj"),
+            ("uuUmj", "uu=mj"),
+            // Three bytes, at the place where the salt ends.
+            ("stuuU", "stu€"),
+            ("TEm", "TEm$"),
+        ] {
+            let text = good.replace(part, other);
+            assert!(parse(&text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cost_out_of_bounds_is_refused() {
+        for cost in ["00", "03", "17", "31", "99"] {
+            let text = "$2b$NN$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm";
+            let reason = parse(&text.replace("NN", cost)).err().unwrap();
+            assert!(reason.ends_with("; from 4 to 16 is accepted"), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What one Argon2 hash costs (RFC 9106 §3.1), and how much is accepted.
+
+use std::ops::RangeInclusive;
+
+use argon2::Params;
+
+/// The most memory of one hash, ours or stored, in KiB: 256 MiB. A thread takes it for as long as
+/// the hash lasts, so `threads` of them must fit beside everything else.
+pub(super) const MEMORY_MAX_KIB: u32 = 256 * 1024;
+
+/// The most passes over that memory. With the most memory they take a few seconds.
+pub(super) const ITERATIONS_MAX: u32 = 32;
+
+/// The most lanes. More of them cost nobody more, since a hash has one thread.
+pub(super) const PARALLELISM_MAX: u32 = 16;
+
+/// The least memory that OWASP's Password Storage Cheat Sheet advises, in KiB.
+const MEMORY_ADVISED_KIB: u32 = 7168;
+
+/// The least memory times iterations that it advises: 7168 KiB with 5 iterations.
+const WORK_ADVISED: u64 = 5 * 7168;
+
+/// Argon2id cost, RFC 9106 §3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Memory of one hash in KiB (`m`), at least 8 for each lane.
+    pub memory_kib: u32,
+    /// Passes over the memory (`t`).
+    pub iterations: u32,
+    /// Lanes (`p`). One thread computes them in turn, so more lanes are not faster.
+    pub parallelism: u32,
+}
+
+impl Cost {
+    /// Whether new hashes may be made at this cost.
+    ///
+    /// # Errors
+    ///
+    /// Says, for the operator, which number is out of bounds or too cheap, and what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        self.params()?;
+        let work = u64::from(self.memory_kib) * u64::from(self.iterations);
+        if self.memory_kib < MEMORY_ADVISED_KIB || work < WORK_ADVISED {
+            return Err(format!(
+                "memory {} KiB with {} iterations is too cheap to guess; right are 19456 KiB \
+                 with 2 iterations, 7168 KiB with 5, or more",
+                self.memory_kib, self.iterations
+            ));
+        }
+        Ok(())
+    }
+
+    /// The parameters for the argon2 crate, within the bounds for stored hashes.
+    pub(super) fn params(self) -> Result<Params, String> {
+        within("parallelism", self.parallelism, 1..=PARALLELISM_MAX)?;
+        within("iterations", self.iterations, 1..=ITERATIONS_MAX)?;
+        within(
+            "memory in KiB",
+            self.memory_kib,
+            8 * self.parallelism..=MEMORY_MAX_KIB,
+        )?;
+        Params::new(self.memory_kib, self.iterations, self.parallelism, None)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// An error that names `what` and the range that is accepted.
+pub(super) fn within(what: &str, value: u32, range: RangeInclusive<u32>) -> Result<(), String> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    Err(format!(
+        "{what} is {value}; from {least} to {most} is accepted"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<(), String> {
+        Cost {
+            memory_kib,
+            iterations,
+            parallelism,
+        }
+        .check()
+    }
+
+    #[test]
+    fn every_cost_that_owasp_and_rfc_9106_advise_is_accepted() {
+        let owasp = [(47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5)];
+        for (memory_kib, iterations) in owasp {
+            assert_eq!(check(memory_kib, iterations, 1), Ok(()));
+        }
+        assert_eq!(check(65536, 3, 4), Ok(()));
+        assert_eq!(check(262_144, 32, 16), Ok(()));
+    }
+
+    #[test]
+    fn a_cost_too_cheap_is_answered_with_a_right_one() {
+        for (memory_kib, iterations) in [(19, 2), (64, 1), (7167, 32), (19456, 1)] {
+            let message = check(memory_kib, iterations, 1).unwrap_err();
+            assert!(message.contains("19456 KiB with 2 iterations"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_number_out_of_bounds_is_named_with_its_bounds() {
+        for (cost, message) in [
+            (
+                (262_145, 1, 1),
+                "memory in KiB is 262145; from 8 to 262144 is accepted",
+            ),
+            (
+                (31, 1, 4),
+                "memory in KiB is 31; from 32 to 262144 is accepted",
+            ),
+            ((65536, 0, 1), "iterations is 0; from 1 to 32 is accepted"),
+            ((65536, 33, 1), "iterations is 33; from 1 to 32 is accepted"),
+            ((65536, 3, 0), "parallelism is 0; from 1 to 16 is accepted"),
+            (
+                (65536, 3, u32::MAX),
+                "parallelism is 4294967295; from 1 to 16 is accepted",
+            ),
+        ] {
+            assert_eq!(check(cost.0, cost.1, cost.2).unwrap_err(), message);
+        }
+    }
+}

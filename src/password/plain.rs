@@ -1,0 +1,78 @@
+//! A password as a person typed it, in one Unicode form (RFC 8265 §4.2.2: normalization rule).
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::secret::Secret;
+
+/// A password as typed, in Unicode NFC and otherwise as it is: keyboards disagree on how to send
+/// "é", and all of them mean the same password.
+///
+/// Spaces, control characters and the empty password are kept, unlike in RFC 8265's
+/// `OpaqueString`: hashes from elsewhere were made without that profile. Wiped on drop, never
+/// printed by `Debug`.
+#[derive(Debug)]
+pub struct Password(Secret);
+
+impl Password {
+    /// `text` in NFC. The caller's copy is the caller's to wipe.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        // Three times is the most that NFC lengthens UTF-8 (UAX #15), so the text never moves to
+        // a larger place and leaves a copy behind that nobody wipes.
+        let mut normalized = String::with_capacity(text.len().saturating_mul(3));
+        normalized.extend(text.nfc());
+        Self(Secret::new(normalized))
+    }
+
+    /// The bytes that are hashed: UTF-8, without a terminator.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.expose().as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(text: &str) -> Vec<u8> {
+        Password::new(text).as_bytes().to_vec()
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_one_password() {
+        assert_eq!(bytes("e\u{301}"), bytes("\u{e9}"));
+        assert_eq!(bytes("\u{1112}\u{1161}\u{11ab}"), bytes("\u{d55c}"));
+    }
+
+    #[test]
+    fn nothing_but_the_form_is_changed() {
+        for text in [
+            "",
+            " ",
+            "\0",
+            "a\0b",
+            "PassWord ",
+            "\u{3000}ﬁ",
+            "🦀👩‍👩‍👧",
+            "\u{202e}x\r\n",
+        ] {
+            assert_eq!(bytes(text), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn nfc_makes_a_text_three_times_as_long_at_most() {
+        // The worst case of UAX #15, table "Maximum expansion factor".
+        let text = "\u{1d160}".repeat(40);
+        let password = Password::new(&text);
+        assert_eq!(password.as_bytes().len(), 3 * text.len());
+    }
+
+    #[test]
+    fn debug_prints_no_password() {
+        assert_eq!(
+            format!("{:?}", Password::new("hunter2")),
+            "Password([secret])"
+        );
+    }
+}

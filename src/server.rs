@@ -1,0 +1,24 @@
+//! What every door is handed: the server's parts, and no logic.
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::key::Keys;
+use crate::password::PasswordHasher;
+use crate::root_secret::RootSecrets;
+use crate::store::Store;
+
+/// The parts of a running server.
+pub struct AuthorizationServer {
+    /// The settings in force.
+    pub settings: Settings,
+    /// Users, clients, sessions and signing keys.
+    pub store: Store,
+    /// The signing keys, opened.
+    pub keys: Keys,
+    /// What refresh tokens are made with.
+    pub root_secrets: RootSecrets,
+    /// What checks passwords.
+    pub hasher: PasswordHasher,
+    /// The time.
+    pub clock: Clock,
+}

@@ -1,0 +1,375 @@
+//! The table `sessions`: one row for one sign-in, however often it is refreshed.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait, Query, Returning, SelectStatement, UpdateStatement};
+use sea_orm::{FromQueryResult, Iterable as _, QueryOrder, QuerySelect};
+
+use super::client;
+use super::user;
+use super::{Store, Writer};
+use crate::clock::Timestamp;
+
+/// One sign-in of one user at one client.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    /// The `sid` of its access tokens.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Who signed in.
+    pub user_id: Uuid,
+    /// At which client.
+    pub client_id: String,
+    /// The user's epoch at sign-in; see [`user::Model::session_epoch`].
+    pub session_epoch: i64,
+    /// What was granted at sign-in, separated by spaces.
+    pub scope: String,
+    /// Whom its access tokens may be for, separated by spaces.
+    pub audience: String,
+    /// How often it has been refreshed; what rotation compares and sets.
+    pub generation: i64,
+    /// When the current generation began, or was last given out again by a late retry.
+    pub rotated_at: Timestamp,
+    /// How far the store was behind the token at the last rotation; 0 in ordinary life.
+    pub rotation_gap: i64,
+    /// The generation at which a late retry was last forgiven.
+    pub late_retry_generation: Option<i64>,
+    /// When the person signed in: `auth_time`, the same for the whole session.
+    pub authenticated_at: Timestamp,
+    /// When it ends at the latest; when it ended, once it is over.
+    pub expires_at: Timestamp,
+    /// Since when it is over.
+    pub revoked_at: Option<Timestamp>,
+    /// Why it is over.
+    pub revocation_reason: Option<Ending>,
+    /// The client's `User-Agent` at sign-in, cut to 255 bytes.
+    pub user_agent: String,
+    /// The client's address at sign-in.
+    pub address: String,
+}
+
+/// Joined by hand where a query needs it.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Why a session was ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))")]
+pub enum Ending {
+    /// A refresh token came twice in a way that only two holders explain.
+    #[sea_orm(string_value = "replay")]
+    Replay,
+    /// An operator ended it.
+    #[sea_orm(string_value = "operator")]
+    Operator,
+    /// The user's password was changed.
+    #[sea_orm(string_value = "password_change")]
+    PasswordChange,
+    /// The user was disabled.
+    #[sea_orm(string_value = "user_disabled")]
+    UserDisabled,
+    /// The user was deleted.
+    #[sea_orm(string_value = "user_deleted")]
+    UserDeleted,
+    /// The client was disabled.
+    #[sea_orm(string_value = "client_disabled")]
+    ClientDisabled,
+    /// The client was deleted.
+    #[sea_orm(string_value = "client_deleted")]
+    ClientDeleted,
+}
+
+/// A session with what its user is and may do at this moment.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Record {
+    /// The session.
+    #[sea_orm(nested)]
+    pub session: Model,
+    /// The user's roles, separated by spaces; `None` when the user or the client is gone, disabled,
+    /// or has begun a new epoch.
+    pub roles: Option<String>,
+}
+
+/// What a rotation is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation<'a> {
+    /// The session that the token names.
+    pub session: Uuid,
+    /// The client that shows the token.
+    pub client_id: &'a str,
+    /// The generation that the token proves.
+    pub presented: u32,
+    /// When.
+    pub now: Timestamp,
+    /// A session that was last rotated before this is idle too long.
+    pub idle_since: Timestamp,
+}
+
+/// Begins a session, unless the user's sessions were ended since `user` was read; says whether it
+/// did.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn begin(store: &Store, session: Model) -> Result<bool, DbErr> {
+    let writer = store.write_durably().await;
+    let values = [
+        Expr::value(session.id),
+        Expr::value(session.user_id),
+        Expr::value(session.client_id.clone()),
+        Expr::value(session.session_epoch),
+        Expr::value(session.scope.clone()),
+        Expr::value(session.audience.clone()),
+        Expr::value(session.generation),
+        Expr::value(session.rotated_at),
+        Expr::value(session.rotation_gap),
+        Expr::value(session.late_retry_generation),
+        Expr::value(session.authenticated_at),
+        Expr::value(session.expires_at),
+        Expr::value(Option::<i64>::None),
+        Expr::value(Option::<String>::None),
+        Expr::value(session.user_agent.clone()),
+        Expr::value(session.address.clone()),
+    ];
+    let mut chosen = Query::select();
+    chosen
+        .exprs(values)
+        .and_where(Expr::exists(living_user(
+            Expr::value(session.user_id),
+            Expr::value(session.session_epoch),
+        )))
+        .and_where(Expr::exists(living_client(Expr::value(session.client_id))));
+    let mut statement = Query::insert();
+    statement
+        .into_table(Entity)
+        .columns(Column::iter())
+        .select_from(chosen)
+        .map_err(|error| DbErr::Custom(error.to_string()))?;
+    let inserted = writer.connection().execute(&statement).await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Compares and sets, in one statement: if the session lives and its generation is at most the
+/// presented one, the next generation begins. `None` when nothing was touched.
+///
+/// "At most", because a store that lost its last writes is behind its tokens, and a token proves
+/// its generation by itself. Written with relaxed durability for the same reason.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Record>, DbErr> {
+    let presented = i64::from(rotation.presented);
+    let mut statement = Query::update();
+    statement
+        .table(Entity)
+        .value(
+            Column::RotationGap,
+            Expr::value(presented).sub(Expr::col(Column::Generation)),
+        )
+        .value(Column::Generation, presented + 1)
+        .value(Column::RotatedAt, rotation.now)
+        .and_where(Column::Id.eq(rotation.session))
+        .and_where(Column::ClientId.eq(rotation.client_id))
+        .and_where(Column::Generation.lte(presented))
+        .and_where(Column::RevokedAt.is_null())
+        .and_where(Column::ExpiresAt.gt(rotation.now))
+        .and_where(Column::RotatedAt.gt(rotation.idle_since))
+        .and_where(Expr::exists(living_user(
+            Expr::col((Entity, Column::UserId)),
+            Expr::col((Entity, Column::SessionEpoch)),
+        )))
+        .and_where(Expr::exists(living_client(Expr::col((
+            Entity,
+            Column::ClientId,
+        )))));
+    let writer = store.write_relaxed().await;
+    update_returning(&writer, statement).await
+}
+
+/// Gives the current generation out again, later than the window allows: if the row is still as it
+/// was read, `rotated_at` moves to `now` and the generation is remembered. `None` when somebody was
+/// faster.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn retry_late(
+    store: &Store,
+    seen: &Model,
+    now: Timestamp,
+) -> Result<Option<Record>, DbErr> {
+    let mut statement = Query::update();
+    statement
+        .table(Entity)
+        .value(Column::RotatedAt, now)
+        .value(Column::RotationGap, 0_i64)
+        .value(Column::LateRetryGeneration, seen.generation)
+        .and_where(Column::Id.eq(seen.id))
+        .and_where(Column::Generation.eq(seen.generation))
+        .and_where(Column::RotatedAt.eq(seen.rotated_at))
+        .and_where(Column::RevokedAt.is_null());
+    let writer = store.write_relaxed().await;
+    update_returning(&writer, statement).await
+}
+
+/// The session with this id, over or not.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn find(store: &Store, id: Uuid) -> Result<Option<Record>, DbErr> {
+    let mut statement = Query::select();
+    statement
+        .exprs(columns())
+        .expr_as(roles(), "roles")
+        .from(Entity)
+        .and_where(Column::Id.eq(id));
+    match store.read().query_one(&statement).await? {
+        Some(row) => Record::from_query_result(&row, "").map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Sessions, the newest first; of one user, or of all.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn list(store: &Store, user_id: Option<Uuid>, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let mut query = Entity::find().order_by_desc(Column::Id).limit(limit);
+    if let Some(user_id) = user_id {
+        query = query.filter(Column::UserId.eq(user_id));
+    }
+    query.all(store.read()).await
+}
+
+/// Ends a session, durably, in a statement of its own; `false` when it was over already.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn revoke(store: &Store, id: Uuid, why: Ending, now: Timestamp) -> Result<bool, DbErr> {
+    let writer = store.write_durably().await;
+    let ended = end(&writer, Column::Id.eq(id), why, now).await?;
+    Ok(ended == 1)
+}
+
+/// Ends all sessions of a user, durably, and says how many lived.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn revoke_all(
+    store: &Store,
+    user_id: Uuid,
+    why: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let writer = store.write_durably().await;
+    end_of_user(&writer, user_id, why, now).await
+}
+
+/// Deletes sessions that have been over since before `cutoff`, at most `limit` of them, and says
+/// how many.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
+    let mut over = Query::select();
+    over.column(Column::Id)
+        .from(Entity)
+        .and_where(Column::ExpiresAt.lt(cutoff))
+        .limit(limit);
+    let writer = store.write_relaxed().await;
+    let gone = Entity::delete_many()
+        .filter(Column::Id.in_subquery(over))
+        .exec(writer.connection())
+        .await?;
+    Ok(gone.rows_affected)
+}
+
+pub(super) async fn end_of_user(
+    writer: &Writer<'_>,
+    user_id: Uuid,
+    why: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    end(writer, Column::UserId.eq(user_id), why, now).await
+}
+
+pub(super) async fn end_of_client(
+    writer: &Writer<'_>,
+    client_id: &str,
+    why: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    end(writer, Column::ClientId.eq(client_id), why, now).await
+}
+
+async fn end(writer: &Writer<'_>, which: Expr, why: Ending, now: Timestamp) -> Result<u64, DbErr> {
+    let ended = Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .col_expr(Column::RevocationReason, Expr::value(why))
+        .col_expr(Column::ExpiresAt, Expr::value(now))
+        .filter(which)
+        .filter(Column::RevokedAt.is_null())
+        .exec(writer.connection())
+        .await?;
+    Ok(ended.rows_affected)
+}
+
+async fn update_returning(
+    writer: &Writer<'_>,
+    mut statement: UpdateStatement,
+) -> Result<Option<Record>, DbErr> {
+    let roles =
+        Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
+    statement.returning(Returning::new().exprs(columns().chain([roles])));
+    match writer.connection().query_one(&statement).await? {
+        Some(row) => Record::from_query_result(&row, "").map(Some),
+        None => Ok(None),
+    }
+}
+
+fn columns() -> impl Iterator<Item = Expr> {
+    Column::iter().map(Expr::col)
+}
+
+/// The user's roles, if the user and the client of the session in the outer query live.
+fn roles() -> Expr {
+    let mut select = living_user(
+        Expr::col((Entity, Column::UserId)),
+        Expr::col((Entity, Column::SessionEpoch)),
+    );
+    select
+        .clear_selects()
+        .column((user::Entity, user::Column::Roles))
+        .and_where(Expr::exists(living_client(Expr::col((
+            Entity,
+            Column::ClientId,
+        )))));
+    Expr::SubQuery(None, Box::new(select.into()))
+}
+
+fn living_user(id: Expr, epoch: Expr) -> SelectStatement {
+    Query::select()
+        .expr(Expr::value(1))
+        .from(user::Entity)
+        .and_where(Expr::col((user::Entity, user::Column::Id)).eq(id))
+        .and_where(Expr::col((user::Entity, user::Column::SessionEpoch)).eq(epoch))
+        .and_where(Expr::col((user::Entity, user::Column::DisabledAt)).is_null())
+        .take()
+}
+
+fn living_client(id: Expr) -> SelectStatement {
+    Query::select()
+        .expr(Expr::value(1))
+        .from(client::Entity)
+        .and_where(Expr::col((client::Entity, client::Column::Id)).eq(id))
+        .and_where(Expr::col((client::Entity, client::Column::DisabledAt)).is_null())
+        .take()
+}

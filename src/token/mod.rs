@@ -1,0 +1,6 @@
+//! What is handed out: access tokens, refresh tokens, and the answer that carries both.
+
+pub mod access_token;
+pub mod refresh_token;
+pub mod response;
+pub mod rotation;

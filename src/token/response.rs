@@ -1,0 +1,86 @@
+//! The successful answer of the token endpoint, RFC 6749 §5.1; made in one place.
+
+use crate::client_authentication::AuthenticatedClient;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::scope::Scope;
+use crate::secret::Secret;
+use crate::server::AuthorizationServer;
+use crate::store::session::Model as Session;
+use crate::token::access_token::{self, Grant};
+use crate::token::refresh_token::RefreshToken;
+use crate::token::rotation;
+
+/// What a client gets.
+#[derive(Debug)]
+pub struct TokenResponse {
+    /// A JWT by RFC 9068.
+    pub access_token: Secret,
+    /// Seconds until the access token expires.
+    pub expires_in: i64,
+    /// What the next refresh is made with.
+    pub refresh_token: Secret,
+    /// What the access token allows.
+    pub scope: Scope,
+}
+
+/// What one access token is narrowed to.
+#[derive(Debug)]
+pub struct Narrowed {
+    /// The scope asked for, or the session's.
+    pub scope: Scope,
+    /// The resource asked for, or all that the session may have tokens for.
+    pub audience: Vec<String>,
+}
+
+impl TokenResponse {
+    /// The answer for a session as it stands. All of it comes from the row, so that for the same
+    /// row it is the same answer; only `expires_in` counts down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ServerError`] when no signing key can sign.
+    pub fn for_session(
+        session: &Session,
+        roles: &str,
+        narrowed: Narrowed,
+        client: &AuthenticatedClient,
+        server: &AuthorizationServer,
+    ) -> Result<Self, Error> {
+        let now = server.clock.now();
+        let issued_at = rotation::issued_at(session.rotated_at, now);
+        let expires_at = issued_at
+            .plus(client.policy.access_token_lifetime)
+            .min(session.expires_at);
+        let access_token = access_token::sign(
+            &Grant {
+                session,
+                roles,
+                narrowed: &narrowed,
+                issued_at,
+                expires_at,
+            },
+            now,
+            server,
+        )?;
+        let generation = u32::try_from(session.generation)
+            .map_err(|_| Error::ServerError("generation out of range".into()))?;
+        let refresh_token = RefreshToken {
+            session: session.id,
+            generation,
+        };
+        Ok(Self {
+            access_token,
+            expires_in: seconds_between(now, expires_at),
+            refresh_token: refresh_token.encode(&server.root_secrets),
+            scope: narrowed.scope,
+        })
+    }
+}
+
+/// In the whole seconds that the token itself speaks in, so that a client never believes in a token
+/// for longer than an API does.
+const fn seconds_between(now: Timestamp, end: Timestamp) -> i64 {
+    let seconds = end.as_seconds() - now.as_seconds();
+    if seconds > 0 { seconds } else { 0 }
+}

@@ -1,0 +1,191 @@
+//! What runs beside the requests: signing keys come and go, ended sessions are swept.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sea_orm::DbErr;
+
+use crate::clock::Timestamp;
+use crate::key::{self, KeyError, KeyRing, StoredKey, lifecycle};
+use crate::server::AuthorizationServer;
+use crate::store::{client, session, signing_key};
+
+/// Sessions that one sweep removes: a batch so small that no refresh waits for it.
+const BATCH: u64 = 500;
+
+/// Keeps house until the task is dropped.
+pub async fn keep_house(server: Arc<AuthorizationServer>) {
+    let interval = server.settings.keys.refresh_interval.0;
+    loop {
+        tokio::time::sleep(interval).await;
+        if let Err(error) = refresh_keys(&server).await {
+            tracing::error!(%error, "signing keys could not be looked after; the last known stay in force");
+        }
+        let cutoff = server
+            .clock
+            .now()
+            .minus(server.settings.session.retention.0);
+        if let Err(error) = session::sweep(&server.store, cutoff, BATCH).await {
+            tracing::error!(%error, "ended sessions could not be swept");
+        }
+    }
+}
+
+/// Reads the signing keys again, makes the one that is due, erases what is past, and puts the ring
+/// in force.
+///
+/// # Errors
+///
+/// [`UpkeepError`]; the ring that was in force stays so.
+pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), UpkeepError> {
+    let now = server.clock.now();
+    let mut keys = signing_key::list(&server.store).await?;
+    cover_lifetimes(server, &keys).await?;
+    if let Some(activates_at) = lifecycle::due(&keys, &server.settings, now) {
+        let other_after = if keys.is_empty() {
+            Timestamp::from_micros(i64::MIN)
+        } else {
+            now
+        };
+        add_key(server, activates_at, other_after).await?;
+        keys = signing_key::list(&server.store).await?;
+    }
+    tidy(server, &keys, now).await?;
+    let ring = KeyRing::open(
+        signing_key::list(&server.store).await?,
+        &server.root_secrets,
+    )?;
+    server.keys.replace(ring);
+    Ok(())
+}
+
+/// Makes a key that signs from `activates_at` on, unless another will become active after
+/// `other_after`; says whether it did.
+///
+/// # Errors
+///
+/// [`UpkeepError`] when it cannot be made or stored.
+pub async fn add_key(
+    server: &AuthorizationServer,
+    activates_at: Timestamp,
+    other_after: Timestamp,
+) -> Result<Option<String>, UpkeepError> {
+    let bits = server.settings.keys.bits;
+    let (jwk, pkcs8) = tokio::task::spawn_blocking(move || key::generate(bits))
+        .await
+        .map_err(|_| KeyError::CannotGenerate)??;
+    let id = jwk.common.key_id.clone().ok_or(KeyError::CannotGenerate)?;
+    let sealed = server
+        .root_secrets
+        .seal(&id, &pkcs8)
+        .map_err(|_| KeyError::CannotGenerate)?;
+    let stored = StoredKey {
+        public_jwk: serde_json::to_string(&jwk).map_err(|_| KeyError::CannotGenerate)?,
+        sealed_private_key: Some(sealed),
+        created_at: server.clock.now(),
+        activates_at,
+        longest_lifetime: longest_lifetime(server).await?,
+        revoked_at: None,
+        id: id.clone(),
+    };
+    if !signing_key::insert(&server.store, &stored, other_after).await? {
+        return Ok(None);
+    }
+    tracing::info!(
+        target: "jeton::audit",
+        event = "key_created",
+        kid = id,
+        %activates_at,
+        "a signing key was made"
+    );
+    Ok(Some(id))
+}
+
+async fn longest_lifetime(server: &AuthorizationServer) -> Result<i64, DbErr> {
+    let of_clients = client::longest_lifetime(&server.store).await?;
+    Ok(lifecycle::longest_lifetime(&server.settings, of_clients))
+}
+
+/// A key stays published for the longest token that any setting has let it sign; settings that have
+/// grown are written down before the first such token is signed, and never taken back.
+async fn cover_lifetimes(
+    server: &AuthorizationServer,
+    keys: &[StoredKey],
+) -> Result<(), UpkeepError> {
+    let longest = longest_lifetime(server).await?;
+    if keys.iter().any(|key| key.longest_lifetime < longest) {
+        signing_key::cover_all(&server.store, longest).await?;
+    }
+    Ok(())
+}
+
+/// Seals again what an older root secret sealed, erases private halves that sign no more, and
+/// deletes keys whose tokens have all expired.
+async fn tidy(
+    server: &AuthorizationServer,
+    keys: &[StoredKey],
+    now: Timestamp,
+) -> Result<(), UpkeepError> {
+    for key in keys {
+        let superseded_at = lifecycle::superseded_at(key, keys);
+        let expired = now >= lifecycle::expires_at(key, superseded_at);
+        let revoked = key
+            .revoked_at
+            .is_some_and(|at| at.plus(server.settings.keys.rotation_interval.0) <= now);
+        if expired || revoked {
+            signing_key::delete(&server.store, &key.id).await?;
+            continue;
+        }
+        let Some(sealed) = &key.sealed_private_key else {
+            continue;
+        };
+        if lifecycle::may_be_erased(superseded_at, now) {
+            signing_key::erase_private_half(&server.store, &key.id).await?;
+            continue;
+        }
+        let opened = server
+            .root_secrets
+            .open(&key.id, sealed)
+            .map_err(|_| KeyError::Sealed(key.id.clone()))?;
+        if !opened.by_current {
+            let again = server
+                .root_secrets
+                .seal(&key.id, &opened.plain)
+                .map_err(|_| KeyError::CannotGenerate)?;
+            signing_key::seal_again(&server.store, &key.id, sealed, again).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Why the signing keys could not be looked after.
+#[derive(Debug)]
+pub enum UpkeepError {
+    /// A key could not be made or opened.
+    Key(KeyError),
+    /// The store failed.
+    Store(DbErr),
+}
+
+impl From<KeyError> for UpkeepError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl From<DbErr> for UpkeepError {
+    fn from(error: DbErr) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for UpkeepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(error) => error.fmt(f),
+            Self::Store(error) => write!(f, "store: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for UpkeepError {}

@@ -1,0 +1,252 @@
+"""Authlib (requests) as an OAuth 2 client and PyJWT as a verifier, against the server named by CHECK_ISSUER."""
+
+import os
+import sys
+import traceback
+
+import jwt
+import requests
+from authlib.integrations.requests_client import OAuth2Session, OAuthError
+
+ISSUER = os.environ["CHECK_ISSUER"]
+USERNAME = os.environ["CHECK_USERNAME"]
+PASSWORD = os.environ["CHECK_PASSWORD"]
+PUBLIC_CLIENT = os.environ["CHECK_PUBLIC_CLIENT"]
+CLIENT_ID = os.environ["CHECK_CLIENT_ID"]
+CLIENT_SECRET = os.environ["CHECK_CLIENT_SECRET"]
+TIMEOUT = 15
+REQUIRED_CLAIMS = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"]
+
+failed = False
+
+
+def main():
+    check("metadata: both documents name the issuer", metadata_names_the_issuer)
+    metadata = document("oauth-authorization-server")
+
+    def public():
+        return session(metadata, PUBLIC_CLIENT, None, "none")
+
+    methods = {
+        "none": public,
+        "client_secret_basic": lambda: session(metadata, CLIENT_ID, CLIENT_SECRET, "client_secret_basic"),
+        "client_secret_post": lambda: session(metadata, CLIENT_ID, CLIENT_SECRET, "client_secret_post"),
+    }
+    for method, client in methods.items():
+        check(f"authlib, {method}: the password grant signs in", sign_in_works, client())
+        check(f"authlib, {method}: a token opens /account", the_token_opens_the_account, client())
+        check(f"authlib, {method}: two refreshes, each with a new token", refreshes_rotate, client())
+    check("authlib: a token used twice within seconds gives the same answer", a_retry_gives_the_same_answer, public())
+    check("authlib: a token two steps old ends the session", a_replay_ends_the_session, public())
+    check("authlib: another client cannot use a refresh token", another_client_is_refused, methods)
+    check("authlib: a revoked session cannot be refreshed", a_revoked_session_is_over, public())
+    check("authlib: introspection tells what the token says", introspection_agrees, methods["client_secret_basic"]())
+    check("authlib: a wrong password is invalid_grant", a_wrong_password_is_invalid_grant, public())
+    check("authlib: a wrong secret is invalid_client", a_wrong_secret_is_invalid_client, metadata)
+    check("authlib: an unknown grant is unsupported_grant_type", an_unknown_grant_is_unsupported, public())
+
+    check("pyjwt: the key is found by kid, the token verifies", the_token_verifies, public(), metadata)
+    check("pyjwt: a refreshed token verifies", a_refreshed_token_verifies, public(), metadata)
+    check("pyjwt: another audience, another issuer are refused", other_names_are_refused, public(), metadata)
+    check("pyjwt: a changed token is refused", a_changed_token_is_refused, public(), metadata)
+    return 1 if failed else 0
+
+
+def metadata_names_the_issuer():
+    for name in ("oauth-authorization-server", "openid-configuration"):
+        found = document(name)
+        equal(found["issuer"], ISSUER)
+        for endpoint in ("token_endpoint", "jwks_uri"):
+            true(found[endpoint].startswith(ISSUER + "/"), f"{endpoint} is {found[endpoint]}")
+        for grant in ("password", "refresh_token"):
+            true(grant in found["grant_types_supported"], f"{grant} is not among the grants")
+
+
+def sign_in_works(client):
+    token = sign_in(client)
+    equal(token["token_type"], "Bearer")
+    true(isinstance(token["expires_in"], int) and token["expires_in"] > 0, "expires_in is no positive integer")
+    equal(token["access_token"].count("."), 2)
+    true(token["refresh_token"].startswith("jrt_"), "the refresh token has another form")
+    true(isinstance(token["scope"], str), "no scope in the answer")
+
+
+def the_token_opens_the_account(client):
+    sign_in(client)
+    account = client.get(f"{ISSUER}/account", timeout=TIMEOUT)
+    equal(account.status_code, 200)
+    true(USERNAME in account.json().values(), "the account does not name its owner")
+
+    anonymous = requests.get(f"{ISSUER}/account", timeout=TIMEOUT)
+    equal(anonymous.status_code, 401)
+    true(anonymous.headers["WWW-Authenticate"].startswith("Bearer"), "no Bearer challenge")
+
+
+def refreshes_rotate(client):
+    tokens = [sign_in(client), dict(refresh(client)), dict(refresh(client))]
+    equal(len({token["refresh_token"] for token in tokens}), 3)
+    equal(len({token["access_token"] for token in tokens}), 3)
+    equal(client.get(f"{ISSUER}/account", timeout=TIMEOUT).status_code, 200)
+
+
+def a_retry_gives_the_same_answer(client):
+    first = sign_in(client)
+    once = dict(refresh(client, first["refresh_token"]))
+    again = dict(refresh(client, first["refresh_token"]))
+    equal(again["refresh_token"], once["refresh_token"])
+    equal(again["access_token"], once["access_token"])
+    true(again["expires_in"] <= once["expires_in"], "expires_in grew")
+    true(refresh(client)["refresh_token"] != once["refresh_token"], "the session did not go on")
+
+
+def a_replay_ends_the_session(client):
+    first = sign_in(client)
+    refresh(client)
+    last = dict(refresh(client))
+    refused("invalid_grant", refresh, client, first["refresh_token"])
+    refused("invalid_grant", refresh, client, last["refresh_token"])
+
+
+def another_client_is_refused(methods):
+    owner, other = methods["none"](), methods["client_secret_basic"]()
+    token = sign_in(owner)
+    refused("invalid_grant", refresh, other, token["refresh_token"])
+    true(refresh(owner)["refresh_token"] != token["refresh_token"], "the owner's session did not go on")
+
+
+def a_revoked_session_is_over(client):
+    token = sign_in(client)
+    endpoint = client.metadata["revocation_endpoint"]
+    answer = client.revoke_token(endpoint, token=token["refresh_token"], timeout=TIMEOUT)
+    equal(answer.status_code, 200)
+    refused("invalid_grant", refresh, client, token["refresh_token"])
+
+
+def introspection_agrees(client):
+    token = sign_in(client)
+    endpoint = client.metadata["introspection_endpoint"]
+    found = client.introspect_token(endpoint, token=token["access_token"], timeout=TIMEOUT).json()
+    said = jwt.decode(token["access_token"], options={"verify_signature": False})
+    equal(found["active"], True)
+    for claim in ("iss", "sub", "aud", "exp", "iat", "client_id"):
+        equal(found[claim], said[claim])
+    unknown = client.introspect_token(endpoint, token="no-token", timeout=TIMEOUT)
+    equal((unknown.status_code, unknown.json()), (200, {"active": False}))
+
+
+def a_wrong_password_is_invalid_grant(client):
+    refused("invalid_grant", sign_in, client, password="not the password")
+    sign_in(client)
+
+
+def a_wrong_secret_is_invalid_client(metadata):
+    for method in ("client_secret_basic", "client_secret_post"):
+        refused("invalid_client", sign_in, session(metadata, CLIENT_ID, "not-the-secret", method))
+
+
+def an_unknown_grant_is_unsupported(client):
+    refused("unsupported_grant_type", client.fetch_token, grant_type="urn:example:unknown", timeout=TIMEOUT)
+
+
+def the_token_verifies(client, metadata):
+    token = sign_in(client)["access_token"]
+    header = jwt.get_unverified_header(token)
+    equal((header["typ"], header["alg"]), ("at+jwt", "RS256"))
+    claims = verify(token, metadata)
+    equal(claims["client_id"], PUBLIC_CLIENT)
+
+
+def a_refreshed_token_verifies(client, metadata):
+    before = verify(sign_in(client)["access_token"], metadata)
+    after = verify(refresh(client)["access_token"], metadata)
+    equal(after["sub"], before["sub"])
+    equal(after.get("sid"), before.get("sid"))
+    true(after["jti"] != before["jti"], "the jti came twice")
+
+
+def other_names_are_refused(client, metadata):
+    token = sign_in(client)["access_token"]
+    raises(jwt.InvalidAudienceError, verify, token, metadata, audience="https://api.example")
+    raises(jwt.InvalidIssuerError, verify, token, metadata, issuer="https://issuer.example")
+
+
+def a_changed_token_is_refused(client, metadata):
+    header, claims, signature = sign_in(client)["access_token"].split(".")
+    changed = ("A" if signature[0] != "A" else "B") + signature[1:]
+    raises(jwt.InvalidSignatureError, verify, f"{header}.{claims}.{changed}", metadata)
+
+
+def verify(token, metadata, audience=ISSUER, issuer=ISSUER):
+    key = jwt.PyJWKClient(metadata["jwks_uri"], timeout=TIMEOUT).get_signing_key_from_jwt(token)
+    return jwt.decode(
+        token,
+        key.key,
+        algorithms=["RS256"],
+        audience=audience,
+        issuer=issuer,
+        options={"require": REQUIRED_CLAIMS},
+    )
+
+
+def document(name):
+    answer = requests.get(f"{ISSUER}/.well-known/{name}", timeout=TIMEOUT)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def session(metadata, client_id, secret, method):
+    return OAuth2Session(
+        client_id=client_id,
+        client_secret=secret,
+        token_endpoint_auth_method=method,
+        revocation_endpoint_auth_method=method,
+        token_endpoint=metadata["token_endpoint"],
+        revocation_endpoint=metadata["revocation_endpoint"],
+        introspection_endpoint=metadata["introspection_endpoint"],
+        default_timeout=TIMEOUT,
+    )
+
+
+def sign_in(client, password=PASSWORD):
+    return dict(client.fetch_token(grant_type="password", username=USERNAME, password=password))
+
+
+def refresh(client, refresh_token=None):
+    return client.refresh_token(refresh_token=refresh_token)
+
+
+def refused(code, call, *arguments, **named):
+    error = raises(OAuthError, call, *arguments, **named)
+    equal(error.error, code)
+
+
+def raises(expected, call, *arguments, **named):
+    try:
+        call(*arguments, **named)
+    except expected as error:
+        return error
+    raise AssertionError(f"no {expected.__name__}")
+
+
+def equal(left, right):
+    true(left == right, f"{left!r} is not {right!r}")
+
+
+def true(condition, reason):
+    if not condition:
+        raise AssertionError(reason)
+
+
+def check(name, run, *arguments):
+    global failed
+    try:
+        run(*arguments)
+        print(f"ok python: {name}", flush=True)
+    except Exception as error:
+        failed = True
+        print(f"not ok python: {name}: {type(error).__name__}: {error}", flush=True)
+        traceback.print_exc()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Third-party clients against a real server: Authlib and PyJWT (Python), oauth4webapi and jose (Node.js).
+#
+#   tests/clients/run.sh [JETON]      JETON: the server's binary; else $JETON_BIN, else target/release/jeton,
+#                                     else target/debug/jeton
+#
+# Needs python3 (with venv), node 20 or newer and npm. Everything that it installs, starts or writes is in a temporary
+# directory. Prints one line a check and ends with "N passed, N failed"; fails when a check does, or when none ran.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$(mktemp -d)
+server=
+
+main() {
+  local jeton
+  jeton=$(binary "${1:-${JETON_BIN:-}}")
+  forget_settings
+  install_python
+  install_node
+  start "$jeton"
+  add_confidential_client "$jeton"
+
+  checks python "$work/python/bin/python" "$here/python_clients.py"
+  checks node node "$work/node/node_clients.mjs"
+  report
+}
+
+binary() {
+  local candidate
+  for candidate in "${1:-}" "$root/target/release/jeton" "$root/target/debug/jeton"; do
+    if [[ -n $candidate && -x $candidate ]]; then
+      realpath "$candidate"
+      return
+    fi
+    [[ -z $1 ]] || break
+  done
+  fail "no server to test: build one ('cargo build --release') or name its binary"
+}
+
+# The server refuses settings that it does not know (JETON_BIN is none), and the caller's must not change this run.
+forget_settings() {
+  local name
+  for name in ${!JETON_@}; do unset "$name"; done
+  export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+}
+
+install_python() {
+  python3 -m venv "$work/python"
+  "$work/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+    --requirement "$here/requirements.txt"
+}
+
+install_node() {
+  mkdir "$work/node"
+  cp "$here/package.json" "$here/package-lock.json" "$here/node_clients.mjs" "$work/node"
+  npm ci --prefix "$work/node" --ignore-scripts --no-audit --no-fund --loglevel=error >"$work/npm.log" 2>&1 ||
+    fail "npm ci failed" "$work/npm.log"
+}
+
+start() {
+  local port
+  port=$(free_port)
+  export CHECK_ISSUER="http://127.0.0.1:$port"
+  export CHECK_USERNAME=admin
+  CHECK_PASSWORD=$(python3 -c 'import secrets; print("Aa1 " + secrets.token_urlsafe(24))')
+  export CHECK_PASSWORD
+  export CHECK_PUBLIC_CLIENT=first-party
+
+  mkdir "$work/run"
+  JETON_BOOTSTRAP__ADMIN_PASSWORD=$CHECK_PASSWORD jeton "$1" serve >"$work/server.log" 2>&1 &
+  server=$!
+  await_health
+}
+
+# Every start of the binary, the server's and the command line's, is at one place and on one store.
+jeton() {
+  cd "$work/run"
+  JETON_SERVER__LISTEN=${CHECK_ISSUER#http://} JETON_DATA_DIR="$work/run/data" exec "$@"
+}
+
+# ADAPT HERE: how the command line makes a confidential client, and where it prints the id and the secret.
+add_confidential_client() {
+  (jeton "$1" client add interop-client --confidential --grant password --grant refresh_token) \
+    >"$work/client.log" 2>&1 || fail "the confidential client was not made" "$work/client.log"
+  CHECK_CLIENT_ID=$(value client_id)
+  CHECK_CLIENT_SECRET=$(value client_secret)
+  export CHECK_CLIENT_ID CHECK_CLIENT_SECRET
+  [[ -n $CHECK_CLIENT_ID && -n $CHECK_CLIENT_SECRET ]] || fail "no client id or secret in the answer" "$work/client.log"
+}
+
+# The last word of the line that starts with the given word.
+value() {
+  awk -v name="$1" '$1 ~ "^" name { print $NF; exit }' "$work/client.log"
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+await_health() {
+  local try
+  for try in {1..150}; do
+    kill -0 "$server" 2>/dev/null || fail "the server stopped at once" "$work/server.log"
+    curl --silent --fail --max-time 2 --output /dev/null "$CHECK_ISSUER/healthz" && return
+    sleep 0.2
+  done
+  fail "the server was not healthy within 30 s (try $try)" "$work/server.log"
+}
+
+# A language's checks print "ok …" or "not ok …". A program that dies without saying so is a failed check too.
+checks() {
+  local language=$1 log="$work/$1.log" status=0
+  shift
+  timeout 120 "$@" | tee "$log" || status=$?
+  if ! grep --quiet '^ok ' "$log" || { ((status)) && ! grep --quiet '^not ok ' "$log"; }; then
+    echo "not ok $language: the checks stopped with status $status" | tee -a "$log"
+  fi
+}
+
+report() {
+  local passed failed
+  passed=$(cat "$work"/{python,node}.log | grep --count '^ok ' || true)
+  failed=$(cat "$work"/{python,node}.log | grep --count '^not ok ' || true)
+  ((failed == 0)) || { echo "--- the server's log, its end:"; tail -n 40 "$work/server.log"; } >&2
+  echo "$passed passed, $failed failed"
+  ((failed == 0 && passed > 0))
+}
+
+fail() {
+  echo "$0: $1" >&2
+  [[ -z ${2:-} ]] || tail -n 40 "$2" >&2
+  exit 1
+}
+
+stop() {
+  if [[ -n $server ]]; then
+    kill "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+
+trap stop EXIT
+main "$@"

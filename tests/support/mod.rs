@@ -1,0 +1,331 @@
+//! A whole Jeton in memory, spoken to by HTTP requests, with a clock that the test moves.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jeton::app::app;
+use jeton::bootstrap;
+use jeton::client_authentication::secret_digest;
+use jeton::clock::{Clock, Timestamp, micros};
+use jeton::config::Settings;
+use jeton::key::{self, StoredKey};
+use jeton::password::Password;
+use jeton::root_secret::RootSecrets;
+use jeton::secret::random_bytes;
+use jeton::server::AuthorizationServer;
+use jeton::store::{Store, client, signing_key, user};
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint as _, EndpointExt as _, Request, Response};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// 2026-01-01T00:00:00Z.
+pub const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
+pub const ISSUER: &str = "https://jeton.test";
+pub const ROOT_SECRET: &str = "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w";
+/// A confidential client's secret.
+pub const SECRET: &str = "jcs_0123456789abcdefghijklmnopqrstuv";
+pub const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
+
+/// One server, or one of several nodes on the same store.
+pub struct Jeton {
+    pub server: Arc<AuthorizationServer>,
+    app: BoxEndpoint<'static, Response>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+/// The tokens of a successful answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    pub access_token: String,
+    pub refresh_token: String,
+    pub expires_in: i64,
+    pub scope: String,
+}
+
+impl Jeton {
+    /// A server with the default settings, cheap password hashes, the user [`ALICE`] and the client
+    /// `first-party`.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let store = Store::in_memory().await.unwrap();
+        let jeton = Self::on(store, Clock::standing_at(START), ROOT_SECRET, change).await;
+        jeton.add_client("first-party", None, |_| {}).await;
+        jeton.add_user(ALICE.0, ALICE.1).await;
+        jeton
+    }
+
+    /// A node on a store that may have others, with a clock and root secrets of its own.
+    pub async fn on(
+        store: Store,
+        clock: Clock,
+        root_secret: &str,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let mut settings = Settings::defaults().unwrap();
+        ISSUER.clone_into(&mut settings.issuer);
+        settings.password.memory_kib = 64;
+        settings.password.iterations = 1;
+        settings.password.threads = 1;
+        change(&mut settings);
+        let root_secrets = RootSecrets::parse(root_secret).unwrap();
+        seed_signing_key(&store, &root_secrets, clock.now()).await;
+        let server = bootstrap::assemble(settings, store, root_secrets, clock)
+            .await
+            .unwrap();
+        let server = Arc::new(server);
+        let app = app(Arc::clone(&server)).boxed();
+        Self { server, app }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.server.clock.now()
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, duration: Duration) {
+        self.server.clock.set(self.now().plus(duration));
+    }
+
+    pub async fn add_user(&self, username: &str, password: &str) -> Uuid {
+        let hash = self
+            .server
+            .hasher
+            .hash(Password::new(password))
+            .await
+            .unwrap();
+        self.add_user_with_hash(username, &hash).await
+    }
+
+    pub async fn add_user_with_hash(&self, username: &str, hash: &str) -> Uuid {
+        let id = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
+        let row = user::Model {
+            id,
+            username: username.to_owned(),
+            password_hash: hash.to_owned(),
+            roles: String::new(),
+            session_epoch: 0,
+            created_at: self.now(),
+            disabled_at: None,
+        };
+        user::insert(&self.server.store, row).await.unwrap();
+        id
+    }
+
+    /// Adds a client for both grants; confidential if it has a secret.
+    pub async fn add_client(
+        &self,
+        id: &str,
+        secret: Option<&str>,
+        change: impl FnOnce(&mut client::Model),
+    ) {
+        let mut row = client::Model {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            secret_digest: secret.map(|secret| secret_digest(secret).to_vec()),
+            grant_types: "password refresh_token".to_owned(),
+            scope: "account read write".to_owned(),
+            audience: String::new(),
+            access_token_lifetime: None,
+            session_lifetime: None,
+            session_idle_lifetime: None,
+            retry_window: None,
+            late_retry: None,
+            late_retry_spacing: None,
+            created_at: self.now(),
+            disabled_at: None,
+        };
+        change(&mut row);
+        client::insert(&self.server.store, row).await.unwrap();
+    }
+
+    /// Sends any request.
+    pub async fn send(&self, request: Request) -> Answer {
+        let response = self.app.call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.into_string().await.unwrap(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(
+            Request::builder()
+                .method(Method::GET)
+                .uri(path.parse().unwrap())
+                .finish(),
+        )
+        .await
+    }
+
+    /// `GET` with an access token.
+    pub async fn get_with(&self, path: &str, access_token: &str) -> Answer {
+        let request = Request::builder()
+            .uri(path.parse().unwrap())
+            .header("authorization", format!("Bearer {access_token}"));
+        self.send(request.finish()).await
+    }
+
+    /// Posts a raw body to /token as a form.
+    pub async fn post_raw(&self, body: impl Into<poem::Body>) -> Answer {
+        self.send(form("/token").body(body)).await
+    }
+
+    /// Posts parameters to /token.
+    pub async fn token(&self, parameters: &[(&str, &str)]) -> Answer {
+        self.post_raw(encode(parameters)).await
+    }
+
+    /// Posts parameters to /token with `Authorization`.
+    pub async fn token_as(&self, authorization: &str, parameters: &[(&str, &str)]) -> Answer {
+        let request = form("/token").header("authorization", authorization);
+        self.send(request.body(encode(parameters))).await
+    }
+
+    /// Signs [`ALICE`] in at the default client.
+    pub async fn sign_in(&self) -> Tokens {
+        self.sign_in_at("first-party").await
+    }
+
+    /// Signs [`ALICE`] in at a public client.
+    pub async fn sign_in_at(&self, client_id: &str) -> Tokens {
+        let answer = self
+            .token(&[
+                ("grant_type", "password"),
+                ("username", ALICE.0),
+                ("password", ALICE.1),
+                ("client_id", client_id),
+            ])
+            .await;
+        answer.tokens()
+    }
+
+    /// Refreshes at the default client.
+    pub async fn refresh(&self, refresh_token: &str) -> Answer {
+        self.token(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token),
+        ])
+        .await
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+
+    /// The value of a header that is there once.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next()?.to_str().unwrap();
+        assert!(values.next().is_none(), "{name} is there twice");
+        Some(first)
+    }
+
+    /// The tokens of a success.
+    pub fn tokens(&self) -> Tokens {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        let json = self.json();
+        let text = |name: &str| json[name].as_str().unwrap().to_owned();
+        Tokens {
+            access_token: text("access_token"),
+            refresh_token: text("refresh_token"),
+            expires_in: json["expires_in"].as_i64().unwrap(),
+            scope: text("scope"),
+        }
+    }
+
+    /// Asserts the shape of RFC 6749 §5.2: this status, this code, a plain description, no caching.
+    #[track_caller]
+    pub fn assert_error(&self, status: u16, code: &str) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        let json = self.json();
+        assert_eq!(json["error"], code, "{}", self.body);
+        let description = json["error_description"].as_str().unwrap();
+        // "Values for the "error_description" parameter MUST NOT include characters outside the set
+        // %x20-21 / %x23-5B / %x5D-7E."
+        let plain = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        assert!(description.bytes().all(plain), "{description}");
+        assert_eq!(json.as_object().unwrap().len(), 2, "{}", self.body);
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        assert_eq!(self.header("pragma"), Some("no-cache"));
+        assert!(
+            self.header("content-type")
+                .unwrap()
+                .starts_with("application/json")
+        );
+    }
+}
+
+/// A request with a form's content type.
+pub fn form(path: &str) -> poem::RequestBuilder {
+    Request::builder()
+        .method(Method::POST)
+        .uri(path.parse().unwrap())
+        .header("content-type", "application/x-www-form-urlencoded")
+}
+
+/// Parameters as a form.
+pub fn encode(parameters: &[(&str, &str)]) -> String {
+    let escape =
+        |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+    let pairs = parameters
+        .iter()
+        .map(|(name, value)| format!("{}={}", escape(name), escape(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// `Authorization: Basic` with both halves as they are.
+pub fn basic_raw(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// The header or the claims of a JWT, unverified.
+pub fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+pub fn claims(token: &str) -> Value {
+    part(token, 1)
+}
+
+/// The same key for every test: making one takes longer than most tests.
+async fn seed_signing_key(store: &Store, root_secrets: &RootSecrets, now: Timestamp) {
+    static PAIR: OnceLock<(String, String, Vec<u8>)> = OnceLock::new();
+    let (id, public_jwk, pkcs8) = PAIR.get_or_init(|| {
+        let (jwk, pkcs8) = key::generate(2048).unwrap();
+        let id = jwk.common.key_id.clone().unwrap();
+        (id, serde_json::to_string(&jwk).unwrap(), pkcs8.to_vec())
+    });
+    let stored = StoredKey {
+        id: id.clone(),
+        public_jwk: public_jwk.clone(),
+        sealed_private_key: Some(root_secrets.seal(id, pkcs8).unwrap()),
+        created_at: now,
+        activates_at: now,
+        longest_lifetime: micros(Duration::from_secs(900)),
+        revoked_at: None,
+    };
+    let only_first = Timestamp::from_micros(i64::MIN);
+    signing_key::insert(store, &stored, only_first)
+        .await
+        .unwrap();
+}
