@@ -84,6 +84,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(micros(duration)))
     }
 
+    /// How far `other` lies from this time, on either side.
+    #[must_use]
+    pub const fn apart(self, other: Self) -> Duration {
+        Duration::from_micros(self.0.abs_diff(other.0))
+    }
+
     /// How long `earlier` lies back; `None` when it does not, as after the clock stepped backwards.
     #[must_use]
     pub fn since(self, earlier: Self) -> Option<Duration> {

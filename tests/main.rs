@@ -14,3 +14,6 @@ mod support;
 
 /// /token, the JWKS, the metadata: what a client sees.
 mod endpoint;
+
+/// What is handed out: tokens, and the rules of rotation.
+mod token;

@@ -74,8 +74,6 @@ pub struct Grant<'a> {
     pub roles: &'a str,
     /// What this token is narrowed to.
     pub narrowed: &'a Narrowed,
-    /// From when on it counts.
-    pub issued_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
 }
@@ -121,7 +119,7 @@ fn claims(grant: &Grant<'_>, server: &AuthorizationServer) -> Claims {
         aud: Audience::from(grant.narrowed.audience.as_slice()),
         client_id: session.client_id.clone(),
         scope: grant.narrowed.scope.to_string(),
-        iat: grant.issued_at.as_seconds(),
+        iat: session.rotated_at.as_seconds(),
         exp: grant.expires_at.as_seconds(),
         auth_time: session.authenticated_at.as_seconds(),
         jti: token_id(grant, server),
@@ -134,7 +132,7 @@ fn token_id(grant: &Grant<'_>, server: &AuthorizationServer) -> String {
     let what = [
         grant.session.id.to_string(),
         grant.session.generation.to_string(),
-        grant.issued_at.as_micros().to_string(),
+        grant.session.rotated_at.as_micros().to_string(),
         grant.narrowed.scope.to_string(),
         grant.narrowed.audience.join(" "),
         grant.roles.to_owned(),

@@ -9,7 +9,6 @@ use crate::server::AuthorizationServer;
 use crate::store::session::Model as Session;
 use crate::token::access_token::{self, Grant};
 use crate::token::refresh_token::RefreshToken;
-use crate::token::rotation;
 
 /// What a client gets.
 #[derive(Debug)]
@@ -48,8 +47,8 @@ impl TokenResponse {
         server: &AuthorizationServer,
     ) -> Result<Self, Error> {
         let now = server.clock.now();
-        let issued_at = rotation::issued_at(session.rotated_at, now);
-        let expires_at = issued_at
+        let expires_at = session
+            .rotated_at
             .plus(client.policy.access_token_lifetime)
             .min(session.expires_at);
         let access_token = access_token::sign(
@@ -57,7 +56,6 @@ impl TokenResponse {
                 session,
                 roles,
                 narrowed: &narrowed,
-                issued_at,
                 expires_at,
             },
             now,

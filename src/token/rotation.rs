@@ -27,16 +27,10 @@
 //! answers in a row. That must be forgiven, so it cannot be counted; what it is good for ends with
 //! the generation, when the owner refreshes next.
 
-use std::time::Duration;
-
 use crate::clock::Timestamp;
 use crate::config::LateRetry;
 use crate::store::client::Policy;
 use crate::store::session;
-
-/// A session whose last rotation lies this far in the future was rotated before the clock stepped
-/// back, not by a node whose clock is a little ahead.
-const CLOCK_STEP: Duration = Duration::from_mins(1);
 
 /// What a living session remembers of its last rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +83,10 @@ pub fn judge(presented: u32, position: Position, policy: &Policy, now: Timestamp
     if distance > 1 {
         return Judgement::Replay { distance };
     }
-    // A rotation in the future was made by a clock that has since stepped back, or by a node whose
-    // clock is ahead: it is no older than the window.
-    let within = now
-        .since(position.rotated_at)
-        .is_none_or(|elapsed| elapsed < policy.retry_window);
-    if within && !policy.retry_window.is_zero() {
+    // A rotation a little in the future was made by a node whose clock is ahead. One further ahead
+    // was made before the clock stepped back: that is a late retry, which also sets the row right.
+    let within = now.apart(position.rotated_at) < policy.retry_window;
+    if within {
         Judgement::SameAnswer
     } else if forgives(position, policy) {
         Judgement::LateRetry
@@ -111,16 +103,4 @@ fn forgives(position: Position, policy: &Policy) -> bool {
         let apart = position.generation.saturating_sub(last);
         apart == 0 || apart > policy.late_retry_spacing
     })
-}
-
-/// From when on the access token of a position counts: its rotation, so that the same answer is the
-/// same to the byte on every node; `now` if the clock has stepped back behind it, because a token
-/// from the future would be refused everywhere and live too long.
-#[must_use]
-pub fn issued_at(rotated_at: Timestamp, now: Timestamp) -> Timestamp {
-    if rotated_at > now.plus(CLOCK_STEP) {
-        now
-    } else {
-        rotated_at
-    }
 }

@@ -1,0 +1,2 @@
+/// Property tests: rotation under random interleavings.
+mod rotation;

@@ -1,0 +1,215 @@
+//! Any interleaving of refreshes, retries, replays, clock steps, store rollbacks and revocations
+//! does what a small model says.
+
+use std::collections::HashMap;
+
+use jeton::store::session::{self, Ending};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::world::{Row, SECOND, SPACING, WINDOW, World, block_on};
+use crate::support::{Tokens, claims};
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Shows the newest token that was ever handed out, or one so many generations older.
+    Present { older: u32 },
+    /// Time goes on, or the clock steps: by microseconds.
+    Clock(i64),
+    /// The store loses so many of its last rotations.
+    Rollback { lost: usize },
+    /// The session is ended on request.
+    Revoke,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        12 => Just(Step::Present { older: 0 }),
+        8 => Just(Step::Present { older: 1 }),
+        1 => (2..5_u32).prop_map(|older| Step::Present { older }),
+        6 => (0..WINDOW).prop_map(Step::Clock),
+        3 => Just(Step::Clock(WINDOW)),
+        4 => (WINDOW..7200 * SECOND).prop_map(Step::Clock),
+        1 => (-7200 * SECOND..0).prop_map(Step::Clock),
+        3 => (1..6_usize).prop_map(|lost| Step::Rollback { lost }),
+        1 => Just(Step::Revoke),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Rotated,
+    Same,
+    Late,
+    Refused,
+}
+
+/// What the store should hold, written down a second time and as plainly as can be.
+struct Model {
+    row: Row,
+    /// Older rows, back to the last durable write.
+    past: Vec<Row>,
+    newest_handed_out: u32,
+}
+
+impl Model {
+    fn present(&mut self, shown: u32, now: i64) -> Expected {
+        if self.row.revoked {
+            return Expected::Refused;
+        }
+        let current = self.row.generation;
+        if shown >= current {
+            self.write(Row {
+                generation: shown + 1,
+                rotated_at: now,
+                ..self.row
+            });
+            return Expected::Rotated;
+        }
+        let mark = self.row.late_retry_generation;
+        let near_mark = mark.is_some_and(|mark| mark != current && current - mark <= SPACING);
+        if shown + 1 == current && (now - self.row.rotated_at).abs() < WINDOW {
+            Expected::Same
+        } else if shown + 1 == current && !near_mark {
+            self.write(Row {
+                rotated_at: now,
+                late_retry_generation: Some(current),
+                ..self.row
+            });
+            Expected::Late
+        } else {
+            self.revoke();
+            Expected::Refused
+        }
+    }
+
+    fn write(&mut self, row: Row) {
+        self.past.push(self.row);
+        self.row = row;
+        self.newest_handed_out = self.newest_handed_out.max(row.generation);
+    }
+
+    fn revoke(&mut self) {
+        self.row.revoked = true;
+        self.past.clear();
+    }
+
+    fn roll_back(&mut self, lost: usize) {
+        let kept = self.past.len().saturating_sub(lost);
+        if let Some(row) = self.past.get(kept).copied() {
+            self.row = row;
+            self.past.truncate(kept);
+        }
+    }
+}
+
+/// What the answers of one session have in common.
+#[derive(Default)]
+struct Ledger {
+    successors: HashMap<u32, String>,
+    last: HashMap<u32, Tokens>,
+    ids: HashMap<String, String>,
+}
+
+impl Ledger {
+    /// "Never two live successors of one token", and a `jti` names one access token.
+    fn enter(&mut self, shown: u32, expected: Expected, tokens: &Tokens) {
+        let successor = self
+            .successors
+            .entry(shown)
+            .or_insert_with(|| tokens.refresh_token.clone());
+        assert_eq!(
+            *successor, tokens.refresh_token,
+            "two successors of {shown}"
+        );
+        let id = claims(&tokens.access_token)["jti"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let known = self
+            .ids
+            .entry(id)
+            .or_insert_with(|| tokens.access_token.clone());
+        assert_eq!(
+            *known, tokens.access_token,
+            "two access tokens with one jti"
+        );
+        let before = self.last.insert(shown, tokens.clone());
+        match expected {
+            Expected::Same => {
+                assert_eq!(
+                    before.unwrap().access_token,
+                    tokens.access_token,
+                    "not the same answer"
+                );
+            }
+            Expected::Late => {
+                assert_ne!(
+                    before.unwrap().access_token,
+                    tokens.access_token,
+                    "an old access token"
+                );
+            }
+            Expected::Rotated | Expected::Refused => {}
+        }
+    }
+}
+
+async fn run(world: &World, steps: &[Step]) {
+    let (session, _) = world.sign_in().await;
+    let mut model = Model {
+        row: world.row(session).await,
+        past: Vec::new(),
+        newest_handed_out: 0,
+    };
+    let mut ledger = Ledger::default();
+    let size = world.size().await;
+    for step in steps {
+        take(world, session, step, &mut model, &mut ledger).await;
+        assert_eq!(world.row(session).await, model.row, "after {step:?}");
+    }
+    assert_eq!(world.size().await, size, "a row grew");
+}
+
+async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledger: &mut Ledger) {
+    match *step {
+        Step::Clock(micros) => world.step_clock(micros),
+        Step::Rollback { lost } => {
+            model.roll_back(lost);
+            world.restore(session, model.row).await;
+        }
+        Step::Revoke => {
+            model.revoke();
+            let store = &world.jeton.server.store;
+            session::revoke(store, session, Ending::Operator, world.jeton.now())
+                .await
+                .unwrap();
+        }
+        Step::Present { older } => {
+            let shown = model.newest_handed_out.saturating_sub(older);
+            let expected = model.present(shown, world.now());
+            let tokens = world.present(session, shown).await;
+            assert_eq!(
+                tokens.is_none(),
+                expected == Expected::Refused,
+                "{expected:?}"
+            );
+            if let Some(tokens) = tokens {
+                let handed_out = world.decode(&tokens.refresh_token).generation;
+                assert_eq!(handed_out, model.row.generation);
+                ledger.enter(shown, expected, &tokens);
+            }
+        }
+    }
+}
+
+/// rows 26 to 30: what comes back, and what the store holds, is what the rules say; one token has
+/// one successor; a replay ends the session and everything after it is refused; no row grows.
+#[test]
+fn every_interleaving_follows_the_model() {
+    let world = block_on(World::new());
+    proptest!(ProptestConfig::with_cases(96), |(steps in steps())| {
+        block_on(run(&world, &steps));
+    });
+}
