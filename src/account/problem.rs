@@ -27,8 +27,6 @@ pub enum Problem {
     Failed(String),
 }
 
-/// Problem
-///
 /// What went wrong, RFC 9457.
 #[derive(Object)]
 #[oai(rename = "Problem")]

@@ -17,8 +17,6 @@ enum Tag {
     Account,
 }
 
-/// Account
-///
 /// Who is signed in, and how.
 #[derive(Object)]
 struct Account {

@@ -19,8 +19,6 @@ const RETRY_AFTER: &str = "1";
 #[derive(Debug)]
 pub struct ErrorAnswer(pub Error);
 
-/// Error
-///
 /// What went wrong, RFC 6749 section 5.2.
 #[derive(Object)]
 #[oai(rename = "Error")]

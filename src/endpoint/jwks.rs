@@ -19,8 +19,6 @@ pub const PATH: &str = "/jwks.json";
 /// The door.
 pub struct JwksEndpoint;
 
-/// JSON Web Key Set
-///
 /// RFC 7517 section 5. The key that signs stands first.
 #[derive(Object)]
 struct JsonWebKeySet {
@@ -28,8 +26,6 @@ struct JsonWebKeySet {
     keys: Vec<JsonWebKey>,
 }
 
-/// JSON Web Key
-///
 /// The public half of a signing key, RFC 7517 section 4.
 #[derive(Object)]
 struct JsonWebKey {

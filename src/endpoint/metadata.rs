@@ -22,8 +22,6 @@ pub const OPENID: &str = "/.well-known/openid-configuration";
 /// The door.
 pub struct MetadataEndpoint;
 
-/// Server metadata
-///
 /// RFC 8414 section 2.
 #[derive(Object)]
 struct ServerMetadata {

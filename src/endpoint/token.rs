@@ -20,8 +20,6 @@ use crate::token::response::TokenResponse;
 /// The door.
 pub struct TokenEndpoint;
 
-/// Token request
-///
 /// Which parameters belong to which grant stands with each of them.
 #[derive(Object)]
 struct TokenRequest {
@@ -46,8 +44,6 @@ struct TokenRequest {
     client_secret: Option<String>,
 }
 
-/// Tokens
-///
 /// RFC 6749 section 5.1. Store both tokens, and replace both at the next refresh.
 #[derive(Object)]
 struct TokenAnswer {
