@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Where the time comes from: the system, or a test that moves it.
 #[derive(Clone, Debug)]
@@ -44,6 +44,35 @@ impl Clock {
         if let Source::Moved(cell) = &self.0 {
             cell.store(time.0, Ordering::SeqCst);
         }
+    }
+}
+
+/// Notices that the clock was set: it compares how far time and the monotonic clock have come.
+#[derive(Debug)]
+pub struct JumpDetector {
+    wall: Timestamp,
+    monotonic: Instant,
+}
+
+/// Less than this is drift, or a tick that came late.
+const JUMP: Duration = Duration::from_mins(1);
+
+impl JumpDetector {
+    /// Starts at the time now.
+    #[must_use]
+    pub fn start(now: Timestamp) -> Self {
+        Self {
+            wall: now,
+            monotonic: Instant::now(),
+        }
+    }
+
+    /// By how many microseconds the clock was set, forwards or backwards, since the last look.
+    pub fn look(&mut self, now: Timestamp) -> Option<i64> {
+        let expected = self.wall.plus(self.monotonic.elapsed());
+        *self = Self::start(now);
+        let jumped = now.0.saturating_sub(expected.0);
+        (now.apart(expected) > JUMP).then_some(jumped)
     }
 }
 
@@ -143,6 +172,17 @@ mod tests {
         let now = Timestamp::from_micros(5);
         assert_eq!(now.since(Timestamp::from_micros(6)), None);
         assert_eq!(now.since(now), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_noticed_once() {
+        let hour = Duration::from_hours(1);
+        let start = Timestamp::from_micros(0).plus(hour);
+        let mut detector = JumpDetector::start(start);
+        assert_eq!(detector.look(start), None);
+        assert!(detector.look(start.plus(hour)).unwrap() > 3_500_000_000);
+        assert_eq!(detector.look(start.plus(hour)), None);
+        assert!(detector.look(start).unwrap() < -3_500_000_000);
     }
 
     #[test]

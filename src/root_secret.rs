@@ -1,7 +1,7 @@
 //! The root secret: what every other secret is derived from (HKDF, RFC 5869) or sealed with.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -66,20 +66,12 @@ impl RootSecrets {
     /// [`RootSecretError`], with the path where one helps.
     pub fn open_or_create(path: &Path) -> Result<Self, RootSecretError> {
         let failed = |error| RootSecretError::File(path.to_owned(), error);
-        match create_new(path) {
-            Ok(mut file) => {
-                let mut bytes = random_bytes::<LENGTH>();
-                let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
-                bytes.zeroize();
-                writeln!(file, "{}", *text).map_err(failed)?;
-                file.sync_all().map_err(failed)?;
-                Self::parse(&text)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let mut text = Zeroizing::new(String::new());
-                let mut file = std::fs::File::open(path).map_err(failed)?;
-                file.read_to_string(&mut text).map_err(failed)?;
-                Self::parse(&text)
+        match std::fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(text) => Self::parse(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(path).map_err(failed)?;
+                let text = std::fs::read_to_string(path).map(Zeroizing::new);
+                Self::parse(&text.map_err(failed)?)
             }
             Err(error) => Err(failed(error)),
         }
@@ -194,6 +186,35 @@ fn expand(root: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; LENGTH]>, RootSecr
         .and_then(|okm| okm.fill(&mut *key))
         .map_err(|_| RootSecretError::Malformed)?;
     Ok(key)
+}
+
+/// Writes a new secret beside `path` and links it there whole, so that of two processes that start
+/// together one wins and neither reads half a secret.
+fn create(path: &Path) -> io::Result<()> {
+    let mut bytes = random_bytes::<LENGTH>();
+    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
+    bytes.zeroize();
+    let name = format!(
+        ".root-secret-{}",
+        URL_SAFE_NO_PAD.encode(random_bytes::<9>())
+    );
+    let draft = path.with_file_name(name);
+    let mut file = create_new(&draft)?;
+    let written = writeln!(file, "{}", *text).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| match std::fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome,
+    });
+    std::fs::remove_file(&draft)?;
+    linked?;
+    // The name too must survive a power cut: without this file the database cannot be opened.
+    match path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        Some(parent) => std::fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 fn create_new(path: &Path) -> io::Result<std::fs::File> {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sea_orm::DbErr;
 
-use crate::clock::Timestamp;
+use crate::clock::{JumpDetector, Timestamp};
 use crate::key::{self, KeyError, KeyRing, StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
 use crate::store::{client, session, signing_key};
@@ -13,21 +14,41 @@ use crate::store::{client, session, signing_key};
 /// Sessions that one sweep removes: a batch so small that no refresh waits for it.
 const BATCH: u64 = 500;
 
+/// Nothing is deleted for this long after the clock was set: it may be set back.
+const CAUTION: Duration = Duration::from_hours(1);
+
 /// Keeps house until the task is dropped.
 pub async fn keep_house(server: Arc<AuthorizationServer>) {
-    let interval = server.settings.keys.refresh_interval.0;
+    let mut jumps = JumpDetector::start(server.clock.now());
+    let mut cautious_until = None;
     loop {
-        tokio::time::sleep(interval).await;
+        tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
+        if let Some(micros) = jumps.look(server.clock.now()) {
+            tracing::warn!(
+                seconds = micros / 1_000_000,
+                "the clock was set; check it. Sessions are kept, and none is swept for an hour"
+            );
+            cautious_until = Some(Instant::now() + CAUTION);
+        }
         if let Err(error) = refresh_keys(&server).await {
-            tracing::error!(%error, "signing keys could not be looked after; the last known stay in force");
+            tracing::error!(%error, "signing keys could not be looked after; the last stay in force");
         }
-        let cutoff = server
-            .clock
-            .now()
-            .minus(server.settings.session.retention.0);
-        if let Err(error) = session::sweep(&server.store, cutoff, BATCH).await {
-            tracing::error!(%error, "ended sessions could not be swept");
+        if cautious_until.is_none_or(|until| until <= Instant::now()) {
+            sweep(&server).await;
         }
+    }
+}
+
+/// Removes a batch of the sessions that ended longer ago than they are kept.
+async fn sweep(server: &AuthorizationServer) {
+    let cutoff = server
+        .clock
+        .now()
+        .minus(server.settings.session.retention.0);
+    match session::sweep(&server.store, cutoff, BATCH).await {
+        Ok(0) => {}
+        Ok(swept) => tracing::debug!(swept, "ended sessions were removed"),
+        Err(error) => tracing::error!(%error, "ended sessions could not be swept"),
     }
 }
 

@@ -321,7 +321,7 @@ async fn seed_signing_key(store: &Store, root_secrets: &RootSecrets, now: Timest
         sealed_private_key: Some(root_secrets.seal(id, pkcs8).unwrap()),
         created_at: now,
         activates_at: now,
-        longest_lifetime: micros(Duration::from_secs(900)),
+        longest_lifetime: micros(Duration::from_mins(15)),
         revoked_at: None,
     };
     let only_first = Timestamp::from_micros(i64::MIN);

@@ -206,21 +206,17 @@ async fn steal(world: &World, honest: u32, requests: &[Request]) {
         world.step_clock(pair.pause(*request));
         let shown = pair.holder(*request).show(request.older);
         done.push(*request);
-        match world.present(session, shown).await {
-            Some(tokens) => {
-                let successor = world.decode(&tokens.refresh_token).generation;
-                let holder = pair.holder(*request);
-                holder.newest = holder.newest.max(successor);
+        let Some(tokens) = world.present(session, shown).await else {
+            // Noticed: neither of the two has a token that works any more.
+            assert!(world.row(session).await.revoked);
+            for holder in [pair.owner, pair.thief] {
+                assert!(world.present(session, holder.newest).await.is_none());
             }
-            None => {
-                // Noticed: neither of the two has a token that works any more.
-                assert!(world.row(session).await.revoked);
-                for holder in [pair.owner, pair.thief] {
-                    assert!(world.present(session, holder.newest).await.is_none());
-                }
-                return;
-            }
-        }
+            return;
+        };
+        let successor = world.decode(&tokens.refresh_token).generation;
+        let holder = pair.holder(*request);
+        holder.newest = holder.newest.max(successor);
         pair.assert_not_overdue(&done);
     }
 }
