@@ -48,9 +48,16 @@ pub fn app(server: Arc<AuthorizationServer>) -> impl Endpoint<Output = Response>
             .nest(prefix, routes(issuer));
     }
     let timeout = server.settings.server.request_timeout.0;
-    route
-        .data(server)
-        .around(move |next, request| layers(next, request, timeout))
+    layered(route.data(server), timeout)
+}
+
+/// An endpoint within the layers: each request has its id, `timeout` to be answered in, and every
+/// failure, a panic too, the shape of its door.
+pub fn layered(
+    endpoint: impl Endpoint<Output = Response> + 'static,
+    timeout: Duration,
+) -> impl Endpoint<Output = Response> {
+    endpoint.around(move |next, request| layers(next, request, timeout))
 }
 
 /// The path of an issuer such as `https://example.com/auth`; empty when it has none.

@@ -12,6 +12,14 @@
 
 mod support;
 
+/// The door for a signed-in person: what an access token opens, and how it is refused.
+mod account;
+/// The layers that every request passes: caching, framework errors, panics, time.
+mod app;
+/// Which client asks: Basic, body credentials, public clients.
+mod client_authentication;
+/// The OpenAPI document and the page that shows it.
+mod document;
 /// /token, the JWKS, the metadata: what a client sees.
 mod endpoint;
 

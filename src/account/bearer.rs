@@ -77,11 +77,28 @@ fn token(request: &Request) -> Result<&str, Problem> {
     if headers.next().is_some() {
         return Err(Problem::BadRequest("Send one Authorization header."));
     }
-    let text = first.to_str().unwrap_or_default().trim();
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => Ok(token.trim()),
-        _ => Err(Problem::NoToken),
+    let text = std::str::from_utf8(first.as_bytes())
+        .unwrap_or_default()
+        .trim();
+    let (scheme, token) = text.split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(Problem::NoToken);
     }
+    if has_token_in_query(request) {
+        return Err(Problem::BadRequest(
+            "Send the access token in the Authorization header alone.",
+        ));
+    }
+    Ok(token.trim())
+}
+
+/// "Clients MUST NOT use more than one method to transmit the token in each request", RFC 6750 §2.
+/// Of the methods this is the other that a `GET` could use.
+fn has_token_in_query(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    query
+        .split('&')
+        .any(|pair| pair.split('=').next() == Some("access_token"))
 }
 
 /// Written by hand, because the framework's bearer scheme answers in its own words.

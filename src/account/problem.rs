@@ -83,6 +83,7 @@ impl Problem {
     fn challenge(&self) -> Option<String> {
         let error = match self {
             Self::NoToken => return Some("Bearer realm=\"jeton\"".to_owned()),
+            Self::BadRequest(_) => "invalid_request",
             Self::InvalidToken(_) => "invalid_token",
             Self::InsufficientScope(scope) => {
                 return Some(format!(

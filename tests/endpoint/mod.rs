@@ -1,1 +1,14 @@
-mod smoke;
+/// `ETag`, 304, HEAD: what caches may keep.
+mod caching;
+/// Codes and descriptions, and what they never say.
+mod error;
+/// The body of a request: method, media type, encoding, parameters.
+mod form;
+/// Probes.
+mod health;
+/// Where the endpoints are, with and without a path in the issuer.
+mod metadata;
+/// The page at the root.
+mod page;
+/// What /token answers, and under load.
+mod token;

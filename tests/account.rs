@@ -1,0 +1,164 @@
+use std::time::Duration;
+
+use poem::Request;
+
+use crate::support::{ALICE, Answer, Jeton, SIGN_IN, and, claims, part};
+
+#[track_caller]
+fn assert_challenge(answer: &Answer, status: u16, challenge: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+    assert_eq!(answer.header("www-authenticate"), Some(challenge));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(answer.json()["status"], status);
+}
+
+const NO_TOKEN: &str = r#"Bearer realm="jeton""#;
+const INVALID_TOKEN: &str = r#"Bearer realm="jeton", error="invalid_token""#;
+const INVALID_REQUEST: &str = r#"Bearer realm="jeton", error="invalid_request""#;
+const INSUFFICIENT: &str = r#"Bearer realm="jeton", error="insufficient_scope", scope="account""#;
+
+async fn with_authorization(jeton: &Jeton, values: &[&str]) -> Answer {
+    let mut request = Request::builder().uri("/account".parse().unwrap());
+    for value in values {
+        request = request.header("authorization", *value);
+    }
+    jeton.send(request.finish()).await
+}
+
+/// The door opens to a token of its own.
+#[tokio::test]
+async fn a_person_sees_who_they_are() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    let answer = jeton.get_with("/account", &tokens.access_token).await;
+    let claims = claims(&tokens.access_token);
+    let mut json = answer.json();
+    for name in ["sub", "sid"] {
+        assert_eq!(json[name], claims[name]);
+        json[name] = "[uuid]".into();
+    }
+    insta::assert_json_snapshot!(json, @r#"
+    {
+      "auth_time": 1767225600,
+      "client_id": "first-party",
+      "roles": [],
+      "scope": "account read write",
+      "sid": "[uuid]",
+      "sub": "[uuid]",
+      "username": "alice"
+    }
+    "#);
+}
+
+/// row 54: "If the request lacks any authentication information [...], the resource server SHOULD
+/// NOT include an error code or other error information", RFC 6750 §3.1.
+#[tokio::test]
+async fn without_a_token_the_challenge_names_no_error() {
+    let jeton = Jeton::start().await;
+    let token = jeton.sign_in().await.access_token;
+    assert_challenge(&jeton.get("/account").await, 401, NO_TOKEN);
+    for authorization in ["Basic YTpi", "Bearer", "Bearer ", "", "é"] {
+        let answer = with_authorization(&jeton, &[authorization]).await;
+        assert_challenge(&answer, 401, NO_TOKEN);
+    }
+    // A token in the query is none: URLs are logged and shared.
+    let answer = jeton.get(&format!("/account?access_token={token}")).await;
+    assert_challenge(&answer, 401, NO_TOKEN);
+}
+
+/// row 54: "The access token provided is expired, revoked, malformed, or invalid for other
+/// reasons", RFC 6750 §3.1.
+#[tokio::test]
+async fn a_bad_token_is_401_invalid_token() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("api", None, |client| {
+            client.audience = "https://api.test".to_owned();
+        })
+        .await;
+    let good = jeton.sign_in().await.access_token;
+    let elsewhere = jeton.sign_in_at("api").await.access_token;
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let damaged = format!("{signed}.{}", signature.chars().rev().collect::<String>());
+    for token in [
+        "x",
+        "a.b.c",
+        "é",
+        &damaged,
+        signed,
+        &elsewhere,
+        &format!("{good} x"),
+    ] {
+        let answer = jeton.get_with("/account", token).await;
+        assert_challenge(&answer, 401, INVALID_TOKEN);
+    }
+    assert_eq!(jeton.get_with("/account", &good).await.status, 200);
+    jeton.advance(Duration::from_mins(15));
+    let answer = jeton.get_with("/account", &good).await;
+    assert_challenge(&answer, 401, INVALID_TOKEN);
+}
+
+/// row 54: our own door knows at once that a session is over.
+#[tokio::test]
+async fn a_token_of_an_ended_session_is_401_invalid_token() {
+    let jeton = Jeton::start().await;
+    let token = jeton.sign_in().await.access_token;
+    let id = claims(&token)["sub"].as_str().unwrap().parse().unwrap();
+    let disable = jeton::store::user::Change::Disable;
+    let ended = jeton::store::user::change(&jeton.server.store, id, disable, jeton.now()).await;
+    assert_eq!(ended.unwrap(), Some(1));
+    let answer = jeton.get_with("/account", &token).await;
+    assert_challenge(&answer, 401, INVALID_TOKEN);
+}
+
+/// row 54: "The request requires higher privileges than provided by the access token. [...] MAY
+/// include the "scope" attribute", RFC 6750 §3.1.
+#[tokio::test]
+async fn too_little_scope_is_403_and_names_the_scope() {
+    let jeton = Jeton::start().await;
+    let narrow = jeton
+        .token(&and(&SIGN_IN, &[("scope", "read write")]))
+        .await
+        .tokens();
+    let answer = jeton.get_with("/account", &narrow.access_token).await;
+    assert_challenge(&answer, 403, INSUFFICIENT);
+}
+
+/// row 54: "uses more than one method for including an access token", RFC 6750 §3.1.
+#[tokio::test]
+async fn two_tokens_in_one_request_are_400() {
+    let jeton = Jeton::start().await;
+    let token = jeton.sign_in().await.access_token;
+    let bearer = format!("Bearer {token}");
+    let answer = with_authorization(&jeton, &[&bearer, &bearer]).await;
+    assert_challenge(&answer, 400, INVALID_REQUEST);
+    let path = format!("/account?access_token={token}");
+    let answer = jeton.get_with(&path, &token).await;
+    assert_challenge(&answer, 400, INVALID_REQUEST);
+}
+
+/// row 33: a token of one kind is not taken for the other, RFC 8725 §3.12.
+#[tokio::test]
+async fn an_access_token_does_not_refresh_and_a_refresh_token_opens_nothing() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    assert_eq!(part(&tokens.access_token, 0)["typ"], "at+jwt");
+    let answer = jeton.refresh(&tokens.access_token).await;
+    answer.assert_error(400, "invalid_grant");
+    let answer = jeton.refresh(&format!("jrt_{}", tokens.access_token)).await;
+    answer.assert_error(400, "invalid_grant");
+    let answer = jeton.get_with("/account", &tokens.refresh_token).await;
+    assert_challenge(&answer, 401, INVALID_TOKEN);
+    // Nothing of that has cost the session anything.
+    jeton.refresh(&tokens.refresh_token).await.tokens();
+    assert_eq!(
+        jeton
+            .get_with("/account", &tokens.access_token)
+            .await
+            .json()["username"],
+        ALICE.0
+    );
+}

@@ -1,0 +1,179 @@
+use std::time::Duration;
+
+use jeton::app::layered;
+use jeton::config::Span;
+use poem::endpoint::{make, make_sync};
+use poem::http::{Method, StatusCode};
+use poem::{Body, Endpoint, Request, Response};
+
+use crate::support::{Answer, Jeton, SIGN_IN, and, encode, form};
+
+async fn send(endpoint: impl Endpoint<Output = Response>, path: &str) -> Answer {
+    let request = Request::builder().uri(path.parse().unwrap()).finish();
+    let response = endpoint.call(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.into_string().await.unwrap(),
+    }
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16) {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("pragma"), Some("no-cache"));
+    assert_eq!(answer.json()["status"], status);
+}
+
+/// row 34: "The authorization server MUST include the HTTP "Cache-Control" response header field
+/// [...] with a value of "no-store" in any response containing tokens", RFC 6749 §5.1; here in every
+/// refusal too, the framework's own included, each in the shape of RFC 6749 §5.2.
+#[tokio::test]
+async fn no_refusal_may_be_kept_and_each_has_the_oauth_shape() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("refresher", None, |client| {
+            client.grant_types = "refresh_token".to_owned();
+        })
+        .await;
+    let sign_in = |more: &[(&str, &str)]| form("/token").body(encode(&and(&SIGN_IN, more)));
+    let json = Request::builder()
+        .method(Method::POST)
+        .uri("/token".parse().unwrap())
+        .content_type("application/json")
+        .body("{}");
+    let get = |path: &str| Request::builder().uri(path.parse().unwrap()).finish();
+    for (request, status, code) in [
+        (form("/token").body(""), 400, "invalid_request"),
+        (json, 400, "invalid_request"),
+        (
+            form("/token").body("grant_type=x"),
+            400,
+            "unsupported_grant_type",
+        ),
+        (
+            form("/token").body("grant_type=password&username=alice&password=x"),
+            400,
+            "invalid_grant",
+        ),
+        (
+            form("/token").body("grant_type=refresh_token&refresh_token=x"),
+            400,
+            "invalid_grant",
+        ),
+        (sign_in(&[("scope", "admin")]), 400, "invalid_scope"),
+        (sign_in(&[("resource", "https://x")]), 400, "invalid_target"),
+        (
+            sign_in(&[("client_id", "refresher")]),
+            400,
+            "unauthorized_client",
+        ),
+        (sign_in(&[("client_id", "nobody")]), 401, "invalid_client"),
+        (get("/token"), 405, "invalid_request"),
+        (get("/nothing"), 404, "invalid_request"),
+        (get("/token/"), 404, "invalid_request"),
+        (form("/nothing").body("a=b"), 404, "invalid_request"),
+        (form("/jwks.json").body("a=b"), 405, "invalid_request"),
+        (form("/docs").body("a=b"), 405, "invalid_request"),
+        (
+            form("/token").body(vec![b'x'; 20_000]),
+            413,
+            "invalid_request",
+        ),
+    ] {
+        let what = format!("{} {}", request.method(), request.uri());
+        let answer = jeton.send(request).await;
+        assert_eq!(answer.status.as_u16(), status, "{what} {}", answer.body);
+        answer.assert_error(status, code);
+        assert_eq!(answer.header("x-request-id").unwrap().len(), 12);
+    }
+}
+
+/// row 34: the account door answers in its own shape, RFC 9457, and nothing of it may be kept.
+#[tokio::test]
+async fn no_answer_of_the_account_door_may_be_kept() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    let answer = jeton.get_with("/account", &tokens.access_token).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("pragma"), Some("no-cache"));
+    assert_problem(&jeton.get("/account").await, 401);
+    assert_problem(&jeton.get("/account/nothing").await, 404);
+    let answer = jeton.send(form("/account").body("a=b")).await;
+    assert_problem(&answer, 405);
+    assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+}
+
+/// row 34: a panic is a failure like others, and ends no connection.
+#[tokio::test]
+async fn a_panic_is_500_in_the_shape_of_its_door() {
+    let panicking = || make_sync(|_| -> Response { panic!("on purpose: zqx") });
+    let minute = Duration::from_mins(1);
+    for path in ["/token", "/jwks.json", "/docs", "/nothing"] {
+        let answer = send(layered(panicking(), minute), path).await;
+        answer.assert_error(500, "server_error");
+        assert!(!answer.body.contains("zqx"));
+    }
+    let answer = send(layered(panicking(), minute), "/account").await;
+    assert_problem(&answer, 500);
+    assert!(!answer.body.contains("zqx"));
+    // After the first await, too.
+    let later = make(|_| async {
+        tokio::task::yield_now().await;
+        let nothing: Vec<Response> = Vec::new();
+        nothing.into_iter().next().unwrap()
+    });
+    send(layered(later, minute), "/token")
+        .await
+        .assert_error(500, "server_error");
+}
+
+/// row 34: what the framework raises by itself has a client error's or a server error's code.
+#[tokio::test]
+async fn an_error_of_the_framework_has_the_oauth_shape() {
+    for (raised, status, code) in [
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, 400, "invalid_request"),
+        (StatusCode::LENGTH_REQUIRED, 400, "invalid_request"),
+        (StatusCode::BAD_GATEWAY, 500, "server_error"),
+    ] {
+        let raising = make(move |_| async move {
+            Err::<Response, _>(poem::Error::from_string("zqx \"quoted\"", raised))
+        });
+        let answer = send(layered(raising, Duration::from_mins(1)), "/token").await;
+        answer.assert_error(status, code);
+        assert!(!answer.body.contains("zqx"));
+    }
+}
+
+/// row 38: a request that takes too long is put off.
+#[tokio::test]
+async fn a_body_that_never_ends_is_503_with_retry_after() {
+    let jeton = Jeton::with(|settings| {
+        settings.server.request_timeout = Span(Duration::from_millis(20));
+    })
+    .await;
+    let endless =
+        Body::from_bytes_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let answer = jeton.send(form("/token").body(endless)).await;
+    answer.assert_error(503, "temporarily_unavailable");
+    assert!(answer.header("retry-after").is_some());
+}
+
+/// Each answer can be found in the log.
+#[tokio::test]
+async fn every_answer_has_a_request_id_of_its_own() {
+    let jeton = Jeton::start().await;
+    let one = jeton.get("/healthz").await;
+    let two = jeton.get("/healthz").await;
+    assert_ne!(
+        one.header("x-request-id").unwrap(),
+        two.header("x-request-id").unwrap()
+    );
+}

@@ -1,0 +1,109 @@
+use std::collections::BTreeSet;
+
+use jeton::config::Settings;
+use jeton::document;
+use serde_json::Value;
+
+use crate::support::Jeton;
+
+/// The document for the settings that a server without any has.
+fn written() -> String {
+    let issuer = Settings::defaults().unwrap().issuer;
+    assert_eq!(issuer, "http://127.0.0.1:8080");
+    document::repaired(&document::service(&issuer))
+}
+
+#[test]
+fn the_document_in_the_repository_is_the_one_that_the_code_writes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        kept == written(),
+        "openapi/openapi.json is not what the code writes; run: \
+         cargo run -- openapi > openapi/openapi.json"
+    );
+}
+
+#[test]
+fn every_operation_has_an_id_of_its_own() {
+    let document: Value = serde_json::from_str(&written()).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.0."));
+    let mut ids = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let id = operation["operationId"].as_str();
+            let id = id.unwrap_or_else(|| panic!("{method} {path} has no operationId"));
+            assert!(ids.insert(id.to_owned()), "{id} is there twice");
+        }
+    }
+    insta::assert_debug_snapshot!(ids, @r#"
+    {
+        "fetchAccount",
+        "fetchJsonWebKeySet",
+        "fetchOpenidConfiguration",
+        "fetchServerMetadata",
+        "requestToken",
+    }
+    "#);
+}
+
+/// Generators take `application/json; charset=utf-8` for a format that they do not know.
+#[test]
+fn media_types_are_named_bare() {
+    let document = written();
+    assert!(document.contains("\"application/json\""));
+    assert!(!document.contains("charset"));
+}
+
+#[tokio::test]
+async fn the_document_is_served_for_the_issuer() {
+    let jeton = Jeton::start().await;
+    let answer = jeton.get("/openapi.json").await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.json()["servers"][0]["url"], crate::support::ISSUER);
+}
+
+#[tokio::test]
+async fn swagger_ui_holds_the_repaired_document() {
+    let jeton = Jeton::start().await;
+    let page = jeton.get("/docs").await;
+    assert!(
+        page.header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
+    let document = jeton.get("/openapi.json").await.body;
+    assert!(page.body.contains(&document));
+    assert!(!page.body.contains("\"application/json; charset=utf-8\""));
+}
+
+/// The page is whole: it loads nothing, from this host or another.
+#[tokio::test]
+async fn swagger_ui_asks_no_other_host() {
+    let jeton = Jeton::start().await;
+    let page = jeton.get("/docs").await.body;
+    // Outside of the script and the style that it brings along, there is only this.
+    let mut outside = String::new();
+    let mut rest = page.as_str();
+    for (open, close) in [
+        ("<style", "</style>"),
+        ("<script", "</script>"),
+        ("<script", "</script>"),
+    ] {
+        let (before, after) = rest.split_once(open).unwrap();
+        let (attributes, inside) = after.split_once('>').unwrap();
+        assert_eq!(attributes.replace(" charset=\"UTF-8\"", ""), "", "{open}");
+        if open == "<style" {
+            assert!(!inside.split_once(close).unwrap().0.contains("@import"));
+            assert!(!inside.split_once(close).unwrap().0.contains("url(http"));
+        }
+        outside += before;
+        rest = inside.split_once(close).unwrap().1;
+    }
+    outside += rest;
+    for loads in [
+        "<script", "<link", "<img", "<iframe", "src=", "href=", "://",
+    ] {
+        assert!(!outside.contains(loads), "{outside}");
+    }
+}

@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use jeton::config::Span;
+use poem::Request;
+use poem::http::Method;
+
+use crate::support::{Answer, Jeton};
+
+const PATHS: [&str; 3] = [
+    "/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+];
+
+async fn ask(jeton: &Jeton, method: Method, path: &str, if_none_match: &str) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(path.parse().unwrap())
+        .header("if-none-match", if_none_match)
+        .header("origin", "https://anywhere.test");
+    jeton.send(request.finish()).await
+}
+
+/// What holds with and without a body.
+#[track_caller]
+fn assert_cacheable(answer: &Answer, tag: &str) {
+    assert_eq!(answer.header("etag"), Some(tag));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("pragma"), None);
+}
+
+/// row 45: caches may keep it, any page may read it.
+#[tokio::test]
+async fn keys_and_metadata_may_be_kept_and_read_from_any_origin() {
+    let jeton = Jeton::start().await;
+    for path in PATHS {
+        let answer = jeton.get(path).await;
+        assert_eq!(answer.status, 200);
+        let tag = answer.header("etag").unwrap();
+        // entity-tag = [ weak ] opaque-tag, quoted: RFC 9110 §8.8.3.
+        let opaque = tag.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
+        assert!(opaque.len() > 10 && !opaque.contains('"'), "{tag}");
+        assert_cacheable(&answer, tag);
+        assert!(
+            answer
+                .header("content-type")
+                .unwrap()
+                .starts_with("application/json")
+        );
+        assert!(answer.json().is_object());
+    }
+}
+
+/// row 45: how long is a setting.
+#[tokio::test]
+async fn max_age_follows_the_settings() {
+    let age = |settings: &mut jeton::config::Settings| {
+        settings.keys.jwks_max_age = Span(Duration::from_secs(42));
+    };
+    let jeton = Jeton::with(age).await;
+    for path in PATHS {
+        let answer = jeton.get(path).await;
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=42"));
+    }
+}
+
+/// row 45: "the origin server MUST respond with either a) the 304 (Not Modified) status code"; "A
+/// recipient MUST use the weak comparison function", RFC 9110 §13.1.2.
+#[tokio::test]
+async fn what_the_client_holds_is_not_sent_again() {
+    let jeton = Jeton::start().await;
+    for path in PATHS {
+        let first = jeton.get(path).await;
+        let tag = first.header("etag").unwrap();
+        for if_none_match in [
+            tag.to_owned(),
+            format!("W/{tag}"),
+            format!("\"other\", {tag}"),
+            format!("\"other\",W/{tag} , \"third\""),
+            "*".to_owned(),
+        ] {
+            for method in [Method::GET, Method::HEAD] {
+                let answer = ask(&jeton, method, path, &if_none_match).await;
+                assert_eq!(answer.status, 304, "{path} {if_none_match}");
+                assert_eq!(answer.body, "");
+                assert_cacheable(&answer, tag);
+            }
+        }
+    }
+}
+
+/// row 45: a condition that names something else, or nothing that can be read, is as good as none.
+#[tokio::test]
+async fn what_the_client_does_not_hold_is_sent() {
+    let jeton = Jeton::start().await;
+    for path in PATHS {
+        let first = jeton.get(path).await;
+        let tag = first.header("etag").unwrap();
+        for if_none_match in [
+            "\"other\"",
+            "",
+            "W/",
+            tag.trim_matches('"'),
+            "\"é\"",
+            "\"*\"",
+        ] {
+            let answer = ask(&jeton, Method::GET, path, if_none_match).await;
+            assert_eq!(answer.status, 200, "{if_none_match}");
+            assert_eq!(answer.body, first.body);
+            assert_cacheable(&answer, tag);
+        }
+    }
+}
+
+/// row 45: "the server MUST NOT send content" for HEAD, and should send the header fields of GET,
+/// RFC 9110 §9.3.2.
+#[tokio::test]
+async fn head_has_the_headers_of_get_and_no_body() {
+    let jeton = Jeton::start().await;
+    for path in PATHS {
+        let whole = jeton.get(path).await;
+        let answer = ask(&jeton, Method::HEAD, path, "\"other\"").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body, "");
+        assert_eq!(answer.steady_headers(), whole.steady_headers());
+    }
+}
+
+/// row 45: the other methods are refused, and nothing may be kept of that.
+#[tokio::test]
+async fn keys_and_metadata_are_only_read() {
+    let jeton = Jeton::start().await;
+    for path in PATHS {
+        let answer = ask(&jeton, Method::POST, path, "*").await;
+        answer.assert_error(405, "invalid_request");
+        assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+    }
+}

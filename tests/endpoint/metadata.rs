@@ -1,0 +1,128 @@
+use serde_json::Value;
+
+use crate::support::{Jeton, SIGN_IN, claims, encode, form};
+
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+const OPENID: &str = "/.well-known/openid-configuration";
+
+async fn metadata(jeton: &Jeton, path: &str) -> Value {
+    let answer = jeton.get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    answer.json()
+}
+
+/// row 46: RFC 8414 §2; grant types and methods are stated, since their defaults are wrong here.
+#[tokio::test]
+async fn the_metadata_says_what_the_server_can_do() {
+    let jeton = Jeton::start().await;
+    let oauth = metadata(&jeton, OAUTH).await;
+    assert_eq!(metadata(&jeton, OPENID).await, oauth);
+    insta::assert_json_snapshot!(oauth, @r#"
+    {
+      "grant_types_supported": [
+        "password",
+        "refresh_token"
+      ],
+      "id_token_signing_alg_values_supported": [
+        "RS256"
+      ],
+      "issuer": "https://jeton.test",
+      "jwks_uri": "https://jeton.test/jwks.json",
+      "response_types_supported": [],
+      "scopes_supported": [
+        "account"
+      ],
+      "service_documentation": "https://jeton.test/docs",
+      "subject_types_supported": [
+        "public"
+      ],
+      "token_endpoint": "https://jeton.test/token",
+      "token_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post",
+        "none"
+      ]
+    }
+    "#);
+}
+
+/// row 46: "The "issuer" value returned MUST be identical to the authorization server's issuer
+/// identifier value", RFC 8414 §3.3, and to the `iss` of the tokens.
+#[tokio::test]
+async fn the_issuer_is_the_configured_string() {
+    for issuer in [
+        "https://jeton.test",
+        "https://jeton.test:8443",
+        "https://JETON.test/a/b",
+        "http://127.0.0.1:8080/%61",
+    ] {
+        let jeton = Jeton::with(|settings| issuer.clone_into(&mut settings.issuer)).await;
+        let path = &issuer[issuer.find("://").unwrap() + 3..];
+        let path = path.find('/').map_or("", |at| &path[at..]);
+        for place in [format!("{OAUTH}{path}"), format!("{path}{OPENID}")] {
+            let metadata = metadata(&jeton, &place).await;
+            assert_eq!(metadata["issuer"], issuer);
+            assert_eq!(metadata["token_endpoint"], format!("{issuer}/token"));
+            assert_eq!(metadata["jwks_uri"], format!("{issuer}/jwks.json"));
+        }
+        assert_eq!(claims(&jeton.sign_in().await.access_token)["iss"], issuer);
+    }
+}
+
+/// row 46: "the well-known URI string is inserted between the host component and the path
+/// component", RFC 8414 §3.1; OpenID Connect Discovery §4.1 appends it. Both forms of both are
+/// answered, because clients mix them up.
+#[tokio::test]
+async fn both_documents_stand_before_and_behind_the_path_of_the_issuer() {
+    let jeton =
+        Jeton::with(|settings| "https://jeton.test/auth/eu".clone_into(&mut settings.issuer));
+    let jeton = jeton.await;
+    for place in [
+        "/.well-known/oauth-authorization-server/auth/eu",
+        "/auth/eu/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration/auth/eu",
+        "/auth/eu/.well-known/openid-configuration",
+    ] {
+        let answer = jeton.get(place).await;
+        assert_eq!(answer.status, 200, "{place}");
+        assert_eq!(answer.json()["issuer"], "https://jeton.test/auth/eu");
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+        assert!(answer.header("etag").is_some());
+    }
+    for elsewhere in [
+        "/.well-known/oauth-authorization-server/auth",
+        "/.well-known/oauth-authorization-server/auth/eu/x",
+    ] {
+        jeton
+            .get(elsewhere)
+            .await
+            .assert_error(404, "invalid_request");
+    }
+}
+
+/// row 46: what the metadata names is there, whether or not a proxy strips the issuer's path.
+#[tokio::test]
+async fn the_endpoints_answer_below_the_path_of_the_issuer_and_at_the_root() {
+    let jeton =
+        Jeton::with(|settings| "https://jeton.test/auth/eu".clone_into(&mut settings.issuer));
+    let jeton = jeton.await;
+    for prefix in ["", "/auth/eu"] {
+        let at = |path: &str| format!("{prefix}{path}");
+        let answer = jeton.send(form(&at("/token")).body(encode(&SIGN_IN))).await;
+        let tokens = answer.tokens();
+        let account = jeton.get_with(&at("/account"), &tokens.access_token).await;
+        assert_eq!(account.json()["username"], "alice");
+        let keys = jeton.get(&at("/jwks.json")).await;
+        assert_eq!(keys.json()["keys"].as_array().unwrap().len(), 1);
+        assert_eq!(keys.header("access-control-allow-origin"), Some("*"));
+        for page in ["/docs", "/openapi.json", "/healthz", "/readyz", "/"] {
+            assert_eq!(jeton.get(&at(page)).await.status, 200, "{prefix}{page}");
+        }
+        let answer = jeton.get(&at("/token")).await;
+        answer.assert_error(405, "invalid_request");
+        assert_eq!(answer.header("allow"), Some("POST"));
+        let answer = jeton.get(&at("/nothing")).await;
+        answer.assert_error(404, "invalid_request");
+    }
+}

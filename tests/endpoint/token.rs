@@ -1,0 +1,300 @@
+use std::sync::Arc;
+
+use poem::http::{HeaderValue, Method};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tokio::task::JoinSet;
+
+use crate::support::{ALICE, Jeton, SIGN_IN, and, basic_raw, encode, form};
+
+/// row 7: without `grant_type` a request "is missing a required parameter", RFC 6749 §5.2.
+#[tokio::test]
+async fn a_request_without_grant_type_is_invalid() {
+    let jeton = Jeton::start().await;
+    let answer = jeton.token(&SIGN_IN[1..]).await;
+    answer.assert_error(400, "invalid_request");
+    jeton
+        .post_raw("")
+        .await
+        .assert_error(400, "invalid_request");
+}
+
+/// row 7: "The authorization grant type is not supported by the authorization server", RFC 6749
+/// §5.2; "all the protocol parameter names and values are case sensitive", §1.9.
+#[tokio::test]
+async fn an_unknown_grant_type_is_unsupported_and_case_matters() {
+    let jeton = Jeton::start().await;
+    for grant_type in [
+        "Password",
+        "PASSWORD",
+        "password ",
+        "refresh-token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    ] {
+        let parameters = and(&SIGN_IN[1..], &[("grant_type", grant_type)]);
+        let answer = jeton.token(&parameters).await;
+        answer.assert_error(400, "unsupported_grant_type");
+    }
+    let renamed = and(&SIGN_IN[1..], &[("Grant_Type", "password")]);
+    jeton
+        .token(&renamed)
+        .await
+        .assert_error(400, "invalid_request");
+}
+
+/// row 35: `token_type` is `Bearer`, `expires_in` is a number, nothing is null or unknown.
+#[tokio::test]
+async fn a_success_has_the_members_of_rfc_6749_and_no_others() {
+    let jeton = Jeton::start().await;
+    let signed_in = jeton.token(&SIGN_IN).await;
+    let refreshed = jeton.refresh(&signed_in.tokens().refresh_token).await;
+    insta::allow_duplicates! {
+        for answer in [signed_in, refreshed] {
+            let tokens = answer.tokens();
+            assert_eq!(tokens.access_token.split('.').count(), 3);
+            assert!(tokens.refresh_token.starts_with("jrt_"));
+            let mut json = answer.json();
+            json["access_token"] = "[a JWT]".into();
+            json["refresh_token"] = "[opaque]".into();
+            insta::assert_json_snapshot!(json, @r#"
+            {
+              "access_token": "[a JWT]",
+              "expires_in": 900,
+              "refresh_token": "[opaque]",
+              "scope": "account read write",
+              "token_type": "Bearer"
+            }
+            "#);
+            insta::assert_debug_snapshot!(answer.steady_headers(), @r#"
+            [
+                (
+                    "cache-control",
+                    "no-store",
+                ),
+                (
+                    "content-type",
+                    "application/json; charset=utf-8",
+                ),
+                (
+                    "pragma",
+                    "no-cache",
+                ),
+            ]
+            "#);
+        }
+    }
+}
+
+/// row 36: "If the issued access token scope is different from the one requested by the client, the
+/// authorization server MUST include the "scope" response parameter", RFC 6749 §3.3; here always.
+#[tokio::test]
+async fn every_success_names_the_scope_of_its_token() {
+    let jeton = Jeton::start().await;
+    for scope in ["read", "write account", "account read write"] {
+        let answer = jeton.token(&and(&SIGN_IN, &[("scope", scope)])).await;
+        assert_eq!(answer.tokens().scope, scope);
+        let first = answer.tokens();
+        let refreshed = jeton.refresh(&first.refresh_token).await.tokens();
+        assert_eq!(refreshed.scope, scope);
+    }
+    let first = jeton.token(&SIGN_IN).await.tokens();
+    let narrowed = jeton
+        .token(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &first.refresh_token),
+            ("scope", "read"),
+        ])
+        .await;
+    assert_eq!(narrowed.tokens().scope, "read");
+}
+
+/// row 38: more sign-ins than the queue holds are put off, and nothing else goes wrong.
+#[tokio::test]
+async fn a_full_password_queue_is_503_with_retry_after() {
+    let jeton = Jeton::with(|settings| {
+        settings.password.memory_kib = 19_456;
+        settings.password.iterations = 4;
+        settings.password.queue = 1;
+    })
+    .await;
+    let jeton = Arc::new(jeton);
+    let mut sign_ins = JoinSet::new();
+    for _ in 0..32 {
+        let jeton = Arc::clone(&jeton);
+        sign_ins.spawn(async move { jeton.token(&SIGN_IN).await });
+    }
+    let answers = sign_ins.join_all().await;
+    let (signed_in, put_off): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == 200);
+    assert!(!signed_in.is_empty());
+    assert!(!put_off.is_empty());
+    for answer in put_off {
+        answer.assert_error(503, "temporarily_unavailable");
+        let seconds = answer.header("retry-after").unwrap();
+        assert!(seconds.parse::<u32>().unwrap() >= 1, "{seconds}");
+    }
+    // A refresh needs no password, and afterwards there is room again.
+    jeton.sign_in().await;
+}
+
+/// row 38: a store that does not answer is an overload, not a fault of the request.
+#[tokio::test]
+async fn a_store_that_is_away_is_503_with_retry_after() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    jeton.server.store.clone().close().await.unwrap();
+    for answer in [
+        jeton.token(&SIGN_IN).await,
+        jeton.refresh(&tokens.refresh_token).await,
+    ] {
+        answer.assert_error(503, "temporarily_unavailable");
+        assert!(answer.header("retry-after").is_some());
+    }
+}
+
+/// row 8, row 34: whatever is sent to /token, the answer has a shape that a client can read.
+#[test]
+fn nothing_that_is_sent_breaks_token() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let jeton = runtime.block_on(async {
+        let jeton = Jeton::start().await;
+        jeton.add_client("kept", Some("x"), |_| {}).await;
+        jeton
+    });
+    let config = Config {
+        cases: 250,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&sent(), |sent| {
+        let answer = runtime.block_on(jeton.send(sent.request()));
+        prop_assert_eq!(answer.header("cache-control"), Some("no-store"));
+        prop_assert_eq!(answer.header("pragma"), Some("no-cache"));
+        if answer.status == 200 {
+            answer.tokens();
+            return Ok(());
+        }
+        answer.assert_error_shape();
+        let code = answer.json()["error"].as_str().unwrap().to_owned();
+        let expected: &[&str] = match answer.status.as_u16() {
+            400 => &[
+                "invalid_request",
+                "invalid_grant",
+                "invalid_scope",
+                "invalid_target",
+                "unauthorized_client",
+                "unsupported_grant_type",
+            ],
+            401 => &["invalid_client"],
+            405 | 413 => &["invalid_request"],
+            _ => &[],
+        };
+        prop_assert!(
+            expected.contains(&code.as_str()),
+            "{} {code}",
+            answer.status
+        );
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    method: &'static str,
+    query: String,
+    headers: Vec<(&'static str, Vec<u8>)>,
+    body: Vec<u8>,
+}
+
+impl Sent {
+    fn request(self) -> poem::Request {
+        let mut request = form(&format!("/token?{}", self.query))
+            .method(self.method.parse::<Method>().unwrap())
+            .body(self.body);
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                request.headers_mut().append(name, value);
+            }
+        }
+        request
+    }
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let method = prop_oneof![20 => Just("POST"), 1 => Just("GET"), 1 => Just("OPTIONS")];
+    let query = prop_oneof![4 => Just(String::new()), 1 => "[a-z_=&%+;0-9A-F]{0,30}"];
+    let authorization = prop_oneof![
+        Just(basic_raw("", "").into_bytes()),
+        Just(basic_raw("kept", "x").into_bytes()),
+        (".{0,20}", ".{0,20}").prop_map(|(id, secret)| basic_raw(&id, &secret).into_bytes()),
+        "(Basic|bearer|é)? ?[A-Za-z0-9+/=]{0,40}".prop_map(String::into_bytes),
+        bytes(40),
+    ];
+    let header = prop_oneof![
+        authorization.prop_map(|value| ("authorization", value)),
+        bytes(300).prop_map(|value| ("user-agent", value)),
+        bytes(60).prop_map(|value| ("content-type", value)),
+        bytes(60).prop_map(|value| ("origin", value)),
+        bytes(60).prop_map(|value| ("accept", value)),
+        bytes(60).prop_map(|value| ("x-forwarded-for", value)),
+    ];
+    let headers = prop::collection::vec(header, 0..3);
+    let body = prop_oneof![4 => parameters(), 1 => bytes(300), 1 => bytes(20_000)];
+    (method, query, headers, body).prop_map(|(method, query, headers, body)| Sent {
+        method,
+        query,
+        headers,
+        body,
+    })
+}
+
+/// Parameters that come past the first checks often enough to reach what lies behind.
+fn parameters() -> impl Strategy<Value = Vec<u8>> {
+    let values = || {
+        prop_oneof![
+            Just("password".to_owned()),
+            Just("refresh_token".to_owned()),
+            Just(ALICE.0.to_owned()),
+            Just(ALICE.1.to_owned()),
+            Just("first-party".to_owned()),
+            Just("read".to_owned()),
+            Just(String::new()),
+            "jrt_[A-Za-z0-9_-]{64}",
+            ".{0,300}",
+            "\\PC{0,30}",
+        ]
+    };
+    let names = prop_oneof![
+        Just("username".to_owned()),
+        Just("password".to_owned()),
+        Just("refresh_token".to_owned()),
+        Just("scope".to_owned()),
+        Just("resource".to_owned()),
+        Just("client_id".to_owned()),
+        Just("client_secret".to_owned()),
+        ".{0,10}",
+    ];
+    let grant_type = prop_oneof![
+        4 => Just("password".to_owned()),
+        4 => Just("refresh_token".to_owned()),
+        1 => values(),
+    ];
+    let others = prop::collection::btree_map(names, values(), 0..8);
+    (grant_type, others).prop_map(|(grant_type, others)| {
+        let others = others.iter().map(|(name, value)| (&**name, &**value));
+        let all: Vec<_> = [("grant_type", &*grant_type)]
+            .into_iter()
+            .chain(others)
+            .collect();
+        encode(&all).into_bytes()
+    })
+}
+
+fn bytes(length: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..=length)
+}
