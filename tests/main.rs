@@ -15,5 +15,8 @@ mod support;
 /// /token, the JWKS, the metadata: what a client sees.
 mod endpoint;
 
+/// What a client gives for tokens: who signs in, who stays signed in, who is found out.
+mod grant;
+
 /// What is handed out: tokens, and the rules of rotation.
 mod token;

@@ -1,5 +1,9 @@
 //! A whole Jeton in memory, spoken to by HTTP requests, with a clock that the test moves.
 
+pub mod audit;
+pub mod file;
+mod session;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -21,6 +25,8 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint as _, EndpointExt as _, Request, Response};
 use serde_json::Value;
 use uuid::Uuid;
+
+pub use session::short_of;
 
 /// 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
@@ -321,7 +327,7 @@ async fn seed_signing_key(store: &Store, root_secrets: &RootSecrets, now: Timest
         sealed_private_key: Some(root_secrets.seal(id, pkcs8).unwrap()),
         created_at: now,
         activates_at: now,
-        longest_lifetime: micros(Duration::from_secs(900)),
+        longest_lifetime: micros(Duration::from_mins(15)),
         revoked_at: None,
     };
     let only_first = Timestamp::from_micros(i64::MIN);
