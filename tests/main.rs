@@ -18,5 +18,14 @@ mod endpoint;
 /// What a client gives for tokens: who signs in, who stays signed in, who is found out.
 mod grant;
 
+/// Signing keys: their JWKs, their states, their rotation.
+mod key;
+
+/// Root secrets: several at once, and a foreign one.
+mod root_secret;
+
 /// What is handed out: tokens, and the rules of rotation.
 mod token;
+
+/// What runs beside the requests, over four hundred days and on several nodes.
+mod upkeep;
