@@ -24,6 +24,9 @@ mod key;
 /// Root secrets: several at once, and a foreign one.
 mod root_secret;
 
+/// The tables, several processes at once, and what stays when a session has ended.
+mod store;
+
 /// What is handed out: tokens, and the rules of rotation.
 mod token;
 
