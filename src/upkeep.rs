@@ -52,7 +52,7 @@ async fn sweep(server: &AuthorizationServer) {
     }
 }
 
-/// Reads the signing keys again, makes the one that is due, erases what is past, and puts the ring
+/// Reads the signing keys again, erases what is past, makes the one that is due, and puts the ring
 /// in force.
 ///
 /// # Errors
@@ -60,7 +60,10 @@ async fn sweep(server: &AuthorizationServer) {
 /// [`UpkeepError`]; the ring that was in force stays so.
 pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), UpkeepError> {
     let now = server.clock.now();
-    let mut keys = signing_key::list(&server.store).await?;
+    let keys = signing_key::list(&server.store).await?;
+    // First of all, because it fails when the root secret is foreign: a key that was sealed by that
+    // would lock out every node that has the right one.
+    tidy(server, &keys, now).await?;
     cover_lifetimes(server, &keys).await?;
     if let Some(activates_at) = lifecycle::due(&keys, &server.settings, now) {
         let other_after = if keys.is_empty() {
@@ -69,9 +72,7 @@ pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), UpkeepErro
             now
         };
         add_key(server, activates_at, other_after).await?;
-        keys = signing_key::list(&server.store).await?;
     }
-    tidy(server, &keys, now).await?;
     let ring = KeyRing::open(
         signing_key::list(&server.store).await?,
         &server.root_secrets,

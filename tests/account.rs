@@ -42,13 +42,13 @@ async fn a_person_sees_who_they_are() {
     }
     insta::assert_json_snapshot!(json, @r#"
     {
-      "auth_time": 1767225600,
-      "client_id": "first-party",
-      "roles": [],
-      "scope": "account read write",
-      "sid": "[uuid]",
       "sub": "[uuid]",
-      "username": "alice"
+      "username": "alice",
+      "roles": [],
+      "client_id": "first-party",
+      "sid": "[uuid]",
+      "scope": "account read write",
+      "auth_time": 1767225600
     }
     "#);
 }

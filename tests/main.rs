@@ -23,5 +23,20 @@ mod document;
 /// /token, the JWKS, the metadata: what a client sees.
 mod endpoint;
 
+/// What a client gives for tokens: who signs in, who stays signed in, who is found out.
+mod grant;
+
+/// Signing keys: their JWKs, their states, their rotation.
+mod key;
+
+/// Root secrets: several at once, and a foreign one.
+mod root_secret;
+
+/// The tables, several processes at once, and what stays when a session has ended.
+mod store;
+
 /// What is handed out: tokens, and the rules of rotation.
 mod token;
+
+/// What runs beside the requests, over four hundred days and on several nodes.
+mod upkeep;

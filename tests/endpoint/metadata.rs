@@ -19,28 +19,28 @@ async fn the_metadata_says_what_the_server_can_do() {
     assert_eq!(metadata(&jeton, OPENID).await, oauth);
     insta::assert_json_snapshot!(oauth, @r#"
     {
+      "issuer": "https://jeton.test",
+      "token_endpoint": "https://jeton.test/token",
+      "jwks_uri": "https://jeton.test/jwks.json",
+      "scopes_supported": [
+        "account"
+      ],
+      "response_types_supported": [],
       "grant_types_supported": [
         "password",
         "refresh_token"
       ],
-      "id_token_signing_alg_values_supported": [
-        "RS256"
-      ],
-      "issuer": "https://jeton.test",
-      "jwks_uri": "https://jeton.test/jwks.json",
-      "response_types_supported": [],
-      "scopes_supported": [
-        "account"
+      "token_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post",
+        "none"
       ],
       "service_documentation": "https://jeton.test/docs",
       "subject_types_supported": [
         "public"
       ],
-      "token_endpoint": "https://jeton.test/token",
-      "token_endpoint_auth_methods_supported": [
-        "client_secret_basic",
-        "client_secret_post",
-        "none"
+      "id_token_signing_alg_values_supported": [
+        "RS256"
       ]
     }
     "#);

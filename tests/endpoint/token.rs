@@ -60,10 +60,10 @@ async fn a_success_has_the_members_of_rfc_6749_and_no_others() {
             insta::assert_json_snapshot!(json, @r#"
             {
               "access_token": "[a JWT]",
+              "token_type": "Bearer",
               "expires_in": 900,
               "refresh_token": "[opaque]",
-              "scope": "account read write",
-              "token_type": "Bearer"
+              "scope": "account read write"
             }
             "#);
             insta::assert_debug_snapshot!(answer.steady_headers(), @r#"

@@ -1,5 +1,9 @@
 //! A whole Jeton in memory, spoken to by HTTP requests, with a clock that the test moves.
 
+pub mod audit;
+pub mod file;
+mod session;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -21,6 +25,8 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint as _, EndpointExt as _, Request, Response};
 use serde_json::Value;
 use uuid::Uuid;
+
+pub use session::short_of;
 
 /// 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);

@@ -1,2 +1,4 @@
+mod access_token;
+mod refresh_token;
 /// Property tests: rotation under random interleavings.
 mod rotation;

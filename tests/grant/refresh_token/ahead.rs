@@ -1,0 +1,98 @@
+//! A store that has lost its last writes: the token proves the generation by itself.
+
+use std::time::Duration;
+
+use jeton::clock::Clock;
+
+use crate::support::audit::AuditLog;
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Jeton, ROOT_SECRET, START, Tokens};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A session that was refreshed five times, of which the store has forgotten four: its tokens, the
+/// first one first.
+async fn forgetful() -> (DataDir, Jeton, Vec<Tokens>) {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let mut tokens = vec![jeton.sign_in().await];
+    tokens.push(jeton.go_on(&tokens[0], HOUR).await);
+    let kept = jeton.session(&tokens[1]).await;
+    for generation in 1..5 {
+        tokens.push(jeton.go_on(&tokens[generation], HOUR).await);
+    }
+    let restore = format!(
+        "UPDATE sessions SET generation = {}, rotated_at = {}",
+        kept.generation,
+        kept.rotated_at.as_micros()
+    );
+    assert_eq!(data.execute(&restore).await, 1);
+    assert_eq!(jeton.session(&tokens[5]).await, kept);
+    jeton.advance(HOUR);
+    (data, jeton, tokens)
+}
+
+/// design.md §3: the counter jumps forward, and an audit event says by how much.
+#[tokio::test]
+async fn a_token_ahead_of_the_store_is_taken_and_the_counter_jumps() {
+    let audit = AuditLog::listen();
+    let (_data, jeton, tokens) = forgetful().await;
+    assert!(audit.entries("refresh_ahead_of_store").is_empty());
+    let next = jeton.refresh(&tokens[5].refresh_token).await.tokens();
+    assert_eq!(jeton.session(&next).await.generation, 6);
+    let entries = audit.entries("refresh_ahead_of_store");
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0]["generations"], "4");
+    assert_eq!(entries[0]["session"], next.session().to_string());
+    assert_eq!(entries[0]["user"], next.user().to_string());
+    // From here on, life is ordinary.
+    let retried = jeton.refresh(&tokens[5].refresh_token).await.tokens();
+    assert_eq!(retried, next);
+    let later = jeton.go_on(&next, HOUR).await;
+    assert_eq!(jeton.session(&later).await.generation, 7);
+    assert_eq!(audit.entries("refresh_ahead_of_store").len(), 1);
+    assert_eq!(audit.entries("replay").len(), 0);
+}
+
+/// design.md §3: what lies behind the jump is a replay as ever.
+#[tokio::test]
+async fn replays_are_caught_behind_the_jump() {
+    for older in 0..=4 {
+        let audit = AuditLog::listen();
+        let (_data, jeton, tokens) = forgetful().await;
+        let next = jeton.refresh(&tokens[5].refresh_token).await.tokens();
+        jeton.assert_over(&tokens[older]).await;
+        jeton.assert_over(&next).await;
+        let distance = 6 - older;
+        assert_eq!(audit.entries("replay")[0]["distance"], distance.to_string());
+    }
+}
+
+/// design.md §3: a thief who comes first, while the store is behind, is found out when the owner
+/// has come and the thief comes again.
+#[tokio::test]
+async fn a_thief_who_comes_first_to_a_forgetful_store_is_found_out() {
+    let (_data, jeton, tokens) = forgetful().await;
+    let thief = jeton.refresh(&tokens[3].refresh_token).await.tokens();
+    assert_eq!(jeton.session(&thief).await.generation, 4);
+    let owner = jeton.go_on(&tokens[5], HOUR).await;
+    jeton.assert_over(&thief).await;
+    jeton.assert_over(&owner).await;
+}
+
+/// design.md §3: a token ahead of the store still needs a session that lives.
+#[tokio::test]
+async fn a_token_ahead_of_the_store_does_not_revive_a_revoked_session() {
+    let (_data, jeton, tokens) = forgetful().await;
+    let revoked = jeton::store::session::revoke(
+        &jeton.server.store,
+        tokens[0].session(),
+        jeton::store::session::Ending::Operator,
+        jeton.now(),
+    );
+    assert!(revoked.await.unwrap());
+    jeton.assert_over(&tokens[5]).await;
+}

@@ -1,0 +1,199 @@
+//! How sessions end: by time, by what happens to their user or client, and on request.
+
+use std::time::Duration;
+
+use jeton::password::Password;
+use jeton::store::client;
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change};
+
+use crate::support::{ALICE, Jeton, claims, short_of};
+
+const MICROSECOND: Duration = Duration::from_micros(1);
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// row 31: fourteen days since the last rotation, to the microsecond.
+#[tokio::test]
+async fn a_session_ends_when_it_was_idle_too_long() {
+    let jeton = Jeton::start().await;
+    let idle = DAY * 14;
+    let first = jeton.sign_in().await;
+    let second = jeton.go_on(&first, short_of(idle)).await;
+    let third = jeton.go_on(&second, short_of(idle)).await;
+    jeton.advance(idle);
+    jeton.assert_over(&third).await;
+    // The end is not taken for a replay, and the last predecessor does not revive it.
+    jeton.assert_over(&second).await;
+    assert_eq!(jeton.session(&third).await.revoked_at, None);
+}
+
+/// row 31: a late retry counts as use, and cannot revive what is over.
+#[tokio::test]
+async fn a_late_retry_keeps_a_session_alive_only_while_it_lives() {
+    let jeton = Jeton::start().await;
+    let idle = DAY * 14;
+    let first = jeton.sign_in().await;
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    jeton.advance(short_of(idle));
+    jeton.refresh(&first.refresh_token).await.tokens();
+    jeton.advance(short_of(idle));
+    jeton.refresh(&first.refresh_token).await.tokens();
+    jeton.advance(idle);
+    jeton.assert_over(&first).await;
+    jeton.assert_over(&second).await;
+}
+
+/// row 31: ninety days since sign-in, however often it was refreshed; and no access token outlives
+/// its session.
+#[tokio::test]
+async fn a_session_ends_ninety_days_after_sign_in() {
+    let jeton = Jeton::start().await;
+    let mut tokens = jeton.sign_in().await;
+    for _ in 0..89 {
+        tokens = jeton.go_on(&tokens, DAY).await;
+    }
+    tokens = jeton.go_on(&tokens, DAY.saturating_sub(SECOND * 7)).await;
+    assert_eq!(tokens.expires_in, 7);
+    let end = jeton.session(&tokens).await.expires_at;
+    assert_eq!(claims(&tokens.access_token)["exp"], end.as_seconds());
+    tokens = jeton.go_on(&tokens, short_of(SECOND * 7)).await;
+    jeton.advance(MICROSECOND);
+    jeton.assert_over(&tokens).await;
+}
+
+/// row 31: a client's own lifetimes.
+#[tokio::test]
+async fn each_client_has_its_own_session_lifetimes() {
+    let jeton = Jeton::start().await;
+    let brief = |row: &mut client::Model| {
+        row.session_lifetime = Some(60_000_000);
+        row.session_idle_lifetime = Some(20_000_000);
+    };
+    jeton.add_client("brief", None, brief).await;
+    let mut tokens = jeton.sign_in_at("brief").await;
+    jeton.advance(SECOND * 20);
+    let idle = jeton.refresh_at("brief", &tokens).await;
+    idle.assert_error(400, "invalid_grant");
+    tokens = jeton.sign_in_at("brief").await;
+    for _ in 0..3 {
+        jeton.advance(SECOND * 19);
+        tokens = jeton.refresh_at("brief", &tokens).await.tokens();
+    }
+    jeton.advance(SECOND * 3);
+    let over = jeton.refresh_at("brief", &tokens).await;
+    over.assert_error(400, "invalid_grant");
+}
+
+/// row 31: on password change, on disabling and deleting the user; everywhere, and of this user
+/// alone. To enable the user again revives nothing.
+#[tokio::test]
+async fn what_happens_to_a_user_ends_all_their_sessions() {
+    let jeton = Jeton::start().await;
+    jeton.add_client("other", None, |_| {}).await;
+    let store = &jeton.server.store;
+    let hash = jeton
+        .server
+        .hasher
+        .hash(Password::new(ALICE.1))
+        .await
+        .unwrap();
+    for (name, change, why) in [
+        ("password", Change::Password(hash), Ending::PasswordChange),
+        ("disabled", Change::Disable, Ending::UserDisabled),
+        ("deleted", Change::Delete, Ending::UserDeleted),
+    ] {
+        let bystander = jeton.sign_in().await;
+        let id = jeton.add_user(name, "x").await;
+        let sign_in = async |client| {
+            let parameters = [
+                ("grant_type", "password"),
+                ("username", name),
+                ("password", "x"),
+                ("client_id", client),
+            ];
+            jeton.token(&parameters).await.tokens()
+        };
+        let here = sign_in("first-party").await;
+        let there = sign_in("other").await;
+        let ended = user::change(store, id, change, jeton.now()).await.unwrap();
+        assert_eq!(ended, Some(2));
+        assert_eq!(jeton.session(&here).await.revocation_reason, Some(why));
+        jeton.assert_over(&here).await;
+        let answer = jeton.refresh_at("other", &there).await;
+        answer.assert_error(400, "invalid_grant");
+        user::change(store, id, Change::Enable, jeton.now())
+            .await
+            .unwrap();
+        jeton.assert_over(&here).await;
+        jeton.refresh(&bystander.refresh_token).await.tokens();
+    }
+}
+
+/// row 31: on disabling and deleting the client, although it is enabled or added again.
+#[tokio::test]
+async fn what_happens_to_a_client_ends_all_its_sessions() {
+    let jeton = Jeton::start().await;
+    let store = &jeton.server.store;
+    jeton.add_client("app", None, |_| {}).await;
+    let bystander = jeton.sign_in().await;
+
+    let tokens = jeton.sign_in_at("app").await;
+    let ended = client::disable(store, "app", jeton.now()).await.unwrap();
+    assert_eq!(ended, Some(1));
+    let answer = jeton.refresh_at("app", &tokens).await;
+    answer.assert_error(401, "invalid_client");
+    assert!(client::enable(store, "app").await.unwrap());
+    let answer = jeton.refresh_at("app", &tokens).await;
+    answer.assert_error(400, "invalid_grant");
+    let row = jeton.session(&tokens).await;
+    assert_eq!(row.revocation_reason, Some(Ending::ClientDisabled));
+
+    let tokens = jeton.sign_in_at("app").await;
+    let ended = client::delete(store, "app", jeton.now()).await.unwrap();
+    assert_eq!(ended, Some(1));
+    let answer = jeton.refresh_at("app", &tokens).await;
+    answer.assert_error(401, "invalid_client");
+    jeton.add_client("app", None, |_| {}).await;
+    let answer = jeton.refresh_at("app", &tokens).await;
+    answer.assert_error(400, "invalid_grant");
+    let row = jeton.session(&tokens).await;
+    assert_eq!(row.revocation_reason, Some(Ending::ClientDeleted));
+
+    jeton.refresh(&bystander.refresh_token).await.tokens();
+}
+
+/// row 31: on request, one or all of a user; the window gives nothing of it back.
+#[tokio::test]
+async fn a_revoked_session_is_over_at_once() {
+    let jeton = Jeton::start().await;
+    jeton.add_user("bob", "x").await;
+    let bob = jeton
+        .token(&[
+            ("grant_type", "password"),
+            ("username", "bob"),
+            ("password", "x"),
+        ])
+        .await
+        .tokens();
+    let store = &jeton.server.store;
+    let old = jeton.sign_in().await;
+    let new = jeton.refresh(&old.refresh_token).await.tokens();
+    let second = jeton.sign_in().await;
+    let third = jeton.sign_in().await;
+    let revoke = || session::revoke(store, new.session(), Ending::Operator, jeton.now());
+    assert!(revoke().await.unwrap());
+    assert!(!revoke().await.unwrap(), "it is over already");
+    for tokens in [&new, &old] {
+        jeton.assert_over(tokens).await;
+    }
+    let row = jeton.session(&new).await;
+    assert_eq!(row.revocation_reason, Some(Ending::Operator));
+    let second = jeton.refresh(&second.refresh_token).await.tokens();
+    let all = session::revoke_all(store, new.user(), Ending::Operator, jeton.now());
+    assert_eq!(all.await.unwrap(), 2);
+    for tokens in [&second, &third] {
+        jeton.assert_over(tokens).await;
+    }
+    jeton.refresh(&bob.refresh_token).await.tokens();
+}

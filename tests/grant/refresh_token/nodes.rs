@@ -1,0 +1,186 @@
+//! Several equal nodes on one database: at the same instant, and with clocks that disagree.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jeton::clock::Clock;
+use jeton::store::{Store, session};
+
+use crate::support::audit::AuditLog;
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Jeton, ROOT_SECRET, START, claims};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+async fn node(store: Store, clock: Clock) -> Jeton {
+    Jeton::on(store, clock, ROOT_SECRET, |_| {}).await
+}
+
+/// row 27: whoever asks at the same instant with the same token gets the same answer, wherever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hundred_refreshes_at_once_on_three_nodes_move_a_session_on_once() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let shared = data.open().await;
+    // Two share connections as tasks of one process do, the third has its own as a process of its
+    // own has.
+    let mut nodes = Vec::new();
+    for store in [shared.clone(), shared, data.open().await] {
+        nodes.push(Arc::new(node(store, clock.clone()).await));
+    }
+    nodes[0].add_client("first-party", None, |_| {}).await;
+    nodes[0].add_user(ALICE.0, ALICE.1).await;
+    let mut tokens = nodes[0].sign_in().await;
+    for round in 1..=3 {
+        nodes[0].advance(HOUR);
+        let crowd = (0..200).map(|number| {
+            let node = Arc::clone(&nodes[number % nodes.len()]);
+            let refresh_token = tokens.refresh_token.clone();
+            tokio::spawn(async move { node.refresh(&refresh_token).await.tokens() })
+        });
+        let mut refresh_tokens = BTreeSet::new();
+        let mut access_tokens = BTreeSet::new();
+        for task in crowd.collect::<Vec<_>>() {
+            tokens = task.await.unwrap();
+            refresh_tokens.insert(tokens.refresh_token.clone());
+            access_tokens.insert(tokens.access_token.clone());
+        }
+        assert_eq!((refresh_tokens.len(), access_tokens.len()), (1, 1));
+        let row = nodes[0].session(&tokens).await;
+        assert_eq!(row.generation, round);
+        assert_eq!(row.revoked_at, None);
+    }
+}
+
+/// row 27: late retries at once converge as well: one of them writes, the others find what it wrote.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_late_retries_at_once_are_one_late_retry() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        nodes.push(Arc::new(node(data.open().await, clock.clone()).await));
+    }
+    nodes[0].add_client("first-party", None, |_| {}).await;
+    nodes[0].add_user(ALICE.0, ALICE.1).await;
+    let first = nodes[0].sign_in().await;
+    let second = nodes[0].refresh(&first.refresh_token).await.tokens();
+    nodes[0].advance(HOUR);
+    let crowd = (0..100).map(|number| {
+        let node = Arc::clone(&nodes[number % nodes.len()]);
+        let refresh_token = first.refresh_token.clone();
+        tokio::spawn(async move { node.refresh(&refresh_token).await.tokens() })
+    });
+    let mut access_tokens = BTreeSet::new();
+    for task in crowd.collect::<Vec<_>>() {
+        let tokens = task.await.unwrap();
+        assert_eq!(tokens.refresh_token, second.refresh_token);
+        access_tokens.insert(tokens.access_token);
+    }
+    assert_eq!(access_tokens.len(), 1);
+}
+
+/// row 26, over nodes: of those who replay at once, all are refused and the session ends once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn replays_at_once_end_the_session_and_let_nobody_in() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        nodes.push(Arc::new(node(data.open().await, clock.clone()).await));
+    }
+    nodes[0].add_client("first-party", None, |_| {}).await;
+    nodes[0].add_user(ALICE.0, ALICE.1).await;
+    let first = nodes[0].sign_in().await;
+    let second = nodes[1].refresh(&first.refresh_token).await.tokens();
+    let third = nodes[0].refresh(&second.refresh_token).await.tokens();
+    let crowd = (0..50).map(|number| {
+        let node = Arc::clone(&nodes[number % nodes.len()]);
+        let refresh_token = first.refresh_token.clone();
+        tokio::spawn(async move { node.refresh(&refresh_token).await })
+    });
+    for task in crowd.collect::<Vec<_>>() {
+        task.await.unwrap().assert_error(400, "invalid_grant");
+    }
+    for node in nodes {
+        node.assert_over(&third).await;
+    }
+}
+
+/// row 30: order comes from the counter: nodes whose clocks are five seconds apart sign nobody out
+/// who asks again at the other node.
+#[tokio::test]
+async fn nodes_whose_clocks_are_apart_sign_no_honest_client_out() {
+    let audit = AuditLog::listen();
+    let behind = Jeton::start().await;
+    let clock = Clock::standing_at(START.plus(SECOND * 5));
+    let ahead = node(behind.server.store.clone(), clock).await;
+    let mut tokens = behind.sign_in().await;
+    for round in 1..=40 {
+        for node in [&behind, &ahead] {
+            node.advance(HOUR);
+        }
+        let (one, other) = if round % 2 == 0 {
+            (&behind, &ahead)
+        } else {
+            (&ahead, &behind)
+        };
+        let next = one.refresh(&tokens.refresh_token).await.tokens();
+        for node in [other, one, other] {
+            let retried = node.refresh(&tokens.refresh_token).await.tokens();
+            assert_eq!(retried.refresh_token, next.refresh_token);
+            assert_eq!(retried.access_token, next.access_token);
+        }
+        assert_eq!(behind.session(&next).await.generation, round);
+        tokens = next;
+    }
+    assert!(audit.entries("late_retry").is_empty());
+    assert!(audit.entries("replay").is_empty());
+}
+
+/// row 30: a clock that steps back an hour signs nobody out, makes no token from the future, and
+/// hides no replay.
+#[tokio::test]
+async fn a_clock_that_steps_back_signs_no_honest_client_out() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    let second = jeton.go_on(&first, HOUR).await;
+    jeton.server.clock.set(jeton.now().minus(HOUR * 2));
+    // A retry across the step, again and again.
+    for _ in 0..3 {
+        jeton.advance(SECOND);
+        let retried = jeton.refresh(&first.refresh_token).await.tokens();
+        assert_eq!(retried.refresh_token, second.refresh_token);
+        assert!((890..=900).contains(&retried.expires_in));
+        let issued = claims(&retried.access_token)["iat"].as_i64().unwrap();
+        assert!(issued <= jeton.now().as_seconds());
+    }
+    let third = jeton.refresh(&second.refresh_token).await.tokens();
+    assert_eq!(third.expires_in, 900);
+    let row = jeton.session(&third).await;
+    assert_eq!((row.generation, row.rotated_at), (2, jeton.now()));
+    let retried = jeton.refresh(&second.refresh_token).await.tokens();
+    assert_eq!(retried, third);
+    // Then the clock is put right, forward by two hours.
+    let fourth = jeton.go_on(&third, HOUR * 2).await;
+    assert_eq!(fourth.expires_in, 900);
+    jeton.assert_over(&first).await;
+    jeton.assert_over(&fourth).await;
+}
+
+/// row 30: after the step a replay is one by the counter, though by the clock it would be the
+/// earliest of all.
+#[tokio::test]
+async fn a_replay_after_the_clock_stepped_back_is_a_replay() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    let second = jeton.go_on(&first, HOUR).await;
+    let third = jeton.go_on(&second, HOUR).await;
+    jeton.server.clock.set(START.minus(HOUR));
+    jeton.assert_over(&first).await;
+    jeton.assert_over(&third).await;
+    let sessions = session::list(&jeton.server.store, None, 9).await.unwrap();
+    assert_eq!(sessions[0].revocation_reason, Some(session::Ending::Replay));
+}

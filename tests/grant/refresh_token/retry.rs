@@ -1,0 +1,268 @@
+//! A client that asks again: at once, late, and how often.
+
+use std::time::Duration;
+
+use jeton::config::{LateRetry, Span};
+
+use crate::support::audit::AuditLog;
+use crate::support::{Jeton, Tokens, claims, short_of};
+
+const MICROSECOND: Duration = Duration::from_micros(1);
+const SECOND: Duration = Duration::from_secs(1);
+const WINDOW: Duration = Duration::from_secs(10);
+const HOUR: Duration = Duration::from_hours(1);
+
+impl Jeton {
+    /// A refresh whose answer is lost, and what a retry an hour later gets.
+    async fn lose_an_answer(&self, tokens: &Tokens) -> crate::support::Answer {
+        self.refresh(&tokens.refresh_token).await.tokens();
+        self.advance(HOUR);
+        self.refresh(&tokens.refresh_token).await
+    }
+}
+
+/// row 28, and row 29's "the window closes by time": it is open for less than its length.
+#[tokio::test]
+async fn a_retry_within_the_window_gets_the_same_answer_counted_down() {
+    let audit = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    let second = jeton.go_on(&first, HOUR).await;
+    assert_eq!(second.expires_in, 900);
+    let row = jeton.session(&second).await;
+    jeton.advance(SECOND * 7);
+    let retried = jeton.refresh(&first.refresh_token).await.tokens();
+    assert_eq!(retried.expires_in, 893);
+    jeton.advance(short_of(SECOND * 3));
+    let retried = jeton.refresh(&first.refresh_token).await.tokens();
+    let whole = Tokens {
+        expires_in: 891,
+        ..second.clone()
+    };
+    assert_eq!(retried, whole);
+    assert_eq!(jeton.session(&second).await, row, "no write");
+    assert_eq!(audit.entries("late_retry").len(), 0);
+    jeton.advance(MICROSECOND);
+    let late = jeton.refresh(&first.refresh_token).await.tokens();
+    assert_ne!(late.access_token, second.access_token);
+    assert_eq!(late.expires_in, 900);
+    assert_eq!(audit.entries("late_retry").len(), 1);
+}
+
+/// row 28: a session of any age, and one retry after the other.
+#[tokio::test]
+async fn six_tabs_that_wake_at_once_get_one_answer() {
+    let jeton = Jeton::start().await;
+    let mut tokens = jeton.sign_in().await;
+    for _ in 0..20 {
+        let next = jeton.go_on(&tokens, HOUR).await;
+        for _ in 0..5 {
+            assert_eq!(jeton.refresh(&tokens.refresh_token).await.tokens(), next);
+        }
+        tokens = next;
+    }
+    assert_eq!(jeton.session(&tokens).await.generation, 20);
+}
+
+/// row 29: the window closes by the first use of the successor; only the immediate predecessor has
+/// it.
+#[tokio::test]
+async fn the_window_closes_when_the_successor_is_used() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    let third = jeton.refresh(&second.refresh_token).await.tokens();
+    jeton.assert_over(&first).await;
+    jeton.assert_over(&third).await;
+}
+
+/// row 29: "a late retry gets the same RT and a new AT, as often as needed while that generation
+/// stands".
+#[tokio::test]
+async fn a_late_retry_is_forgiven_again_and_again_while_its_generation_stands() {
+    let audit = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    let mut seen = vec![second.access_token.clone()];
+    for times in 1..=30 {
+        jeton.advance(HOUR);
+        let late = jeton.refresh(&first.refresh_token).await.tokens();
+        assert_eq!(late.refresh_token, second.refresh_token);
+        assert_eq!(late.expires_in, 900);
+        let issued = claims(&late.access_token)["iat"].as_i64();
+        assert_eq!(issued, Some(jeton.now().as_seconds()));
+        assert!(!seen.contains(&late.access_token));
+        seen.push(late.access_token);
+        assert_eq!(audit.entries("late_retry").len(), times);
+    }
+    let entry = &audit.entries("late_retry")[0];
+    assert_eq!(entry["session"], second.session().to_string());
+    assert_eq!(entry["generation"], "1");
+    assert_eq!(entry["seconds"], "3600");
+    let row = jeton.session(&second).await;
+    assert_eq!((row.generation, row.late_retry_generation), (1, Some(1)));
+    jeton.refresh(&second.refresh_token).await.tokens();
+}
+
+/// row 29: a late retry opens the window anew, so that the other five tabs converge too.
+#[tokio::test]
+async fn after_a_late_retry_the_other_tabs_get_the_same_answer() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    jeton.refresh(&first.refresh_token).await.tokens();
+    jeton.advance(HOUR);
+    let late = jeton.refresh(&first.refresh_token).await.tokens();
+    jeton.advance(short_of(WINDOW));
+    let tab = jeton.refresh(&first.refresh_token).await.tokens();
+    assert_eq!(tab.access_token, late.access_token);
+    assert_eq!(tab.refresh_token, late.refresh_token);
+    jeton.advance(MICROSECOND);
+    let later = jeton.refresh(&first.refresh_token).await.tokens();
+    assert_ne!(later.access_token, late.access_token);
+}
+
+/// row 29: "a late retry at another generation within `late_retry_spacing` is a replay": exactly
+/// the spacing is within, one more is not.
+#[tokio::test]
+async fn a_second_late_retry_is_forgiven_only_beyond_the_spacing() {
+    for (apart, forgiven) in [(1, false), (2, false), (3, false), (4, true), (5, true)] {
+        let jeton = Jeton::with(|settings| settings.session.late_retry_spacing = 3).await;
+        let first = jeton.sign_in().await;
+        let mut tokens = jeton.lose_an_answer(&first).await.tokens();
+        for _ in 1..apart {
+            tokens = jeton.go_on(&tokens, HOUR).await;
+        }
+        let answer = jeton.lose_an_answer(&tokens).await;
+        if forgiven {
+            tokens = answer.tokens();
+            let row = jeton.session(&tokens).await;
+            assert_eq!(row.late_retry_generation, Some(1 + apart));
+            // The spacing counts from the last that was forgiven.
+            tokens = jeton.go_on(&tokens, HOUR).await;
+            let again = jeton.lose_an_answer(&tokens).await;
+            again.assert_error(400, "invalid_grant");
+        } else {
+            answer.assert_error(400, "invalid_grant");
+        }
+        jeton.assert_over(&tokens).await;
+    }
+}
+
+/// row 29: "a thief who follows one step behind is caught at the second step".
+#[tokio::test]
+async fn a_thief_one_step_behind_is_caught_at_the_second_step() {
+    let audit = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let stolen = jeton.sign_in().await;
+    let owner = jeton.go_on(&stolen, HOUR).await;
+    let thief = jeton.go_on(&stolen, HOUR).await;
+    assert_eq!(thief.refresh_token, owner.refresh_token);
+    let owner = jeton.go_on(&owner, HOUR).await;
+    jeton.advance(HOUR);
+    jeton.assert_over(&thief).await;
+    jeton.assert_over(&owner).await;
+    assert_eq!(audit.entries("replay")[0]["distance"], "1");
+}
+
+/// row 29: "With window 0 and late retry `never`, every reuse is a replay", by the settings or by
+/// the client's own.
+#[tokio::test]
+async fn the_strict_reading_takes_every_reuse_for_a_replay() {
+    let by_settings = Jeton::with(|settings| {
+        settings.session.retry_window = Span(Duration::ZERO);
+        settings.session.late_retry = LateRetry::Never;
+    })
+    .await;
+    let by_client = Jeton::start().await;
+    let strict = |row: &mut jeton::store::client::Model| {
+        row.retry_window = Some(0);
+        row.late_retry = Some("never".to_owned());
+    };
+    by_client.add_client("strict", None, strict).await;
+    by_settings.add_client("strict", None, |_| {}).await;
+    for jeton in [by_settings, by_client] {
+        // The clock stands: not even in the same microsecond.
+        let first = jeton.sign_in_at("strict").await;
+        let second = jeton.refresh_at("strict", &first).await.tokens();
+        let again = jeton.refresh_at("strict", &first).await;
+        again.assert_error(400, "invalid_grant");
+        let owner = jeton.refresh_at("strict", &second).await;
+        owner.assert_error(400, "invalid_grant");
+    }
+}
+
+/// row 29: each of the two switches alone.
+#[tokio::test]
+async fn window_and_late_retry_are_switched_one_by_one() {
+    let jeton = Jeton::start().await;
+    let no_window = |row: &mut jeton::store::client::Model| row.retry_window = Some(0);
+    jeton.add_client("no-window", None, no_window).await;
+    let first = jeton.sign_in_at("no-window").await;
+    let second = jeton.refresh_at("no-window", &first).await.tokens();
+    jeton.advance(MICROSECOND);
+    let late = jeton.refresh_at("no-window", &first).await.tokens();
+    assert_eq!(late.refresh_token, second.refresh_token);
+    assert_eq!(jeton.session(&second).await.late_retry_generation, Some(1));
+
+    let never = |row: &mut jeton::store::client::Model| row.late_retry = Some("never".to_owned());
+    jeton.add_client("never", None, never).await;
+    let first = jeton.sign_in_at("never").await;
+    let second = jeton.refresh_at("never", &first).await.tokens();
+    jeton.advance(short_of(WINDOW));
+    let retried = jeton.refresh_at("never", &first).await.tokens();
+    assert_eq!(retried.access_token, second.access_token);
+    jeton.advance(MICROSECOND);
+    let late = jeton.refresh_at("never", &first).await;
+    late.assert_error(400, "invalid_grant");
+    let owner = jeton.refresh_at("never", &second).await;
+    owner.assert_error(400, "invalid_grant");
+}
+
+/// row 29: the settings of one client are not another's, and override those of the server.
+#[tokio::test]
+async fn each_client_has_its_own_window_and_spacing() {
+    let jeton = Jeton::with(|settings| settings.session.late_retry = LateRetry::Never).await;
+    let patient = |row: &mut jeton::store::client::Model| {
+        row.retry_window = Some(60_000_000);
+        row.late_retry = Some("once".to_owned());
+        row.late_retry_spacing = Some(1);
+    };
+    jeton.add_client("patient", None, patient).await;
+    let first = jeton.sign_in_at("patient").await;
+    let second = jeton.refresh_at("patient", &first).await.tokens();
+    jeton.advance(short_of(SECOND * 60));
+    let retried = jeton.refresh_at("patient", &first).await.tokens();
+    assert_eq!(retried.access_token, second.access_token);
+    jeton.advance(MICROSECOND);
+    jeton.refresh_at("patient", &first).await.tokens();
+    // Marked at generation 1; with a spacing of 1, generation 3 is free again.
+    let third = jeton.refresh_at("patient", &second).await.tokens();
+    jeton.refresh_at("patient", &third).await.tokens();
+    jeton.advance(HOUR);
+    jeton.refresh_at("patient", &third).await.tokens();
+
+    let first = jeton.sign_in().await;
+    jeton.go_on(&first, HOUR).await;
+    jeton.advance(WINDOW);
+    jeton.assert_over(&first).await;
+}
+
+/// row 28: the same answer is of use only while its access token has some life left.
+#[tokio::test]
+async fn the_window_is_at_most_half_the_life_of_an_access_token() {
+    let jeton = Jeton::start().await;
+    let short = |row: &mut jeton::store::client::Model| {
+        row.access_token_lifetime = Some(6_000_000);
+    };
+    jeton.add_client("short", None, short).await;
+    let first = jeton.sign_in_at("short").await;
+    let second = jeton.refresh_at("short", &first).await.tokens();
+    jeton.advance(short_of(SECOND * 3));
+    let retried = jeton.refresh_at("short", &first).await.tokens();
+    assert_eq!(retried.access_token, second.access_token);
+    jeton.advance(MICROSECOND);
+    let late = jeton.refresh_at("short", &first).await.tokens();
+    assert_ne!(late.access_token, second.access_token);
+    assert_eq!(late.expires_in, 6);
+}

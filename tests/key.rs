@@ -1,0 +1,262 @@
+//! Signing keys: what the JWKS shows of them, when, and in which order.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jeton::clock::{Clock, Timestamp};
+use jeton::key::{self, StoredKey};
+use jeton::store::signing_key;
+use jeton::upkeep;
+use serde_json::Value;
+
+use crate::support::audit::AuditLog;
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Jeton, ROOT_SECRET, START, part};
+
+const MICROSECOND: Duration = Duration::from_micros(1);
+const DAY: Duration = Duration::from_hours(24);
+/// What the default settings come to: caches live 5 minutes, nodes look every 15 seconds, clocks
+/// are at most a minute apart.
+const LEAD: Duration = Duration::from_secs(300 + 2 * 15 + 60);
+const SKEW: Duration = Duration::from_mins(1);
+
+impl Jeton {
+    async fn kids(&self) -> Vec<String> {
+        let jwks = self.get("/jwks.json").await.json();
+        let keys = jwks["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The `kid` of a token made now.
+    async fn signs_with(&self) -> String {
+        let tokens = self.sign_in().await;
+        part(&tokens.access_token, 0)["kid"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    async fn stored_keys(&self) -> Vec<StoredKey> {
+        signing_key::list(&self.server.store).await.unwrap()
+    }
+
+    async fn at(&self, time: Timestamp) -> &Self {
+        self.server.clock.set(time);
+        upkeep::refresh_keys(&self.server).await.unwrap();
+        self
+    }
+}
+
+/// row 43: the public members alone, and no parameter of the private half.
+#[tokio::test]
+async fn a_jwk_has_the_public_members_and_no_others() {
+    let jeton = Jeton::start().await;
+    let jwks = jeton.get("/jwks.json").await.json();
+    let names = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&jwks), ["keys"]);
+    let jwk = &jwks["keys"][0];
+    let mut members = names(jwk);
+    members.sort();
+    assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"]);
+    assert_eq!(jwk["kty"], "RSA");
+    assert_eq!(jwk["use"], "sig");
+    assert_eq!(jwk["alg"], "RS256");
+    assert_eq!(jwk["e"], "AQAB");
+}
+
+/// row 43: "implementers have found that some cryptographic libraries prefix an extra zero-valued
+/// octet to the modulus representations they return", RFC 7518 §6.3.1.1: not here; and "A key of
+/// size 2048 bits or larger MUST be used", §3.3. The `kid` is the thumbprint of RFC 7638 §3.
+#[tokio::test]
+async fn a_modulus_is_2048_bits_without_a_leading_zero_and_the_kid_its_thumbprint() {
+    let jeton = Jeton::start().await;
+    let published = jeton.get("/jwks.json").await.json()["keys"][0].clone();
+    let made = (0..3).map(|_| serde_json::to_value(&key::generate(2048).unwrap().0).unwrap());
+    for jwk in made.chain([published]) {
+        let text = |name: &str| jwk[name].as_str().unwrap();
+        // base64url without padding, or this fails.
+        let modulus = URL_SAFE_NO_PAD.decode(text("n")).unwrap();
+        assert_eq!(modulus.len(), 256);
+        assert!(modulus[0] >= 0x80, "less than 2048 bits");
+        let canonical = format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text("e"), text("n"));
+        let thumbprint = digest(&SHA256, canonical.as_bytes());
+        assert_eq!(text("kid"), URL_SAFE_NO_PAD.encode(thumbprint));
+    }
+}
+
+/// row 44: "a key is published before it signs, for longer than caches live": a JWKS fetched before
+/// from a node that had not looked yet is stale when the first token comes.
+#[tokio::test]
+async fn a_new_key_is_published_before_it_signs() {
+    let jeton = Jeton::start().await;
+    let old = jeton.signs_with().await;
+    let takes_over = START.plus(DAY * 90);
+    let before = takes_over.minus(LEAD);
+    let kids = jeton.at(before.minus(MICROSECOND)).await.kids().await;
+    assert_eq!(kids, [old.as_str()]);
+    let kids = jeton.at(before).await.kids().await;
+    assert_eq!(kids.len(), 2);
+    assert_eq!(kids[0], old, "the signing key stands first");
+    let new = kids[1].clone();
+    assert_eq!(jeton.stored_keys().await[1].activates_at, takes_over);
+    jeton.at(takes_over.minus(MICROSECOND)).await;
+    assert_eq!(jeton.signs_with().await, old);
+    assert_eq!(jeton.kids().await, [old.as_str(), new.as_str()]);
+    // Without looking at the store again: times alone decide.
+    jeton.advance(MICROSECOND);
+    assert_eq!(jeton.signs_with().await, new);
+    assert_eq!(jeton.kids().await, [new.as_str(), old.as_str()]);
+}
+
+/// row 44: "stays published until the last token it signed has expired", and a minute for clocks;
+/// its private half goes first.
+#[tokio::test]
+async fn an_old_key_stays_published_until_its_last_token_has_expired() {
+    let jeton = Jeton::start().await;
+    let old = jeton.signs_with().await;
+    let takes_over = START.plus(DAY * 90);
+    jeton.at(takes_over.minus(LEAD)).await;
+    let private = async || {
+        let keys = jeton.stored_keys().await;
+        keys.iter()
+            .map(|key| key.sealed_private_key.is_some())
+            .collect::<Vec<_>>()
+    };
+    jeton.at(takes_over.plus(SKEW).minus(MICROSECOND)).await;
+    assert_eq!(private().await, [true, true]);
+    jeton.at(takes_over.plus(SKEW)).await;
+    assert_eq!(private().await, [false, true]);
+    let end = takes_over.plus(Duration::from_mins(15)).plus(SKEW);
+    jeton.at(end.minus(MICROSECOND)).await;
+    assert_eq!(jeton.kids().await[1], old);
+    jeton.advance(MICROSECOND);
+    assert_eq!(jeton.kids().await.len(), 1);
+    assert_eq!(jeton.stored_keys().await.len(), 2);
+    jeton.at(end).await;
+    assert_eq!(jeton.stored_keys().await.len(), 1, "the row is gone");
+}
+
+/// row 44: the last token is the longest that any setting or client has let the key sign, also of a
+/// client that is gone by now and of a setting that was longer once.
+#[tokio::test]
+async fn an_old_key_stays_published_for_the_longest_token_of_all() {
+    let hour = Duration::from_hours(1);
+    for (by_client, lifetime) in [(true, DAY * 3), (false, hour * 5)] {
+        let jeton = Jeton::start().await;
+        let old = jeton.signs_with().await;
+        if by_client {
+            let patient = |row: &mut jeton::store::client::Model| {
+                row.access_token_lifetime = Some(jeton::clock::micros(lifetime));
+            };
+            jeton.add_client("patient", None, patient).await;
+            let gone = jeton::store::client::delete(&jeton.server.store, "patient", START);
+            assert_eq!(gone.await.unwrap(), Some(0));
+        } else {
+            // A node that lets tokens live longer, for a while.
+            let store = jeton.server.store.clone();
+            let clock = jeton.server.clock.clone();
+            Jeton::on(store, clock, ROOT_SECRET, |settings| {
+                settings.access_token.lifetime.0 = lifetime;
+            })
+            .await;
+        }
+        let takes_over = START.plus(DAY * 90);
+        jeton.at(takes_over.minus(LEAD)).await;
+        let end = takes_over.plus(lifetime).plus(SKEW);
+        let kids = jeton.at(end.minus(MICROSECOND)).await.kids().await;
+        assert_eq!(kids[1], old);
+        assert_eq!(jeton.at(end).await.kids().await.len(), 1);
+    }
+}
+
+/// row 44: an unsafe step is refused with the time at which it becomes safe.
+#[tokio::test]
+async fn a_second_rotation_is_refused_with_the_time_until_the_first_is_done() {
+    let data = DataDir::new();
+    let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
+    let printed = data.jeton_ok(&["key", "rotate"]).await;
+    let keys = jeton.stored_keys().await;
+    assert_eq!(keys.len(), 2);
+    let next = &keys[1];
+    let signs_from = next.activates_at.to_string();
+    assert!(printed.contains(&next.id), "{printed}");
+    assert!(printed.contains(&signs_from), "{printed}");
+    let published_for = next.activates_at.since(next.created_at).unwrap();
+    assert!(
+        published_for >= LEAD.saturating_sub(Duration::from_secs(30)),
+        "{published_for:?}"
+    );
+    let refused = data.jeton(&["key", "rotate"]).await;
+    assert!(!refused.status.success());
+    let complaint = String::from_utf8(refused.stderr).unwrap();
+    assert!(complaint.contains(&signs_from), "{complaint}");
+    assert!(complaint.contains("--emergency"), "{complaint}");
+    assert_eq!(jeton.stored_keys().await.len(), 2);
+}
+
+/// A compromised key is dropped at once, and with it every other; sessions go on.
+#[tokio::test]
+async fn an_emergency_drops_all_older_keys_at_once() {
+    let data = DataDir::new();
+    let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let before = jeton.sign_in().await;
+    let account = async |token: &str| jeton.get_with("/account", token).await.status.as_u16();
+    data.jeton_ok(&["key", "rotate"]).await;
+    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    let old = jeton.kids().await;
+    assert_eq!(old.len(), 2);
+    assert_eq!(account(&before.access_token).await, 200);
+    let printed = data.jeton_ok(&["key", "rotate", "--emergency"]).await;
+    assert!(printed.contains("keys dropped: 2"), "{printed}");
+    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    let new = jeton.kids().await;
+    assert_eq!(new.len(), 1);
+    assert!(!old.contains(&new[0]));
+    assert_eq!(account(&before.access_token).await, 401);
+    for key in jeton.stored_keys().await {
+        assert_eq!(key.sealed_private_key.is_some(), key.id == new[0]);
+        assert_eq!(key.revoked_at.is_none(), key.id == new[0]);
+    }
+    let after = jeton.refresh(&before.refresh_token).await.tokens();
+    assert_eq!(part(&after.access_token, 0)["kid"], new[0].as_str());
+    assert_eq!(account(&after.access_token).await, 200);
+    // What comes after an emergency is an ordinary life.
+    data.jeton_ok(&["key", "rotate"]).await;
+    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    assert_eq!(jeton.kids().await.len(), 2);
+    assert_eq!(jeton.kids().await[0], new[0]);
+}
+
+/// A key that was made is told in the audit log, once, by the node that made it.
+#[tokio::test]
+async fn the_audit_log_tells_of_a_new_key() {
+    let audit = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    jeton.at(START.plus(DAY * 90)).await;
+    jeton.at(START.plus(DAY * 90 + SKEW)).await;
+    let entries = audit.entries("key_created");
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0]["kid"], jeton.kids().await[1]);
+}
+
+/// row 30 for keys: a clock that steps back before the first key is no reason to stop.
+#[tokio::test]
+async fn a_clock_that_steps_back_before_the_first_key_still_signs() {
+    let jeton = Jeton::start().await;
+    let only = jeton.signs_with().await;
+    jeton.at(START.minus(DAY)).await;
+    assert_eq!(jeton.signs_with().await, only);
+    assert_eq!(jeton.kids().await, [only]);
+}

@@ -1,0 +1,153 @@
+//! Root secrets: replaced without signing anyone out, and never mistaken.
+
+use std::time::Duration;
+
+use jeton::bootstrap;
+use jeton::config::Settings;
+use jeton::root_secret::RootSecrets;
+use jeton::store::signing_key;
+use jeton::token::refresh_token::RefreshToken;
+use jeton::upkeep;
+
+use crate::support::{Answer, Jeton, ROOT_SECRET as OLD, claims};
+
+const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU";
+const FOREIGN: &str = "Zm9yZWlnbmZvcmVpZ25mb3JlaWduZm9yZWlnbmZvcmU";
+
+/// A further node on the same store, with root secrets of its own.
+async fn node(jeton: &Jeton, root_secrets: &str) -> Jeton {
+    let store = jeton.server.store.clone();
+    Jeton::on(store, jeton.server.clock.clone(), root_secrets, |_| {}).await
+}
+
+async fn refused(jeton: &Jeton, refresh_token: &str) -> Answer {
+    let answer = jeton.refresh(refresh_token).await;
+    answer.assert_error(400, "invalid_grant");
+    answer
+}
+
+/// design.md §3: "the first makes, all verify; so a secret is rotated without signing anyone out".
+#[tokio::test]
+async fn a_root_secret_is_replaced_without_signing_anyone_out() {
+    let old = Jeton::start().await;
+    let first = old.sign_in().await;
+    let both = node(&old, &format!("{NEW}\n{OLD}")).await;
+    let second = both.refresh(&first.refresh_token).await.tokens();
+    // A retry is answered alike, by the new secret too.
+    let retried = both.refresh(&first.refresh_token).await.tokens();
+    assert_eq!(retried, second);
+    let decode = |secret| {
+        let secrets = RootSecrets::parse(secret).unwrap();
+        RefreshToken::decode(&second.refresh_token, &secrets).is_ok()
+    };
+    assert!(decode(NEW));
+    assert!(!decode(OLD));
+
+    let new = node(&old, NEW).await;
+    let third = new.refresh(&second.refresh_token).await.tokens();
+    assert_eq!(new.session(&third).await.generation, 2);
+    assert_eq!(
+        claims(&third.access_token)["sid"],
+        claims(&first.access_token)["sid"]
+    );
+    assert_eq!(
+        new.get_with("/account", &first.access_token).await.status,
+        200
+    );
+    new.sign_in().await;
+    // What only the old secret made is no more, and is not taken for a replay.
+    refused(&new, &first.refresh_token).await;
+    new.refresh(&third.refresh_token).await.tokens();
+}
+
+/// design.md §3: on the way, nodes that know only the old secret as their own go on, if they have
+/// been told the new one as a further line.
+#[tokio::test]
+async fn nodes_that_make_with_different_secrets_understand_each_other() {
+    let old_first = Jeton::start().await;
+    let old_first = node(&old_first, &format!("{OLD}\n{NEW}")).await;
+    let mut tokens = old_first.sign_in().await;
+    let new_first = node(&old_first, &format!("{NEW}\n{OLD}")).await;
+    for round in 1..=6 {
+        let (one, other) = if round % 2 == 0 {
+            (&old_first, &new_first)
+        } else {
+            (&new_first, &old_first)
+        };
+        let next = one.refresh(&tokens.refresh_token).await.tokens();
+        // Another text, but the same session and generation: the client may go on with either.
+        let retried = other.refresh(&tokens.refresh_token).await.tokens();
+        assert_eq!(one.session(&next).await.generation, round);
+        tokens = if round < 4 { retried } else { next };
+        for node in [one, other] {
+            upkeep::refresh_keys(&node.server).await.unwrap();
+        }
+    }
+}
+
+/// design.md §4: private halves are sealed again under the new secret, so that the old one can go.
+#[tokio::test]
+async fn signing_keys_are_sealed_again_under_the_new_secret() {
+    let jeton = Jeton::start().await;
+    let sealed = async || {
+        let keys = signing_key::list(&jeton.server.store).await.unwrap();
+        (
+            keys[0].id.clone(),
+            keys[0].sealed_private_key.clone().unwrap(),
+        )
+    };
+    let (id, before) = sealed().await;
+    let opens = |secret, sealed: &[u8]| {
+        let secrets = RootSecrets::parse(secret).unwrap();
+        secrets.open(&id, sealed).is_ok()
+    };
+    assert!(opens(OLD, &before));
+    node(&jeton, &format!("{NEW} {OLD}")).await;
+    let (_, after) = sealed().await;
+    assert!(opens(NEW, &after));
+    assert!(!opens(OLD, &after));
+    node(&jeton, NEW).await;
+    assert_eq!(sealed().await.1, after, "once is enough");
+}
+
+/// A foreign root secret is told so, with what to do; nothing starts half, and nothing is changed
+/// that the right one needs: also when a new key is due.
+#[tokio::test]
+async fn a_foreign_root_secret_is_refused_and_leaves_the_store_as_it_was() {
+    for days in [0, 90, 400] {
+        let jeton = Jeton::start().await;
+        jeton.advance(Duration::from_hours(24 * days));
+        let before = signing_key::list(&jeton.server.store).await.unwrap();
+        let assembled = bootstrap::assemble(
+            Settings::defaults().unwrap(),
+            jeton.server.store.clone(),
+            RootSecrets::parse(FOREIGN).unwrap(),
+            jeton.server.clock.clone(),
+        )
+        .await;
+        let complaint = assembled.err().unwrap().to_string();
+        assert!(complaint.contains(&before[0].id), "{complaint}");
+        assert!(
+            complaint.contains("configure the root secret that this database was made with"),
+            "{complaint}"
+        );
+        let after = signing_key::list(&jeton.server.store).await.unwrap();
+        assert!(after == before, "after {days} days");
+        upkeep::refresh_keys(&jeton.server).await.unwrap();
+        node(&jeton, OLD).await.sign_in().await;
+    }
+}
+
+/// A foreign root secret's tokens are nobody's.
+#[tokio::test]
+async fn a_token_made_with_a_foreign_root_secret_is_refused() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    let secrets = RootSecrets::parse(FOREIGN).unwrap();
+    let forged = RefreshToken {
+        session: tokens.session(),
+        generation: 0,
+    };
+    refused(&jeton, forged.encode(&secrets).expose()).await;
+    jeton.refresh(&tokens.refresh_token).await.tokens();
+}

@@ -1,0 +1,146 @@
+//! The store: opened by many at once, and swept of what is over.
+
+use std::time::Duration;
+
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change};
+use jeton::store::{Store, client};
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use crate::support::file::DataDir;
+use crate::support::{Jeton, START};
+
+const MICROSECOND: Duration = Duration::from_micros(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// Nodes that start together on an empty file migrate it once, and all of them start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn six_processes_may_open_an_empty_file_at_once() {
+    let data = DataDir::new();
+    let opening = (0..6).map(|_| {
+        let path = data.database();
+        tokio::spawn(async move { Store::open(&path).await.map_err(|error| error.to_string()) })
+    });
+    for task in opening.collect::<Vec<_>>() {
+        let store = task.await.unwrap().unwrap();
+        assert!(!user::any(&store).await.unwrap());
+    }
+}
+
+/// What cannot be opened says which file it is, and what to do.
+#[tokio::test]
+async fn a_file_that_is_no_store_is_told_so() {
+    let data = DataDir::new();
+    let complaint = async || {
+        let opened = Store::open(&data.database()).await;
+        opened.err().unwrap().to_string()
+    };
+    std::fs::write(data.database(), "not a database".repeat(1000)).unwrap();
+    let text = complaint().await;
+    assert!(text.contains("is not a SQLite database"), "{text}");
+    assert!(text.contains("jeton.db"), "{text}");
+    std::fs::remove_file(data.database()).unwrap();
+    data.open().await.close().await.unwrap();
+    data.execute("INSERT INTO seaql_migrations VALUES ('m29990101_000001_later', 0)")
+        .await;
+    let text = complaint().await;
+    assert!(
+        text.contains("written by a newer version of Jeton"),
+        "{text}"
+    );
+}
+
+/// row 31: a sign-in that raced with what ends all sessions is dead at birth: its user was read
+/// before, its session begins after.
+#[tokio::test]
+async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Result<(), DbErr> {
+    for what in ["password", "disabled", "deleted", "client"] {
+        let jeton = Jeton::start().await;
+        let store = &jeton.server.store;
+        let tokens = jeton.sign_in().await;
+        let late = session::Model {
+            id: Uuid::from_u128(1),
+            ..jeton.session(&tokens).await
+        };
+        let twin = session::Model {
+            id: Uuid::from_u128(2),
+            ..late.clone()
+        };
+        assert!(session::begin(store, twin).await?);
+        let change = match what {
+            "password" => Some(Change::Password("x".to_owned())),
+            "disabled" => Some(Change::Disable),
+            "deleted" => Some(Change::Delete),
+            _ => None,
+        };
+        if let Some(change) = change {
+            user::change(store, tokens.user(), change, START).await?;
+        } else {
+            client::disable(store, "first-party", START).await?;
+        }
+        assert!(!session::begin(store, late).await?, "{what}");
+        assert!(session::find(store, Uuid::from_u128(1)).await?.is_none());
+    }
+    Ok(())
+}
+
+/// Ended sessions are removed in batches, those past retention alone; by whichever way they ended.
+#[tokio::test]
+async fn the_sweep_removes_what_is_past_retention_in_batches() -> Result<(), DbErr> {
+    let jeton = Jeton::start().await;
+    let store = &jeton.server.store;
+    let mut revoked = Vec::new();
+    for _ in 0..7 {
+        let tokens = jeton.sign_in().await;
+        session::revoke(store, tokens.session(), Ending::Operator, jeton.now()).await?;
+        revoked.push(tokens);
+    }
+    jeton.advance(MICROSECOND);
+    let later = jeton.sign_in().await;
+    session::revoke(store, later.session(), Ending::Operator, jeton.now()).await?;
+    let living = jeton.sign_in().await;
+    let ended_at = START;
+    assert_eq!(session::sweep(store, ended_at, 100).await?, 0);
+    let cutoff = ended_at.plus(MICROSECOND);
+    for removed in [3, 3, 1, 0] {
+        assert_eq!(session::sweep(store, cutoff, 3).await?, removed);
+    }
+    for tokens in revoked {
+        assert!(session::find(store, tokens.session()).await?.is_none());
+        jeton.assert_over(&tokens).await;
+    }
+    assert!(session::find(store, later.session()).await?.is_some());
+    let living = jeton.go_on(&living, DAY).await;
+    // A session that nobody ended goes when it has expired by itself.
+    let expires_at = jeton.session(&living).await.expires_at;
+    assert_eq!(session::sweep(store, expires_at, 100).await?, 1);
+    assert_eq!(
+        session::sweep(store, expires_at.plus(MICROSECOND), 100).await?,
+        1
+    );
+    assert!(session::list(store, None, 9).await?.is_empty());
+    Ok(())
+}
+
+/// design.md §3: "The row keeps its size", however often the session is refreshed.
+#[tokio::test]
+async fn a_session_is_one_row_of_one_size() {
+    let data = DataDir::new();
+    let clock = jeton::clock::Clock::standing_at(START);
+    let root_secret = crate::support::ROOT_SECRET;
+    let jeton = Jeton::on(data.open().await, clock, root_secret, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    let (name, password) = crate::support::ALICE;
+    jeton.add_user(name, password).await;
+    let mut tokens = jeton.sign_in().await;
+    let size = |row: session::Model| format!("{row:?}").len();
+    tokens = jeton.go_on(&tokens, DAY).await;
+    let before = size(jeton.session(&tokens).await);
+    for _ in 0..8 {
+        tokens = jeton.go_on(&tokens, DAY).await;
+    }
+    assert_eq!(size(jeton.session(&tokens).await), before);
+    let rows = session::list(&jeton.server.store, None, 9).await.unwrap();
+    assert_eq!(rows.len(), 1);
+}

@@ -1,0 +1,71 @@
+//! What tests of sessions say often.
+
+use std::time::Duration;
+
+use jeton::store::session;
+use uuid::Uuid;
+
+use super::{Answer, Jeton, Tokens, claims};
+
+impl Jeton {
+    /// Refreshes with further parameters.
+    pub async fn refresh_with(&self, refresh_token: &str, more: &[(&str, &str)]) -> Answer {
+        let own = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token),
+        ];
+        self.token(&[&own, more].concat()).await
+    }
+
+    /// Refreshes at a public client.
+    pub async fn refresh_at(&self, client_id: &str, tokens: &Tokens) -> Answer {
+        self.refresh_with(&tokens.refresh_token, &[("client_id", client_id)])
+            .await
+    }
+
+    /// Refreshes a session, and lets the clock go on before it answers.
+    pub async fn go_on(&self, tokens: &Tokens, after: Duration) -> Tokens {
+        self.advance(after);
+        self.refresh(&tokens.refresh_token).await.tokens()
+    }
+
+    /// The row of the session that the tokens belong to.
+    pub async fn session(&self, tokens: &Tokens) -> session::Model {
+        let found = session::find(&self.server.store, tokens.session()).await;
+        found.unwrap().unwrap().session
+    }
+
+    /// Asserts that the session is over: its token gets `invalid_grant`.
+    #[track_caller]
+    pub fn assert_over(&self, tokens: &Tokens) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let answer = self.refresh(&tokens.refresh_token).await;
+            assert_eq!(answer.status, 400, "{place}: {}", answer.body);
+            answer.assert_error(400, "invalid_grant");
+        }
+    }
+}
+
+impl Tokens {
+    pub fn session(&self) -> Uuid {
+        self.claim("sid")
+    }
+
+    pub fn user(&self) -> Uuid {
+        self.claim("sub")
+    }
+
+    fn claim(&self, name: &str) -> Uuid {
+        claims(&self.access_token)[name]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+}
+
+/// A microsecond, the smallest step of the clock, less than `duration`.
+pub fn short_of(duration: Duration) -> Duration {
+    duration.saturating_sub(Duration::from_micros(1))
+}

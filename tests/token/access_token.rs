@@ -1,0 +1,318 @@
+//! The access token, RFC 9068: header and claims, to the member.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jeton::clock::Clock;
+use jeton::password::Password;
+use jeton::store::user;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Answer, ISSUER, Jeton, ROOT_SECRET, START, Tokens, claims, part};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const API: &str = "https://api.example.com";
+const FILES: &str = "https://files.example.com/v1";
+
+/// A server with a client for two APIs.
+async fn with_audiences() -> Jeton {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("api", None, |row| API.clone_into(&mut row.audience))
+        .await;
+    jeton
+        .add_client("both", None, |row| row.audience = format!("{API} {FILES}"))
+        .await;
+    jeton
+}
+
+impl Jeton {
+    /// A user whose id does not change and who has roles; the password is `x`.
+    async fn add_carol(&self) {
+        let hash = self.server.hasher.hash(Password::new("x")).await.unwrap();
+        let carol = user::Model {
+            id: Uuid::from_u128(7),
+            username: "carol".to_owned(),
+            password_hash: hash,
+            roles: "auditor admin".to_owned(),
+            session_epoch: 0,
+            created_at: self.now(),
+            disabled_at: None,
+        };
+        user::insert(&self.server.store, carol).await.unwrap();
+    }
+
+    async fn sign_in_for(&self, client_id: &str, resources: &[&str]) -> Answer {
+        let mut parameters = vec![
+            ("grant_type", "password"),
+            ("username", ALICE.0),
+            ("password", ALICE.1),
+            ("client_id", client_id),
+        ];
+        parameters.extend(resources.iter().map(|resource| ("resource", *resource)));
+        self.token(&parameters).await
+    }
+}
+
+fn audience(answer: &Answer) -> Value {
+    claims(&answer.tokens().access_token)["aud"].clone()
+}
+
+/// row 40: "The "typ" value used SHOULD be "at+jwt"", RFC 9068 §2.1; nothing else in the header.
+#[tokio::test]
+async fn the_header_names_algorithm_key_and_type() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    let mut header = part(&first.access_token, 0);
+    assert_eq!(header, part(&second.access_token, 0));
+    let signing = jeton.get("/jwks.json").await.json()["keys"][0]["kid"].clone();
+    assert_eq!(header["kid"], signing);
+    header["kid"] = "[kid]".into();
+    insta::assert_json_snapshot!(header, @r#"
+    {
+      "typ": "at+jwt",
+      "alg": "RS256",
+      "kid": "[kid]"
+    }
+    "#);
+}
+
+/// row 40: `JWT` for audiences that cannot be told to accept `at+jwt`, and for them alone.
+#[tokio::test]
+async fn the_type_is_jwt_for_audiences_that_want_it() {
+    let jeton = Jeton::with(|settings| {
+        settings.access_token.jwt_typ_audiences = format!("https://else.example {FILES}");
+    })
+    .await;
+    jeton
+        .add_client("both", None, |row| row.audience = format!("{API} {FILES}"))
+        .await;
+    for (client, resources, typ) in [
+        ("first-party", &[][..], "at+jwt"),
+        ("both", &[API], "at+jwt"),
+        ("both", &[FILES], "JWT"),
+        ("both", &[], "JWT"),
+    ] {
+        let tokens = jeton.sign_in_for(client, resources).await.tokens();
+        assert_eq!(
+            part(&tokens.access_token, 0)["typ"],
+            typ,
+            "{client} {resources:?}"
+        );
+    }
+}
+
+/// row 41: "iss REQUIRED [...] exp REQUIRED [...] aud REQUIRED [...] sub REQUIRED [...] `client_id`
+/// REQUIRED [...] iat REQUIRED [...] jti REQUIRED", RFC 9068 §2.2, and what was granted.
+#[tokio::test]
+async fn the_claims_are_these_and_no_others() {
+    let jeton = Jeton::start().await;
+    jeton.add_carol().await;
+    let answer = jeton
+        .token(&[
+            ("grant_type", "password"),
+            ("username", "carol"),
+            ("password", "x"),
+            ("scope", "read write"),
+        ])
+        .await;
+    let tokens = answer.tokens();
+    jeton.advance(MINUTE);
+    let refreshed = jeton.refresh_with(&tokens.refresh_token, &[("scope", "write")]);
+    let refreshed = refreshed.await.tokens();
+    let mut both = [tokens, refreshed].map(|tokens| claims(&tokens.access_token));
+    assert_eq!(both[0]["sid"], both[1]["sid"]);
+    assert_ne!(both[0]["jti"], both[1]["jti"]);
+    for claims in &mut both {
+        assert_eq!(claims["sid"].as_str().unwrap().len(), 36);
+        assert_eq!(claims["jti"].as_str().unwrap().len(), 22);
+        claims["sid"] = "[sid]".into();
+        claims["jti"] = "[jti]".into();
+    }
+    insta::assert_json_snapshot!(both, @r#"
+    [
+      {
+        "iss": "https://jeton.test",
+        "sub": "00000000-0000-0000-0000-000000000007",
+        "aud": "https://jeton.test",
+        "client_id": "first-party",
+        "scope": "read write",
+        "iat": 1767225600,
+        "exp": 1767226500,
+        "auth_time": 1767225600,
+        "jti": "[jti]",
+        "sid": "[sid]",
+        "roles": [
+          "auditor",
+          "admin"
+        ]
+      },
+      {
+        "iss": "https://jeton.test",
+        "sub": "00000000-0000-0000-0000-000000000007",
+        "aud": "https://jeton.test",
+        "client_id": "first-party",
+        "scope": "write",
+        "iat": 1767225660,
+        "exp": 1767226560,
+        "auth_time": 1767225600,
+        "jti": "[jti]",
+        "sid": "[sid]",
+        "roles": [
+          "auditor",
+          "admin"
+        ]
+      }
+    ]
+    "#);
+}
+
+/// row 41: what was not granted is absent, not empty.
+#[tokio::test]
+async fn claims_that_say_nothing_are_absent() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("scopeless", None, |row| row.scope = String::new())
+        .await;
+    let tokens = jeton.sign_in_at("scopeless").await;
+    let claims = claims(&tokens.access_token);
+    for name in ["scope", "roles"] {
+        assert_eq!(claims.get(name), None);
+    }
+}
+
+/// row 41: roles are those of the moment: a refresh brings what has changed.
+#[tokio::test]
+async fn a_refresh_brings_the_roles_of_the_moment() {
+    let data = DataDir::new();
+    let jeton = Jeton::on(
+        data.open().await,
+        Clock::standing_at(START),
+        ROOT_SECRET,
+        |_| {},
+    )
+    .await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let first = jeton.sign_in().await;
+    assert_eq!(data.execute("UPDATE users SET roles = 'admin'").await, 1);
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    assert_eq!(claims(&second.access_token)["roles"], json!(["admin"]));
+}
+
+/// row 41: "`auth_time` [...] jti": `auth_time` is the sign-in's for the whole session, RFC 9068
+/// §2.2.1, and no two tokens share a `jti`.
+#[tokio::test]
+async fn auth_time_is_fixed_and_every_token_has_an_id_of_its_own() {
+    let jeton = Jeton::start().await;
+    let mut tokens = jeton.sign_in().await;
+    let first = claims(&tokens.access_token);
+    assert_eq!(first["auth_time"], jeton.now().as_seconds());
+    let mut ids = BTreeSet::from([first["jti"].to_string()]);
+    for round in 1..=1000_i64 {
+        let next = jeton.go_on(&tokens, MINUTE).await;
+        let now = claims(&next.access_token);
+        assert_eq!(now["auth_time"], first["auth_time"]);
+        assert_eq!(now["sid"], first["sid"]);
+        assert_eq!(now["iat"], jeton.now().as_seconds());
+        assert_eq!(now["exp"], jeton.now().as_seconds() + 900);
+        assert!(ids.insert(now["jti"].to_string()), "round {round}");
+        let again = jeton.refresh(&tokens.refresh_token).await.tokens();
+        assert_eq!(again.access_token, next.access_token);
+        tokens = next;
+    }
+    // Sessions that begin in the same microsecond are told apart too.
+    for _ in 0..50 {
+        let other = jeton.sign_in().await;
+        assert!(ids.insert(claims(&other.access_token)["jti"].to_string()));
+    }
+}
+
+/// row 42: "If the request does not include a "resource" parameter, the authorization server MUST
+/// use a default resource indicator in the "aud" claim", RFC 9068 §3.
+#[tokio::test]
+async fn the_audience_is_the_clients_or_else_the_issuer() {
+    let jeton = with_audiences().await;
+    for (client, expected) in [
+        ("first-party", json!(ISSUER)),
+        ("api", json!(API)),
+        ("both", json!([API, FILES])),
+    ] {
+        let first = jeton.sign_in_at(client).await;
+        assert_eq!(claims(&first.access_token)["aud"], expected);
+        let second = jeton.refresh_at(client, &first).await;
+        assert_eq!(audience(&second), expected);
+    }
+}
+
+/// row 42: "it SHOULD audience-restrict issued access tokens to the resource(s) indicated by the
+/// "resource" parameter", RFC 8707 §2.
+#[tokio::test]
+async fn a_resource_narrows_the_audience_of_one_token() {
+    let jeton = with_audiences().await;
+    let whole = jeton.sign_in_at("both").await;
+    for resource in [API, FILES] {
+        let refreshed = jeton.go_on_for("both", &whole, resource).await;
+        assert_eq!(audience(&refreshed), json!(resource));
+    }
+    assert_eq!(
+        audience(&jeton.refresh_at("both", &whole).await),
+        json!([API, FILES])
+    );
+    assert_eq!(
+        audience(&jeton.sign_in_for("both", &[FILES]).await),
+        json!(FILES)
+    );
+    assert_eq!(
+        audience(&jeton.sign_in_for("first-party", &[ISSUER]).await),
+        json!(ISSUER)
+    );
+}
+
+impl Jeton {
+    async fn go_on_for(&self, client_id: &str, tokens: &Tokens, resource: &str) -> Answer {
+        let more = [("client_id", client_id), ("resource", resource)];
+        self.refresh_with(&tokens.refresh_token, &more).await
+    }
+}
+
+/// row 42: "`invalid_target`: The requested resource is invalid, missing, unknown, or malformed", RFC
+/// 8707 §2: at sign-in and on refresh, and it consumes nothing.
+#[tokio::test]
+async fn an_unknown_or_a_second_resource_is_an_invalid_target() {
+    let jeton = with_audiences().await;
+    for resources in [
+        &["https://evil.example"][..],
+        &[API, FILES],
+        &[API, API],
+        &["https://api.example.com/"],
+        &["HTTPS://API.EXAMPLE.COM"],
+        &[ISSUER],
+    ] {
+        let answer = jeton.sign_in_for("both", resources).await;
+        answer.assert_error(400, "invalid_target");
+        let tokens = jeton.sign_in_at("both").await;
+        let row = jeton.session(&tokens).await;
+        let mut more = vec![("client_id", "both")];
+        more.extend(resources.iter().map(|resource| ("resource", *resource)));
+        let answer = jeton.refresh_with(&tokens.refresh_token, &more).await;
+        answer.assert_error(400, "invalid_target");
+        assert_eq!(jeton.session(&tokens).await, row);
+    }
+}
+
+/// row 42: a session that was begun for one resource gets no token for another.
+#[tokio::test]
+async fn a_session_for_one_resource_gets_no_token_for_another() {
+    let jeton = with_audiences().await;
+    let tokens = jeton.sign_in_for("both", &[API]).await.tokens();
+    let answer = jeton.go_on_for("both", &tokens, FILES).await;
+    answer.assert_error(400, "invalid_target");
+    assert_eq!(
+        audience(&jeton.refresh_at("both", &tokens).await),
+        json!(API)
+    );
+}
