@@ -146,7 +146,10 @@ async fn answer(
         Ok(Err(_panic)) => failure(path, Error::ServerError("a panic, logged above".into())),
         Err(_elapsed) => failure(path, Error::TemporarilyUnavailable("took too long".into())),
     };
-    tracing::debug!(status = response.status().as_u16(), "answered");
+    let status = response.status().as_u16();
+    tracing::debug!(status, "answered");
+    let labels = [("door", door(path)), ("status", class(status))];
+    metrics::counter!("jeton_requests_total", &labels).increment(1);
     response
 }
 
@@ -168,6 +171,28 @@ fn failure(path: &str, error: Error) -> Response {
         Problem::Failed(error.to_string()).as_response()
     } else {
         ErrorAnswer(error).as_response()
+    }
+}
+
+/// The door that a path leads to: few names, whatever clients ask for.
+fn door(path: &str) -> &'static str {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match last {
+        "token" => "token",
+        "jwks.json" => "jwks",
+        "oauth-authorization-server" | "openid-configuration" => "metadata",
+        _ if is_account(path) => "account",
+        _ => "other",
+    }
+}
+
+/// The class of a status.
+const fn class(status: u16) -> &'static str {
+    match status {
+        ..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
     }
 }
 

@@ -39,6 +39,7 @@ pub struct Settings {
     pub session: Session,
     pub keys: Keys,
     pub password: Password,
+    pub metrics: Metrics,
     pub log: Log,
 }
 
@@ -157,6 +158,17 @@ pub struct Password {
     pub parallelism: u32,
     pub threads: usize,
     pub queue: usize,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "config/default.toml says what each setting means"
+)]
+pub struct Metrics {
+    pub listen: String,
 }
 
 /// `[log]`
@@ -360,6 +372,12 @@ impl Settings {
             refresh >= seconds(1) && refresh <= seconds(300),
             "keys.refresh_interval",
             "must be between 1s and 5m",
+        );
+        let metrics = &self.metrics.listen;
+        demand(
+            metrics.is_empty() || metrics.parse::<SocketAddr>().is_ok(),
+            "metrics.listen",
+            "must be an address and a port, such as 127.0.0.1:9464, or empty",
         );
         demand(
             self.password.threads <= 1024,

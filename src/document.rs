@@ -89,5 +89,9 @@ pub fn swagger_ui(service: &OpenApiService<Doors, ()>, document: &str) -> String
             "<!doctype html><html lang=\"en\">",
             1,
         )
-        .replacen("<title>Swagger UI</title>", "<title>Jeton: API</title>", 1)
+        .replacen(
+            "<title>Swagger UI</title>", // An icon of nothing: browsers ask for one, and there is none.
+            "<title>Jeton: API</title><link rel=\"icon\" href=\"data:,\">",
+            1,
+        )
 }

@@ -4,6 +4,7 @@ mod client;
 mod input;
 mod key;
 mod log;
+mod metrics;
 mod output;
 mod serve;
 mod session;

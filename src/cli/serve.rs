@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, log, output};
+use super::{Failure, log, metrics, output};
 use crate::app::app;
 use crate::bootstrap::{self, ADMIN};
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     // The port first: a second server on the same data must fail before it touches it.
     let listener = listen(&settings).await?;
     let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
+    metrics::start(&server.settings.metrics, server.settings.server.clone()).await?;
     let password = bootstrap::populate(&server).await?;
     welcome(&server, password.as_ref())?;
     let house = tokio::spawn(upkeep::keep_house(Arc::clone(&server)));

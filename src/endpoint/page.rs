@@ -4,7 +4,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::payload::{Html, Response};
 
 /// Nothing from elsewhere, no script, nothing framed.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
 /// The page at `/`. Its links are relative, so that it works behind a path prefix too.

@@ -90,6 +90,7 @@ impl Request {
                 "the user or client changed during sign-in".into(),
             ));
         }
+        metrics::counter!("jeton_sign_ins_total").increment(1);
         tracing::info!(
             target: "jeton::audit",
             event = "sign_in",

@@ -95,11 +95,15 @@ impl Refresh<'_> {
     async fn advance(&self) -> Result<Record, Error> {
         for _ in 0..ATTEMPTS {
             if let Some(record) = self.rotate().await? {
+                count("rotated");
                 return Ok(record);
             }
             let record = self.find().await?;
             match self.judge(&record) {
-                Judgement::SameAnswer => return Ok(record),
+                Judgement::SameAnswer => {
+                    count("same_answer");
+                    return Ok(record);
+                }
                 Judgement::Replay { distance } => return Err(self.end_replayed(distance).await?),
                 Judgement::LateRetry => {
                     if let Some(record) = self.retry_late(&record).await? {
@@ -133,6 +137,7 @@ impl Refresh<'_> {
         if let Some(Record { session, .. }) = &record
             && session.rotation_gap > 0
         {
+            count("ahead_of_store");
             tracing::warn!(
                 target: "jeton::audit",
                 event = "refresh_ahead_of_store",
@@ -149,6 +154,7 @@ impl Refresh<'_> {
         let seen = &seen.session;
         let record = session::retry_late(&self.server.store, seen, self.now).await?;
         if record.is_some() {
+            count("late_retry");
             tracing::info!(
                 target: "jeton::audit",
                 event = "late_retry",
@@ -171,6 +177,7 @@ impl Refresh<'_> {
             self.now,
         )
         .await?;
+        count("replay");
         tracing::warn!(
             target: "jeton::audit",
             event = "replay",
@@ -222,6 +229,11 @@ impl Refresh<'_> {
     fn idle_since(&self) -> Timestamp {
         self.now.minus(self.client.policy.session_idle_lifetime)
     }
+}
+
+/// How refreshes went; a rotation ahead of the store is counted as both.
+fn count(outcome: &'static str) {
+    metrics::counter!("jeton_refreshes_total", "outcome" => outcome).increment(1);
 }
 
 /// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and

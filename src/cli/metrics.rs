@@ -1,0 +1,53 @@
+//! `/metrics` for Prometheus, on a listener of its own.
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use poem::{EndpointExt as _, Route};
+use tokio::net::TcpListener;
+
+use super::Failure;
+use crate::config;
+use crate::connection;
+
+/// Starts to count, and to answer at `metrics.listen`.
+pub async fn start(settings: &config::Metrics, server: config::Server) -> Result<(), Failure> {
+    if settings.listen.is_empty() {
+        return Ok(());
+    }
+    let recorder = PrometheusBuilder::new().install_recorder();
+    let recorder = recorder.map_err(|error| Failure::new(error.to_string()))?;
+    describe();
+    match TcpListener::bind(&settings.listen).await {
+        Ok(listener) => {
+            tracing::info!(listen = settings.listen, "metrics at /metrics");
+            tokio::spawn(serve(listener, recorder, server));
+        }
+        // Nobody is kept from signing in because nobody can count it.
+        Err(error) => {
+            tracing::warn!(listen = settings.listen, %error, "no metrics: set metrics.listen");
+        }
+    }
+    Ok(())
+}
+
+fn describe() {
+    metrics::describe_counter!(
+        "jeton_requests_total",
+        "Requests, by door and class of status."
+    );
+    metrics::describe_counter!("jeton_sign_ins_total", "Sessions begun by a password.");
+    metrics::describe_counter!(
+        "jeton_refreshes_total",
+        "Refreshes, by outcome: rotated, same_answer, late_retry, replay; ahead_of_store besides."
+    );
+}
+
+async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: config::Server) {
+    let render = poem::endpoint::make_sync(move |_| recorder.render());
+    let app = Route::new()
+        .at("/metrics", poem::get(render))
+        .map_to_response();
+    let never = std::future::pending();
+    if let Err(error) = connection::serve(listener, app, &server, never).await {
+        tracing::error!(%error, "metrics are served no more");
+    }
+}
