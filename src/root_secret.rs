@@ -58,14 +58,34 @@ impl RootSecrets {
         Ok(Self(derived))
     }
 
+    /// Reads the file at `path`; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RootSecretError::File`].
+    pub fn read(path: &Path) -> Result<Option<Self>, RootSecretError> {
+        let failed = |why| RootSecretError::File(path.to_owned(), why);
+        let mut text = Zeroizing::new(String::new());
+        match std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
+            Ok(_) => match Self::parse(&text) {
+                Ok(found) => Ok(Some(found)),
+                Err(error) => Err(failed(error.to_string())),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(format!("cannot be read: {error}"))),
+        }
+    }
+
     /// Reads the file at `path`; when there is none, makes a secret and writes it there, readable
     /// by its owner alone (mode 0600).
     ///
     /// # Errors
     ///
-    /// [`RootSecretError`], with the path where one helps.
+    /// [`RootSecretError::File`].
     pub fn open_or_create(path: &Path) -> Result<Self, RootSecretError> {
-        let failed = |error| RootSecretError::File(path.to_owned(), error);
+        let failed = |error: io::Error| {
+            RootSecretError::File(path.to_owned(), format!("cannot be made: {error}"))
+        };
         match create_new(path) {
             Ok(mut file) => {
                 let mut bytes = random_bytes::<LENGTH>();
@@ -76,10 +96,7 @@ impl RootSecrets {
                 Self::parse(&text)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let mut text = Zeroizing::new(String::new());
-                let mut file = std::fs::File::open(path).map_err(failed)?;
-                file.read_to_string(&mut text).map_err(failed)?;
-                Self::parse(&text)
+                Self::read(path)?.ok_or_else(|| failed(error))
             }
             Err(error) => Err(failed(error)),
         }
@@ -224,8 +241,8 @@ pub struct SealingFailed;
 pub enum RootSecretError {
     /// Not base64, or less than 32 bytes.
     Malformed,
-    /// The file cannot be read or written.
-    File(PathBuf, io::Error),
+    /// The file cannot be read or written, or does not hold root secrets, and why.
+    File(PathBuf, String),
 }
 
 impl fmt::Display for RootSecretError {
@@ -235,7 +252,11 @@ impl fmt::Display for RootSecretError {
                 "a root secret must be 32 random bytes or more in base64url, such as \
                  `openssl rand -base64 32` prints; several stand one a line, the current one first",
             ),
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::File(path, why) => write!(
+                f,
+                "{} (root_secret.file, JETON_ROOT_SECRET__FILE): {why}",
+                path.display()
+            ),
         }
     }
 }

@@ -74,6 +74,14 @@ enum Command {
 /// [`Failure`], with what to do.
 pub async fn run(line: CommandLine) -> Result<(), Failure> {
     let (settings, origins) = Settings::load(line.config.as_deref())?;
+    bootstrap::cost(&settings).check().map_err(|why| {
+        let together = [
+            "password.memory_kib",
+            "password.iterations",
+            "password.parallelism",
+        ];
+        SettingsError::new(vec![origins.complain_of_all(&together, &why)])
+    })?;
     match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(settings).await,
         Command::Openapi => {
