@@ -71,7 +71,7 @@ impl RootSecrets {
                 Ok(found) => Ok(Some(found)),
                 Err(error) => Err(failed(error.to_string())),
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(failed(format!("cannot be read: {error}"))),
         }
     }
@@ -86,15 +86,11 @@ impl RootSecrets {
         let failed = |error: io::Error| {
             RootSecretError::File(path.to_owned(), format!("cannot be made: {error}"))
         };
-        match create_new(path) {
-            Ok(mut file) => {
-                let mut bytes = random_bytes::<LENGTH>();
-                let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
-                bytes.zeroize();
-                writeln!(file, "{}", *text).map_err(failed)?;
-                file.sync_all().map_err(failed)?;
-                Self::parse(&text)
-            }
+        let mut bytes = random_bytes::<LENGTH>();
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
+        bytes.zeroize();
+        match create(path, &text) {
+            Ok(()) => Self::parse(&text),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Self::read(path)?.ok_or_else(|| failed(error))
             }
@@ -213,7 +209,11 @@ fn expand(root: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; LENGTH]>, RootSecr
     Ok(key)
 }
 
-fn create_new(path: &Path) -> io::Result<std::fs::File> {
+/// A file that is there is there whole: another process may read it at any moment, and this one may
+/// end at any moment. So it is written under another name first.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", URL_SAFE_NO_PAD.encode(random_bytes::<9>())));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -221,7 +221,21 @@ fn create_new(path: &Path) -> io::Result<std::fs::File> {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.open(path)
+    let mut file = options.open(&draft)?;
+    let made = writeln!(file, "{text}")
+        .and_then(|()| file.sync_all())
+        // Unlike a rename, a link replaces nothing.
+        .and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    made
+}
+
+/// Nothing is below a file either; whoever makes the directory will say so.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// What was sealed.
