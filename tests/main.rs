@@ -14,3 +14,7 @@ mod support;
 
 /// /token, the JWKS, the metadata: what a client sees.
 mod endpoint;
+/// The map of the house holds.
+mod house;
+/// The real binary, its command line, and what it survives.
+mod process;
