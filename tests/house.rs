@@ -126,9 +126,9 @@ fn floors() -> BTreeMap<String, usize> {
         .enumerate()
     {
         for part in line.split("[`").skip(1) {
-            let room = part.split('`').next().unwrap().to_owned();
+            let name = part.split('`').next().unwrap().to_owned();
             assert_eq!(
-                floors.insert(room, floor),
+                floors.insert(name, floor),
                 None,
                 "a room stands in the list twice"
             );

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use self::http::{Answer, Connection};
 use crate::support::encode;
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A directory to run `jeton` in, and the settings to run it with.
@@ -171,9 +171,7 @@ impl Place {
 
     /// Starts the server at an address, as after a crash.
     fn start_at(&self, address: SocketAddr) -> Process {
-        self.spawn(&["serve"], address)
-            .ready()
-            .expect("the port is free again")
+        self.spawn(&["serve"], address).ready().unwrap()
     }
 
     fn spawn(&self, arguments: &[&str], address: SocketAddr) -> Process {
