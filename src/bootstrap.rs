@@ -16,7 +16,7 @@ use crate::root_secret::{RootSecretError, RootSecrets};
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
-use crate::store::{OpenError, Store, client, user};
+use crate::store::{OpenError, Store, client, signing_key, user};
 use crate::upkeep::{self, UpkeepError};
 
 /// The user that the first start makes.
@@ -32,18 +32,53 @@ pub const FIRST_PARTY: &str = "first-party";
 /// [`BootstrapError`], which says what to do; nothing starts half.
 pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServer, BootstrapError> {
     cost(&settings).check().map_err(BootstrapError::Cost)?;
+    let found = find_root_secrets(&settings)?;
     create_directory(&settings.data_dir)?;
-    let given = settings.root_secret.value.0.expose();
-    let root_secrets = if given.is_empty() {
-        RootSecrets::open_or_create(&settings.root_secret.file)?
-    } else {
-        RootSecrets::parse(given)?
-    };
     let store = Store::open(&settings.database_path()).await?;
+    let root_secrets = match found {
+        Some(found) => found,
+        None => create_root_secret(&settings.root_secret.file, &store).await?,
+    };
     assemble(settings, store, root_secrets, clock).await
 }
 
-const fn cost(settings: &Settings) -> Cost {
+/// The root secrets that are there, read before anything is made.
+fn find_root_secrets(settings: &Settings) -> Result<Option<RootSecrets>, BootstrapError> {
+    let given = settings.root_secret.value.0.expose();
+    if given.is_empty() {
+        return Ok(RootSecrets::read(&settings.root_secret.file)?);
+    }
+    let parsed = RootSecrets::parse(given);
+    parsed.map(Some).map_err(|error| {
+        BootstrapError::RootSecret(format!(
+            "root_secret.value (JETON_ROOT_SECRET__VALUE): {error}"
+        ))
+    })
+}
+
+/// A new root secret; not for a store that has keys, which it would not open.
+async fn create_root_secret(file: &Path, store: &Store) -> Result<RootSecrets, BootstrapError> {
+    let keys = signing_key::list(store).await?;
+    // Another process may have started on the same directory meanwhile: its secret is older than
+    // its key, so this order of looking finds both.
+    if let Some(found) = RootSecrets::read(file)? {
+        return Ok(found);
+    }
+    if let Some(key) = keys.first() {
+        return Err(BootstrapError::RootSecret(format!(
+            "there is no root secret at {}, but the database holds signing key {}, which was \
+             sealed by one; put the file back, or set root_secret.file (JETON_ROOT_SECRET__FILE) \
+             to where it is",
+            file.display(),
+            key.id
+        )));
+    }
+    Ok(RootSecrets::open_or_create(file)?)
+}
+
+/// The cost of new password hashes.
+#[must_use]
+pub const fn cost(settings: &Settings) -> Cost {
     let password = &settings.password;
     Cost {
         memory_kib: password.memory_kib,
@@ -168,7 +203,7 @@ pub enum BootstrapError {
     /// The data directory.
     Directory(String),
     /// The root secret.
-    RootSecret(RootSecretError),
+    RootSecret(String),
     /// The store.
     Open(OpenError),
     /// The signing keys.
@@ -184,8 +219,7 @@ pub enum BootstrapError {
 impl fmt::Display for BootstrapError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Directory(text) => f.write_str(text),
-            Self::RootSecret(error) => write!(f, "root secret: {error}"),
+            Self::Directory(text) | Self::RootSecret(text) => f.write_str(text),
             Self::Open(error) => error.fmt(f),
             Self::Keys(error) => error.fmt(f),
             Self::Cost(text) => write!(f, "wrong settings:\n  password: {text}"),
@@ -199,7 +233,7 @@ impl std::error::Error for BootstrapError {}
 
 impl From<RootSecretError> for BootstrapError {
     fn from(error: RootSecretError) -> Self {
-        Self::RootSecret(error)
+        Self::RootSecret(error.to_string())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Connections: how many, how long a client may take, and how they end.
 
+mod lingering;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -17,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::config;
+use lingering::Lingering;
 
 /// More than any request head that has a reason.
 const HEAD: usize = 64 * 1024;
@@ -60,7 +63,10 @@ where
                 .timer(TokioTimer::new())
                 .header_read_timeout(settings.header_read_timeout.0)
                 .max_buf_size(HEAD)
-                .serve_connection(TokioIo::new(stream), service(&app, local, remote)),
+                .serve_connection(
+                    TokioIo::new(Lingering::new(stream)),
+                    service(&app, local, remote),
+                ),
         );
         tokio::spawn(async move {
             // What ends a connection is the client's affair: it went away, or sent no HTTP.

@@ -6,17 +6,18 @@
 //! - [`cli`]: the command line, one file a command group
 //! - [`app`], [`connection`]: all doors in one route; connections and their limits
 //! - [`document`]: the OpenAPI document
+//! - [`bootstrap`]: from settings to a server that is ready
 //! - [`endpoint`], [`account`]: the doors, for clients and for signed-in people
 //! - [`grant`]: what a client gives for tokens, one file a grant type
 //! - [`token`]: what is handed out
 //! - [`client_authentication`]: who asks
-//! - [`bootstrap`]: from settings to a server that is ready
 //! - [`upkeep`]: what runs beside the requests
 //! - [`server`]: the parts, and no logic
 //! - [`store`]: one file a table; the only SQL
 //! - [`key`], [`password`]: signing keys; Argon2id on its own few threads
 //! - [`config`](mod@config): settings
-//! - [`parameters`], [`scope`], [`username`], [`root_secret`], [`clock`], [`error`]
+//! - [`parameters`], [`scope`], [`username`], [`root_secret`], [`clock`]
+//! - [`error`]: what can go wrong for a client
 //! - [`secret`]: values that are not shown, and where randomness comes from
 
 pub mod account;

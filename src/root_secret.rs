@@ -1,7 +1,7 @@
 //! The root secret: what every other secret is derived from (HKDF, RFC 5869) or sealed with.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -58,20 +58,41 @@ impl RootSecrets {
         Ok(Self(derived))
     }
 
+    /// Reads the file at `path`; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RootSecretError::File`].
+    pub fn read(path: &Path) -> Result<Option<Self>, RootSecretError> {
+        let failed = |why| RootSecretError::File(path.to_owned(), why);
+        let mut text = Zeroizing::new(String::new());
+        match std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
+            Ok(_) => match Self::parse(&text) {
+                Ok(found) => Ok(Some(found)),
+                Err(error) => Err(failed(error.to_string())),
+            },
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(failed(format!("cannot be read: {error}"))),
+        }
+    }
+
     /// Reads the file at `path`; when there is none, makes a secret and writes it there, readable
     /// by its owner alone (mode 0600).
     ///
     /// # Errors
     ///
-    /// [`RootSecretError`], with the path where one helps.
+    /// [`RootSecretError::File`].
     pub fn open_or_create(path: &Path) -> Result<Self, RootSecretError> {
-        let failed = |error| RootSecretError::File(path.to_owned(), error);
-        match std::fs::read_to_string(path).map(Zeroizing::new) {
-            Ok(text) => Self::parse(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                create(path).map_err(failed)?;
-                let text = std::fs::read_to_string(path).map(Zeroizing::new);
-                Self::parse(&text.map_err(failed)?)
+        let failed = |error: io::Error| {
+            RootSecretError::File(path.to_owned(), format!("cannot be made: {error}"))
+        };
+        let mut bytes = random_bytes::<LENGTH>();
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
+        bytes.zeroize();
+        match create(path, &text) {
+            Ok(()) => Self::parse(&text),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Self::read(path)?.ok_or_else(|| failed(error))
             }
             Err(error) => Err(failed(error)),
         }
@@ -188,26 +209,26 @@ fn expand(root: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; LENGTH]>, RootSecr
     Ok(key)
 }
 
-/// Writes a new secret beside `path` and links it there whole, so that of two processes that start
-/// together one wins and neither reads half a secret.
-fn create(path: &Path) -> io::Result<()> {
-    let mut bytes = random_bytes::<LENGTH>();
-    let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
-    bytes.zeroize();
-    let name = format!(
-        ".root-secret-{}",
-        URL_SAFE_NO_PAD.encode(random_bytes::<9>())
-    );
-    let draft = path.with_file_name(name);
-    let mut file = create_new(&draft)?;
-    let written = writeln!(file, "{}", *text).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| match std::fs::hard_link(&draft, path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        outcome => outcome,
-    });
+/// A file that is there is there whole: another process may read it at any moment, and this one may
+/// end at any moment. So it is written under another name first.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", URL_SAFE_NO_PAD.encode(random_bytes::<9>())));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&draft)?;
+    let made = writeln!(file, "{text}")
+        .and_then(|()| file.sync_all())
+        // Unlike a rename, a link replaces nothing.
+        .and_then(|()| std::fs::hard_link(&draft, path));
     std::fs::remove_file(&draft)?;
-    linked?;
-    // The name too must survive a power cut: without this file the database cannot be opened.
+    made?;
+    // The name must survive a power cut too: without this file the database cannot be opened.
     match path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -217,15 +238,12 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-fn create_new(path: &Path) -> io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
+/// Nothing is below a file either; whoever makes the directory will say so.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// What was sealed.
@@ -245,8 +263,8 @@ pub struct SealingFailed;
 pub enum RootSecretError {
     /// Not base64, or less than 32 bytes.
     Malformed,
-    /// The file cannot be read or written.
-    File(PathBuf, io::Error),
+    /// The file cannot be read or written, or does not hold root secrets, and why.
+    File(PathBuf, String),
 }
 
 impl fmt::Display for RootSecretError {
@@ -256,7 +274,11 @@ impl fmt::Display for RootSecretError {
                 "a root secret must be 32 random bytes or more in base64url, such as \
                  `openssl rand -base64 32` prints; several stand one a line, the current one first",
             ),
-            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::File(path, why) => write!(
+                f,
+                "{} (root_secret.file, JETON_ROOT_SECRET__FILE): {why}",
+                path.display()
+            ),
         }
     }
 }

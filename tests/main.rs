@@ -38,5 +38,9 @@ mod store;
 /// What is handed out: tokens, and the rules of rotation.
 mod token;
 
+/// The map of the house holds.
+mod house;
+/// The real binary, its command line, and what it survives.
+mod process;
 /// What runs beside the requests, over four hundred days and on several nodes.
 mod upkeep;

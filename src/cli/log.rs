@@ -9,13 +9,7 @@ use crate::config::{Log, LogFormat};
 
 /// Starts the log, and sends panics there too.
 pub fn start(settings: &Log) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&settings.filter).map_err(|error| {
-        Failure::new(format!(
-            "log.filter = {:?} is not a filter ({error}); write a level such as info, or \
-             info,jeton=debug",
-            settings.filter
-        ))
-    })?;
+    let filter = filter(settings).map_err(Failure::new)?;
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Pretty => false,
@@ -42,4 +36,11 @@ pub fn start(settings: &Log) -> Result<(), Failure> {
         tracing::error!(place, "panic");
     }));
     Ok(())
+}
+
+/// Which events are logged, or what would be right instead.
+pub fn filter(settings: &Log) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(&settings.filter).map_err(|error| {
+        format!("is not a filter ({error}); write a level such as info, or info,jeton=debug")
+    })
 }

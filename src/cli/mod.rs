@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bootstrap::{self, BootstrapError};
 use crate::clock::Clock;
-use crate::config::{Settings, SettingsError};
+use crate::config::{Origins, Settings, SettingsError};
 use crate::document;
 use crate::server::AuthorizationServer;
 
@@ -75,6 +75,7 @@ enum Command {
 /// [`Failure`], with what to do.
 pub async fn run(line: CommandLine) -> Result<(), Failure> {
     let (settings, origins) = Settings::load(line.config.as_deref())?;
+    check(&settings, &origins)?;
     match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(settings).await,
         Command::Openapi => {
@@ -86,6 +87,27 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Client(command) => command.run(&open_existing(settings).await?).await,
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
         Command::Key(command) => command.run(&open_existing(settings).await?).await,
+    }
+}
+
+/// What only the rooms that use a setting can judge.
+fn check(settings: &Settings, origins: &Origins) -> Result<(), SettingsError> {
+    let mut wrong = Vec::new();
+    if let Err(why) = bootstrap::cost(settings).check() {
+        let together = [
+            "password.memory_kib",
+            "password.iterations",
+            "password.parallelism",
+        ];
+        wrong.push(origins.complain_of_all(&together, &why));
+    }
+    if let Err(why) = log::filter(&settings.log) {
+        wrong.push(origins.complain("log.filter", &why));
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(SettingsError::new(wrong))
     }
 }
 

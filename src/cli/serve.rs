@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, log, metrics, output};
 use crate::app::app;
-use crate::bootstrap::{self, ADMIN};
+use crate::bootstrap::{self, ADMIN, FIRST_PARTY};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::connection;
@@ -57,19 +57,25 @@ fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<()
     output::line(&format!(
         "\nJeton listens on {base}\nTry it in a browser: {base}/docs\n"
     ))?;
+    // A server without a default client wants to be told which one asks.
+    let client = if settings.default_client == FIRST_PARTY {
+        String::new()
+    } else {
+        format!(" -d client_id={FIRST_PARTY}")
+    };
     if let Some(password) = password {
         let password = password.expose();
         output::line(&format!(
             "The first user is {ADMIN:?}, with the password {password}\n\
              (shown this once; change it with `jeton user password {ADMIN}`)\n\n\
              Get a token:\n\n  \
-             curl {base}/token -d grant_type=password -d username={ADMIN} \\\n    \
+             curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
              -d password={password}\n"
         ))?;
     } else {
         output::line(&format!(
             "Get a token:\n\n  \
-             curl {base}/token -d grant_type=password -d username={ADMIN} \\\n    \
+             curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
              --data-urlencode password=YOUR-PASSWORD\n"
         ))?;
     }

@@ -42,8 +42,8 @@ impl Cost {
         let work = u64::from(self.memory_kib) * u64::from(self.iterations);
         if self.memory_kib < MEMORY_ADVISED_KIB || work < WORK_ADVISED {
             return Err(format!(
-                "memory {} KiB with {} iterations is too cheap to guess; right are 19456 KiB \
-                 with 2 iterations, 7168 KiB with 5, or more",
+                "memory {} KiB with {} iterations makes passwords too cheap to guess; right are \
+                 19456 KiB with 2 iterations, 7168 KiB with 5, or more",
                 self.memory_kib, self.iterations
             ));
         }

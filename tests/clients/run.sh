@@ -80,9 +80,8 @@ jeton() {
   JETON_SERVER__LISTEN=${CHECK_ISSUER#http://} JETON_DATA_DIR="$work/run/data" exec "$@"
 }
 
-# ADAPT HERE: how the command line makes a confidential client, and where it prints the id and the secret.
 add_confidential_client() {
-  (jeton "$1" client add interop-client --confidential --grant password --grant refresh_token) \
+  (jeton "$1" client add interop-client --confidential --grant password) \
     >"$work/client.log" 2>&1 || fail "the confidential client was not made" "$work/client.log"
   CHECK_CLIENT_ID=$(value client_id)
   CHECK_CLIENT_SECRET=$(value client_secret)

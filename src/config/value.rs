@@ -1,0 +1,83 @@
+//! Values that TOML has no type for, with an error that says what would be right.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use super::{LateRetry, LogFormat};
+use crate::secret::Secret;
+
+/// A duration, written `"15m"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map(Self).map_err(|_| {
+            D::Error::custom(
+                "is not a duration; write a number and a unit, such as \"10s\", \"15m\", \"12h\" \
+                 or \"90d\"",
+            )
+        })
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", humantime::format_duration(self.0))
+    }
+}
+
+/// A setting that is never shown.
+#[derive(Clone, Debug)]
+pub struct SecretText(pub Secret);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Secret::new(String::deserialize(deserializer)?)))
+    }
+}
+
+impl<'de> Deserialize<'de> for LateRetry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word(
+            deserializer,
+            &[("once", Self::Once), ("never", Self::Never)],
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for LogFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = [
+            ("auto", Self::Auto),
+            ("pretty", Self::Pretty),
+            ("json", Self::Json),
+        ];
+        word(deserializer, &words)
+    }
+}
+
+/// One of a few words. (The library would answer "no variant constructor".)
+fn word<'de, D: Deserializer<'de>, T: Copy>(
+    deserializer: D,
+    words: &[(&str, T)],
+) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        D::Error::custom(format!("must be {}", words.join(" or ")))
+    })
+}
+
+/// An IP address and a port.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(|_| {
+        D::Error::custom("must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+    })
+}

@@ -1,0 +1,330 @@
+//! The command line, while a server runs on the same store, and what it does to that server.
+
+use super::{PASSWORD, Place, Process, eventually, kids};
+
+const NEW: &str = "a quite different passphrase";
+
+/// A place whose nodes notice new keys within a second, and a server in it.
+fn running() -> (Place, Process) {
+    let place = Place::furnished().set("JETON_KEYS__REFRESH_INTERVAL", "1s");
+    let process = place.start();
+    (place, process)
+}
+
+/// The value on the line that begins with `name`.
+fn value(text: &str, name: &str) -> String {
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+    line[name.len()..].trim().to_owned()
+}
+
+/// The line of a table that holds `word`.
+#[track_caller]
+fn row<'a>(table: &'a str, word: &str) -> &'a str {
+    let found = table.lines().find(|line| line.contains(word));
+    found.unwrap_or_else(|| panic!("no {word} in\n{table}"))
+}
+
+#[test]
+fn a_user_lives_and_dies_by_the_command_line() {
+    let (place, server) = running();
+    let added = place.run_with(
+        &["user", "add", "Alice", "--role", "ops"],
+        "first one here\n",
+    );
+    assert!(added.ok().starts_with("user alice added: "));
+    let token = server.sign_in("alice", "first one here").refresh_token();
+    let listed = place.ok(&["user", "list"]);
+    assert!(row(&listed, "alice").contains("active"), "{listed}");
+    assert!(row(&listed, "alice").contains("ops"), "{listed}");
+
+    let changed = place.run_with(&["user", "password", "alice"], &format!("{NEW}\n"));
+    assert_eq!(
+        changed.ok(),
+        "user alice has a new password; sessions ended: 1\n"
+    );
+    server.refresh(&token).assert_error(400, "invalid_grant");
+    server
+        .sign_in("alice", "first one here")
+        .assert_error(400, "invalid_grant");
+    let token = server.sign_in("alice", NEW).refresh_token();
+
+    place.ok(&["user", "disable", "alice"]);
+    server.refresh(&token).assert_error(400, "invalid_grant");
+    server
+        .sign_in("alice", NEW)
+        .assert_error(400, "invalid_grant");
+    assert!(row(&place.ok(&["user", "list"]), "alice").contains("disabled"));
+
+    place.ok(&["user", "enable", "alice"]);
+    server.refresh(&token).assert_error(400, "invalid_grant");
+    let token = server.sign_in("alice", NEW).refresh_token();
+
+    place.ok(&["user", "delete", "alice"]);
+    server.refresh(&token).assert_error(400, "invalid_grant");
+    server
+        .sign_in("alice", NEW)
+        .assert_error(400, "invalid_grant");
+    assert!(!place.ok(&["user", "list"]).contains("alice"));
+    assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
+}
+
+#[test]
+fn a_clients_secret_is_shown_once_and_replaced_at_once() {
+    let (place, server) = running();
+    let added = place.ok(&[
+        "client",
+        "add",
+        "backend",
+        "--confidential",
+        "--grant",
+        "password",
+    ]);
+    assert_eq!(value(&added, "client_id"), "backend");
+    let first = value(&added, "client_secret");
+    let listed = place.ok(&["client", "list"]);
+    assert!(row(&listed, "backend").contains("confidential"), "{listed}");
+    assert!(!listed.contains(&first), "{listed}");
+
+    let sign_in = |secret: &str| {
+        server.token(&[
+            ("grant_type", "password"),
+            ("username", "admin"),
+            ("password", PASSWORD),
+            ("client_id", "backend"),
+            ("client_secret", secret),
+        ])
+    };
+    assert_eq!(sign_in(&first).status, 200);
+    let second = value(&place.ok(&["client", "secret", "backend"]), "client_secret");
+    assert_ne!(second, first);
+    sign_in(&first).assert_error(401, "invalid_client");
+    assert_eq!(sign_in(&second).status, 200);
+
+    place.ok(&["client", "disable", "backend"]);
+    sign_in(&second).assert_error(401, "invalid_client");
+    place.ok(&["client", "enable", "backend"]);
+    assert_eq!(sign_in(&second).status, 200);
+    place.ok(&["client", "delete", "backend"]);
+    sign_in(&second).assert_error(401, "invalid_client");
+}
+
+/// protocol.md 22: the password grant is off unless it is asked for.
+#[test]
+fn a_public_client_has_no_secret_and_no_password_grant_unless_asked() {
+    let (place, server) = running();
+    let added = place.ok(&["client", "add", "web"]);
+    assert!(!added.contains("client_secret"), "{added}");
+    place.ok(&["client", "add", "ours", "--grant", "password"]);
+    let sign_in = |client: &str| {
+        server.token(&[
+            ("grant_type", "password"),
+            ("username", "admin"),
+            ("password", PASSWORD),
+            ("client_id", client),
+        ])
+    };
+    sign_in("web").assert_error(400, "unauthorized_client");
+    assert_eq!(sign_in("ours").status, 200);
+    assert!(row(&place.ok(&["client", "list"]), "web").contains("public"));
+}
+
+#[test]
+fn a_session_is_ended_by_its_id_or_with_all_of_its_users() {
+    let (place, server) = running();
+    let tokens: Vec<String> = (0..3)
+        .map(|_| server.sign_in("admin", PASSWORD).refresh_token())
+        .collect();
+    let listed = place.ok(&["session", "list", "--user", "admin"]);
+    assert_eq!(listed.matches("active").count(), 3, "{listed}");
+    let newest = row(&listed, "active").split_whitespace().next().unwrap();
+
+    assert_eq!(
+        place.ok(&["session", "revoke", newest]),
+        format!("session {newest} is ended\n")
+    );
+    server
+        .refresh(&tokens[2])
+        .assert_error(400, "invalid_grant");
+    assert_eq!(server.refresh(&tokens[0]).status, 200);
+    assert_eq!(
+        place.ok(&["session", "revoke", newest]),
+        format!("session {newest} was over already\n")
+    );
+
+    assert_eq!(
+        place.ok(&["session", "revoke", "--user", "admin"]),
+        "sessions of admin ended: 2\n"
+    );
+    server
+        .refresh(&tokens[1])
+        .assert_error(400, "invalid_grant");
+    let listed = place.ok(&["session", "list"]);
+    assert_eq!(listed.matches("ended (Operator)").count(), 3, "{listed}");
+}
+
+/// protocol.md 44: a key is published before it signs.
+#[test]
+fn a_rotated_key_is_published_and_a_second_rotation_is_told_to_wait() {
+    let (place, server) = running();
+    let before = kids(&server);
+    let said = place.ok(&["key", "rotate"]);
+    assert!(said.contains("is published and signs from 20"), "{said}");
+    eventually("the new key is published", || kids(&server).len() == 2);
+    assert_eq!(kids(&server)[0], before[0], "the signing key stands first");
+    let listed = place.ok(&["key", "list"]);
+    assert_eq!(listed.matches("active").count(), 1, "{listed}");
+    assert_eq!(listed.matches("next").count(), 1, "{listed}");
+
+    let refusal = place.run(&["key", "rotate"]).refusal();
+    assert!(refusal.contains("signs from 20"), "{refusal}");
+    assert!(refusal.contains("--emergency"), "{refusal}");
+    assert_eq!(kids(&server).len(), 2);
+}
+
+#[test]
+fn an_emergency_drops_every_key_and_signs_nobody_out() {
+    let (place, server) = running();
+    let signed_in = server.sign_in("admin", PASSWORD);
+    let before = kids(&server);
+    let said = place.ok(&["key", "rotate", "--emergency"]);
+    assert!(said.contains("keys dropped: 1"), "{said}");
+    assert!(said.contains("are invalid"), "{said}");
+    eventually("the old key is gone", || {
+        let now = kids(&server);
+        now.len() == 1 && now != before
+    });
+    let listed = place.ok(&["key", "list"]);
+    assert!(row(&listed, &before[0]).contains("revoked"), "{listed}");
+
+    let account = |token: &str| {
+        let mut door = server.connect();
+        door.send(format!(
+            "GET /account HTTP/1.1\r\nHost: jeton\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ))
+        .unwrap();
+        door.receive().unwrap().status
+    };
+    assert_eq!(account(&signed_in.member("access_token")), 401);
+    let refreshed = server.refresh(&signed_in.refresh_token());
+    assert_eq!(account(&refreshed.member("access_token")), 200);
+}
+
+#[test]
+fn the_settings_in_force_are_shown_with_their_origins_and_without_secrets() {
+    let place = Place::empty()
+        .set("JETON_KEYS__BITS", "3072")
+        .set(
+            "JETON_ROOT_SECRET__VALUE",
+            "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w",
+        )
+        .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", "hunter2");
+    place.write("jeton.toml", "[session]\nlifetime = \"5d\"\n");
+    let said = place.ok(&["--config", "jeton.toml", "config"]);
+    assert!(
+        !said.contains("hunter2") && !said.contains("b2xk"),
+        "{said}"
+    );
+    let words = |name| row(&said, name).split_whitespace().collect::<Vec<_>>();
+    assert_eq!(
+        words("keys.bits"),
+        ["keys.bits", "\"3072\"", "JETON_KEYS__BITS"]
+    );
+    assert_eq!(
+        words("session.lifetime"),
+        ["session.lifetime", "\"5d\"", "jeton.toml"]
+    );
+    assert_eq!(
+        words("password.queue"),
+        ["password.queue", "\"64\"", "default"]
+    );
+    let hidden = [
+        "root_secret.value",
+        "\"[hidden]\"",
+        "JETON_ROOT_SECRET__VALUE",
+    ];
+    assert_eq!(words("root_secret.value"), hidden);
+    assert_eq!(place.contents(), ["jeton.toml"]);
+}
+
+#[test]
+fn the_printed_document_is_the_served_one() {
+    let (place, server) = running();
+    let place = place.set("JETON_ISSUER", format!("http://{}", server.address));
+    assert_eq!(place.ok(&["openapi"]), server.get("/openapi.json").body);
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let place = Place::empty();
+    let groups: [(&str, &[&str]); 7] = [
+        ("serve", &[]),
+        (
+            "user",
+            &["add", "list", "password", "disable", "enable", "delete"],
+        ),
+        (
+            "client",
+            &["add", "list", "secret", "disable", "enable", "delete"],
+        ),
+        ("session", &["list", "revoke"]),
+        ("key", &["list", "rotate"]),
+        ("openapi", &[]),
+        ("config", &[]),
+    ];
+    let overview = place.ok(&["--help"]);
+    for (group, commands) in groups {
+        assert!(overview.contains(&format!("  {group} ")), "{overview}");
+        let help = place.ok(&[group, "--help"]);
+        assert!(help.contains("Usage: jeton"), "{help}");
+        for command in commands {
+            assert!(help.contains(&format!("  {command} ")), "{help}");
+            let help = place.ok(&[group, command, "--help"]);
+            assert!(
+                help.contains(&format!("Usage: jeton {group} {command}")),
+                "{help}"
+            );
+        }
+    }
+    assert_eq!(place.contents(), Vec::<String>::new());
+}
+
+#[test]
+fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
+    let place = Place::furnished();
+    let refusal = |arguments: &[&str], input: &str| place.run_with(arguments, input).refusal();
+    insta::assert_snapshot!(refusal(&["user", "disable", "nobody"], ""), @r#"jeton: there is no user nobody; see `jeton user list`"#);
+    insta::assert_snapshot!(refusal(&["user", "add", "ADMIN"], "some passphrase\n"), @r#"jeton: there is a user admin already; nothing was changed"#);
+    insta::assert_snapshot!(refusal(&["user", "add", "bob"], "\n"), @r#"jeton: an empty password is none; nothing was changed"#);
+    insta::assert_snapshot!(refusal(&["user", "add", "bob"], ""), @r#"jeton: an empty password is none; nothing was changed"#);
+    insta::assert_snapshot!(refusal(&["user", "password", "admin"], ""), @r#"jeton: an empty password is none; nothing was changed"#);
+    insta::assert_snapshot!(refusal(&["user", "add", "b ob"], "some passphrase\n"), @r#"jeton: a username consists of letters and digits of any language and of signs on an English keyboard, such as . _ - + @, without spaces, emoji or invisible characters; letters that run from right to left and others do not mix"#);
+    insta::assert_snapshot!(refusal(
+        &["user", "add", "bob", "--role", "a b"],
+        "some passphrase\n"
+    ), @r#"jeton: a role is one word; give --role again for each"#);
+    insta::assert_snapshot!(refusal(&["client", "add", "first-party"], ""), @r#"jeton: there is a client first-party already"#);
+    let uuid = "01900000-0000-7000-8000-000000000001";
+    insta::assert_snapshot!(refusal(&["client", "add", uuid], ""), @r#"jeton: a client id must not be a UUID: users' ids are"#);
+    insta::assert_snapshot!(refusal(&["client", "secret", "first-party"], ""), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["client", "disable", "nobody"], ""), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    let short = ["client", "add", "x", "--confidential", "--secret-stdin"];
+    insta::assert_snapshot!(refusal(&short, "short\n"), @r#"jeton: a client secret has 32 characters or more, at random"#);
+    insta::assert_snapshot!(refusal(&["session", "revoke", uuid], ""), @r#"jeton: there is no session 01900000-0000-7000-8000-000000000001; see `jeton session list`"#);
+    insta::assert_snapshot!(refusal(&["session", "list", "--user", "nobody"], ""), @r#"jeton: there is no user nobody; see `jeton user list`"#);
+    let server = place.start();
+    assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
+    assert_eq!(place.ok(&["user", "list"]).lines().count(), 2);
+    assert_eq!(place.ok(&["client", "list"]).lines().count(), 2);
+}
+
+/// A wrong path must not make an empty store.
+#[test]
+fn a_command_without_a_database_makes_none() {
+    let place = Place::empty();
+    insta::assert_snapshot!(place.run(&["user", "list"]).refusal(), @r#"jeton: there is no database at ./data/jeton.db; start `jeton serve` once, or point data_dir or --config at the right place"#);
+    insta::assert_snapshot!(
+        place
+            .run_with(&["user", "add", "bob"], "some passphrase\n")
+            .refusal(), @r#"jeton: there is no database at ./data/jeton.db; start `jeton serve` once, or point data_dir or --config at the right place"#);
+    assert_eq!(place.contents(), Vec::<String>::new());
+}

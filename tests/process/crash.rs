@@ -1,0 +1,207 @@
+//! A server that is killed in the middle of its work signs nobody out.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use jeton::clock::Clock;
+use jeton::root_secret::RootSecrets;
+use jeton::secret::random_bytes;
+use jeton::store::{Store, session, user};
+use jeton::token::refresh_token::RefreshToken;
+
+use super::http::Connection;
+use super::{PATIENCE, Place, read};
+
+const CLIENTS: usize = 8;
+const KILLS: usize = 4;
+
+/// A client's sessions, each with the newest token that the client has received. A token that was
+/// sent and got no answer is still the newest, and is sent again.
+struct Client {
+    tokens: Vec<String>,
+}
+
+/// What all clients see and say.
+#[derive(Default)]
+struct Progress {
+    stop: AtomicBool,
+    answers: AtomicUsize,
+    failures: AtomicUsize,
+}
+
+impl Client {
+    /// Refreshes its sessions in turn until it is told to stop, and then each of them once more.
+    fn work(&mut self, address: SocketAddr, progress: &Progress) {
+        let mut door = None;
+        while !progress.stop.load(Ordering::SeqCst) {
+            for token in &mut self.tokens {
+                if progress.stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                refresh(token, &mut door, address, progress);
+            }
+        }
+        for token in &mut self.tokens {
+            refresh(token, &mut door, address, progress);
+        }
+    }
+}
+
+/// Tries until there is an answer, which must be a success.
+fn refresh(
+    token: &mut String,
+    door: &mut Option<Connection>,
+    address: SocketAddr,
+    progress: &Progress,
+) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let attempt = match door.take() {
+            Some(open) => Ok(open),
+            None => Connection::open(address),
+        };
+        let answer = attempt.and_then(|mut open| {
+            let answer = open.refresh(token)?;
+            *door = Some(open);
+            Ok(answer)
+        });
+        if let Ok(answer) = answer {
+            let successor = answer.refresh_token();
+            assert_ne!(successor, *token);
+            *token = successor;
+            progress.answers.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
+        progress.failures.fetch_add(1, Ordering::SeqCst);
+        assert!(Instant::now() < deadline, "the server does not come back");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// Signs `admin` in so many times, without the cost of a password.
+async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
+    let data = place.path("data");
+    let store = Store::open(&data.join("jeton.db")).await.unwrap();
+    let secrets = RootSecrets::parse(&read(&data.join("root-secret"))).unwrap();
+    let user = user::find_by_username(&store, "admin")
+        .await
+        .unwrap()
+        .unwrap();
+    let now = Clock::system().now();
+    let mut tokens = Vec::new();
+    for _ in 0..count {
+        let row = session::Model {
+            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
+            user_id: user.id,
+            client_id: "first-party".to_owned(),
+            session_epoch: user.session_epoch,
+            scope: "account".to_owned(),
+            audience: String::new(),
+            generation: 0,
+            rotated_at: now,
+            rotation_gap: 0,
+            late_retry_generation: None,
+            authenticated_at: now,
+            expires_at: now.plus(Duration::from_hours(1)),
+            revoked_at: None,
+            revocation_reason: None,
+            user_agent: String::new(),
+            address: String::new(),
+        };
+        let token = RefreshToken {
+            session: row.id,
+            generation: 0,
+        };
+        tokens.push(token.encode(&secrets).expose().to_owned());
+        assert!(session::begin(&store, row).await.unwrap());
+    }
+    store.close().await.unwrap();
+    tokens
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_again_and_again_signs_nobody_out() {
+    let seed = u32::from_ne_bytes(random_bytes());
+    println!("seed {seed}");
+    let place = Place::furnished();
+    let tokens = begin_sessions(&place, 2_000).await;
+    let mut clients: Vec<Client> = tokens
+        .chunks(tokens.len() / CLIENTS)
+        .map(|tokens| Client {
+            tokens: tokens.to_vec(),
+        })
+        .collect();
+    let progress = Progress::default();
+    let mut server = place.start();
+    let address = server.address;
+    let _alive = std::thread::scope(|scope| {
+        for client in &mut clients {
+            scope.spawn(|| client.work(address, &progress));
+        }
+        for moment in moments(seed) {
+            // Only a server that answers can be killed in the middle.
+            let before = progress.answers.load(Ordering::SeqCst);
+            super::eventually("the clients go on", || {
+                progress.answers.load(Ordering::SeqCst) > before + CLIENTS
+            });
+            sleep(moment);
+            let failures = progress.failures.load(Ordering::SeqCst);
+            server.kill();
+            super::eventually("the clients notice", || {
+                progress.failures.load(Ordering::SeqCst) > failures
+            });
+            server = place.start_at(address);
+        }
+        progress.stop.store(true, Ordering::SeqCst);
+        server
+    });
+    // Each client has gone once more through all its sessions, and stopped at the first failure.
+    let living = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL AND generation > 0";
+    assert_eq!(place.number(living).await, 2_000);
+}
+
+/// Moments to kill at, up to two seconds after the server has begun to answer.
+fn moments(seed: u32) -> impl Iterator<Item = Duration> {
+    let mut state = seed;
+    (0..KILLS).map(move |_| {
+        // Numerical Recipes' generator: good enough to choose a moment.
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Duration::from_millis(u64::from(state >> 21))
+    })
+}
+
+/// What a power cut does to writes of relaxed durability: the store is behind its tokens, and the
+/// tokens prove themselves.
+#[tokio::test]
+async fn a_store_that_lost_its_last_writes_signs_nobody_out() {
+    let place = Place::furnished();
+    let mut tokens = begin_sessions(&place, 20).await;
+    let saved = fs::read(place.path("data/jeton.db")).unwrap();
+    let server = place.start();
+    for (token, times) in tokens.iter_mut().zip(1..) {
+        for _ in 0..times {
+            *token = server.refresh(token).refresh_token();
+        }
+    }
+    server.kill();
+    put_back(&place.path("data"), &saved);
+
+    let server = place.start();
+    for token in &mut tokens {
+        *token = server.refresh(token).refresh_token();
+        *token = server.refresh(token).refresh_token();
+    }
+    let log = server.log();
+    assert!(log.contains("refresh_ahead_of_store"), "{log}");
+}
+
+fn put_back(data: &Path, database: &[u8]) {
+    for name in ["jeton.db-wal", "jeton.db-shm"] {
+        let _ = fs::remove_file(data.join(name));
+    }
+    fs::write(data.join("jeton.db"), database).unwrap();
+}

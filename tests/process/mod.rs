@@ -1,0 +1,348 @@
+//! The real binary on a real SQLite file: a directory, a process in it, and what they say.
+//!
+//! Waits are bounded by [`PATIENCE`], which is there to end a test that hangs. No time is asserted.
+
+mod command_line;
+mod concurrency;
+mod connection;
+mod crash;
+mod http;
+mod refusal;
+mod start;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::http::{Answer, Connection};
+use crate::support::encode;
+
+const PATIENCE: Duration = Duration::from_mins(2);
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A directory to run `jeton` in, and the settings to run it with.
+struct Place {
+    directory: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+/// What a command that has ended said.
+struct Outcome {
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+/// A running server, killed when it is dropped.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+    directory: PathBuf,
+}
+
+impl Place {
+    /// An empty directory.
+    fn empty() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            settings: Vec::new(),
+        }
+    }
+
+    /// A directory in which a server has run before: it has a root secret, a signing key, the client
+    /// `first-party` and the user `admin` with [`PASSWORD`].
+    fn furnished() -> Self {
+        static TEMPLATE: OnceLock<Place> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(|| {
+            let place = Self::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
+            place.start().stop("TERM");
+            place
+        });
+        let place = Self::empty();
+        fs::create_dir(place.path("data")).unwrap();
+        for name in ["jeton.db", "root-secret"] {
+            let from = template.path("data").join(name);
+            fs::copy(from, place.path("data").join(name)).unwrap();
+        }
+        place
+    }
+
+    fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push((name.to_owned(), value.into()));
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
+        fs::write(self.path(name), text).unwrap();
+        self
+    }
+
+    /// What is in the directory, sorted.
+    fn contents(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The binary, in the directory, with these settings and none of the caller's.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"JETON_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        self.run_with(arguments, "")
+    }
+
+    /// Runs a command that reads `input`.
+    fn run_with(&self, arguments: &[&str], input: &str) -> Outcome {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads nothing may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let id = child.id();
+        let output = std::thread::spawn(move || child.wait_with_output().unwrap());
+        let deadline = Instant::now() + PATIENCE;
+        while !output.is_finished() {
+            if Instant::now() > deadline {
+                signal(id, "KILL");
+            }
+            sleep(Duration::from_millis(5));
+        }
+        let output = output.join().unwrap();
+        Outcome {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command that must succeed, and gives what it prints.
+    #[track_caller]
+    fn ok(&self, arguments: &[&str]) -> String {
+        self.run(arguments).ok()
+    }
+
+    /// Starts the server on a free port and waits until it is ready.
+    fn start(&self) -> Process {
+        self.start_with(&["serve"])
+    }
+
+    fn start_with(&self, arguments: &[&str]) -> Process {
+        for _ in 0..5 {
+            let process = self.spawn(arguments, free_address());
+            if let Some(process) = process.ready() {
+                return process;
+            }
+        }
+        panic!("somebody takes every free port");
+    }
+
+    /// Starts the server at an address, as after a crash.
+    fn start_at(&self, address: SocketAddr) -> Process {
+        self.spawn(&["serve"], address).ready().unwrap()
+    }
+
+    fn spawn(&self, arguments: &[&str], address: SocketAddr) -> Process {
+        let file = |name| File::create(self.path(name)).unwrap();
+        let child = self
+            .command(arguments)
+            .env("JETON_SERVER__LISTEN", address.to_string())
+            .stdin(Stdio::null())
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn()
+            .unwrap();
+        Process {
+            child,
+            address,
+            directory: self.directory.path().to_owned(),
+        }
+    }
+
+    /// Asks the database file a question that has one number for an answer.
+    async fn number(&self, query: &str) -> i64 {
+        let path = self.path("data/jeton.db");
+        let database = Database::connect(format!("sqlite:{}", path.display()))
+            .await
+            .unwrap();
+        let statement = Statement::from_string(DbBackend::Sqlite, query);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        let number = row.try_get_by_index(0).unwrap();
+        database.close().await.unwrap();
+        number
+    }
+}
+
+impl Outcome {
+    #[track_caller]
+    fn ok(self) -> String {
+        assert!(self.status.success(), "{}{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// What a command that must fail says; without the noise of a panic.
+    #[track_caller]
+    fn refusal(self) -> String {
+        assert!(!self.status.success(), "{}{}", self.stdout, self.stderr);
+        assert!(self.status.code().is_some(), "{}", self.status);
+        for noise in ["panicked", "RUST_BACKTRACE", "unwrap"] {
+            assert!(!self.stderr.contains(noise), "{}", self.stderr);
+        }
+        self.stderr
+    }
+}
+
+impl Process {
+    /// The process once it is ready; `None` when somebody else has taken its port.
+    fn ready(mut self) -> Option<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if self.child.try_wait().unwrap().is_some() {
+                let log = self.log();
+                assert!(log.contains("Address already in use"), "{log}");
+                return None;
+            }
+            let answer = Connection::open(self.address).and_then(|mut door| door.get("/readyz"));
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return Some(self);
+            }
+            sleep(Duration::from_millis(10));
+        }
+        panic!("the server was not ready in time:\n{}", self.log());
+    }
+
+    /// What it has printed for the person who started it.
+    fn console(&self) -> String {
+        read(&self.directory.join("stdout"))
+    }
+
+    fn log(&self) -> String {
+        read(&self.directory.join("stderr"))
+    }
+
+    fn connect(&self) -> Connection {
+        Connection::open(self.address).unwrap()
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.connect().get(path).unwrap()
+    }
+
+    fn token(&self, parameters: &[(&str, &str)]) -> Answer {
+        self.connect().token(&encode(parameters)).unwrap()
+    }
+
+    /// Signs in with a password at the default client.
+    fn sign_in(&self, username: &str, password: &str) -> Answer {
+        self.token(&[
+            ("grant_type", "password"),
+            ("username", username),
+            ("password", password),
+        ])
+    }
+
+    fn refresh(&self, refresh_token: &str) -> Answer {
+        self.connect().refresh(refresh_token).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Sends a signal and waits for the end, which must be in order.
+    fn stop(mut self, name: &str) {
+        self.signal(name);
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.wait();
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it goes on:\n{}", self.log());
+            sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when it has ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks again until the answer is the one that is waited for.
+#[track_caller]
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+fn signal(process: u32, name: &str) {
+    let command = format!("kill -{name} {process}");
+    let status = Command::new("sh").args(["-c", &command]).status().unwrap();
+    assert!(status.success());
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+/// The kids that the JWKS names, in its order.
+fn kids(process: &Process) -> Vec<String> {
+    let answer = process.get("/jwks.json");
+    assert_eq!(answer.status, 200);
+    let keys = answer.json()["keys"].as_array().cloned().unwrap();
+    let kid = |key: &Value| key["kid"].as_str().unwrap().to_owned();
+    keys.iter().map(kid).collect()
+}

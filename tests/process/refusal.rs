@@ -1,0 +1,300 @@
+//! What a start that cannot go well says, and that it leaves everything as it was.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+
+use sea_orm::{ConnectionTrait as _, Database};
+
+use super::{PASSWORD, Place};
+
+/// So that the caller's own servers are not in the way.
+const ANY_PORT: &str = "127.0.0.1:0";
+
+/// What the start says, with the directory's own path left out.
+fn refusal(place: &Place, arguments: &[&str]) -> String {
+    let said = place.run(arguments).refusal();
+    said.replace(place.directory.path().to_str().unwrap(), "[here]")
+}
+
+/// What a start in an empty directory with these settings says.
+fn refused(settings: &[(&str, &str)]) -> String {
+    let mut place = Place::empty().set("JETON_SERVER__LISTEN", ANY_PORT);
+    for (name, value) in settings {
+        place = place.set(name, *value);
+    }
+    let said = refusal(&place, &[]);
+    assert_eq!(place.contents(), Vec::<String>::new(), "something was made");
+    said
+}
+
+/// What a start with this file of settings says.
+fn refused_file(text: &str) -> String {
+    let place = Place::empty();
+    place.write("jeton.toml", text);
+    let said = refusal(&place, &["--config", "jeton.toml"]);
+    assert_eq!(place.contents(), ["jeton.toml"], "something was made");
+    said
+}
+
+/// A store that refused to open still serves when what was wrong is put right.
+fn assert_unharmed(place: &Place) {
+    let process = place.start();
+    assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
+}
+
+#[test]
+fn an_unknown_setting_is_named_with_its_place() {
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__LISEN", "127.0.0.1:1")]), @r#"
+    jeton: wrong settings:
+      server.lisen (JETON_SERVER__LISEN): there is no such setting; in server there are body_limit, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
+    jeton: wrong settings:
+      colour (JETON_COLOUR): there is no such setting; there are access_token, bootstrap, data_dir, database, default_client, issuer, keys, log, password, root_secret, server, session
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
+    jeton: wrong settings:
+      log (JETON_LOG): there is no such setting; in log there are filter, format
+    "#);
+    insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
+    jeton: wrong settings:
+      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, bootstrap, data_dir, database, default_client, issuer, keys, log, password, root_secret, server, session
+    "#);
+}
+
+/// The commonest slip: one underscore where two belong.
+#[test]
+fn a_setting_that_is_nearly_right_is_answered_with_the_right_one() {
+    insta::assert_snapshot!(refused(&[("JETON_DATABASE_URL", "sqlite:x.db")]), @r#"
+    jeton: wrong settings:
+      database_url (JETON_DATABASE_URL): there is no such setting; database.url is meant (JETON_DATABASE__URL)
+    "#);
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_would_be_right() {
+    insta::assert_snapshot!(refused(&[("JETON_SESSION__LIFETIME", "10")]), @r#"
+    jeton: wrong settings:
+      session.lifetime = "10" (JETON_SESSION__LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__BODY_LIMIT", "many")]), @r#"
+    jeton: wrong settings:
+      server.body_limit = "many" (JETON_SERVER__BODY_LIMIT) must be a whole number, 0 or more
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MEMORY_KIB", "-1")]), @r#"
+    jeton: wrong settings:
+      password.memory_kib = "-1" (JETON_PASSWORD__MEMORY_KIB) must be a whole number, 0 or more
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__LISTEN", "localhost:8080")]), @r#"
+    jeton: wrong settings:
+      server.listen = "localhost:8080" (JETON_SERVER__LISTEN) must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SESSION__LATE_RETRY", "twice")]), @r#"
+    jeton: wrong settings:
+      session.late_retry = "twice" (JETON_SESSION__LATE_RETRY) must be "once" or "never"
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_LOG__FORMAT", "xml")]), @r#"
+    jeton: wrong settings:
+      log.format = "xml" (JETON_LOG__FORMAT) must be "auto" or "pretty" or "json"
+    "#);
+    insta::assert_snapshot!(refused_file("[session]\nlifetime = \"soon\"\n"), @r#"
+    jeton: wrong settings:
+      session.lifetime = "soon" (jeton.toml) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
+    "#);
+    insta::assert_snapshot!(refused_file("[keys]\nbits = []\n"), @r#"
+    jeton: wrong settings:
+      keys.bits = "" (jeton.toml) must be a whole number, 0 or more
+    "#);
+}
+
+#[test]
+fn a_value_out_of_bounds_is_named_with_the_bounds() {
+    insta::assert_snapshot!(refused(&[("JETON_ACCESS_TOKEN__LIFETIME", "31d")]), @r#"
+    jeton: wrong settings:
+      access_token.lifetime = "31d" (JETON_ACCESS_TOKEN__LIFETIME) must be between 1s and 30d: people forget to sign out of shared devices
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MEMORY_KIB", "64")]), @r#"
+    jeton: wrong settings:
+      password.memory_kib = "64" (JETON_PASSWORD__MEMORY_KIB), password.iterations = "2" (default), password.parallelism = "1" (default): memory 64 KiB with 2 iterations makes passwords too cheap to guess; right are 19456 KiB with 2 iterations, 7168 KiB with 5, or more
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__HEADER_READ_TIMEOUT", "0s")]), @r#"
+    jeton: wrong settings:
+      server.header_read_timeout = "0s" (JETON_SERVER__HEADER_READ_TIMEOUT) must be 1s or more
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_ISSUER", "auth.example.com")]), @r#"
+    jeton: wrong settings:
+      issuer = "auth.example.com" (JETON_ISSUER) must be an http or https URL without query, fragment or a slash at the end
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_KEYS__BITS", "1024")]), @r#"
+    jeton: wrong settings:
+      keys.bits = "1024" (JETON_KEYS__BITS) must be 2048, 3072 or 4096
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_LOG__FILTER", "a=b=c")]), @r#"
+    jeton: wrong settings:
+      log.filter = "a=b=c" (JETON_LOG__FILTER) is not a filter (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5); write a level such as info, or info,jeton=debug
+    "#);
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let settings = [
+        ("JETON_COLOUR", "blue"),
+        ("JETON_KEYS__BITS", "few"),
+        ("JETON_SESSION__IDLE_LIFETIME", "1 fortnight"),
+        ("JETON_SESSION__RETRY_WINDOW", "2m"),
+    ];
+    insta::assert_snapshot!(refused(&settings), @r#"
+    jeton: wrong settings:
+      colour (JETON_COLOUR): there is no such setting; there are access_token, bootstrap, data_dir, database, default_client, issuer, keys, log, password, root_secret, server, session
+      keys.bits = "few" (JETON_KEYS__BITS) must be a whole number, 0 or more
+      session.idle_lifetime = "1 fortnight" (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
+      session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 60s
+    "#);
+}
+
+#[test]
+fn a_secret_in_a_file_is_refused_and_not_repeated() {
+    let text = "[bootstrap]\nadmin_password = \"hunter2\"\n";
+    let said = refused_file(text);
+    assert!(!said.contains("hunter2"), "{said}");
+    insta::assert_snapshot!(said, @r#"
+    jeton: wrong settings:
+      bootstrap.admin_password in jeton.toml is a secret; give it by the environment, JETON_BOOTSTRAP__ADMIN_PASSWORD
+    "#);
+}
+
+#[test]
+fn the_password_of_a_database_is_not_repeated() {
+    let url = "postgres://jeton:hunter2@db/jeton";
+    let said = refused(&[("JETON_DATABASE__URL", url), ("JETON_KEYS__BITS", "1")]);
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_file_of_settings_that_is_missing_or_no_toml_is_named() {
+    let place = Place::empty();
+    insta::assert_snapshot!(refusal(&place, &["--config", "no/such.toml"]), @r#"
+    jeton: wrong settings:
+      the file no/such.toml, which --config names, cannot be read: No such file or directory (os error 2)
+    "#);
+    insta::assert_snapshot!(refused_file("[session\n"), @r#"
+    jeton: wrong settings:
+      jeton.toml is not TOML: TOML parse error at line 1, column 9
+      |
+    1 | [session
+      |         ^
+    unclosed table, expected `]`
+    "#);
+}
+
+/// As root, permission bits do not bind; a path below a file is closed to everyone.
+#[test]
+fn a_data_directory_that_cannot_be_made_is_named() {
+    let mut place = Place::empty().set("JETON_SERVER__LISTEN", ANY_PORT);
+    place.write("file", "mine");
+    for data in ["file", "file/below"] {
+        place = place.set("JETON_DATA_DIR", data);
+        let said = refusal(&place, &[]);
+        assert!(said.contains(&format!("data directory {data}:")), "{said}");
+        assert!(said.contains("JETON_DATA_DIR"), "{said}");
+    }
+    assert_eq!(place.contents(), ["file"]);
+    assert_eq!(fs::read_to_string(place.path("file")).unwrap(), "mine");
+}
+
+#[test]
+fn a_port_in_use_is_named_before_anything_is_made() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let said = refused(&[("JETON_SERVER__LISTEN", &address)]);
+    insta::assert_snapshot!(said.replace(&address, "[address]"), @r#"jeton: cannot listen on [address]: Address already in use (os error 98); stop what listens there, or set server.listen (JETON_SERVER__LISTEN) to another address"#);
+}
+
+#[test]
+fn a_malformed_root_secret_is_named_with_its_place_and_not_repeated() {
+    let value = refused(&[("JETON_ROOT_SECRET__VALUE", "hunter2")]);
+    assert!(!value.contains("hunter2"), "{value}");
+    insta::assert_snapshot!(value, @r#"jeton: root_secret.value (JETON_ROOT_SECRET__VALUE): a root secret must be 32 random bytes or more in base64url, such as `openssl rand -base64 32` prints; several stand one a line, the current one first"#);
+
+    let place = Place::furnished();
+    let good = fs::read(place.path("data/root-secret")).unwrap();
+    place.write("data/root-secret", "hunter2");
+    let place = place.set("JETON_SERVER__LISTEN", ANY_PORT);
+    let said = refusal(&place, &[]);
+    assert!(!said.contains("hunter2"), "{said}");
+    insta::assert_snapshot!(said, @r#"jeton: ./data/root-secret (root_secret.file, JETON_ROOT_SECRET__FILE): a root secret must be 32 random bytes or more in base64url, such as `openssl rand -base64 32` prints; several stand one a line, the current one first"#);
+    place.write("data/root-secret", good);
+    assert_unharmed(&place);
+}
+
+#[test]
+fn another_root_secret_than_the_stores_is_refused() {
+    let place = Place::furnished();
+    let good = fs::read(place.path("data/root-secret")).unwrap();
+    let place = place.set("JETON_SERVER__LISTEN", ANY_PORT);
+    place.write(
+        "data/root-secret",
+        "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w\n",
+    );
+    let said = refusal(&place, &[]);
+    assert!(
+        said.contains("the root secret does not open signing key"),
+        "{said}"
+    );
+    assert!(said.contains("as a further line"), "{said}");
+    place.write("data/root-secret", good);
+    assert_unharmed(&place);
+}
+
+/// A new one would be made in its place, and would open nothing.
+#[test]
+fn a_lost_root_secret_is_not_replaced_in_silence() {
+    let place = Place::furnished();
+    let good = fs::read(place.path("data/root-secret")).unwrap();
+    fs::remove_file(place.path("data/root-secret")).unwrap();
+    let place = place.set("JETON_SERVER__LISTEN", ANY_PORT);
+    let said = refusal(&place, &[]);
+    assert!(
+        said.contains("no root secret at ./data/root-secret"),
+        "{said}"
+    );
+    assert!(said.contains("JETON_ROOT_SECRET__FILE"), "{said}");
+    assert!(!place.path("data/root-secret").exists());
+    place.write("data/root-secret", good);
+    assert_unharmed(&place);
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
+    let place = Place::furnished().set("JETON_SERVER__LISTEN", ANY_PORT);
+    let path = place.path("data/jeton.db");
+    let url = format!("sqlite:{}", path.display());
+    let change = async |statement: &str| {
+        let database = Database::connect(&url).await.unwrap();
+        database.execute_unprepared(statement).await.unwrap();
+        database.close().await.unwrap();
+    };
+    change("INSERT INTO seaql_migrations VALUES ('m20991231_000001_future', 0)").await;
+    insta::assert_snapshot!(refusal(&place, &[]), @r#"jeton: the database ./data/jeton.db was written by a newer version of Jeton; run that version, or restore the backup made before the upgrade"#);
+    insta::assert_snapshot!(refusal(&place, &["user", "list"]), @r#"jeton: the database ./data/jeton.db was written by a newer version of Jeton; run that version, or restore the backup made before the upgrade"#);
+    change("DELETE FROM seaql_migrations WHERE version LIKE 'm2099%'").await;
+    assert_unharmed(&place);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let place = Place::empty().set("JETON_SERVER__LISTEN", ANY_PORT);
+    fs::create_dir(place.path("data")).unwrap();
+    let text = "My diary. ".repeat(500);
+    place.write("data/jeton.db", &text);
+    let said = refusal(&place, &[]);
+    assert!(
+        said.contains("./data/jeton.db is not a SQLite database"),
+        "{said}"
+    );
+    assert_eq!(
+        fs::read_to_string(place.path("data/jeton.db")).unwrap(),
+        text
+    );
+    assert!(!place.path("data/root-secret").exists());
+}

@@ -1,0 +1,133 @@
+//! The first start and the second, as a person sees them.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use super::{PASSWORD, Place, Process};
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+/// The lines of the console that begin with `curl`, as a person would copy them.
+fn printed_command(process: &Process) -> String {
+    let console = process.console();
+    let from = console.find("curl ").unwrap();
+    let command: Vec<&str> = console[from..]
+        .lines()
+        .take_while(|line| !line.trim().is_empty())
+        .collect();
+    command.join("\n")
+}
+
+fn paste(command: &str) -> serde_json::Value {
+    let output = Command::new("bash")
+        .args(["-c", command])
+        .env("NO_PROXY", "*")
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{command}: {output:?}"))
+}
+
+/// The password that the console shows.
+fn printed_password(process: &Process) -> Option<String> {
+    let console = process.console();
+    let (_, rest) = console.split_once("with the password ")?;
+    rest.split_whitespace().next().map(str::to_owned)
+}
+
+#[test]
+fn the_first_start_makes_private_data_and_says_how_to_go_on() {
+    let place = Place::empty();
+    // `jeton` alone.
+    let process = place.start_with(&[]);
+    assert_eq!(mode(&place.path("data")), 0o700);
+    assert_eq!(mode(&place.path("data/root-secret")), 0o600);
+    assert!(place.path("data/jeton.db").is_file());
+
+    let console = process.console();
+    let base = format!("http://{}", process.address);
+    assert!(
+        console.contains(&format!("Jeton listens on {base}\n")),
+        "{console}"
+    );
+    assert!(console.contains(&format!("{base}/docs\n")), "{console}");
+    let password = printed_password(&process).unwrap();
+    assert!(password.len() >= 20, "{password}");
+
+    let tokens = paste(&printed_command(&process));
+    assert_eq!(tokens["token_type"], "Bearer", "{tokens}");
+    let log = process.log();
+    assert!(log.contains("started"), "{log}");
+    assert!(!log.contains(&password), "{log}");
+}
+
+#[test]
+fn the_second_start_prints_no_password_and_the_first_one_goes_on_working() {
+    let place = Place::empty();
+    let first = place.start();
+    let password = printed_password(&first).unwrap();
+    let refresh_token = first.sign_in("admin", &password).refresh_token();
+    first.stop("TERM");
+
+    let second = place.start();
+    assert_eq!(printed_password(&second), None);
+    assert!(!second.console().contains(&password));
+    assert!(printed_command(&second).contains("YOUR-PASSWORD"));
+    assert_eq!(second.sign_in("admin", &password).status, 200);
+    assert_eq!(second.refresh(&refresh_token).status, 200);
+}
+
+#[test]
+fn the_first_password_may_be_given_and_is_then_printed_nowhere() {
+    let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
+    let process = place.start();
+    assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
+    process
+        .sign_in("admin", "wrong")
+        .assert_error(400, "invalid_grant");
+    assert!(!process.console().contains(PASSWORD));
+    assert!(!process.log().contains(PASSWORD));
+}
+
+#[test]
+fn the_printed_command_names_a_client_where_there_is_no_default_one() {
+    let place = Place::empty().set("JETON_DEFAULT_CLIENT", "");
+    let process = place.start();
+    let tokens = paste(&printed_command(&process));
+    assert_eq!(tokens["token_type"], "Bearer", "{tokens}");
+}
+
+#[test]
+fn probes_and_documents_answer() {
+    let place = Place::furnished();
+    let process = place.start();
+    for (path, expected) in [
+        ("/healthz", "ok"),
+        ("/readyz", "ready"),
+        ("/docs", "<!doctype html>"),
+        ("/openapi.json", "\"openapi\": \"3.0."),
+        ("/", "<html"),
+    ] {
+        let answer = process.get(path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.body.contains(expected), "{path}: {}", answer.body);
+    }
+}
+
+#[test]
+fn two_servers_may_start_on_one_empty_directory_at_once() {
+    let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
+    let other = Place::empty()
+        .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
+        .set("JETON_DATA_DIR", place.path("data").to_str().unwrap());
+    let (one, two) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| place.start());
+        let two = scope.spawn(|| other.start());
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    let token = one.sign_in("admin", PASSWORD).refresh_token();
+    let token = two.refresh(&token).refresh_token();
+    assert_eq!(one.refresh(&token).status, 200);
+}
