@@ -101,6 +101,8 @@ async fn swagger_ui_asks_no_other_host() {
         rest = inside.split_once(close).unwrap().1;
     }
     outside += rest;
+    // Nothing is loaded for an icon of nothing.
+    let outside = outside.replacen("<link rel=\"icon\" href=\"data:,\">", "", 1);
     for loads in [
         "<script", "<link", "<img", "<iframe", "src=", "href=", "://",
     ] {

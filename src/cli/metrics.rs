@@ -1,12 +1,12 @@
 //! `/metrics` for Prometheus, on a listener of its own.
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use poem::{EndpointExt as _, Route};
 use tokio::net::TcpListener;
 
 use super::Failure;
 use crate::config;
 use crate::connection;
+use crate::endpoint;
 
 /// Starts to count, and to answer at `metrics.listen`.
 pub async fn start(settings: &config::Metrics, server: config::Server) -> Result<(), Failure> {
@@ -42,10 +42,7 @@ fn describe() {
 }
 
 async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: config::Server) {
-    let render = poem::endpoint::make_sync(move |_| recorder.render());
-    let app = Route::new()
-        .at("/metrics", poem::get(render))
-        .map_to_response();
+    let app = endpoint::metrics::app(move || recorder.render());
     let never = std::future::pending();
     if let Err(error) = connection::serve(listener, app, &server, never).await {
         tracing::error!(%error, "metrics are served no more");

@@ -6,6 +6,7 @@ mod form;
 pub mod health;
 pub mod jwks;
 pub mod metadata;
+pub mod metrics;
 pub mod page;
 pub mod token;
 
