@@ -7,9 +7,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
+use hyper::body::Bytes;
 use poem::error::ResponseError as _;
 use poem::http::{HeaderValue, header};
-use poem::{Endpoint, EndpointExt as _, Request, Response, Route, get};
+use poem::{Body, Endpoint, EndpointExt as _, Request, Response, Route, get};
 use tracing::Instrument as _;
 
 use crate::account::problem::Problem;
@@ -81,13 +82,17 @@ fn routes(issuer: &str) -> Route {
         .nest("/", service)
 }
 
+/// A page that is made once, and shared by all who ask for it.
 fn fixed(content_type: &'static str, body: String) -> impl Endpoint<Output = Response> {
+    let body = Bytes::from(body);
     poem::endpoint::make_sync(move |_| {
         Response::builder()
             .content_type(content_type)
             .header(header::CACHE_CONTROL, PAGES)
             .header("x-content-type-options", "nosniff")
-            .body(body.clone())
+            // People type passwords there: nobody else's page may hold it in a frame.
+            .header("content-security-policy", "frame-ancestors 'none'")
+            .body(Body::from_bytes(body.clone()))
     })
 }
 
@@ -168,7 +173,7 @@ fn refusal(error: &poem::Error, path: &str) -> Response {
 
 fn failure(path: &str, error: Error) -> Response {
     if is_account(path) {
-        Problem::Failed(error.to_string()).as_response()
+        Problem::from(error).as_response()
     } else {
         ErrorAnswer(error).as_response()
     }

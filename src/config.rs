@@ -197,6 +197,13 @@ pub enum LogFormat {
     Json,
 }
 
+/// What Kubernetes tells every container of a namespace that has a service named `jeton`.
+fn is_service_link(name: &str) -> bool {
+    ["JETON_SERVICE_", "JETON_PORT"]
+        .iter()
+        .any(|link| name.starts_with(link))
+}
+
 impl Settings {
     /// Reads the defaults, the file if one is given, and the environment, in that order.
     ///
@@ -205,7 +212,14 @@ impl Settings {
     /// [`SettingsError`] with the names of the settings, where they came from and what would be
     /// right.
     pub fn load(file: Option<&Path>) -> Result<(Self, Origins), SettingsError> {
-        Self::load_from(file, Environment::default())
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            (!is_service_link(&name)).then(|| (name, value.to_string_lossy().into_owned()))
+        });
+        Self::load_from(
+            file,
+            Environment::default().source(Some(variables.collect())),
+        )
     }
 
     /// The defaults alone: what a test starts from.

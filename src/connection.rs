@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 
 use crate::config;
 use lingering::Lingering;
@@ -64,7 +66,7 @@ where
                 .header_read_timeout(settings.header_read_timeout.0)
                 .max_buf_size(HEAD)
                 .serve_connection(
-                    TokioIo::new(Lingering::new(stream)),
+                    TokioIo::new(impatient(stream, settings.request_timeout.0)),
                     service(&app, local, remote),
                 ),
         );
@@ -98,6 +100,14 @@ async fn accept(
             None
         }
     }
+}
+
+/// A stream to a client that must take what it asked for: without a bound, one that does not read
+/// holds its place, and its answer in memory, for ever.
+fn impatient(stream: TcpStream, timeout: Duration) -> Pin<Box<TimeoutStream<Lingering>>> {
+    let mut stream = TimeoutStream::new(Lingering::new(stream));
+    stream.set_write_timeout(Some(timeout));
+    Box::pin(stream)
 }
 
 fn service<E>(

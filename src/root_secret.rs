@@ -13,11 +13,14 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::secret::random_bytes;
 
 const LENGTH: usize = 32;
+/// Bytes of a seal over nothing: a nonce and a tag.
+pub const SEAL_OVER_NOTHING: usize = NONCE_LEN + 16;
 
 /// One root secret or several: the first makes, all verify and open.
 ///
-/// So a root secret is replaced without signing anyone out: put the new one on the first line,
-/// restart the nodes one by one, and remove the old line when the longest session has ended.
+/// So a root secret is replaced without signing anyone out, in three steps, each on all nodes before
+/// the next begins: add the new one as the last line, so that every node can verify it; move it to
+/// the first, so that it makes; remove the old one when the longest session has ended.
 pub struct RootSecrets(Vec<Derived>);
 
 /// What is derived from one root secret.

@@ -1,6 +1,7 @@
 //! What runs beside the requests: signing keys come and go, ended sessions are swept.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ use crate::store::{client, session, signing_key};
 
 /// Sessions that one sweep removes: a batch so small that no refresh waits for it.
 const BATCH: u64 = 500;
+/// Between two batches.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Nothing is deleted for this long after the clock was set: it may be set back.
 const CAUTION: Duration = Duration::from_hours(1);
@@ -39,16 +42,26 @@ pub async fn keep_house(server: Arc<AuthorizationServer>) {
     }
 }
 
-/// Removes a batch of the sessions that ended longer ago than they are kept.
+/// Removes the sessions that ended longer ago than they are kept, batch by batch.
 async fn sweep(server: &AuthorizationServer) {
     let cutoff = server
         .clock
         .now()
         .minus(server.settings.session.retention.0);
-    match session::sweep(&server.store, cutoff, BATCH).await {
-        Ok(0) => {}
-        Ok(swept) => tracing::debug!(swept, "ended sessions were removed"),
-        Err(error) => tracing::error!(%error, "ended sessions could not be swept"),
+    let mut swept = 0;
+    loop {
+        match session::sweep(&server.store, cutoff, BATCH).await {
+            Ok(batch) => swept += batch,
+            Err(error) => return tracing::error!(%error, "ended sessions could not be swept"),
+        }
+        if swept % BATCH != 0 || swept == 0 {
+            break;
+        }
+        // Refreshes go first.
+        tokio::time::sleep(PAUSE).await;
+    }
+    if swept > 0 {
+        tracing::debug!(swept, "ended sessions were removed");
     }
 }
 
@@ -66,12 +79,12 @@ pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), UpkeepErro
     tidy(server, &keys, now).await?;
     cover_lifetimes(server, &keys).await?;
     if let Some(activates_at) = lifecycle::due(&keys, &server.settings, now) {
-        let other_after = if keys.is_empty() {
-            Timestamp::from_micros(i64::MIN)
+        let unless = if keys.iter().all(|key| key.revoked_at.is_some()) {
+            lifecycle::ANY_TIME
         } else {
-            now
+            now..=activates_at
         };
-        add_key(server, activates_at, other_after).await?;
+        add_key(server, activates_at, unless).await?;
     }
     let ring = KeyRing::open(
         signing_key::list(&server.store).await?,
@@ -81,8 +94,8 @@ pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), UpkeepErro
     Ok(())
 }
 
-/// Makes a key that signs from `activates_at` on, unless another will become active after
-/// `other_after`; says whether it did.
+/// Makes a key that signs from `activates_at` on, unless another becomes active within `unless`; its
+/// id, if it did.
 ///
 /// # Errors
 ///
@@ -90,7 +103,7 @@ pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), UpkeepErro
 pub async fn add_key(
     server: &AuthorizationServer,
     activates_at: Timestamp,
-    other_after: Timestamp,
+    unless: RangeInclusive<Timestamp>,
 ) -> Result<Option<String>, UpkeepError> {
     let bits = server.settings.keys.bits;
     let (jwk, pkcs8) = tokio::task::spawn_blocking(move || key::generate(bits))
@@ -110,7 +123,7 @@ pub async fn add_key(
         revoked_at: None,
         id: id.clone(),
     };
-    if !signing_key::insert(&server.store, &stored, other_after).await? {
+    if !signing_key::insert(&server.store, &stored, unless).await? {
         return Ok(None);
     }
     tracing::info!(
@@ -158,24 +171,37 @@ async fn tidy(
             signing_key::delete(&server.store, &key.id).await?;
             continue;
         }
-        let Some(sealed) = &key.sealed_private_key else {
-            continue;
-        };
-        if lifecycle::may_be_erased(superseded_at, now) {
-            signing_key::erase_private_half(&server.store, &key.id).await?;
-            continue;
+        if let Some(sealed) = &key.sealed_private_key {
+            tidy_seal(
+                server,
+                key,
+                sealed,
+                lifecycle::may_be_erased(superseded_at, now),
+            )
+            .await?;
         }
-        let opened = server
-            .root_secrets
-            .open(&key.id, sealed)
-            .map_err(|_| KeyError::Sealed(key.id.clone()))?;
-        if !opened.by_current {
-            let again = server
-                .root_secrets
-                .seal(&key.id, &opened.plain)
-                .map_err(|_| KeyError::CannotGenerate)?;
-            signing_key::seal_again(&server.store, &key.id, sealed, again).await?;
-        }
+    }
+    Ok(())
+}
+
+/// Erases the private half, or seals it again if an older root secret did.
+async fn tidy_seal(
+    server: &AuthorizationServer,
+    key: &StoredKey,
+    sealed: &[u8],
+    may_be_erased: bool,
+) -> Result<(), UpkeepError> {
+    let secrets = &server.root_secrets;
+    let opened = secrets
+        .open(&key.id, sealed)
+        .map_err(|_| KeyError::Sealed(key.id.clone()))?;
+    let erase = may_be_erased && key.has_private_half();
+    if erase || !opened.by_current {
+        let content: &[u8] = if may_be_erased { &[] } else { &opened.plain };
+        let again = secrets
+            .seal(&key.id, content)
+            .map_err(|_| KeyError::CannotGenerate)?;
+        signing_key::seal_again(&server.store, &key.id, sealed, again).await?;
     }
     Ok(())
 }

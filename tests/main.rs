@@ -16,6 +16,8 @@ mod support;
 mod account;
 /// The layers that every request passes: caching, framework errors, panics, time.
 mod app;
+/// What an adversary tried.
+mod attack;
 /// Which client asks: Basic, body credentials, public clients.
 mod client_authentication;
 /// The OpenAPI document and the page that shows it.

@@ -169,7 +169,7 @@ impl World {
         for key in &keys {
             let superseded_at = lifecycle::superseded_at(key, &keys);
             let retired = superseded_at.is_some_and(|at| at.plus(turn) <= self.now);
-            assert!(!retired || key.sealed_private_key.is_none(), "{}", self.now);
+            assert!(!retired || !key.has_private_half(), "{}", self.now);
             let expires_at = lifecycle::expires_at(key, superseded_at);
             assert!(expires_at.plus(turn) > self.now, "{}", self.now);
         }

@@ -12,6 +12,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthSco
 use super::problem::Problem;
 use crate::scope::Scope;
 use crate::server::AuthorizationServer;
+use crate::store::client;
 use crate::store::session;
 use crate::store::user;
 use crate::token::access_token::{self, Claims};
@@ -47,20 +48,17 @@ impl SignedIn {
             return Err(Problem::InsufficientScope(ACCOUNT));
         }
         // Our own door knows more than the token: whether its session still lives.
-        let failed = |error: sea_orm::DbErr| Problem::Failed(error.to_string());
-        let ended = || Problem::InvalidToken("its session or user is over".to_owned());
-        let found = session::find(&server.store, claims.sid)
-            .await
-            .map_err(failed)?;
-        let record = found.filter(|record| {
-            record.session.revoked_at.is_none()
-                && record.session.expires_at > server.clock.now()
-                && record.roles.is_some()
-        });
-        let session = record.ok_or_else(ended)?.session;
-        let user = user::find(&server.store, session.user_id)
-            .await
-            .map_err(failed)?;
+        let now = server.clock.now();
+        let ended = || Problem::InvalidToken("its session, user or client is over".to_owned());
+        let client = client::find(&server.store, &claims.client_id)
+            .await?
+            .ok_or_else(ended)?;
+        let idle_lifetime = client.policy(&server.settings).session_idle_lifetime;
+        let record = session::find(&server.store, claims.sid).await?;
+        let record = record
+            .filter(|record| record.is_alive(now, idle_lifetime))
+            .ok_or_else(ended)?;
+        let user = user::find(&server.store, record.session.user_id).await?;
         Ok(Self {
             claims,
             user: user.ok_or_else(ended)?,

@@ -8,6 +8,11 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registr
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 
+use crate::error::Error;
+
+/// Seconds; what kept the server busy is over then, or lasts.
+const RETRY_AFTER: &str = "1";
+
 /// A refusal or failure of the account door.
 #[derive(Debug)]
 pub enum Problem {
@@ -23,6 +28,8 @@ pub enum Problem {
     NotFound,
     /// The path knows other methods.
     MethodNotAllowed(&'static str),
+    /// Try again soon; the reason is for the log.
+    Busy(String),
     /// Our own failure; the reason is for the log.
     Failed(String),
 }
@@ -75,6 +82,7 @@ impl Problem {
                 "Method not allowed",
                 "This path does not know that method. See Allow.",
             ),
+            Self::Busy(_) => ("Busy", "The server is busy. Try again after Retry-After."),
             Self::Failed(_) => ("Server error", "The server failed. Try again."),
         }
     }
@@ -98,9 +106,26 @@ impl Problem {
     fn log(&self) {
         match self {
             Self::Failed(reason) => tracing::error!(reason, "request failed"),
+            Self::Busy(reason) => tracing::warn!(reason, "request put off"),
             Self::InvalidToken(reason) => tracing::info!(reason, "access token refused"),
             other => tracing::info!(reason = other.words().0, "request refused"),
         }
+    }
+}
+
+/// A failure that knows no door, such as the store's.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::TemporarilyUnavailable(reason) => Self::Busy(reason.into_owned()),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Problem {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Error::from(error).into()
     }
 }
 
@@ -120,6 +145,7 @@ impl ResponseError for Problem {
             Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -143,6 +169,10 @@ impl ResponseError for Problem {
             answer
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::Busy(_) = self {
+            let seconds = HeaderValue::from_static(RETRY_AFTER);
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         if let Self::MethodNotAllowed(allow) = self {
             answer
@@ -175,6 +205,7 @@ impl ApiResponse for Problem {
                 ),
                 answer(403, "The access token does not allow this."),
                 answer(500, "The server failed."),
+                answer(503, "The server is busy."),
             ],
         }
     }

@@ -139,9 +139,12 @@ impl Add {
 
     fn check(&self) -> Result<(), Failure> {
         let printable = self.id.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
-        if self.id.trim().is_empty() || self.id.len() > 255 || !printable {
+        let trimmed = self.id.trim() == self.id && !self.id.is_empty();
+        // A colon would end the id for clients that send HTTP Basic without encoding its halves.
+        if !trimmed || self.id.len() > 255 || !printable || self.id.contains(':') {
             return Err(Failure::new(
-                "a client id is 1 to 255 printable ASCII characters",
+                "a client id is 1 to 255 printable ASCII characters, with no colon and no space at \
+                 either end",
             ));
         }
         // RFC 9068 §5: a client must not be able to pass for a user.
@@ -158,8 +161,13 @@ impl Add {
             })?;
         }
         for audience in &self.audiences {
-            if audience.contains(char::is_whitespace) || !audience.contains(':') {
-                return Err(Failure::new(format!("{audience:?} is not an absolute URI")));
+            // "Its value MUST be an absolute URI [...]. The URI MUST NOT include a fragment
+            // component", RFC 8707 §2.
+            let uri = url::Url::parse(audience).is_ok_and(|uri| uri.fragment().is_none());
+            if audience.contains(char::is_whitespace) || !uri {
+                return Err(Failure::new(format!(
+                    "{audience:?} is not an absolute URI without a fragment"
+                )));
             }
         }
         let lifetime = self.access_token_lifetime;

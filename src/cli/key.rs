@@ -1,5 +1,7 @@
 //! `jeton key`: keys that sign access tokens.
 
+use std::ops::RangeInclusive;
+
 use clap::Subcommand;
 
 use super::{Failure, output};
@@ -68,8 +70,11 @@ fn row(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Vec<String> {
 async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
     let now = server.clock.now();
     let keys = signing_key::list(&server.store).await?;
+    let activates_at = now.plus(lifecycle::lead(&server.settings));
     let next = keys.iter().find(|key| {
-        lifecycle::state(key, lifecycle::superseded_at(key, &keys), now) == State::Next
+        let superseded_at = lifecycle::superseded_at(key, &keys);
+        // One that a clock far ahead of this one planned is not what anybody waits for.
+        lifecycle::state(key, superseded_at, now) == State::Next && key.activates_at <= activates_at
     });
     if let Some(next) = next {
         return Err(Failure::new(format!(
@@ -78,8 +83,7 @@ async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
             next.id, next.activates_at
         )));
     }
-    let activates_at = now.plus(lifecycle::lead(&server.settings));
-    match add(server, activates_at, now).await? {
+    match add(server, activates_at, now..=activates_at).await? {
         Some(id) => output::line(&format!(
             "key {id} is published and signs from {activates_at} on"
         )),
@@ -91,8 +95,9 @@ async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
 
 async fn rotate_at_once(server: &AuthorizationServer) -> Result<(), Failure> {
     let now = server.clock.now();
-    let always = Timestamp::from_micros(i64::MAX);
-    let id = add(server, now, always).await?;
+    // Whatever other key there is: an empty range holds none.
+    let regardless = Timestamp::from_micros(1)..=Timestamp::from_micros(0);
+    let id = add(server, now, regardless).await?;
     let id = id.ok_or_else(|| Failure::new("the new key could not be stored"))?;
     let dropped = signing_key::revoke_all_but(&server.store, &id, now).await?;
     let interval = server.settings.keys.refresh_interval;
@@ -107,8 +112,8 @@ async fn rotate_at_once(server: &AuthorizationServer) -> Result<(), Failure> {
 async fn add(
     server: &AuthorizationServer,
     activates_at: Timestamp,
-    other_after: Timestamp,
+    unless: RangeInclusive<Timestamp>,
 ) -> Result<Option<String>, Failure> {
-    let added = upkeep::add_key(server, activates_at, other_after).await;
+    let added = upkeep::add_key(server, activates_at, unless).await;
     added.map_err(|error| Failure::new(error.to_string()))
 }

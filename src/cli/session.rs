@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{Failure, output, user};
+use super::{Failure, output};
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending, Model};
+use crate::store::user::{self, Change};
 
 /// More than a person reads; a database reads more.
 const MOST: u64 = 1000;
@@ -55,7 +56,7 @@ async fn list(
     limit: u64,
 ) -> Result<(), Failure> {
     let user_id = match username {
-        Some(name) => Some(user::find(server, &name).await?.id),
+        Some(name) => Some(super::user::find(server, &name).await?.id),
         None => None,
     };
     let now = server.clock.now();
@@ -108,8 +109,9 @@ async fn revoke(server: &AuthorizationServer, id: Uuid) -> Result<(), Failure> {
 }
 
 async fn revoke_all(server: &AuthorizationServer, username: &str) -> Result<(), Failure> {
-    let user = user::find(server, username).await?;
+    let user = super::user::find(server, username).await?;
     let now = server.clock.now();
-    let ended = session::revoke_all(&server.store, user.id, Ending::Operator, now).await?;
+    let ended = user::change(&server.store, user.id, Change::SignOut, now).await?;
+    let ended = ended.ok_or_else(|| Failure::new("the user is gone"))?;
     output::line(&format!("sessions of {} ended: {ended}", user.username))
 }

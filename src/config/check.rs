@@ -50,10 +50,16 @@ impl Settings {
             "session.idle_lifetime",
             "must be 1s or more",
         );
-        self.check_machinery(&mut demand);
+        demand(
+            self.session.retention.0 >= seconds(3600),
+            "session.retention",
+            "must be 1h or more",
+        );
+        self.check_keys(&mut demand);
+        self.check_server(&mut demand);
     }
 
-    fn check_machinery(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
+    fn check_keys(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
         let seconds = Duration::from_secs;
         demand(
             matches!(self.keys.bits, 2048 | 3072 | 4096),
@@ -76,6 +82,10 @@ impl Settings {
             "keys.refresh_interval",
             "must be between 1s and 5m",
         );
+    }
+
+    fn check_server(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
+        let seconds = Duration::from_secs;
         let metrics = &self.metrics.listen;
         demand(
             metrics.is_empty() || metrics.parse::<SocketAddr>().is_ok(),
@@ -100,6 +110,11 @@ impl Settings {
         demand(
             self.server.header_read_timeout.0 >= seconds(1),
             "server.header_read_timeout",
+            "must be 1s or more",
+        );
+        demand(
+            self.server.shutdown_timeout.0 >= seconds(1),
+            "server.shutdown_timeout",
             "must be 1s or more",
         );
         demand(

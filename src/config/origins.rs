@@ -230,7 +230,7 @@ fn flatten(
         (Some(other), None) => other.to_owned(),
     };
     let plain = value.clone().into_string().unwrap_or_default();
-    let hidden = SECRETS.contains(&name.as_str()) && !plain.is_empty();
+    let hidden = holds_secret(&name) && !plain.is_empty();
     let shown = if hidden {
         "[hidden]".to_owned()
     } else {
@@ -244,6 +244,13 @@ fn flatten(
             given: value,
         },
     );
+}
+
+/// Whether a value must not be shown: a secret's, and one that stands where only a section can,
+/// because it was meant for a secret in there, or may have been.
+fn holds_secret(name: &str) -> bool {
+    let sections = ["root_secret", "bootstrap", "password", "database"];
+    SECRETS.contains(&name) || sections.contains(&name)
 }
 
 /// A URL without its password; any other text as it is.

@@ -28,7 +28,6 @@ struct TokenRequest {
     /// With `password`: who signs in.
     username: Option<String>,
     /// With `password`: the password.
-    #[oai(validator(max_length = 4096))]
     password: Option<String>,
     /// With `refresh_token`: the newest one that you received.
     refresh_token: Option<String>,

@@ -1,6 +1,8 @@
 //! The refresh token grant, RFC 6749 §6; the rules of rotation stand in
 //! [`rotation`](crate::token::rotation).
 
+use tracing::Instrument as _;
+
 use super::narrowing::Narrowing;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
@@ -96,7 +98,7 @@ impl Refresh<'_> {
         for _ in 0..ATTEMPTS {
             if let Some(record) = self.rotate().await? {
                 count("rotated");
-                return Ok(record);
+                return self.begin_window(record).await;
             }
             let record = self.find().await?;
             match self.judge(&record) {
@@ -107,7 +109,7 @@ impl Refresh<'_> {
                 Judgement::Replay { distance } => return Err(self.end_replayed(distance).await?),
                 Judgement::LateRetry => {
                     if let Some(record) = self.retry_late(&record).await? {
-                        return Ok(record);
+                        return self.begin_window(record).await;
                     }
                 }
                 // The row moved between the two statements: another refresh, or a store that was
@@ -150,6 +152,17 @@ impl Refresh<'_> {
         Ok(record)
     }
 
+    /// The window counts from the answer: a write that waited long for its turn has used it up.
+    async fn begin_window(&self, record: Record) -> Result<Record, Error> {
+        let window = self.client.policy.retry_window;
+        let now = self.server.clock.now();
+        if window.is_zero() || now.apart(self.now) < window / 2 {
+            return Ok(record);
+        }
+        let restamped = session::restamp(&self.server.store, &record.session, now).await?;
+        Ok(restamped.unwrap_or(record))
+    }
+
     async fn retry_late(&self, seen: &Record) -> Result<Option<Record>, Error> {
         let seen = &seen.session;
         let record = session::retry_late(&self.server.store, seen, self.now).await?;
@@ -168,25 +181,28 @@ impl Refresh<'_> {
         Ok(record)
     }
 
-    /// Ends the session, in a statement of its own that the refusal does not roll back.
+    /// Ends the session, in a statement of its own that the refusal does not roll back, and in a task
+    /// of its own that the thief does not take along by hanging up.
     async fn end_replayed(&self, distance: u32) -> Result<Error, Error> {
-        let ended = session::revoke(
-            &self.server.store,
-            self.token.session,
-            Ending::Replay,
-            self.now,
-        )
-        .await?;
-        count("replay");
-        tracing::warn!(
-            target: "jeton::audit",
-            event = "replay",
-            session = %self.token.session,
-            client = self.client.client.id,
-            distance,
-            ended,
-            "a refresh token was used by two; its session is ended"
-        );
+        let store = self.server.store.clone();
+        let (session, now) = (self.token.session, self.now);
+        let client = self.client.client.id.clone();
+        let ending = async move {
+            let ended = session::revoke(&store, session, Ending::Replay, now).await?;
+            count("replay");
+            tracing::warn!(
+                target: "jeton::audit",
+                event = "replay",
+                %session,
+                client,
+                distance,
+                ended,
+                "a refresh token was used by two; its session is ended"
+            );
+            Ok::<_, sea_orm::DbErr>(())
+        };
+        let ended = tokio::spawn(ending.in_current_span()).await;
+        ended.map_err(|_| Error::ServerError("the ending of a session failed".into()))??;
         Ok(Error::InvalidGrant("replay: the session is ended".into()))
     }
 

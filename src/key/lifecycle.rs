@@ -5,10 +5,12 @@
 //! knows the time knows them all.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::clock::{Timestamp, micros};
 use crate::config::Settings;
+use crate::root_secret::SEAL_OVER_NOTHING;
 
 /// How far the clocks of nodes and verifiers may lie apart.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
@@ -20,7 +22,8 @@ pub struct StoredKey {
     pub id: String,
     /// The public half, as a JWK.
     pub public_jwk: String,
-    /// The private half in PKCS#8, sealed; `None` once it was erased.
+    /// The private half in PKCS#8, sealed; a seal over nothing once it was erased, which goes on
+    /// vouching for the row; `None` for a revoked key.
     pub sealed_private_key: Option<Vec<u8>>,
     /// When it was made and published.
     pub created_at: Timestamp,
@@ -31,6 +34,10 @@ pub struct StoredKey {
     /// Since when it is trusted no more.
     pub revoked_at: Option<Timestamp>,
 }
+
+/// All of time: for the first key, which is made unless there is any other.
+pub const ANY_TIME: RangeInclusive<Timestamp> =
+    Timestamp::from_micros(i64::MIN)..=Timestamp::from_micros(i64::MAX);
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +71,16 @@ impl fmt::Display for State {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
         })
+    }
+}
+
+impl StoredKey {
+    /// Whether the row holds a private half.
+    #[must_use]
+    pub fn has_private_half(&self) -> bool {
+        self.sealed_private_key
+            .as_ref()
+            .is_some_and(|sealed| sealed.len() > SEAL_OVER_NOTHING)
     }
 }
 
@@ -118,13 +135,19 @@ pub fn lead(settings: &Settings) -> Duration {
 /// When the key that is due to be made now would become active; `None` when none is due.
 #[must_use]
 pub fn due(all: &[StoredKey], settings: &Settings, now: Timestamp) -> Option<Timestamp> {
-    let living = all.iter().filter(|key| key.revoked_at.is_none());
-    let Some(newest) = living.map(|key| key.activates_at).max() else {
+    let soonest = now.plus(lead(settings));
+    let mut living = all.iter().filter(|key| key.revoked_at.is_none()).peekable();
+    if living.peek().is_none() {
         // Nobody has cached a JWKS yet: the first key signs at once.
         return Some(now);
-    };
+    }
+    // A key that was planned by a clock far ahead of this one is no successor. If all were, it is this
+    // clock that is behind, and no time to make keys by.
+    let newest = living
+        .map(|key| key.activates_at)
+        .filter(|time| *time <= soonest.plus(CLOCK_SKEW))
+        .max()?;
     let successor = newest.plus(settings.keys.rotation_interval.0);
-    let soonest = now.plus(lead(settings));
     (successor <= soonest).then_some(soonest)
 }
 

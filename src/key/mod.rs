@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 
 pub use lifecycle::{State, StoredKey};
 pub use pair::{KeyPair, generate};
@@ -58,10 +58,20 @@ pub struct KeyRing(Vec<Key>);
 impl KeyRing {
     /// Opens the keys of the store.
     ///
+    /// A row that no root secret vouches for is left out: whoever can write to the database cannot
+    /// have a key of their own published.
+    ///
     /// # Errors
     ///
-    /// [`KeyError`] when a private key is sealed by another root secret, or a row is damaged.
-    pub fn open(stored: Vec<StoredKey>, secrets: &RootSecrets) -> Result<Self, KeyError> {
+    /// [`KeyError`] when a key is sealed by another root secret, or a row is damaged.
+    pub fn open(mut stored: Vec<StoredKey>, secrets: &RootSecrets) -> Result<Self, KeyError> {
+        stored.retain(|key| {
+            let vouched = key.sealed_private_key.is_some();
+            if !vouched && key.revoked_at.is_none() {
+                tracing::error!(kid = key.id, "a signing key that nobody sealed is left out");
+            }
+            vouched
+        });
         let superseded: Vec<_> = stored
             .iter()
             .map(|key| lifecycle::superseded_at(key, &stored))
@@ -109,14 +119,18 @@ fn open(
 ) -> Result<Key, KeyError> {
     let damaged = || KeyError::Damaged(stored.id.clone());
     let jwk: Jwk = serde_json::from_str(&stored.public_jwk).map_err(|_| damaged())?;
-    let pair = match &stored.sealed_private_key {
-        Some(sealed) => {
-            let opened = secrets
-                .open(&stored.id, sealed)
-                .map_err(|_| KeyError::Sealed(stored.id.clone()))?;
-            Some(KeyPair::parse(&opened.plain).map_err(|_| damaged())?)
-        }
-        None => None,
+    // The seal is bound to the id, and the id to the public half.
+    if jwk.thumbprint(ThumbprintHash::SHA256).ok().as_ref() != Some(&stored.id) {
+        return Err(damaged());
+    }
+    let sealed = stored.sealed_private_key.as_ref().ok_or_else(damaged)?;
+    let opened = secrets
+        .open(&stored.id, sealed)
+        .map_err(|_| KeyError::Sealed(stored.id.clone()))?;
+    let pair = if opened.plain.is_empty() {
+        None
+    } else {
+        Some(KeyPair::parse(&opened.plain).map_err(|_| damaged())?)
     };
     Ok(Key {
         id: stored.id.clone(),

@@ -51,6 +51,7 @@ impl Store {
     /// [`OpenError`], which says what to do.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| OpenError::from(path, error);
+        create_private(path);
         let durable = connect(path, 1, "FULL").await.map_err(failed)?;
         migrate(&durable).await.map_err(failed)?;
         Ok(Self {
@@ -129,6 +130,19 @@ impl Store {
     }
 }
 
+/// Makes the file readable by its owner alone, whatever the directory allows: it holds password
+/// hashes. SQLite gives the files beside it the same mode. If this fails, opening says why.
+fn create_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    drop(options.open(path));
+}
+
 async fn connect(
     path: &Path,
     connections: u32,
@@ -139,6 +153,8 @@ async fn connect(
     options
         .max_connections(connections)
         .acquire_timeout(BUSY_TIMEOUT)
+        // Kept open for good: when file descriptors run out, the database must not be what is shut.
+        .map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None))
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |options| {
             options

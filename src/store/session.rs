@@ -1,8 +1,14 @@
 //! The table `sessions`: one row for one sign-in, however often it is refreshed.
 
+mod rotation;
+
+use std::time::Duration;
+
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, Query, Returning, SelectStatement, UpdateStatement};
+use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _, QueryOrder, QuerySelect};
+
+pub use rotation::{Rotation, restamp, retry_late, rotate};
 
 use super::client;
 use super::user;
@@ -92,19 +98,17 @@ pub struct Record {
     pub roles: Option<String>,
 }
 
-/// What a rotation is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Rotation<'a> {
-    /// The session that the token names.
-    pub session: Uuid,
-    /// The client that shows the token.
-    pub client_id: &'a str,
-    /// The generation that the token proves.
-    pub presented: u32,
-    /// When.
-    pub now: Timestamp,
-    /// A session that was last rotated before this is idle too long.
-    pub idle_since: Timestamp,
+impl Record {
+    /// Whether the session is not over at `now`, when it may be idle for so long, and its user and
+    /// client live.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp, idle_lifetime: Duration) -> bool {
+        let session = &self.session;
+        session.revoked_at.is_none()
+            && session.expires_at > now
+            && session.rotated_at > now.minus(idle_lifetime)
+            && self.roles.is_some()
+    }
 }
 
 /// Begins a session, unless the user's sessions were ended since `user` was read; says whether it
@@ -151,70 +155,6 @@ pub async fn begin(store: &Store, session: Model) -> Result<bool, DbErr> {
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Compares and sets, in one statement: if the session lives and its generation is at most the
-/// presented one, the next generation begins. `None` when nothing was touched.
-///
-/// "At most", because a store that lost its last writes is behind its tokens, and a token proves
-/// its generation by itself. Written with relaxed durability for the same reason.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Record>, DbErr> {
-    let presented = i64::from(rotation.presented);
-    let mut statement = Query::update();
-    statement
-        .table(Entity)
-        .value(
-            Column::RotationGap,
-            Expr::value(presented).sub(Expr::col(Column::Generation)),
-        )
-        .value(Column::Generation, presented + 1)
-        .value(Column::RotatedAt, rotation.now)
-        .and_where(Column::Id.eq(rotation.session))
-        .and_where(Column::ClientId.eq(rotation.client_id))
-        .and_where(Column::Generation.lte(presented))
-        .and_where(Column::RevokedAt.is_null())
-        .and_where(Column::ExpiresAt.gt(rotation.now))
-        .and_where(Column::RotatedAt.gt(rotation.idle_since))
-        .and_where(Expr::exists(living_user(
-            Expr::col((Entity, Column::UserId)),
-            Expr::col((Entity, Column::SessionEpoch)),
-        )))
-        .and_where(Expr::exists(living_client(Expr::col((
-            Entity,
-            Column::ClientId,
-        )))));
-    let writer = store.write_relaxed().await;
-    update_returning(&writer, statement).await
-}
-
-/// Gives the current generation out again, later than the window allows: if the row is still as it
-/// was read, `rotated_at` moves to `now` and the generation is remembered. `None` when somebody was
-/// faster.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn retry_late(
-    store: &Store,
-    seen: &Model,
-    now: Timestamp,
-) -> Result<Option<Record>, DbErr> {
-    let mut statement = Query::update();
-    statement
-        .table(Entity)
-        .value(Column::RotatedAt, now)
-        .value(Column::RotationGap, 0_i64)
-        .value(Column::LateRetryGeneration, seen.generation)
-        .and_where(Column::Id.eq(seen.id))
-        .and_where(Column::Generation.eq(seen.generation))
-        .and_where(Column::RotatedAt.eq(seen.rotated_at))
-        .and_where(Column::RevokedAt.is_null());
-    let writer = store.write_relaxed().await;
-    update_returning(&writer, statement).await
-}
-
 /// The session with this id, over or not.
 ///
 /// # Errors
@@ -255,21 +195,6 @@ pub async fn revoke(store: &Store, id: Uuid, why: Ending, now: Timestamp) -> Res
     let writer = store.write_durably().await;
     let ended = end(&writer, Column::Id.eq(id), why, now).await?;
     Ok(ended == 1)
-}
-
-/// Ends all sessions of a user, durably, and says how many lived.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn revoke_all(
-    store: &Store,
-    user_id: Uuid,
-    why: Ending,
-    now: Timestamp,
-) -> Result<u64, DbErr> {
-    let writer = store.write_durably().await;
-    end_of_user(&writer, user_id, why, now).await
 }
 
 /// Deletes sessions that have been over since before `cutoff`, at most `limit` of them, and says
@@ -320,19 +245,6 @@ async fn end(writer: &Writer<'_>, which: Expr, why: Ending, now: Timestamp) -> R
         .exec(writer.connection())
         .await?;
     Ok(ended.rows_affected)
-}
-
-async fn update_returning(
-    writer: &Writer<'_>,
-    mut statement: UpdateStatement,
-) -> Result<Option<Record>, DbErr> {
-    let roles =
-        Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
-    statement.returning(Returning::new().exprs(columns().chain([roles])));
-    match writer.connection().query_one(&statement).await? {
-        Some(row) => Record::from_query_result(&row, "").map(Some),
-        None => Ok(None),
-    }
 }
 
 fn columns() -> impl Iterator<Item = Expr> {

@@ -1,5 +1,7 @@
 //! The table `signing_keys`: RSA key pairs, the private half sealed.
 
+use std::ops::RangeInclusive;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::{Iterable as _, QueryOrder};
@@ -17,7 +19,7 @@ pub struct Model {
     pub id: String,
     /// The public half, as a JWK.
     pub public_jwk: String,
-    /// The private half in PKCS#8, sealed; `None` once it was erased.
+    /// The private half in PKCS#8, sealed; see [`StoredKey::sealed_private_key`].
     pub sealed_private_key: Option<Vec<u8>>,
     /// When it was made and published.
     pub created_at: Timestamp,
@@ -72,8 +74,8 @@ pub async fn list(store: &Store) -> Result<Vec<StoredKey>, DbErr> {
     Ok(rows.into_iter().map(StoredKey::from).collect())
 }
 
-/// Adds a key unless another will become active after `unless_after`, as when two nodes rotate at
-/// once; says whether it did.
+/// Adds a key unless another becomes active within `unless`, as when two nodes rotate at once; says
+/// whether it did.
 ///
 /// # Errors
 ///
@@ -81,12 +83,13 @@ pub async fn list(store: &Store) -> Result<Vec<StoredKey>, DbErr> {
 pub async fn insert(
     store: &Store,
     key: &StoredKey,
-    unless_after: Timestamp,
+    unless: RangeInclusive<Timestamp>,
 ) -> Result<bool, DbErr> {
     let other = Query::select()
         .expr(Expr::value(1))
         .from(Entity)
-        .and_where(Column::ActivatesAt.gt(unless_after))
+        .and_where(Column::ActivatesAt.gte(*unless.start()))
+        .and_where(Column::ActivatesAt.lte(*unless.end()))
         .and_where(Column::RevokedAt.is_null())
         .take();
     let mut chosen = Query::select();
@@ -131,7 +134,8 @@ pub(super) async fn cover(writer: &Writer<'_>, lifetime: i64) -> Result<(), DbEr
     Ok(())
 }
 
-/// Replaces a seal by another of the same private key, unless it was changed meanwhile.
+/// Replaces a seal by another: the same private half sealed again, or nothing when it is erased.
+/// Unless it was changed meanwhile.
 ///
 /// # Errors
 ///
@@ -142,24 +146,6 @@ pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: Vec<u8>) -> Re
         .col_expr(Column::SealedPrivateKey, Expr::value(new))
         .filter(Column::Id.eq(id))
         .filter(Column::SealedPrivateKey.eq(old.to_vec()))
-        .exec(writer.connection())
-        .await?;
-    Ok(())
-}
-
-/// Erases the private half of a key that signs no more.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn erase_private_half(store: &Store, id: &str) -> Result<(), DbErr> {
-    let writer = store.write_durably().await;
-    Entity::update_many()
-        .col_expr(
-            Column::SealedPrivateKey,
-            Expr::value(Option::<Vec<u8>>::None),
-        )
-        .filter(Column::Id.eq(id))
         .exec(writer.connection())
         .await?;
     Ok(())

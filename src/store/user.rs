@@ -159,6 +159,8 @@ pub enum Change {
     Password(String),
     /// The user may not sign in any more.
     Disable,
+    /// The user is signed out everywhere.
+    SignOut,
     /// The user may sign in again; what was ended stays ended.
     Enable,
     /// The user is no more.
@@ -194,6 +196,7 @@ pub async fn change(
             update.col_expr(Column::DisabledAt, Expr::value(Option::<i64>::None)),
             Ending::UserDisabled,
         ),
+        Change::SignOut => (update, Ending::Operator),
         Change::Delete => {
             let gone = Entity::delete_by_id(id).exec(writer.connection()).await?;
             return if gone.rows_affected == 0 {

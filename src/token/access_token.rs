@@ -57,6 +57,17 @@ pub enum Audience {
     Several(Vec<String>),
 }
 
+impl Audience {
+    /// The audiences.
+    #[must_use]
+    pub const fn all(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several.as_slice(),
+        }
+    }
+}
+
 impl From<&[String]> for Audience {
     fn from(audience: &[String]) -> Self {
         match audience {
@@ -169,14 +180,6 @@ pub fn verify(text: &str, server: &AuthorizationServer) -> Result<Claims, String
     let now = server.clock.now();
     let header = jsonwebtoken::decode_header(text).map_err(|error| error.to_string())?;
     let issuer = &server.settings.issuer;
-    // "The resource server MUST verify that the "typ" header value is "at+jwt" or
-    // "application/at+jwt"", or what we were told to write for ourselves.
-    let expected = typ(std::slice::from_ref(issuer), server);
-    let given = header.typ.as_deref().unwrap_or_default();
-    let given = given.strip_prefix("application/").unwrap_or(given);
-    if !given.eq_ignore_ascii_case(expected) {
-        return Err("not an access token by its typ".to_owned());
-    }
     let ring = server.keys.ring();
     let id = header.kid.as_deref().unwrap_or_default();
     let key = ring.find(id, now).ok_or("signed by an unknown key")?;
@@ -188,6 +191,14 @@ pub fn verify(text: &str, server: &AuthorizationServer) -> Result<Claims, String
     validation.validate_exp = false;
     let token = jsonwebtoken::decode::<Claims>(text, &key.verifying, &validation)
         .map_err(|error| error.to_string())?;
+    // "The resource server MUST verify that the "typ" header value is "at+jwt" or
+    // "application/at+jwt"", or what the token's audiences have us write.
+    let expected = typ(token.claims.aud.all(), server);
+    let given = header.typ.as_deref().unwrap_or_default();
+    let given = given.strip_prefix("application/").unwrap_or(given);
+    if !given.eq_ignore_ascii_case(expected) {
+        return Err("not an access token by its typ".to_owned());
+    }
     // "The current time MUST be before the time represented by the "exp" claim."
     if now.as_seconds() >= token.claims.exp {
         return Err("expired".to_owned());

@@ -14,7 +14,7 @@ use jeton::bootstrap;
 use jeton::client_authentication::secret_digest;
 use jeton::clock::{Clock, Timestamp, micros};
 use jeton::config::Settings;
-use jeton::key::{self, StoredKey};
+use jeton::key::{self, StoredKey, lifecycle};
 use jeton::password::Password;
 use jeton::root_secret::RootSecrets;
 use jeton::secret::random_bytes;
@@ -99,6 +99,11 @@ impl Jeton {
         let server = bootstrap::assemble(settings, store, root_secrets, clock)
             .await
             .unwrap();
+        Self::of(server)
+    }
+
+    /// A node of parts put together elsewhere.
+    pub fn of(server: AuthorizationServer) -> Self {
         let server = Arc::new(server);
         let app = app(Arc::clone(&server)).boxed();
         Self { server, app }
@@ -363,8 +368,7 @@ async fn seed_signing_key(store: &Store, root_secrets: &RootSecrets, now: Timest
         longest_lifetime: micros(Duration::from_mins(15)),
         revoked_at: None,
     };
-    let only_first = Timestamp::from_micros(i64::MIN);
-    signing_key::insert(store, &stored, only_first)
+    signing_key::insert(store, &stored, lifecycle::ANY_TIME)
         .await
         .unwrap();
 }

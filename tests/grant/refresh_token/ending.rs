@@ -190,8 +190,8 @@ async fn a_revoked_session_is_over_at_once() {
     let row = jeton.session(&new).await;
     assert_eq!(row.revocation_reason, Some(Ending::Operator));
     let second = jeton.refresh(&second.refresh_token).await.tokens();
-    let all = session::revoke_all(store, new.user(), Ending::Operator, jeton.now());
-    assert_eq!(all.await.unwrap(), 2);
+    let all = user::change(store, new.user(), Change::SignOut, jeton.now());
+    assert_eq!(all.await.unwrap(), Some(2));
     for tokens in [&second, &third] {
         jeton.assert_over(tokens).await;
     }

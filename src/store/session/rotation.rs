@@ -1,0 +1,127 @@
+//! What rotation writes: the compare-and-set, and what gives an answer out again.
+
+use sea_orm::FromQueryResult as _;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, Query, Returning, UpdateStatement};
+
+use super::{Column, Entity, Model, Record, columns, living_client, living_user};
+use crate::clock::Timestamp;
+use crate::store::{Store, Writer};
+
+/// What a rotation is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation<'a> {
+    /// The session that the token names.
+    pub session: Uuid,
+    /// The client that shows the token.
+    pub client_id: &'a str,
+    /// The generation that the token proves.
+    pub presented: u32,
+    /// When.
+    pub now: Timestamp,
+    /// A session that was last rotated before this is idle too long.
+    pub idle_since: Timestamp,
+}
+
+/// Compares and sets, in one statement: if the session lives and its generation is at most the
+/// presented one, the next generation begins. `None` when nothing was touched.
+///
+/// "At most", because a store that lost its last writes is behind its tokens, and a token proves
+/// its generation by itself. Written with relaxed durability for the same reason.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Record>, DbErr> {
+    let presented = i64::from(rotation.presented);
+    let mut statement = Query::update();
+    statement
+        .table(Entity)
+        .value(
+            Column::RotationGap,
+            Expr::value(presented).sub(Expr::col(Column::Generation)),
+        )
+        .value(Column::Generation, presented + 1)
+        .value(Column::RotatedAt, rotation.now)
+        .and_where(Column::Id.eq(rotation.session))
+        .and_where(Column::ClientId.eq(rotation.client_id))
+        .and_where(Column::Generation.lte(presented))
+        .and_where(Column::RotatedAt.gt(rotation.idle_since));
+    while_it_lives(&mut statement, rotation.now);
+    let writer = store.write_relaxed().await;
+    update_returning(&writer, statement).await
+}
+
+/// Gives the current generation out again, later than the window allows: if the row is still as it
+/// was read, `rotated_at` moves to `now` and the generation is remembered. `None` when somebody was
+/// faster, or the session is over.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn retry_late(
+    store: &Store,
+    seen: &Model,
+    now: Timestamp,
+) -> Result<Option<Record>, DbErr> {
+    give_out_again(store, seen, now, Some(seen.generation)).await
+}
+
+/// Begins the window anew for a generation whose writing took long, so that the client's second try
+/// is not taken for a late one. `None` when the row is no longer as it was written.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn restamp(
+    store: &Store,
+    written: &Model,
+    now: Timestamp,
+) -> Result<Option<Record>, DbErr> {
+    give_out_again(store, written, now, written.late_retry_generation).await
+}
+
+async fn give_out_again(
+    store: &Store,
+    seen: &Model,
+    now: Timestamp,
+    late_retry_generation: Option<i64>,
+) -> Result<Option<Record>, DbErr> {
+    let mut statement = Query::update();
+    statement
+        .table(Entity)
+        .value(Column::RotatedAt, now)
+        .value(Column::LateRetryGeneration, late_retry_generation)
+        .and_where(Column::Id.eq(seen.id))
+        .and_where(Column::Generation.eq(seen.generation))
+        .and_where(Column::RotatedAt.eq(seen.rotated_at));
+    while_it_lives(&mut statement, now);
+    let writer = store.write_relaxed().await;
+    update_returning(&writer, statement).await
+}
+
+/// The session is not over, and neither its user nor its client is gone or disabled.
+fn while_it_lives(statement: &mut UpdateStatement, now: Timestamp) {
+    let column = |column| Expr::col((Entity, column));
+    statement
+        .and_where(Column::RevokedAt.is_null())
+        .and_where(Column::ExpiresAt.gt(now))
+        .and_where(Expr::exists(living_user(
+            column(Column::UserId),
+            column(Column::SessionEpoch),
+        )))
+        .and_where(Expr::exists(living_client(column(Column::ClientId))));
+}
+
+async fn update_returning(
+    writer: &Writer<'_>,
+    mut statement: UpdateStatement,
+) -> Result<Option<Record>, DbErr> {
+    let roles =
+        Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
+    statement.returning(Returning::new().exprs(columns().chain([roles])));
+    match writer.connection().query_one(&statement).await? {
+        Some(row) => Record::from_query_result(&row, "").map(Some),
+        None => Ok(None),
+    }
+}

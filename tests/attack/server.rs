@@ -1,0 +1,195 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
+
+use jeton::clock::{Clock, micros};
+use jeton::key::{self, StoredKey, lifecycle};
+use jeton::root_secret::RootSecrets;
+use jeton::store::{Store, signing_key};
+use jeton::{app::app, config::Span, connection, upkeep};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::support::{ALICE, ISSUER, Jeton, ROOT_SECRET, START};
+
+const DAY: u64 = 86_400;
+
+/// protocol.md 40, RFC 9068 §4. The `typ` is chosen by all audiences of a token and expected by one.
+#[tokio::test]
+async fn a_token_for_us_and_for_an_api_with_plain_typ_opens_the_account_door() {
+    let jeton = Jeton::with(|settings| {
+        settings.access_token.jwt_typ_audiences = "https://api.test".to_owned();
+    })
+    .await;
+    jeton
+        .add_client("both", None, |client| {
+            client.audience = format!("{ISSUER} https://api.test");
+        })
+        .await;
+    let tokens = jeton.sign_in_at("both").await;
+    let answer = jeton.get_with("/account", &tokens.access_token).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// design.md §3 "A reader of the database can forge nothing": a writer can. A row with a public key
+/// and no private half is published, and every API trusts what it signs.
+#[tokio::test]
+async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() {
+    let jeton = Jeton::start().await;
+    let (jwk, _private) = key::generate(2048).unwrap();
+    let kid = jwk.common.key_id.clone().unwrap();
+    let planted = StoredKey {
+        id: kid.clone(),
+        public_jwk: serde_json::to_string(&jwk).unwrap(),
+        sealed_private_key: None,
+        created_at: START,
+        activates_at: START.minus(Duration::from_secs(1)),
+        longest_lifetime: micros(Duration::from_secs(30 * DAY)),
+        revoked_at: None,
+    };
+    let regardless = START..=START.minus(Duration::from_secs(1));
+    signing_key::insert(&jeton.server.store, &planted, regardless)
+        .await
+        .unwrap();
+    let _ = upkeep::refresh_keys(&jeton.server).await;
+    let jwks = jeton.get("/jwks.json").await.body;
+    assert!(!jwks.contains(&kid), "{jwks}");
+}
+
+/// design.md §4: "Rotation is automatic (default 90 days)". A machine that starts with a wrong clock
+/// makes a key for the year 2035, and then none for ten years; `jeton key rotate` refuses too.
+#[tokio::test]
+async fn a_clock_that_was_ahead_once_does_not_stop_key_rotation() {
+    let jeton = Jeton::start().await;
+    jeton.advance(Duration::from_secs(3650 * DAY));
+    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    jeton.server.clock.set(START);
+    jeton.advance(Duration::from_secs(200 * DAY));
+    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    let soon = jeton.now().plus(lifecycle::lead(&jeton.server.settings));
+    let keys = signing_key::list(&jeton.server.store).await.unwrap();
+    assert!(
+        keys.iter()
+            .any(|key| key.activates_at > START && key.activates_at <= soon),
+        "no successor for a key that is 200 days old"
+    );
+}
+
+/// protocol.md 31: "Sessions end by idle time". The account door asks for everything but that.
+#[tokio::test]
+async fn the_account_door_knows_that_a_session_was_idle_too_long() {
+    let jeton = Jeton::with(|settings| {
+        settings.access_token.lifetime = Span(Duration::from_secs(30 * DAY));
+    })
+    .await;
+    let tokens = jeton.sign_in().await;
+    jeton.advance(Duration::from_secs(15 * DAY));
+    jeton
+        .refresh(&tokens.refresh_token)
+        .await
+        .assert_error(400, "invalid_grant");
+    let answer = jeton.get_with("/account", &tokens.access_token).await;
+    assert_eq!(answer.status, 401, "{}", answer.body);
+}
+
+/// `bootstrap::create_directory`: "Readable by its owner alone: it will hold password hashes". A
+/// directory that was there already, as a package or a volume makes it, is not.
+#[tokio::test]
+async fn the_database_is_readable_by_its_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = directory.path().join("jeton.db");
+    let _store = Store::open(&path).await.unwrap();
+    let mode = path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+}
+
+/// Two processes that start together on an empty directory.
+#[test]
+fn processes_that_start_together_agree_on_the_root_secret() {
+    for _ in 0..100 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("root-secret");
+        let barrier = Arc::new(Barrier::new(4));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (path, barrier) = (path.clone(), Arc::clone(&barrier));
+                std::thread::spawn(move || {
+                    barrier.wait();
+                    RootSecrets::open_or_create(&path)
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap().unwrap();
+        }
+    }
+}
+
+/// In three steps, each on all nodes before the next begins: last line, first line, alone.
+#[tokio::test]
+async fn a_root_secret_is_replaced_node_by_node_without_signing_anyone_out() {
+    const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU";
+    let store = Store::in_memory().await.unwrap();
+    let clock = Clock::standing_at(START);
+    let node = async |secrets: &str| Jeton::on(store.clone(), clock.clone(), secrets, |_| {}).await;
+    let first = node(ROOT_SECRET).await;
+    first.add_client("first-party", None, |_| {}).await;
+    first.add_user(ALICE.0, ALICE.1).await;
+    let mut token = first.sign_in().await.refresh_token;
+    let steps = [
+        ROOT_SECRET.to_owned(),
+        format!("{ROOT_SECRET} {NEW}"),
+        format!("{NEW} {ROOT_SECRET}"),
+        NEW.to_owned(),
+    ];
+    for pair in steps.windows(2) {
+        let (not_yet, restarted) = (node(&pair[0]).await, node(&pair[1]).await);
+        for next in [&restarted, &not_yet, &restarted] {
+            token = next.refresh(&token).await.tokens().refresh_token;
+            upkeep::refresh_keys(&next.server).await.unwrap();
+        }
+    }
+}
+
+/// design.md: `server.max_connections`, `server.request_timeout`. /docs is 1.7 MB, copied for each
+/// request; who asks for it and does not read holds a place, and the copy, for ever.
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_loses_its_place() {
+    let jeton = Jeton::with(|settings| {
+        settings.server.max_connections = 1;
+        settings.server.header_read_timeout = Span(Duration::from_secs(1));
+        settings.server.request_timeout = Span(Duration::from_secs(1));
+    })
+    .await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Arc::clone(&jeton.server);
+    tokio::spawn(async move {
+        let settings = server.settings.server.clone();
+        let app = app(server);
+        connection::serve(listener, app, &settings, std::future::pending())
+            .await
+            .unwrap();
+    });
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut mute = socket.connect(address).await.unwrap();
+    // Ten times, so that the kernel cannot take it all.
+    mute.write_all(
+        "GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
+            .repeat(10)
+            .as_bytes(),
+    )
+    .await
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mut next = TcpStream::connect(address).await.unwrap();
+    next.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    let read = tokio::time::timeout(Duration::from_secs(5), next.read_to_string(&mut answer));
+    assert!(read.await.is_ok(), "nobody else is served");
+    drop(mute);
+}
