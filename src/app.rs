@@ -46,19 +46,26 @@ pub fn app(server: Arc<AuthorizationServer>) -> impl Endpoint<Output = Response>
                 format!("{}{prefix}", metadata::OPENID),
                 forward(issuer, metadata::OPENID),
             )
-            .nest(prefix, routes(issuer));
+            .nest(&prefix, routes(issuer));
     }
     let timeout = server.settings.server.request_timeout.0;
-    layered(route.data(server), timeout)
+    layered(route.data(server), prefix, timeout)
 }
 
 /// An endpoint within the layers: each request has its id, `timeout` to be answered in, and every
-/// failure, a panic too, the shape of its door.
+/// failure, a panic too, the shape of its door. The doors stand at the root and below `prefix`.
 pub fn layered(
     endpoint: impl Endpoint<Output = Response> + 'static,
+    prefix: String,
     timeout: Duration,
 ) -> impl Endpoint<Output = Response> {
-    endpoint.around(move |next, request| layers(next, request, timeout))
+    endpoint.around(move |next, request| {
+        let path = request.uri().path();
+        let below = path.strip_prefix(&prefix);
+        let below = below.filter(|below| below.starts_with('/'));
+        let path = below.unwrap_or(path).to_owned();
+        layers(next, request, path, timeout)
+    })
 }
 
 /// The path of an issuer such as `https://example.com/auth`; empty when it has none.
@@ -107,16 +114,18 @@ fn forward(issuer: &str, path: &'static str) -> impl Endpoint<Output = Response>
     })
 }
 
-/// Gives the request its id and its time, and every failure its shape.
+/// Gives the request its id and its time, and every failure the shape of the door at `path`, which
+/// the issuer's own path is no part of.
 async fn layers(
     next: Arc<impl Endpoint<Output = Response>>,
     request: Request,
+    path: String,
     timeout: Duration,
 ) -> poem::Result<Response> {
     let id = URL_SAFE_NO_PAD.encode(random_bytes::<REQUEST_ID>());
-    let path = request.uri().path().to_owned();
     // The query stays out of the log: people put secrets there by mistake.
-    let span = tracing::info_span!("request", %id, method = %request.method(), path);
+    let full = request.uri().path();
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = full);
     let mut response = answer(next, request, &path, timeout).instrument(span).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
@@ -202,7 +211,7 @@ const fn class(status: u16) -> &'static str {
 }
 
 fn is_account(path: &str) -> bool {
-    path.split('/').any(|segment| segment == "account")
+    path.split('/').nth(1) == Some("account")
 }
 
 /// What any page may read from any origin.

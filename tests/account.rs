@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change};
 use poem::Request;
 
 use crate::support::{ALICE, Answer, Jeton, SIGN_IN, and, claims, part};
@@ -101,16 +103,22 @@ async fn a_bad_token_is_401_invalid_token() {
     assert_challenge(&answer, 401, INVALID_TOKEN);
 }
 
-/// row 54: our own door knows at once that a session is over.
+/// row 54: our own door knows at once that a session is over, or a user.
 #[tokio::test]
 async fn a_token_of_an_ended_session_is_401_invalid_token() {
     let jeton = Jeton::start().await;
-    let token = jeton.sign_in().await.access_token;
-    let id = claims(&token)["sub"].as_str().unwrap().parse().unwrap();
-    let disable = jeton::store::user::Change::Disable;
-    let ended = jeton::store::user::change(&jeton.server.store, id, disable, jeton.now()).await;
+    let (store, now) = (&jeton.server.store, jeton.now());
+    let first = jeton.sign_in().await.access_token;
+    let second = jeton.sign_in().await.access_token;
+    let id = |name: &str| claims(&first)[name].as_str().unwrap().parse().unwrap();
+    let revoked = session::revoke(store, id("sid"), Ending::Operator, now).await;
+    assert!(revoked.unwrap());
+    let answer = jeton.get_with("/account", &first).await;
+    assert_challenge(&answer, 401, INVALID_TOKEN);
+    assert_eq!(jeton.get_with("/account", &second).await.status, 200);
+    let ended = user::change(store, id("sub"), Change::Disable, now).await;
     assert_eq!(ended.unwrap(), Some(1));
-    let answer = jeton.get_with("/account", &token).await;
+    let answer = jeton.get_with("/account", &second).await;
     assert_challenge(&answer, 401, INVALID_TOKEN);
 }
 

@@ -111,17 +111,35 @@ async fn no_answer_of_the_account_door_may_be_kept() {
     assert_eq!(answer.header("allow"), Some("GET, HEAD"));
 }
 
+/// row 34: which door it is does not hang on the words in the issuer's own path.
+#[tokio::test]
+async fn an_issuer_below_account_changes_no_shape() {
+    let issuer = "https://jeton.test/account";
+    let jeton = Jeton::with(|settings| issuer.clone_into(&mut settings.issuer)).await;
+    let answer = jeton.get("/account/token").await;
+    answer.assert_error(405, "invalid_request");
+    let answer = jeton.get("/account/nothing").await;
+    answer.assert_error(404, "invalid_request");
+    jeton
+        .get("/accounts/account")
+        .await
+        .assert_error(404, "invalid_request");
+    assert_problem(&jeton.get("/account/account").await, 401);
+    let answer = jeton.send(form("/account/account").body("a=b")).await;
+    assert_problem(&answer, 405);
+}
+
 /// row 34: a panic is a failure like others, and ends no connection.
 #[tokio::test]
 async fn a_panic_is_500_in_the_shape_of_its_door() {
     let panicking = || make_sync(|_| -> Response { panic!("on purpose: zqx") });
     let minute = Duration::from_mins(1);
     for path in ["/token", "/jwks.json", "/docs", "/nothing"] {
-        let answer = send(layered(panicking(), minute), path).await;
+        let answer = send(layered(panicking(), String::new(), minute), path).await;
         answer.assert_error(500, "server_error");
         assert!(!answer.body.contains("zqx"));
     }
-    let answer = send(layered(panicking(), minute), "/account").await;
+    let answer = send(layered(panicking(), String::new(), minute), "/account").await;
     assert_problem(&answer, 500);
     assert!(!answer.body.contains("zqx"));
     // After the first await, too.
@@ -130,7 +148,7 @@ async fn a_panic_is_500_in_the_shape_of_its_door() {
         let nothing: Vec<Response> = Vec::new();
         nothing.into_iter().next().unwrap()
     });
-    send(layered(later, minute), "/token")
+    send(layered(later, String::new(), minute), "/token")
         .await
         .assert_error(500, "server_error");
 }
@@ -146,7 +164,11 @@ async fn an_error_of_the_framework_has_the_oauth_shape() {
         let raising = make(move |_| async move {
             Err::<Response, _>(poem::Error::from_string("zqx \"quoted\"", raised))
         });
-        let answer = send(layered(raising, Duration::from_mins(1)), "/token").await;
+        let answer = send(
+            layered(raising, String::new(), Duration::from_mins(1)),
+            "/token",
+        )
+        .await;
         answer.assert_error(status, code);
         assert!(!answer.body.contains("zqx"));
     }

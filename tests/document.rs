@@ -55,6 +55,20 @@ fn media_types_are_named_bare() {
     assert!(!document.contains("charset"));
 }
 
+/// Others have no type in most languages.
+#[test]
+fn numbers_have_the_formats_of_openapi_3_0() {
+    let document = written();
+    let mut formats: Vec<_> = document
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("\"format\": "))
+        .map(|format| format.trim_matches([',', '"']))
+        .collect();
+    formats.sort_unstable();
+    formats.dedup();
+    assert_eq!(formats, ["int32", "int64", "uuid"]);
+}
+
 #[tokio::test]
 async fn the_document_is_served_for_the_issuer() {
     let jeton = Jeton::start().await;

@@ -41,7 +41,7 @@ struct ProblemBody {
     /// What kind of problem, in words.
     title: String,
     /// The status of the answer.
-    status: u16,
+    status: i32,
     /// What to do.
     detail: String,
 }
