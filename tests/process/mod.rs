@@ -111,6 +111,8 @@ impl Place {
         command
             .args(arguments)
             .current_dir(self.directory.path())
+            // Its default port is one for the whole machine.
+            .env("JETON_METRICS__LISTEN", "")
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }

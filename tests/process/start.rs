@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::{PASSWORD, Place, Process};
+use super::http::Connection;
+use super::{PASSWORD, Place, Process, free_address};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -114,6 +115,23 @@ fn probes_and_documents_answer() {
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.body.contains(expected), "{path}: {}", answer.body);
     }
+}
+
+/// Numbers are not for clients, and nobody is kept out because they cannot be read.
+#[test]
+fn metrics_have_a_listener_of_their_own_that_may_be_missing() {
+    let address = free_address();
+    let place = Place::furnished().set("JETON_METRICS__LISTEN", address.to_string());
+    let one = place.start();
+    assert_eq!(one.sign_in("admin", PASSWORD).status, 200);
+    let answer = Connection::open(address).unwrap().get("/metrics").unwrap();
+    assert!(answer.body.contains("jeton_sign_ins_total 1"), "{answer:?}");
+    one.get("/metrics").assert_error(404, "invalid_request");
+
+    let other = Place::furnished().set("JETON_METRICS__LISTEN", address.to_string());
+    let two = other.start();
+    assert_eq!(two.sign_in("admin", PASSWORD).status, 200);
+    assert!(two.log().contains("set metrics.listen"), "{}", two.log());
 }
 
 #[test]
