@@ -144,3 +144,28 @@ async fn a_session_is_one_row_of_one_size() {
     let rows = session::list(&jeton.server.store, None, 9).await.unwrap();
     assert_eq!(rows.len(), 1);
 }
+
+/// row 27: of two who have read the same row, one writes the late retry; the other looks again, and
+/// finds the same answer there.
+#[tokio::test]
+async fn a_late_retry_is_written_by_one_of_two_who_read_the_same_row() -> Result<(), DbErr> {
+    let jeton = Jeton::start().await;
+    let store = &jeton.server.store;
+    let first = jeton.sign_in().await;
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    let seen = jeton.session(&second).await;
+    jeton.advance(DAY);
+    let later = jeton.now().plus(MICROSECOND);
+    let written = session::retry_late(store, &seen, jeton.now()).await?;
+    assert_eq!(written.unwrap().session.rotated_at, jeton.now());
+    assert!(session::retry_late(store, &seen, later).await?.is_none());
+    let row = jeton.session(&second).await;
+    assert_eq!(row.rotated_at, jeton.now());
+    // Nor is it written over a refresh, or over an end.
+    jeton.refresh(&second.refresh_token).await.tokens();
+    assert!(session::retry_late(store, &row, later).await?.is_none());
+    let row = jeton.session(&second).await;
+    session::revoke(store, row.id, Ending::Replay, later).await?;
+    assert!(session::retry_late(store, &row, later).await?.is_none());
+    Ok(())
+}
