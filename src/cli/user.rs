@@ -67,7 +67,10 @@ impl Command {
             }
             Self::Enable { username } => {
                 let user = find(server, &username).await?;
-                change(server, &user, Change::Enable, "may sign in again").await
+                if !user::enable(&server.store, user.id).await? {
+                    return Err(Failure::new("the user is gone"));
+                }
+                output::line(&format!("user {} may sign in again", user.username))
             }
             Self::Delete { username } => {
                 let user = find(server, &username).await?;

@@ -161,8 +161,6 @@ pub enum Change {
     Disable,
     /// The user is signed out everywhere.
     SignOut,
-    /// The user may sign in again; what was ended stays ended.
-    Enable,
     /// The user is no more.
     Delete,
 }
@@ -183,36 +181,48 @@ pub async fn change(
     let update = Entity::update_many()
         .col_expr(Column::SessionEpoch, Expr::col(Column::SessionEpoch).add(1))
         .filter(Column::Id.eq(id));
-    let (statement, ending) = match change {
+    let (update, ending) = match change {
         Change::Password(hash) => (
-            update.col_expr(Column::PasswordHash, Expr::value(hash)),
+            Some(update.col_expr(Column::PasswordHash, Expr::value(hash))),
             Ending::PasswordChange,
         ),
         Change::Disable => (
-            update.col_expr(Column::DisabledAt, Expr::value(now)),
+            Some(update.col_expr(Column::DisabledAt, Expr::value(now))),
             Ending::UserDisabled,
         ),
-        Change::Enable => (
-            update.col_expr(Column::DisabledAt, Expr::value(Option::<i64>::None)),
-            Ending::UserDisabled,
-        ),
-        Change::SignOut => (update, Ending::Operator),
-        Change::Delete => {
-            let gone = Entity::delete_by_id(id).exec(writer.connection()).await?;
-            return if gone.rows_affected == 0 {
-                Ok(None)
-            } else {
-                session::end_of_user(&writer, id, Ending::UserDeleted, now)
-                    .await
-                    .map(Some)
-            };
+        Change::SignOut => (Some(update), Ending::Operator),
+        Change::Delete => (None, Ending::UserDeleted),
+    };
+    let rows = match update {
+        Some(update) => update.exec(writer.connection()).await?.rows_affected,
+        None => {
+            Entity::delete_by_id(id)
+                .exec(writer.connection())
+                .await?
+                .rows_affected
         }
     };
-    // The epoch alone ends the sessions, at once and whole; marking them is for those who read.
-    if statement.exec(writer.connection()).await?.rows_affected == 0 {
+    if rows == 0 {
         return Ok(None);
     }
+    // That alone ends the sessions, at once and whole; marking them is for those who read.
     session::end_of_user(&writer, id, ending, now)
         .await
         .map(Some)
+}
+
+/// Lets a disabled user sign in again; what was ended stays ended. `false` when there is no such
+/// user.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn enable(store: &Store, id: Uuid) -> Result<bool, DbErr> {
+    let writer = store.write_durably().await;
+    let updated = Entity::update_many()
+        .col_expr(Column::DisabledAt, Expr::value(Option::<i64>::None))
+        .filter(Column::Id.eq(id))
+        .exec(writer.connection())
+        .await?;
+    Ok(updated.rows_affected == 1)
 }

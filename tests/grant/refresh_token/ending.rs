@@ -122,12 +122,23 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         jeton.assert_over(&here).await;
         let answer = jeton.refresh_at("other", &there).await;
         answer.assert_error(400, "invalid_grant");
-        user::change(store, id, Change::Enable, jeton.now())
-            .await
-            .unwrap();
+        user::enable(store, id).await.unwrap();
         jeton.assert_over(&here).await;
         jeton.refresh(&bystander.refresh_token).await.tokens();
     }
+}
+
+/// To enable who is not disabled changes nothing.
+#[tokio::test]
+async fn enabling_a_user_ends_no_session() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    assert!(
+        user::enable(&jeton.server.store, tokens.user())
+            .await
+            .unwrap()
+    );
+    jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
 /// row 31: on disabling and deleting the client, although it is enabled or added again.
