@@ -5,12 +5,54 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON;
 
 /// Enough of a digest to tell versions of a document apart.
 const TAG: usize = 16;
 
+/// A document that caches may keep.
+#[derive(ApiResponse)]
+pub enum Cached<T: ToJSON> {
+    /// The document.
+    #[oai(status = 200)]
+    Ok(
+        Json<T>,
+        /// Names this version.
+        #[oai(header = "ETag")]
+        String,
+        /// How long it may be kept.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+    /// The document is the one that `If-None-Match` names.
+    #[oai(status = 304)]
+    NotModified(
+        /// Names this version.
+        #[oai(header = "ETag")]
+        String,
+        /// How long it may be kept.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+impl<T: ToJSON> Cached<T> {
+    /// The document, or that the client holds it already.
+    pub fn answer(document: T, if_none_match: Option<&str>, age: Duration) -> Self {
+        let tag = entity_tag(&document.to_json_string());
+        let age = format!("public, max-age={}", age.as_secs());
+        if matches(if_none_match, &tag) {
+            Self::NotModified(tag, age)
+        } else {
+            Self::Ok(Json(document), tag, age)
+        }
+    }
+}
+
 /// The entity tag of a body.
-pub fn entity_tag(body: &str) -> String {
+fn entity_tag(body: &str) -> String {
     let digest = digest(&SHA256, body.as_bytes());
     let tag = digest.as_ref().get(..TAG).unwrap_or_default();
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(tag))
@@ -18,16 +60,11 @@ pub fn entity_tag(body: &str) -> String {
 
 /// Whether `If-None-Match` names the tag; "A recipient MUST use the weak comparison function",
 /// RFC 9110 §13.1.2.
-pub fn matches(if_none_match: Option<&str>, tag: &str) -> bool {
+fn matches(if_none_match: Option<&str>, tag: &str) -> bool {
     if_none_match.is_some_and(|given| {
         given
             .split(',')
             .map(str::trim)
             .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
     })
-}
-
-/// The value of `Cache-Control`.
-pub fn max_age(age: Duration) -> String {
-    format!("public, max-age={}", age.as_secs())
 }

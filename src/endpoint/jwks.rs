@@ -5,12 +5,10 @@ use std::sync::Arc;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use poem::web::Data;
 use poem_openapi::param::Header;
-use poem_openapi::payload::Json;
-use poem_openapi::types::ToJSON as _;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
-use super::caching::{entity_tag, matches, max_age};
+use super::caching::Cached;
 use crate::server::AuthorizationServer;
 
 /// The path.
@@ -60,31 +58,6 @@ impl JsonWebKey {
     }
 }
 
-#[derive(ApiResponse)]
-enum JwksAnswer {
-    /// The keys.
-    #[oai(status = 200)]
-    Ok(
-        Json<JsonWebKeySet>,
-        /// Names this version of the set.
-        #[oai(header = "ETag")]
-        String,
-        /// How long it may be kept.
-        #[oai(header = "Cache-Control")]
-        String,
-    ),
-    /// The set is the one that `If-None-Match` names.
-    #[oai(status = 304)]
-    NotModified(
-        /// Names this version of the set.
-        #[oai(header = "ETag")]
-        String,
-        /// How long it may be kept.
-        #[oai(header = "Cache-Control")]
-        String,
-    ),
-}
-
 #[OpenApi]
 #[expect(clippy::unused_async, reason = "the framework asks for async")]
 impl JwksEndpoint {
@@ -104,7 +77,7 @@ impl JwksEndpoint {
         /// The ETag of the set that you hold.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> JwksAnswer {
+    ) -> Cached<JsonWebKeySet> {
         let ring = server.keys.ring();
         let published = ring.published(server.clock.now());
         let set = JsonWebKeySet {
@@ -113,12 +86,7 @@ impl JwksEndpoint {
                 .filter_map(|key| JsonWebKey::from(&key.jwk))
                 .collect(),
         };
-        let tag = entity_tag(&set.to_json_string());
-        let age = max_age(server.settings.keys.jwks_max_age.0);
-        if matches(if_none_match.0.as_deref(), &tag) {
-            JwksAnswer::NotModified(tag, age)
-        } else {
-            JwksAnswer::Ok(Json(set), tag, age)
-        }
+        let age = server.settings.keys.jwks_max_age.0;
+        Cached::answer(set, if_none_match.0.as_deref(), age)
     }
 }

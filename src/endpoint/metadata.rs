@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::param::Header;
-use poem_openapi::payload::Json;
-use poem_openapi::types::ToJSON as _;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
-use super::caching::{entity_tag, matches, max_age};
+use super::caching::Cached;
 use super::jwks;
 use crate::grant;
 use crate::server::AuthorizationServer;
@@ -69,45 +67,13 @@ impl ServerMetadata {
         }
     }
 
-    fn answer(server: &AuthorizationServer, if_none_match: Option<&str>) -> MetadataAnswer {
-        let metadata = Self::of(server);
-        let tag = entity_tag(&metadata.to_json_string());
-        let age = max_age(server.settings.keys.jwks_max_age.0);
-        if matches(if_none_match, &tag) {
-            MetadataAnswer::NotModified(tag, age)
-        } else {
-            MetadataAnswer::Ok(Json(metadata), tag, age)
-        }
+    fn answer(server: &AuthorizationServer, if_none_match: Option<&str>) -> Cached<Self> {
+        Cached::answer(
+            Self::of(server),
+            if_none_match,
+            server.settings.keys.jwks_max_age.0,
+        )
     }
-}
-
-#[derive(ApiResponse)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one value a request, written out at once"
-)]
-enum MetadataAnswer {
-    /// The metadata.
-    #[oai(status = 200)]
-    Ok(
-        Json<ServerMetadata>,
-        /// Names this version.
-        #[oai(header = "ETag")]
-        String,
-        /// How long it may be kept.
-        #[oai(header = "Cache-Control")]
-        String,
-    ),
-    /// The metadata is what `If-None-Match` names.
-    #[oai(status = 304)]
-    NotModified(
-        /// Names this version.
-        #[oai(header = "ETag")]
-        String,
-        /// How long it may be kept.
-        #[oai(header = "Cache-Control")]
-        String,
-    ),
 }
 
 #[OpenApi]
@@ -128,7 +94,7 @@ impl MetadataEndpoint {
         /// The ETag of the metadata that you hold.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> MetadataAnswer {
+    ) -> Cached<ServerMetadata> {
         ServerMetadata::answer(&server, if_none_match.0.as_deref())
     }
 
@@ -148,7 +114,7 @@ impl MetadataEndpoint {
         /// The ETag of the metadata that you hold.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> MetadataAnswer {
+    ) -> Cached<ServerMetadata> {
         ServerMetadata::answer(&server, if_none_match.0.as_deref())
     }
 }
