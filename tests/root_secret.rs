@@ -26,7 +26,7 @@ async fn refused(jeton: &Jeton, refresh_token: &str) -> Answer {
     answer
 }
 
-/// design.md §3: "the first makes, all verify; so a secret is rotated without signing anyone out".
+/// "the first makes, all verify; so a secret is rotated without signing anyone out".
 #[tokio::test]
 async fn a_root_secret_is_replaced_without_signing_anyone_out() {
     let old = Jeton::start().await;
@@ -60,7 +60,7 @@ async fn a_root_secret_is_replaced_without_signing_anyone_out() {
     new.refresh(&third.refresh_token).await.tokens();
 }
 
-/// design.md §3: on the way, nodes that know only the old secret as their own go on, if they have
+/// on the way, nodes that know only the old secret as their own go on, if they have
 /// been told the new one as a further line.
 #[tokio::test]
 async fn nodes_that_make_with_different_secrets_understand_each_other() {
@@ -85,7 +85,7 @@ async fn nodes_that_make_with_different_secrets_understand_each_other() {
     }
 }
 
-/// design.md §4: private halves are sealed again under the new secret, so that the old one can go.
+/// private halves are sealed again under the new secret, so that the old one can go.
 #[tokio::test]
 async fn signing_keys_are_sealed_again_under_the_new_secret() {
     let jeton = Jeton::start().await;

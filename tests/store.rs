@@ -123,7 +123,7 @@ async fn the_sweep_removes_what_is_past_retention_in_batches() -> Result<(), DbE
     Ok(())
 }
 
-/// design.md §3: "The row keeps its size", however often the session is refreshed.
+/// "The row keeps its size", however often the session is refreshed.
 #[tokio::test]
 async fn a_session_is_one_row_of_one_size() {
     let data = DataDir::new();

@@ -62,7 +62,6 @@ impl Request {
             token,
             client,
             server,
-            now: server.clock.now(),
         };
         if !self.narrowing.is_empty() {
             refresh.check(&self.narrowing).await?;
@@ -74,12 +73,12 @@ impl Request {
     }
 }
 
-/// One refresh under way.
+/// One refresh under way. It reads the clock anew at each step: a step may have waited long for its
+/// turn to write, and a row that was written meanwhile must not be judged by an older time.
 struct Refresh<'a> {
     token: RefreshToken,
     client: &'a AuthenticatedClient,
     server: &'a AuthorizationServer,
-    now: Timestamp,
 }
 
 impl Refresh<'_> {
@@ -132,7 +131,7 @@ impl Refresh<'_> {
             session: self.token.session,
             client_id: &self.client.client.id,
             presented: self.token.generation,
-            now: self.now,
+            now: self.now(),
             idle_since: self.idle_since(),
         };
         let record = session::rotate(&self.server.store, rotation).await?;
@@ -155,8 +154,8 @@ impl Refresh<'_> {
     /// The window counts from the answer: a write that waited long for its turn has used it up.
     async fn begin_window(&self, record: Record) -> Result<Record, Error> {
         let window = self.client.policy.retry_window;
-        let now = self.server.clock.now();
-        if window.is_zero() || now.apart(self.now) < window / 2 {
+        let now = self.now();
+        if window.is_zero() || now.apart(record.session.rotated_at) < window / 2 {
             return Ok(record);
         }
         let restamped = session::restamp(&self.server.store, &record.session, now).await?;
@@ -165,7 +164,8 @@ impl Refresh<'_> {
 
     async fn retry_late(&self, seen: &Record) -> Result<Option<Record>, Error> {
         let seen = &seen.session;
-        let record = session::retry_late(&self.server.store, seen, self.now).await?;
+        let now = self.now();
+        let record = session::retry_late(&self.server.store, seen, now).await?;
         if record.is_some() {
             count("late_retry");
             tracing::info!(
@@ -174,7 +174,7 @@ impl Refresh<'_> {
                 session = %seen.id,
                 user = %seen.user_id,
                 generation = seen.generation,
-                seconds = self.now.since(seen.rotated_at).map_or(0, |late| late.as_secs()),
+                seconds = now.since(seen.rotated_at).map_or(0, |late| late.as_secs()),
                 "the answer to a refresh was asked for again, late"
             );
         }
@@ -185,7 +185,7 @@ impl Refresh<'_> {
     /// of its own that the thief does not take along by hanging up.
     async fn end_replayed(&self, distance: u32) -> Result<Error, Error> {
         let store = self.server.store.clone();
-        let (session, now) = (self.token.session, self.now);
+        let (session, now) = (self.token.session, self.now());
         let client = self.client.client.id.clone();
         let ending = async move {
             let ended = session::revoke(&store, session, Ending::Replay, now).await?;
@@ -220,7 +220,7 @@ impl Refresh<'_> {
         if session.revoked_at.is_some() {
             return Err(refused("the session was ended"));
         }
-        if session.expires_at <= self.now {
+        if session.expires_at <= self.now() {
             return Err(refused("the session has expired"));
         }
         if session.rotated_at <= self.idle_since() {
@@ -238,12 +238,16 @@ impl Refresh<'_> {
             self.token.generation,
             position,
             &self.client.policy,
-            self.now,
+            self.now(),
         )
     }
 
+    fn now(&self) -> Timestamp {
+        self.server.clock.now()
+    }
+
     fn idle_since(&self) -> Timestamp {
-        self.now.minus(self.client.policy.session_idle_lifetime)
+        self.now().minus(self.client.policy.session_idle_lifetime)
     }
 }
 

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(RefreshToken::decode(text.expose(), &secrets), Ok(token()));
     }
 
-    /// protocol.md 32: each bit of the token matters.
+    /// row 32: each bit of the token matters.
     #[test]
     fn a_token_with_one_changed_character_is_refused() {
         let secrets = RootSecrets::parse(SECRET).unwrap();

@@ -10,7 +10,7 @@ fn config_with(name: &str, value: &str) -> Output {
         .unwrap()
 }
 
-/// design.md §6: "A wrong value is told with its name"; a secret's value is not told. These are the
+/// "A wrong value is told with its name"; a secret's value is not told. These are the
 /// names that somebody tries who did not read about the two underscores.
 #[test]
 fn a_secret_under_a_wrong_name_is_not_printed() {

@@ -26,8 +26,8 @@ async fn on_file() -> (Jeton, DatabaseConnection, tempfile::TempDir) {
     (jeton, hand, directory)
 }
 
-/// design.md §3 "The same answer": "a client library that posts twice". `now` is read before the
-/// wait for the writer's turn, so `rotated_at` is as old as the wait was long.
+/// "The same answer": "a client library that posts twice". The window
+/// counts from the answer, not from before the wait for the turn to write.
 #[tokio::test]
 async fn a_refresh_that_waited_for_its_turn_opens_a_whole_retry_window() {
     let (jeton, hand, _directory) = on_file().await;
@@ -50,8 +50,30 @@ async fn a_refresh_that_waited_for_its_turn_opens_a_whole_retry_window() {
     }
 }
 
-/// design.md §3: a replay revokes "in a statement of its own"; §3 "What may never be lost is [...] a
-/// revocation". A client that hangs up while the revocation waits for its turn takes it along.
+/// Two tabs wait for the same turn, longer than the window: neither is late.
+#[tokio::test]
+async fn refreshes_that_waited_together_are_no_late_retry() {
+    let (jeton, hand, _directory) = on_file().await;
+    let token = jeton.sign_in().await.refresh_token;
+    hand.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let (one, other, ()) = tokio::join!(jeton.refresh(&token), jeton.refresh(&token), async {
+        sleep(MOMENT).await;
+        jeton.advance(Duration::from_secs(11));
+        hand.execute_unprepared("COMMIT").await.unwrap();
+    });
+    assert_eq!(one.tokens().refresh_token, other.tokens().refresh_token);
+    let id = RefreshToken::decode(&token, &jeton.server.root_secrets)
+        .unwrap()
+        .session;
+    let row = session::find(&jeton.server.store, id)
+        .await
+        .unwrap()
+        .unwrap()
+        .session;
+    assert_eq!((row.generation, row.late_retry_generation), (1, None));
+}
+
+/// A replay revokes in a statement of its own, and a revocation may never be lost. A client that hangs up while the revocation waits for its turn takes it along.
 #[tokio::test]
 async fn a_replay_is_not_forgotten_because_the_thief_hangs_up() {
     let (jeton, hand, _directory) = on_file().await;
@@ -99,7 +121,7 @@ async fn a_replay_is_not_forgotten_because_the_thief_hangs_up() {
         .assert_error(400, "invalid_grant");
 }
 
-/// protocol.md 31. The compare-and-set of a late retry does not ask whether user and client live,
+/// row 31: the compare-and-set of a late retry asks whether user and client live,
 /// so a disabling (epoch first, marks second, from another process) that falls between the read and
 /// the write is overtaken.
 #[tokio::test]

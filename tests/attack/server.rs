@@ -14,7 +14,7 @@ use crate::support::{ALICE, ISSUER, Jeton, ROOT_SECRET, START};
 
 const DAY: u64 = 86_400;
 
-/// protocol.md 40, RFC 9068 §4. The `typ` is chosen by all audiences of a token and expected by one.
+/// row 40, RFC 9068 §4. The `typ` is chosen by all audiences of a token and expected by one.
 #[tokio::test]
 async fn a_token_for_us_and_for_an_api_with_plain_typ_opens_the_account_door() {
     let jeton = Jeton::with(|settings| {
@@ -31,7 +31,7 @@ async fn a_token_for_us_and_for_an_api_with_plain_typ_opens_the_account_door() {
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
-/// design.md §3 "A reader of the database can forge nothing": a writer can. A row with a public key
+/// "A reader of the database can forge nothing": a writer can. A row with a public key
 /// and no private half is published, and every API trusts what it signs.
 #[tokio::test]
 async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() {
@@ -56,7 +56,7 @@ async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() 
     assert!(!jwks.contains(&kid), "{jwks}");
 }
 
-/// design.md §4: "Rotation is automatic (default 90 days)". A machine that starts with a wrong clock
+/// "Rotation is automatic (default 90 days)". A machine that starts with a wrong clock
 /// makes a key for the year 2035, and then none for ten years; `jeton key rotate` refuses too.
 #[tokio::test]
 async fn a_clock_that_was_ahead_once_does_not_stop_key_rotation() {
@@ -75,7 +75,7 @@ async fn a_clock_that_was_ahead_once_does_not_stop_key_rotation() {
     );
 }
 
-/// protocol.md 31: "Sessions end by idle time". The account door asks for everything but that.
+/// row 31: "Sessions end by idle time". The account door asks for everything but that.
 #[tokio::test]
 async fn the_account_door_knows_that_a_session_was_idle_too_long() {
     let jeton = Jeton::with(|settings| {
@@ -152,7 +152,7 @@ async fn a_root_secret_is_replaced_node_by_node_without_signing_anyone_out() {
     }
 }
 
-/// design.md: `server.max_connections`, `server.request_timeout`. /docs is 1.7 MB, copied for each
+/// `server.max_connections`, `server.request_timeout`. /docs is 1.7 MB, copied for each
 /// request; who asks for it and does not read holds a place, and the copy, for ever.
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_loses_its_place() {

@@ -108,7 +108,7 @@ fn a_clients_secret_is_shown_once_and_replaced_at_once() {
     sign_in(&second).assert_error(401, "invalid_client");
 }
 
-/// protocol.md 22: the password grant is off unless it is asked for.
+/// row 22: the password grant is off unless it is asked for.
 #[test]
 fn a_public_client_has_no_secret_and_no_password_grant_unless_asked() {
     let (place, server) = running();
@@ -162,7 +162,7 @@ fn a_session_is_ended_by_its_id_or_with_all_of_its_users() {
     assert_eq!(listed.matches("ended (Operator)").count(), 3, "{listed}");
 }
 
-/// protocol.md 44: a key is published before it signs.
+/// row 44: a key is published before it signs.
 #[test]
 fn a_rotated_key_is_published_and_a_second_rotation_is_told_to_wait() {
     let (place, server) = running();

@@ -7,7 +7,7 @@ use super::{PASSWORD, Place};
 
 const TABLES: [&str; 4] = ["users", "clients", "sessions", "signing_keys"];
 
-/// protocol.md 27.
+/// row 27.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_refreshes_at_once_get_one_answer() {
     const CLIENTS: usize = 200;
