@@ -60,7 +60,7 @@ async fn a_root_secret_is_replaced_without_signing_anyone_out() {
     new.refresh(&third.refresh_token).await.tokens();
 }
 
-/// on the way, nodes that know only the old secret as their own go on, if they have
+/// On the way, nodes that know only the old secret as their own go on, if they have
 /// been told the new one as a further line.
 #[tokio::test]
 async fn nodes_that_make_with_different_secrets_understand_each_other() {
@@ -85,7 +85,7 @@ async fn nodes_that_make_with_different_secrets_understand_each_other() {
     }
 }
 
-/// private halves are sealed again under the new secret, so that the old one can go.
+/// Private halves are sealed again under the new secret, so that the old one can go.
 #[tokio::test]
 async fn signing_keys_are_sealed_again_under_the_new_secret() {
     let jeton = Jeton::start().await;

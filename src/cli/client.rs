@@ -138,6 +138,12 @@ impl Add {
     }
 
     fn check(&self) -> Result<(), Failure> {
+        // RFC 9068 §5: a client must not be able to pass for a user.
+        if Uuid::parse_str(&self.id).is_ok() {
+            return Err(Failure::new(
+                "a client id must not be a UUID: users' ids are",
+            ));
+        }
         let printable = self.id.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
         let trimmed = self.id.trim() == self.id && !self.id.is_empty();
         // A colon would end the id for clients that send HTTP Basic without encoding its halves.
@@ -145,12 +151,6 @@ impl Add {
             return Err(Failure::new(
                 "a client id is 1 to 255 printable ASCII characters, with no colon and no space at \
                  either end",
-            ));
-        }
-        // RFC 9068 §5: a client must not be able to pass for a user.
-        if Uuid::parse_str(&self.id).is_ok() {
-            return Err(Failure::new(
-                "a client id must not be a UUID: users' ids are",
             ));
         }
         for scope in &self.scopes {

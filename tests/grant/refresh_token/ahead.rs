@@ -35,7 +35,7 @@ async fn forgetful() -> (DataDir, Jeton, Vec<Tokens>) {
     (data, jeton, tokens)
 }
 
-/// the counter jumps forward, and an audit event says by how much.
+/// The counter jumps forward, and an audit event says by how much.
 #[tokio::test]
 async fn a_token_ahead_of_the_store_is_taken_and_the_counter_jumps() {
     let audit = AuditLog::listen();
@@ -57,7 +57,7 @@ async fn a_token_ahead_of_the_store_is_taken_and_the_counter_jumps() {
     assert_eq!(audit.entries("replay").len(), 0);
 }
 
-/// what lies behind the jump is a replay as ever.
+/// What lies behind the jump is a replay as ever.
 #[tokio::test]
 async fn replays_are_caught_behind_the_jump() {
     for older in 0..=4 {
@@ -71,7 +71,7 @@ async fn replays_are_caught_behind_the_jump() {
     }
 }
 
-/// a thief who comes first, while the store is behind, is found out when the owner
+/// A thief who comes first, while the store is behind, is found out when the owner
 /// has come and the thief comes again.
 #[tokio::test]
 async fn a_thief_who_comes_first_to_a_forgetful_store_is_found_out() {
@@ -83,7 +83,7 @@ async fn a_thief_who_comes_first_to_a_forgetful_store_is_found_out() {
     jeton.assert_over(&owner).await;
 }
 
-/// a token ahead of the store still needs a session that lives.
+/// A token ahead of the store still needs a session that lives.
 #[tokio::test]
 async fn a_token_ahead_of_the_store_does_not_revive_a_revoked_session() {
     let (_data, jeton, tokens) = forgetful().await;
