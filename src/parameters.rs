@@ -12,8 +12,9 @@ use crate::secret::Secret;
 const REPEATABLE: &str = "resource";
 
 /// "the parameters can only be transmitted in the request-body and MUST NOT be included in the
-/// request URI", RFC 6749 §2.3.1; what holds for the client's credentials holds for the user's.
-const NEVER_IN_QUERY: [&str; 7] = [
+/// request URI", RFC 6749 §2.3.1; what holds for the client's credentials holds for the user's. And
+/// who narrows a token in the wrong place must not get a wider one.
+const NEVER_IN_QUERY: [&str; 10] = [
     "client_id",
     "client_secret",
     "client_assertion",
@@ -21,6 +22,9 @@ const NEVER_IN_QUERY: [&str; 7] = [
     "password",
     "refresh_token",
     "token",
+    "grant_type",
+    "scope",
+    "resource",
 ];
 
 /// The parameters of one request, each with a value; decoded strictly.

@@ -130,13 +130,18 @@ async fn a_parameter_in_the_query_and_in_the_body_is_refused() {
     }
 }
 
-/// row 3: a parameter in the query is not taken for one in the body.
+/// row 3: a parameter in the query is not taken for one in the body; one that would narrow the token
+/// there is refused, or the client would get more than it meant to.
 #[tokio::test]
 async fn parameters_are_read_from_the_body_alone() {
     let jeton = Jeton::start().await;
     let answer = post_to(&jeton, "/token?grant_type=password", &SIGN_IN[1..]).await;
     answer.assert_error(400, "invalid_request");
-    let answer = post_to(&jeton, "/token?scope=read", &SIGN_IN).await;
+    for query in ["scope=read", "resource=https%3A%2F%2Fapi.test"] {
+        let answer = post_to(&jeton, &format!("/token?{query}"), &SIGN_IN).await;
+        answer.assert_error(400, "invalid_request");
+    }
+    let answer = post_to(&jeton, "/token?unknown=1", &SIGN_IN).await;
     assert_eq!(answer.tokens().scope, "account read write");
 }
 
