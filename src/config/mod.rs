@@ -15,7 +15,7 @@ pub use origins::{Origin, Origins, SettingsError};
 pub use value::{SecretText, Span};
 
 /// Every setting with its default and its meaning: the text of `config/default.toml`.
-pub const DEFAULTS: &str = include_str!("../config/default.toml");
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// Access tokens live 30 days at the very most, because people forget to sign out of shared
 /// devices.
