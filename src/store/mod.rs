@@ -8,7 +8,7 @@ pub mod user;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
@@ -17,6 +17,8 @@ use tokio::sync::{Mutex, MutexGuard};
 /// How long a writer waits for another process that writes to the same SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
+/// Before a file is opened again that another process is opening.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A SQLite database, migrated to the schema that this version knows.
 ///
@@ -50,6 +52,20 @@ impl Store {
     ///
     /// [`OpenError`], which says what to do.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        // SQLite does not wait for its turn when two processes turn on the write-ahead log of a new
+        // file at once; so it is asked again.
+        let begun = Instant::now();
+        loop {
+            match Self::try_open(path).await {
+                Err(error) if error.is_locked() && begun.elapsed() < BUSY_TIMEOUT => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_open(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| OpenError::from(path, error);
         create_private(path);
         let durable = connect(path, 1, "FULL").await.map_err(failed)?;
@@ -194,6 +210,10 @@ impl OpenError {
             error,
         }
     }
+
+    fn is_locked(&self) -> bool {
+        self.error.to_string().contains("locked")
+    }
 }
 
 impl fmt::Display for OpenError {
@@ -211,7 +231,7 @@ impl fmt::Display for OpenError {
                 f,
                 "{path} is not a SQLite database, or is damaged; restore a backup ({text})"
             )
-        } else if text.contains("locked") {
+        } else if self.is_locked() {
             write!(
                 f,
                 "the database {path} is locked by another program; stop it and try again"

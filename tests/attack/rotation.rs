@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START, encode};
 
-const MOMENT: Duration = Duration::from_millis(300);
+const MOMENT: Duration = Duration::from_millis(700);
 
 /// A server on a file, and a program that can hold SQLite's write lock.
 async fn on_file() -> (Jeton, DatabaseConnection, tempfile::TempDir) {
