@@ -34,7 +34,8 @@ fn a_secret_under_a_wrong_name_is_not_printed() {
     assert_eq!(shown, [""; 0]);
 }
 
-/// Kubernetes puts these into every pod of a namespace that has a Service named `jeton`.
+/// Kubernetes puts these into every pod of a namespace that has a Service named `jeton`; they are no
+/// settings.
 #[test]
 fn a_service_named_jeton_does_not_keep_the_server_from_starting() {
     for (name, value) in [

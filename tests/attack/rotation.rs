@@ -3,7 +3,6 @@ use std::time::Duration;
 use jeton::clock::Clock;
 use jeton::store::{Store, session};
 use jeton::token::refresh_token::RefreshToken;
-use jeton::{app::app, connection};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::sleep;
@@ -26,8 +25,8 @@ async fn on_file() -> (Jeton, DatabaseConnection, tempfile::TempDir) {
     (jeton, hand, directory)
 }
 
-/// "The same answer": "a client library that posts twice". The window
-/// counts from the answer, not from before the wait for the turn to write.
+/// The window counts from the answer, not from before the wait for the turn to write: a client that
+/// posts twice is not late.
 #[tokio::test]
 async fn a_refresh_that_waited_for_its_turn_opens_a_whole_retry_window() {
     let (jeton, hand, _directory) = on_file().await;
@@ -73,7 +72,8 @@ async fn refreshes_that_waited_together_are_no_late_retry() {
     assert_eq!((row.generation, row.late_retry_generation), (1, None));
 }
 
-/// A replay revokes in a statement of its own, and a revocation may never be lost. A client that hangs up while the revocation waits for its turn takes it along.
+/// A revocation is never lost: a client that hangs up while it waits for its turn does not take it
+/// along.
 #[tokio::test]
 async fn a_replay_is_not_forgotten_because_the_thief_hangs_up() {
     let (jeton, hand, _directory) = on_file().await;
@@ -82,16 +82,7 @@ async fn a_replay_is_not_forgotten_because_the_thief_hangs_up() {
     let third = jeton.refresh(&second.refresh_token).await.tokens();
     let other = jeton.sign_in().await;
 
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = std::sync::Arc::clone(&jeton.server);
-    tokio::spawn(async move {
-        let settings = server.settings.server.clone();
-        let app = app(server);
-        connection::serve(listener, app, &settings, std::future::pending())
-            .await
-            .unwrap();
-    });
+    let address = super::listen(&jeton).await;
 
     hand.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
     let (busy, ()) = tokio::join!(jeton.refresh(&other.refresh_token), async {
@@ -121,9 +112,8 @@ async fn a_replay_is_not_forgotten_because_the_thief_hangs_up() {
         .assert_error(400, "invalid_grant");
 }
 
-/// row 31: the compare-and-set of a late retry asks whether user and client live,
-/// so a disabling (epoch first, marks second, from another process) that falls between the read and
-/// the write is overtaken.
+/// row 31: the compare-and-set of a late retry asks whether user and client live, so that it does not
+/// overtake a disabling that falls between the read and the write.
 #[tokio::test]
 async fn a_late_retry_does_not_overtake_a_disabling() {
     let (jeton, hand, _directory) = on_file().await;

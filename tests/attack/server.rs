@@ -6,15 +6,15 @@ use jeton::clock::{Clock, micros};
 use jeton::key::{self, StoredKey, lifecycle};
 use jeton::root_secret::RootSecrets;
 use jeton::store::{Store, signing_key};
-use jeton::{app::app, config::Span, connection, upkeep};
+use jeton::{config::Span, upkeep};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{ALICE, ISSUER, Jeton, ROOT_SECRET, START};
 
 const DAY: u64 = 86_400;
 
-/// row 40, RFC 9068 §4. The `typ` is chosen by all audiences of a token and expected by one.
+/// row 40, RFC 9068 §4: the `typ` is chosen by all audiences of a token, and expected by all.
 #[tokio::test]
 async fn a_token_for_us_and_for_an_api_with_plain_typ_opens_the_account_door() {
     let jeton = Jeton::with(|settings| {
@@ -31,8 +31,8 @@ async fn a_token_for_us_and_for_an_api_with_plain_typ_opens_the_account_door() {
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
-/// "A reader of the database can forge nothing": a writer can. A row with a public key
-/// and no private half is published, and every API trusts what it signs.
+/// Whoever can write to the database has no key of their own published: every API would trust what
+/// it signs.
 #[tokio::test]
 async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() {
     let jeton = Jeton::start().await;
@@ -56,8 +56,8 @@ async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() 
     assert!(!jwks.contains(&kid), "{jwks}");
 }
 
-/// "Rotation is automatic (default 90 days)". A machine that starts with a wrong clock
-/// makes a key for the year 2035, and then none for ten years; `jeton key rotate` refuses too.
+/// A machine that starts with a wrong clock makes a key for the year 2035; that is no reason to make
+/// none for the ten years before.
 #[tokio::test]
 async fn a_clock_that_was_ahead_once_does_not_stop_key_rotation() {
     let jeton = Jeton::start().await;
@@ -75,7 +75,7 @@ async fn a_clock_that_was_ahead_once_does_not_stop_key_rotation() {
     );
 }
 
-/// row 31: "Sessions end by idle time". The account door asks for everything but that.
+/// row 31: sessions end by idle time, at our own door too.
 #[tokio::test]
 async fn the_account_door_knows_that_a_session_was_idle_too_long() {
     let jeton = Jeton::with(|settings| {
@@ -92,8 +92,8 @@ async fn the_account_door_knows_that_a_session_was_idle_too_long() {
     assert_eq!(answer.status, 401, "{}", answer.body);
 }
 
-/// `bootstrap::create_directory`: "Readable by its owner alone: it will hold password hashes". A
-/// directory that was there already, as a package or a volume makes it, is not.
+/// It holds password hashes, and the directory may have been there already, open to all, as a package
+/// or a volume makes it.
 #[tokio::test]
 async fn the_database_is_readable_by_its_owner_alone() {
     let directory = tempfile::tempdir().unwrap();
@@ -152,8 +152,7 @@ async fn a_root_secret_is_replaced_node_by_node_without_signing_anyone_out() {
     }
 }
 
-/// `server.max_connections`, `server.request_timeout`. /docs is 1.7 MB, copied for each
-/// request; who asks for it and does not read holds a place, and the copy, for ever.
+/// /docs is 1.7 MB; who asks for it and does not read must not hold a place for ever.
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_loses_its_place() {
     let jeton = Jeton::with(|settings| {
@@ -162,16 +161,7 @@ async fn a_client_that_does_not_read_its_answer_loses_its_place() {
         settings.server.request_timeout = Span(Duration::from_secs(1));
     })
     .await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = Arc::clone(&jeton.server);
-    tokio::spawn(async move {
-        let settings = server.settings.server.clone();
-        let app = app(server);
-        connection::serve(listener, app, &settings, std::future::pending())
-            .await
-            .unwrap();
-    });
+    let address = super::listen(&jeton).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut mute = socket.connect(address).await.unwrap();
