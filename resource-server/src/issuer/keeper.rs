@@ -1,0 +1,309 @@
+//! Keeps an issuer's keys: one task that fetches, and a snapshot that verifiers read.
+//!
+//! The task fetches before what it has expires, tries again when that fails, and at once when a token
+//! names a key that is not there. Verifiers never wait for it unless a token names such a key.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::fetch::FetchError;
+use super::source::{Harvest, Source};
+use crate::jwk::KeySet;
+use crate::status::Observer;
+
+/// How long keys are kept when the answer does not say; what jose does.
+const DEFAULT_FRESHNESS: Duration = Duration::from_secs(600);
+/// An answer that may not be kept at all is fetched this often, and none is kept for longer than a day.
+const SHORTEST_FRESHNESS: Duration = Duration::from_secs(30);
+const LONGEST_FRESHNESS: Duration = Duration::from_secs(24 * 3600);
+/// After a failure the next try comes after one second, then two, four…
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The keys of one issuer, kept fresh for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    shared: Arc<Shared>,
+    rules: Rules,
+    /// The last time that a token asked for a fetch.
+    demand: Mutex<Option<Demand>>,
+    /// `None` when the keys were given once and for all.
+    task: Option<AbortHandle>,
+}
+
+/// How patient a keeper is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Between two fetches that tokens ask for.
+    pub cool_down: Duration,
+    /// How long a request waits for a fetch.
+    pub wait: Duration,
+    /// For how long keys are used after the last fetch that succeeded; `None`: for as long as it takes.
+    pub longest_outage: Option<Duration>,
+}
+
+/// What the task and the verifiers share beside the snapshot.
+#[derive(Debug, Default)]
+struct Shared {
+    wake: Notify,
+    /// How many fetches have begun.
+    begun: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Demand {
+    at: Instant,
+    /// The number of the fetch that answers it.
+    fetch: u64,
+}
+
+/// What is known of the keys at one time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    pub keys: Option<Arc<KeySet>>,
+    /// When they were last fetched or found unchanged.
+    pub confirmed_at: Option<Instant>,
+    /// Until when the issuer said they may be kept.
+    pub fresh_until: Option<Instant>,
+    /// Where they are.
+    pub jwks_uri: Option<String>,
+    /// Where tokens are.
+    pub token_endpoint: Option<String>,
+    /// How many fetches have ended, and how many of them in failure.
+    pub fetches: u64,
+    pub failures: u64,
+    /// Since when fetches fail, and why the last did.
+    pub failing: Option<(Instant, FetchError)>,
+}
+
+/// What a search for keys found.
+pub(crate) enum Found {
+    /// The keys that there are.
+    Keys(Arc<KeySet>),
+    /// The issuer cannot be asked, so nobody knows.
+    Unavailable,
+}
+
+impl Keeper {
+    /// Starts the task. It ends when the keeper is dropped.
+    pub(crate) fn start(
+        source: Source,
+        rules: Rules,
+        observer: Option<Arc<dyn Observer>>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Self {
+        let (publish, snapshot) = watch::channel(Arc::new(Snapshot::default()));
+        let shared = Arc::new(Shared::default());
+        let task = Task {
+            source,
+            publish,
+            shared: Arc::clone(&shared),
+            observer,
+        };
+        Self {
+            snapshot,
+            shared,
+            rules,
+            demand: Mutex::new(None),
+            task: Some(runtime.spawn(task.run()).abort_handle()),
+        }
+    }
+
+    /// Keys that are given, and never fetched.
+    pub(crate) fn fixed(keys: KeySet, rules: Rules) -> Self {
+        let now = Instant::now();
+        let snapshot = Snapshot {
+            keys: Some(Arc::new(keys)),
+            confirmed_at: Some(now),
+            ..Snapshot::default()
+        };
+        let (_, snapshot) = watch::channel(Arc::new(snapshot));
+        Self {
+            snapshot,
+            shared: Arc::default(),
+            rules,
+            demand: Mutex::new(None),
+            task: None,
+        }
+    }
+
+    /// What is known now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.borrow())
+    }
+
+    /// What is known after the first fetch.
+    pub(crate) async fn first_snapshot(&self) -> Arc<Snapshot> {
+        let mut snapshots = self.snapshot.clone();
+        let first = snapshots.wait_for(|snapshot| snapshot.fetches > 0 || self.task.is_none());
+        first.await.map_or_else(|_| Arc::default(), |first| Arc::clone(&first))
+    }
+
+    /// The keys, for a token signed by the one with this `kid`: as they are if it is among them, or
+    /// else as a fetch brings them that began after this was asked. One fetch is made for all who
+    /// ask, and the next one on behalf of a token after the cool-down at the earliest.
+    pub(crate) async fn keys_for(&self, kid: Option<&str>) -> Found {
+        let snapshot = self.snapshot();
+        if let Some(keys) = self.usable(&snapshot)
+            && (keys.has(kid) || self.task.is_none())
+        {
+            return Found::Keys(keys);
+        }
+        if let Some(fetch) = self.demand(&snapshot) {
+            let until = Instant::now() + self.rules.wait;
+            let mut snapshots = self.snapshot.clone();
+            let there = snapshots.wait_for(|snapshot| {
+                let keys = snapshot.keys.as_ref();
+                snapshot.fetches >= fetch || keys.is_some_and(|keys| keys.has(kid))
+            });
+            // If the time is up, what is there has to do.
+            let _ = timeout_at(until, there).await.map(|ended| ended.map(drop));
+        }
+        let snapshot = self.snapshot();
+        match self.usable(&snapshot) {
+            // While the issuer cannot be asked, a key that is not there may be a new one: the client is
+            // told to come back, not to sign in again.
+            Some(keys) if keys.has(kid) || snapshot.failing.is_none() => Found::Keys(keys),
+            _ => Found::Unavailable,
+        }
+    }
+
+    /// The keys, unless it is too long ago that the issuer vouched for them.
+    fn usable(&self, snapshot: &Snapshot) -> Option<Arc<KeySet>> {
+        let keys = snapshot.keys.clone()?;
+        let (Some(longest), Some(fresh_until)) = (self.rules.longest_outage, snapshot.fresh_until)
+        else {
+            return Some(keys);
+        };
+        (Instant::now() < fresh_until + longest).then_some(keys)
+    }
+
+    /// Asks the task for a fetch, and says which one to wait for: its own, or the one that another
+    /// asked for and that is still under way. `None` during the cool-down.
+    fn demand(&self, snapshot: &Snapshot) -> Option<u64> {
+        let now = Instant::now();
+        let mut last = self.demand.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = *last {
+            if snapshot.fetches < last.fetch {
+                return Some(last.fetch);
+            }
+            if now < last.at + self.rules.cool_down {
+                return None;
+            }
+        }
+        let fetch = self.shared.begun.load(Ordering::SeqCst) + 1;
+        *last = Some(Demand { at: now, fetch });
+        self.shared.wake.notify_one();
+        Some(fetch)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+struct Task {
+    source: Source,
+    publish: watch::Sender<Arc<Snapshot>>,
+    shared: Arc<Shared>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.shared.begun.fetch_add(1, Ordering::SeqCst);
+            let outcome = self.source.fetch().await;
+            if let Some(observer) = &self.observer {
+                observer.fetched(outcome.as_ref().map(|_| ()));
+            }
+            let next = match outcome {
+                Ok(harvest) => {
+                    pause = FIRST_PAUSE;
+                    self.succeed(harvest)
+                }
+                Err(error) => {
+                    self.fail(error);
+                    let now = Instant::now() + jittered(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    now
+                }
+            };
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.shared.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Publishes what was fetched; returns when to fetch again.
+    fn succeed(&self, harvest: Harvest) -> Instant {
+        let now = Instant::now();
+        let fresh_for = harvest
+            .fresh_for
+            .unwrap_or(DEFAULT_FRESHNESS)
+            .clamp(SHORTEST_FRESHNESS, LONGEST_FRESHNESS);
+        let before = Arc::clone(&self.publish.borrow());
+        if let Some((since, _)) = &before.failing {
+            let after = since.elapsed().as_secs();
+            tracing::info!(after, "the issuer's keys can be fetched again");
+        }
+        if let Some(keys) = &harvest.keys {
+            tracing::info!(kids = ?keys.ids(), from = %harvest.jwks_uri, "the issuer's keys");
+        }
+        self.publish.send_replace(Arc::new(Snapshot {
+            keys: harvest.keys.map(Arc::new).or_else(|| before.keys.clone()),
+            confirmed_at: Some(now),
+            fresh_until: Some(now + fresh_for),
+            jwks_uri: Some(harvest.jwks_uri.into()),
+            token_endpoint: harvest.token_endpoint,
+            fetches: before.fetches + 1,
+            failures: before.failures,
+            failing: None,
+        }));
+        // Before it expires, and not at the same time as everybody else.
+        now + jittered(fresh_for * 4 / 5)
+    }
+
+    fn fail(&self, error: FetchError) {
+        let before = Arc::clone(&self.publish.borrow());
+        let since = match &before.failing {
+            Some((since, last)) => {
+                if *last != error {
+                    tracing::warn!(%error, "the issuer's keys still cannot be fetched");
+                }
+                *since
+            }
+            None => {
+                let has_keys = before.keys.is_some();
+                tracing::warn!(%error, has_keys, "the issuer's keys cannot be fetched; trying again");
+                Instant::now()
+            }
+        };
+        self.publish.send_replace(Arc::new(Snapshot {
+            fetches: before.fetches + 1,
+            failures: before.failures + 1,
+            failing: Some((since, error)),
+            ..Snapshot::clone(&before)
+        }));
+    }
+}
+
+/// Between nine and ten tenths of a time.
+fn jittered(time: Duration) -> Duration {
+    let tenth = time / 10;
+    let share = u32::try_from(RandomState::new().hash_one(0_u8) % 1000).unwrap_or(0);
+    time - tenth * share / 1000
+}

@@ -1,0 +1,123 @@
+//! Where an issuer's keys are: RFC 8414, and OpenID Connect Discovery for issuers that have only that.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::fetch::{FetchError, Fetched, Http, is_secure};
+
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+const OPENID: &str = "/.well-known/openid-configuration";
+
+/// What an API reads of the metadata.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Metadata {
+    issuer: String,
+    jwks_uri: String,
+    /// For the API's own documentation.
+    pub token_endpoint: Option<String>,
+}
+
+/// What the metadata says, once it was checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Discovered {
+    pub jwks_uri: Url,
+    pub token_endpoint: Option<String>,
+    pub fresh_for: Option<Duration>,
+}
+
+/// Asks the issuer where its keys are.
+pub(crate) async fn discover(http: &Http, issuer: &str) -> Result<Discovered, FetchError> {
+    let mut first_failure = None;
+    for url in addresses(issuer) {
+        match http.get(&url, None).await {
+            Ok(Fetched::Document {
+                body, fresh_for, ..
+            }) => return read(&url, &body, issuer, fresh_for),
+            Ok(Fetched::Unchanged { .. }) => {}
+            // There is none of this kind: another may be.
+            Err(error @ FetchError::Status(_, 400..=499)) => {
+                first_failure.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(first_failure.unwrap_or_else(|| FetchError::NotMetadata(issuer.to_owned())))
+}
+
+fn read(
+    url: &Url,
+    body: &[u8],
+    issuer: &str,
+    fresh_for: Option<Duration>,
+) -> Result<Discovered, FetchError> {
+    let metadata: Metadata =
+        serde_json::from_slice(body).map_err(|_| FetchError::NotMetadata(url.to_string()))?;
+    // "The "issuer" value returned MUST be identical to the authorization server's issuer identifier
+    // value [...]. If these values are not identical, the data contained in the response MUST NOT be
+    // used", RFC 8414 §3.3.
+    if metadata.issuer != issuer {
+        return Err(FetchError::WrongIssuer(url.to_string(), metadata.issuer));
+    }
+    let jwks_uri = Url::parse(&metadata.jwks_uri)
+        .ok()
+        .filter(is_secure)
+        .ok_or(FetchError::InsecureJwksUri(metadata.jwks_uri))?;
+    Ok(Discovered {
+        jwks_uri,
+        token_endpoint: metadata.token_endpoint,
+        fresh_for,
+    })
+}
+
+/// Where the metadata may stand, likeliest first: RFC 8414 §3.1, OpenID Connect Discovery §4.1, and
+/// what RFC 8414 §5 says of issuers that have a path.
+fn addresses(issuer: &str) -> Vec<Url> {
+    let Ok(base) = Url::parse(issuer) else {
+        return Vec::new();
+    };
+    // "If the issuer identifier value contains a path component, any terminating "/" MUST be removed
+    // before inserting", RFC 8414 §3.1.
+    let path = base.path().trim_end_matches('/').to_owned();
+    let mut paths = vec![format!("{OAUTH}{path}"), format!("{path}{OPENID}")];
+    if !path.is_empty() {
+        paths.push(format!("{OPENID}{path}"));
+    }
+    paths
+        .into_iter()
+        .map(|path| {
+            let mut url = base.clone();
+            url.set_path(&path);
+            url
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8414 §3.1 and §5.
+    #[test]
+    fn the_well_known_name_goes_between_host_and_path_and_for_openid_after_the_path() {
+        let found = |issuer| -> Vec<String> {
+            addresses(issuer).into_iter().map(String::from).collect()
+        };
+        assert_eq!(
+            found("https://example.com/"),
+            [
+                "https://example.com/.well-known/oauth-authorization-server",
+                "https://example.com/.well-known/openid-configuration",
+            ]
+        );
+        assert_eq!(
+            found("https://example.com/a/b"),
+            [
+                "https://example.com/.well-known/oauth-authorization-server/a/b",
+                "https://example.com/a/b/.well-known/openid-configuration",
+                "https://example.com/.well-known/openid-configuration/a/b",
+            ]
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! The compact form of a signed token (RFC 7515 §7.1), taken apart and its header checked.
+
+use aws_lc_rs::signature::ParsedPublicKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::algorithm::Algorithm;
+use crate::json::{self, JsonError};
+use crate::refusal::Refusal;
+
+/// "A recipient using the media type value MUST treat it as if "application/" were prepended to any
+/// "typ" value not containing a '/'", RFC 7515 §4.1.9.
+const APPLICATION: &str = "application/";
+
+/// What a header may say.
+#[derive(Clone, Debug)]
+pub(crate) struct HeaderPolicy {
+    /// The longest token, in bytes.
+    pub longest: usize,
+    /// The allow-list of `alg`.
+    pub algorithms: Vec<Algorithm>,
+    /// Whether `typ: JWT` will do.
+    pub accept_typ_jwt: bool,
+}
+
+/// A token whose header is in order and whose signature is still to be verified.
+pub(crate) struct Jws<'t> {
+    pub algorithm: Algorithm,
+    pub kid: Option<String>,
+    payload: &'t str,
+    /// Header and payload as they were signed.
+    message: &'t str,
+    signature: Vec<u8>,
+}
+
+/// The members that mean something here. `jku`, `jwk`, `x5u` and `x5c` would let a token bring its own
+/// key: they are not read (RFC 8725 §3.10).
+#[derive(Deserialize)]
+struct Header {
+    alg: Option<String>,
+    typ: Option<String>,
+    kid: Option<String>,
+    crit: Option<IgnoredAny>,
+}
+
+impl<'t> Jws<'t> {
+    /// Takes a token apart and checks its header.
+    pub(crate) fn parse(token: &'t str, policy: &HeaderPolicy) -> Result<Self, Refusal> {
+        if token.len() > policy.longest {
+            return Err(Refusal::TooLong);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(Refusal::Malformed)?;
+        if payload.contains('.') {
+            return Err(Refusal::Malformed);
+        }
+        let header: Header = json::parse_object(&decode(header)?).map_err(|error| match error {
+            JsonError::Malformed => Refusal::Malformed,
+            JsonError::Duplicate => Refusal::Duplicate,
+        })?;
+        let algorithm = policy.check(&header)?;
+        Ok(Self {
+            algorithm,
+            kid: header.kid,
+            payload,
+            message,
+            signature: decode(signature)?,
+        })
+    }
+
+    /// Whether one of the keys made the signature.
+    pub(crate) fn verify<'k>(&self, mut keys: impl Iterator<Item = &'k ParsedPublicKey>) -> bool {
+        keys.any(|key| {
+            key.verify_sig(self.message.as_bytes(), &self.signature)
+                .is_ok()
+        })
+    }
+
+    /// The payload's bytes.
+    pub(crate) fn payload(&self) -> Result<Vec<u8>, Refusal> {
+        decode(self.payload)
+    }
+}
+
+impl HeaderPolicy {
+    fn check(&self, header: &Header) -> Result<Algorithm, Refusal> {
+        // "Libraries MUST enable the caller to specify a supported set of algorithms and MUST NOT use
+        // any other algorithms", RFC 8725 §3.1.
+        let algorithm = header
+            .alg
+            .as_deref()
+            .and_then(Algorithm::from_name)
+            .filter(|algorithm| self.algorithms.contains(algorithm))
+            .ok_or(Refusal::AlgorithmNotAllowed)?;
+        // "If any of the listed extension Header Parameters are not understood and supported by the
+        // recipient, then the JWS is invalid", RFC 7515 §4.1.11. None is.
+        if header.crit.is_some() {
+            return Err(Refusal::Critical);
+        }
+        if !header.typ.as_deref().is_some_and(|typ| self.allows(typ)) {
+            return Err(Refusal::WrongType);
+        }
+        Ok(algorithm)
+    }
+
+    /// "The resource server MUST verify that the "typ" header value is "at+jwt" or
+    /// "application/at+jwt" and reject tokens carrying any other value", RFC 9068 §4. Media types are
+    /// compared without regard to case (RFC 7515 §4.1.9, RFC 2045).
+    fn allows(&self, typ: &str) -> bool {
+        let bare = match typ.split_at_checked(APPLICATION.len()) {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case(APPLICATION) => rest,
+            _ => typ,
+        };
+        bare.eq_ignore_ascii_case("at+jwt")
+            || (self.accept_typ_jwt && bare.eq_ignore_ascii_case("JWT"))
+    }
+}
+
+/// The bytes of one part; padding and stray characters are refused.
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| Refusal::Malformed)
+}

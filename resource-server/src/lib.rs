@@ -1,0 +1,35 @@
+//! Verifies OAuth 2 access tokens (RFC 9068) at an API, by itself.
+//!
+//! The issuer's keys are found by its metadata, kept, and kept fresh; a request costs one signature
+//! check and no call.
+
+mod algorithm;
+mod builder;
+mod clock;
+mod credentials;
+mod issuer;
+mod json;
+mod jwk;
+mod jws;
+mod protected_resource;
+mod refusal;
+mod requirement;
+mod status;
+mod token;
+mod verifier;
+
+#[cfg(feature = "poem")]
+pub mod poem;
+#[cfg(feature = "tower")]
+pub mod tower;
+
+pub use algorithm::Algorithm;
+pub use builder::{BuildError, VerifierBuilder};
+pub use credentials::bearer_token;
+pub use issuer::fetch::FetchError;
+pub use protected_resource::ProtectedResource;
+pub use refusal::Refusal;
+pub use requirement::{AnyToken, Requirement, Requires};
+pub use status::{IssuerStatus, Observer, Status};
+pub use token::{AccessToken, NoClaims};
+pub use verifier::Verifier;

@@ -1,0 +1,1 @@
+//! For poem and poem-openapi.

@@ -1,0 +1,1 @@
+//! For tower, and so for axum.
