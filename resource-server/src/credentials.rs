@@ -51,3 +51,20 @@ fn has_parameter(text: &[u8]) -> bool {
         std::str::from_utf8(name).is_ok_and(|name| percent_decode_str(name).eq(PARAMETER.bytes()))
     })
 }
+
+/// How much of a form is looked at for a second token.
+#[cfg(any(feature = "poem", feature = "tower"))]
+pub(crate) const LONGEST_FORM: usize = 64 * 1024;
+
+/// Whether a `Content-Type` is that of a form.
+#[cfg(any(feature = "poem", feature = "tower"))]
+pub(crate) fn is_form(content_type: Option<&http::HeaderValue>) -> bool {
+    content_type
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| {
+            media
+                .trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        })
+}

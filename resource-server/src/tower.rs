@@ -1,1 +1,177 @@
-//! For tower, and so for axum.
+//! For tower, and so for axum: a layer that lets a request in only with a good token.
+//!
+//! What the token says is in the request's extensions, as [`AccessToken<C>`](crate::AccessToken).
+
+mod body;
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response};
+use http_body::Body;
+use serde::de::DeserializeOwned;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::credentials::is_form;
+use crate::refusal::Refusal;
+use crate::requirement::Requirement;
+use crate::token::NoClaims;
+use crate::verifier::Verifier;
+
+pub use body::Peeked;
+
+/// A layer that lets a request in only with a good token that allows what the route demands.
+///
+/// `C` are claims of the API's own.
+#[derive(Debug)]
+pub struct RequireToken<C = NoClaims> {
+    verifier: Verifier,
+    requirement: Requirement,
+    optional: bool,
+    claims: PhantomData<fn() -> C>,
+}
+
+/// The service that [`RequireToken`] makes.
+#[derive(Debug)]
+pub struct TokenRequired<S, C = NoClaims> {
+    inner: S,
+    layer: RequireToken<C>,
+}
+
+impl RequireToken {
+    /// Demands a good token.
+    #[must_use]
+    pub const fn new(verifier: Verifier) -> Self {
+        Self {
+            verifier,
+            requirement: Requirement::NONE,
+            optional: false,
+            claims: PhantomData,
+        }
+    }
+}
+
+impl<C> RequireToken<C> {
+    /// Demands this of the token, too.
+    #[must_use]
+    pub const fn that(mut self, requirement: Requirement) -> Self {
+        self.requirement = requirement;
+        self
+    }
+
+    /// Lets a request without a token in as well; a bad one, or one that allows too little, is refused.
+    #[must_use]
+    pub const fn or_none(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// Reads these claims, too: the extension is then [`AccessToken<D>`](crate::AccessToken).
+    #[must_use]
+    pub fn with_claims<D>(self) -> RequireToken<D> {
+        RequireToken {
+            verifier: self.verifier,
+            requirement: self.requirement,
+            optional: self.optional,
+            claims: PhantomData,
+        }
+    }
+}
+
+impl<C> Clone for RequireToken<C> {
+    fn clone(&self) -> Self {
+        Self {
+            verifier: self.verifier.clone(),
+            requirement: self.requirement,
+            optional: self.optional,
+            claims: PhantomData,
+        }
+    }
+}
+
+impl<S: Clone, C> Clone for TokenRequired<S, C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            layer: self.layer.clone(),
+        }
+    }
+}
+
+impl<S, C> Layer<S> for RequireToken<C> {
+    type Service = TokenRequired<S, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        TokenRequired {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl<S, C, B, A> Service<Request<B>> for TokenRequired<S, C>
+where
+    S: Service<Request<Peeked<B>>, Response = Response<A>> + Clone + Send + 'static,
+    S::Future: Send,
+    C: DeserializeOwned + Clone + Send + Sync + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Send,
+    A: From<String>,
+{
+    type Response = Response<A>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<A>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The service that was found ready is the one to call; its clone waits for the next request.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let layer = self.layer.clone();
+        Box::pin(async move {
+            match layer.admit(request).await {
+                Ok(request) => inner.call(request).await,
+                Err(refusal) => {
+                    let answer = layer.verifier.answer(refusal, &layer.requirement);
+                    Ok(answer.map(A::from))
+                }
+            }
+        })
+    }
+}
+
+impl<C: DeserializeOwned + Clone + Send + Sync + 'static> RequireToken<C> {
+    async fn admit<B>(&self, request: Request<B>) -> Result<Request<Peeked<B>>, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (mut parts, body) = request.into_parts();
+        let mut body = Peeked::new(body);
+        let form = if is_form(parts.headers.get(CONTENT_TYPE)) {
+            Some(body.peek().await)
+        } else {
+            None
+        };
+        let query = parts.uri.query();
+        let authorized = self
+            .verifier
+            .authorize::<C>(&parts.headers, query, form.as_deref(), &self.requirement)
+            .await;
+        match authorized {
+            Ok(token) => {
+                parts.extensions.insert(token);
+            }
+            Err(Refusal::NoToken) if self.optional => {}
+            Err(refusal) => return Err(refusal),
+        }
+        Ok(Request::from_parts(parts, body))
+    }
+}

@@ -1,0 +1,88 @@
+//! A body whose beginning was looked at, and which the service still gets whole.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::credentials::LONGEST_FORM;
+
+/// A request's body; if it is a form, its beginning was looked at.
+#[derive(Debug)]
+pub struct Peeked<B: Body> {
+    /// What was read and is still to be given, the error that ended it included.
+    read: VecDeque<Result<Frame<Bytes>, B::Error>>,
+    rest: B,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Peeked<B> {
+    pub(super) const fn new(rest: B) -> Self {
+        Self {
+            read: VecDeque::new(),
+            rest,
+        }
+    }
+
+    /// The beginning of the body.
+    pub(super) async fn peek(&mut self) -> Vec<u8> {
+        let mut seen = Vec::new();
+        while seen.len() < LONGEST_FORM {
+            let frame = poll_fn(|context| Pin::new(&mut self.rest).poll_frame(context)).await;
+            let Some(frame) = frame else {
+                break;
+            };
+            let data = frame.as_ref().ok().and_then(Frame::data_ref);
+            if let Some(data) = data {
+                seen.extend_from_slice(data);
+            }
+            let last = data.is_none();
+            self.read.push_back(frame);
+            if last {
+                break;
+            }
+        }
+        seen
+    }
+
+    fn read_bytes(&self) -> u64 {
+        let frames = self.read.iter().filter_map(|frame| frame.as_ref().ok());
+        let lengths = frames.filter_map(|frame| Some(frame.data_ref()?.len() as u64));
+        lengths.sum()
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Peeked<B>
+where
+    B::Error: Unpin,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if let Some(frame) = self.read.pop_front() {
+            return Poll::Ready(Some(frame));
+        }
+        Pin::new(&mut self.rest).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.read.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = self.read_bytes();
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(read));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(read));
+        }
+        hint
+    }
+}
