@@ -19,7 +19,7 @@ use crate::token::ClaimsPolicy;
 use crate::verifier::{Shared, TrustedIssuer, Verifier};
 
 /// "Usually no more than a few minutes", RFC 7519 §4.1.4.
-const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
+const LONGEST_LEEWAY: Duration = Duration::from_mins(5);
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
 const COOL_DOWN: Duration = Duration::from_secs(10);
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -259,7 +259,12 @@ impl VerifierBuilder {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let http = Http::new(self.fetch_timeout, &asked).map_err(BuildError::Tls)?;
         let source = Source::new(http, self.issuer.clone(), jwks_uri, self.algorithms.clone());
-        Ok(Keeper::start(source, rules, self.observer.clone(), &runtime))
+        Ok(Keeper::start(
+            source,
+            rules,
+            self.observer.clone(),
+            &runtime,
+        ))
     }
 }
 

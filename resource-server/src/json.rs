@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// Why a text is not the object it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,11 @@ mod tests {
 
     #[test]
     fn a_name_that_comes_twice_is_seen_however_it_is_written() {
-        let twice = [r#"{"a":1,"a":2}"#, r#"{"b":1,"b":1}"#, r#"{"a":1,"\u0061":2}"#];
+        let twice = [
+            r#"{"a":1,"a":2}"#,
+            r#"{"b":1,"b":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+        ];
         for text in twice {
             let parsed = parse_object::<One>(text.as_bytes());
             assert_eq!(parsed, Err(JsonError::Duplicate), "{text}");
@@ -85,7 +89,15 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_malformed() {
-        for text in ["", "[]", "1", "null", "{\"a\":1} x", "{\"a\":300}", "\u{feff}{}"] {
+        for text in [
+            "",
+            "[]",
+            "1",
+            "null",
+            "{\"a\":1} x",
+            "{\"a\":300}",
+            "\u{feff}{}",
+        ] {
             let parsed = parse_object::<One>(text.as_bytes());
             assert_eq!(parsed, Err(JsonError::Malformed), "{text:?}");
         }

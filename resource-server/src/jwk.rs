@@ -196,7 +196,7 @@ fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
 }
 
 fn bits(number: &[u8]) -> usize {
-    number.first().map_or(0, |first| {
-        number.len() * 8 - first.leading_zeros() as usize
-    })
+    number
+        .first()
+        .map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }

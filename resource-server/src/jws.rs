@@ -120,7 +120,5 @@ impl HeaderPolicy {
 
 /// The bytes of one part; padding and stray characters are refused.
 pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| Refusal::Malformed)
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
 }

@@ -213,7 +213,9 @@ impl poem::error::ResponseError for Refused {
 /// Serves the document of RFC 9728, to pages of every origin; mount it at
 /// [`ProtectedResource::path`](crate::ProtectedResource::path). 404 if the verifier has none.
 pub fn protected_resource(verifier: &Verifier) -> impl Endpoint<Output = Response> + use<> {
-    let json = verifier.protected_resource().map(crate::ProtectedResource::json);
+    let json = verifier
+        .protected_resource()
+        .map(crate::ProtectedResource::json);
     poem::endpoint::make_sync(move |_| {
         let Some(json) = &json else {
             return poem::http::StatusCode::NOT_FOUND.into();
@@ -221,7 +223,10 @@ pub fn protected_resource(verifier: &Verifier) -> impl Endpoint<Output = Respons
         Response::builder()
             .content_type("application/json")
             .header(header::CACHE_CONTROL, METADATA)
-            .header(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
+            .header(
+                header::ACCESS_CONTROL_ALLOW_ORIGIN,
+                HeaderValue::from_static("*"),
+            )
             .body(json.clone())
     })
 }

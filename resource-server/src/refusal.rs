@@ -131,11 +131,15 @@ impl Refusal {
         match self {
             Self::NoToken => "Sign in, and send the access token as Authorization: Bearer.",
             Self::SeveralTokens => "Send one access token, in one Authorization header.",
-            Self::TokenInQuery => "Send the access token in the Authorization header, not in the query.",
+            Self::TokenInQuery => {
+                "Send the access token in the Authorization header, not in the query."
+            }
             Self::TooLong => "The access token is too long.",
             Self::Malformed => "The access token is not a signed JWT.",
             Self::Duplicate => "A member of the access token comes twice.",
-            Self::AlgorithmNotAllowed => "The access token is signed by an algorithm that is not allowed.",
+            Self::AlgorithmNotAllowed => {
+                "The access token is signed by an algorithm that is not allowed."
+            }
             Self::WrongType => "The JWT is not an access token (typ at+jwt).",
             Self::Critical => "The access token has a critical extension that is not understood.",
             Self::UnknownKey => "The access token is signed by a key that is not known.",
@@ -148,7 +152,9 @@ impl Refusal {
             Self::NotYetValid | Self::IssuedInTheFuture => "The access token is not valid yet.",
             Self::InsufficientScope { .. } => "The access token lacks a scope that this needs.",
             Self::InsufficientRole => "The user lacks a role that this needs.",
-            Self::InsufficientAuthentication { .. } => "Sign in again: this needs a fresher or stronger sign-in.",
+            Self::InsufficientAuthentication { .. } => {
+                "Sign in again: this needs a fresher or stronger sign-in."
+            }
             Self::KeysUnavailable => "Access tokens cannot be verified right now; try again.",
         }
     }
@@ -207,7 +213,7 @@ impl Realm {
     fn challenge(&self, refusal: Refusal, scopes: &[&str]) -> String {
         let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
         let mut add = |name: &str, value: &str| {
-            challenge.push_str(&format!(", {name}=\"{value}\""));
+            challenge.extend([", ", name, "=\"", value, "\""]);
         };
         if let Some(error) = refusal.error() {
             add("error", error);

@@ -70,14 +70,12 @@ impl Requirement {
         if !self.roles.is_empty() && !self.roles.iter().any(|role| token.has_role(role)) {
             return Err(Refusal::InsufficientRole);
         }
-        let fresh = self.max_age.is_none_or(|max_age| {
-            token
-                .sign_in_age_at(now)
-                .is_some_and(|age| age <= max_age)
-        });
+        let fresh = self
+            .max_age
+            .is_none_or(|max_age| token.sign_in_age_at(now).is_some_and(|age| age <= max_age));
         let acr = token.acr.as_deref();
-        let strong = self.acr_values.is_empty()
-            || acr.is_some_and(|acr| self.acr_values.contains(&acr));
+        let strong =
+            self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.contains(&acr));
         if !(fresh && strong) {
             return Err(Refusal::InsufficientAuthentication {
                 max_age: self.max_age,

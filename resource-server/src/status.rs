@@ -79,7 +79,11 @@ impl IssuerStatus {
         Self {
             issuer: issuer.to_owned(),
             jwks_uri: snapshot.jwks_uri.clone(),
-            key_ids: snapshot.keys.as_ref().map(|keys| keys.ids()).unwrap_or_default(),
+            key_ids: snapshot
+                .keys
+                .as_ref()
+                .map(|keys| keys.ids())
+                .unwrap_or_default(),
             has_keys: snapshot.keys.is_some(),
             keys_age: snapshot.confirmed_at.map(|at| (now - at).as_secs()),
             fresh: snapshot.keys.is_some() && snapshot.fresh_until.is_none_or(|until| now < until),

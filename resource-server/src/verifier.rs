@@ -54,7 +54,6 @@ impl Verifier {
     ///
     /// The issuer is compared as it stands, and the keys are found by its metadata. The audience is
     /// the name of this API at the issuer; by RFC 8707 its URL.
-    #[must_use]
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> VerifierBuilder {
         VerifierBuilder::new(issuer.into(), audience.into())
     }
@@ -86,7 +85,10 @@ impl Verifier {
     /// # Errors
     ///
     /// A [`Refusal`] for each check that fails.
-    pub async fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<AccessToken<C>, Refusal> {
+    pub async fn verify<C: DeserializeOwned>(
+        &self,
+        token: &str,
+    ) -> Result<AccessToken<C>, Refusal> {
         self.counted(self.check(token).await)
     }
 
@@ -216,7 +218,6 @@ fn issuer_of(token: &str, issuers: &[Arc<TrustedIssuer>]) -> Result<String, Refu
     }
     let payload = token.split('.').nth(1).ok_or(Refusal::Malformed)?;
     let payload = crate::jws::decode(payload)?;
-    let IssuerAlone { iss } =
-        json::parse_object(&payload).map_err(|_| Refusal::MalformedClaims)?;
+    let IssuerAlone { iss } = json::parse_object(&payload).map_err(|_| Refusal::MalformedClaims)?;
     iss.ok_or(Refusal::MissingClaim("iss"))
 }

@@ -68,7 +68,10 @@ impl fmt::Display for FetchError {
             Self::TooSlow(url) => write!(f, "{url} did not answer in time"),
             Self::Status(url, status) => write!(f, "{url} answered {status}"),
             Self::Redirect(url, to) => {
-                write!(f, "{url} redirects to {to}, which is not followed; name the final address")
+                write!(
+                    f,
+                    "{url} redirects to {to}, which is not followed; name the final address"
+                )
             }
             Self::TooLarge(url) => write!(f, "{url} answered more than {LARGEST} bytes"),
             Self::NotMetadata(url) => {
@@ -108,7 +111,7 @@ impl Http {
         Ok(Self { client })
     }
 
-    /// Fetches a document, unless it is still the one with this ETag.
+    /// Fetches a document, unless it is still the one with this `ETag`.
     ///
     /// # Errors
     ///

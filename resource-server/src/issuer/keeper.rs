@@ -18,13 +18,13 @@ use crate::jwk::KeySet;
 use crate::status::Observer;
 
 /// How long keys are kept when the answer does not say; what jose does.
-const DEFAULT_FRESHNESS: Duration = Duration::from_secs(600);
+const DEFAULT_FRESHNESS: Duration = Duration::from_mins(10);
 /// An answer that may not be kept at all is fetched this often, and none is kept for longer than a day.
 const SHORTEST_FRESHNESS: Duration = Duration::from_secs(30);
-const LONGEST_FRESHNESS: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_FRESHNESS: Duration = Duration::from_hours(24);
 /// After a failure the next try comes after one second, then two, four…
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The keys of one issuer, kept fresh for as long as this lives.
 #[derive(Debug)]
@@ -143,7 +143,9 @@ impl Keeper {
     pub(crate) async fn first_snapshot(&self) -> Arc<Snapshot> {
         let mut snapshots = self.snapshot.clone();
         let first = snapshots.wait_for(|snapshot| snapshot.fetches > 0 || self.task.is_none());
-        first.await.map_or_else(|_| Arc::default(), |first| Arc::clone(&first))
+        first
+            .await
+            .map_or_else(|_| Arc::default(), |first| Arc::clone(&first))
     }
 
     /// The keys, for a token signed by the one with this `kid`: as they are if it is among them, or
@@ -279,19 +281,13 @@ impl Task {
 
     fn fail(&self, error: FetchError) {
         let before = Arc::clone(&self.publish.borrow());
-        let since = match &before.failing {
-            Some((since, last)) => {
-                if *last != error {
-                    tracing::warn!(%error, "the issuer's keys still cannot be fetched");
-                }
-                *since
-            }
-            None => {
-                let has_keys = before.keys.is_some();
-                tracing::warn!(%error, has_keys, "the issuer's keys cannot be fetched; trying again");
-                Instant::now()
-            }
-        };
+        // Told once, and again when the reason is another.
+        if before.failing.as_ref().map(|(_, last)| last) != Some(&error) {
+            let has_keys = before.keys.is_some();
+            tracing::warn!(%error, has_keys, "the issuer's keys cannot be fetched; trying again");
+        }
+        let since = before.failing.as_ref().map(|(since, _)| *since);
+        let since = since.unwrap_or_else(Instant::now);
         self.publish.send_replace(Arc::new(Snapshot {
             fetches: before.fetches + 1,
             failures: before.failures + 1,
@@ -303,7 +299,6 @@ impl Task {
 
 /// Between nine and ten tenths of a time.
 fn jittered(time: Duration) -> Duration {
-    let tenth = time / 10;
-    let share = u32::try_from(RandomState::new().hash_one(0_u8) % 1000).unwrap_or(0);
-    time - tenth * share / 1000
+    let thousandths = 900 + u32::try_from(RandomState::new().hash_one(0_u8) % 101).unwrap_or(0);
+    time / 1000 * thousandths
 }

@@ -101,9 +101,8 @@ mod tests {
     /// RFC 8414 §3.1 and §5.
     #[test]
     fn the_well_known_name_goes_between_host_and_path_and_for_openid_after_the_path() {
-        let found = |issuer| -> Vec<String> {
-            addresses(issuer).into_iter().map(String::from).collect()
-        };
+        let found =
+            |issuer| -> Vec<String> { addresses(issuer).into_iter().map(String::from).collect() };
         assert_eq!(
             found("https://example.com/"),
             [

@@ -12,9 +12,9 @@ use crate::algorithm::Algorithm;
 use crate::jwk::{KeySet, KeySetError};
 
 /// How long the metadata is kept when it does not say, and the bounds of what it may say.
-const METADATA_DEFAULT: Duration = Duration::from_secs(3600);
-const METADATA_SHORTEST: Duration = Duration::from_secs(60);
-const METADATA_LONGEST: Duration = Duration::from_secs(24 * 3600);
+const METADATA_DEFAULT: Duration = Duration::from_hours(1);
+const METADATA_SHORTEST: Duration = Duration::from_mins(1);
+const METADATA_LONGEST: Duration = Duration::from_hours(24);
 
 /// Where the keys come from.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub(crate) struct Source {
     jwks_uri: Option<Url>,
     token_endpoint: Option<String>,
     etag: Option<HeaderValue>,
-    /// The document that the ETag belongs to, so that a set is parsed only when it is another.
-    body: Vec<u8>,
+    /// The last good document, so that a set is parsed only when it is another.
+    body: Option<Vec<u8>>,
 }
 
 /// Until when the metadata is known.
@@ -66,7 +66,7 @@ impl Source {
             jwks_uri,
             token_endpoint: None,
             etag: None,
-            body: Vec::new(),
+            body: None,
         }
     }
 
@@ -129,13 +129,13 @@ impl Source {
                 etag,
                 fresh_for,
             } => {
-                let keys = if body == self.body {
+                let keys = if self.body.as_ref() == Some(&body) {
                     None
                 } else {
                     Some(parse(&body, &self.algorithms, &jwks_uri)?)
                 };
                 self.etag = etag;
-                self.body = body;
+                self.body = Some(body);
                 (keys, fresh_for)
             }
         };

@@ -47,7 +47,10 @@ impl SignIn {
     fn new<const N: usize>(flow: &'static str, urls: [(&str, Value); N]) -> Self {
         Self {
             flow,
-            urls: urls.map(|(name, url)| (name.to_owned(), url)).into_iter().collect(),
+            urls: urls
+                .map(|(name, url)| (name.to_owned(), url))
+                .into_iter()
+                .collect(),
             scopes: Map::new(),
             description: None,
         }
@@ -72,7 +75,10 @@ impl SignIn {
 /// A document without the security scheme stays as it is.
 pub fn describe(document: &mut Value, sign_in: &SignIn) {
     let pointer = format!("/components/securitySchemes/{SCHEME}");
-    let Some(scheme) = document.pointer_mut(&pointer).and_then(Value::as_object_mut) else {
+    let Some(scheme) = document
+        .pointer_mut(&pointer)
+        .and_then(Value::as_object_mut)
+    else {
         return;
     };
     let mut flow = sign_in.urls.clone();

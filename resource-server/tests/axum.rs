@@ -1,0 +1,139 @@
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Extension;
+use axum::http::{Request, StatusCode};
+use axum::routing::{delete, get, post};
+use jeton_resource_server::tower::RequireToken;
+use jeton_resource_server::{AccessToken, Requirement};
+use serde::Deserialize;
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use crate::support::{Issuer, claims, claims_with, rsa, verifier};
+
+#[derive(Clone, Debug, Deserialize)]
+struct Tenant {
+    tenant: u32,
+}
+
+async fn app(issuer: &Issuer) -> Router {
+    let token = RequireToken::new(verifier(issuer).await);
+    let read = token.clone().that(Requirement::scopes(&["info:read"]));
+    let delete_all = token.clone().that(Requirement::scopes(&["info:delete"]));
+    let tenant = token.clone().with_claims::<Tenant>();
+    Router::new()
+        .route("/info", get(subject).layer(read))
+        .route("/all", delete(subject).layer(delete_all))
+        .route(
+            "/notes",
+            post(|body: String| async { body }).layer(token.clone()),
+        )
+        .route("/tenant", get(tenant_of).layer(tenant))
+        .route("/greeting", get(greet).layer(token.or_none()))
+}
+
+async fn subject(Extension(token): Extension<AccessToken>) -> String {
+    token.subject
+}
+
+async fn tenant_of(Extension(token): Extension<AccessToken<Tenant>>) -> String {
+    token.claims.tenant.to_string()
+}
+
+async fn greet(token: Option<Extension<AccessToken>>) -> String {
+    token.map_or_else(|| "stranger".to_owned(), |Extension(token)| token.subject)
+}
+
+async fn answer(app: &Router, request: Request<Body>) -> (u16, String, String) {
+    let response = app.clone().oneshot(request).await.unwrap();
+    let challenge = response.headers().get("www-authenticate");
+    let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    (status, challenge.unwrap_or_default(), body)
+}
+
+fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let form = "application/x-www-form-urlencoded";
+    let request = request.header("content-type", form);
+    request.body(Body::from(body.to_owned())).unwrap()
+}
+
+/// Row 54, through axum.
+#[tokio::test]
+async fn a_route_of_axum_lets_in_whom_it_should() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let ask = |method, path, token| request(method, path, token, "");
+    let (status, _, body) = answer(&app, ask("GET", "/info", Some(&good))).await;
+    assert_eq!(
+        (status, body),
+        (200, claims(&issuer.url)["sub"].as_str().unwrap().to_owned())
+    );
+    let (status, challenge, _) = answer(&app, ask("GET", "/info", None)).await;
+    assert_eq!(status, 401);
+    assert!(challenge.ends_with("scope=\"info:read\"") && !challenge.contains("error"));
+    let (status, challenge, _) = answer(&app, ask("GET", "/info", Some("x"))).await;
+    assert_eq!(status, 401);
+    assert!(challenge.contains("invalid_token"), "{challenge}");
+    let (status, challenge, _) = answer(&app, ask("DELETE", "/all", Some(&good))).await;
+    assert_eq!(status, 403);
+    assert!(challenge.contains("scope=\"info:delete\""), "{challenge}");
+    let (status, challenge, _) =
+        answer(&app, ask("GET", "/info?access_token=x", Some(&good))).await;
+    assert_eq!(status, 400);
+    assert!(challenge.contains("invalid_request"), "{challenge}");
+}
+
+/// Row 54: a token in header and body is a bad request, and a body without one arrives whole.
+#[tokio::test]
+async fn a_form_is_looked_at_for_a_second_token_and_left_as_it_was() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let text = format!("text={}", "x".repeat(200_000));
+    let (status, _, body) = answer(&app, request("POST", "/notes", Some(&good), &text)).await;
+    assert_eq!((status, body), (200, text));
+    let twice = request("POST", "/notes", Some(&good), "text=a&access_token=b");
+    assert_eq!(answer(&app, twice).await.0, 400);
+    // A body in many pieces, and one that breaks.
+    let pieces = ["te", "xt", "=", "abc"].map(|piece| Ok::<_, std::io::Error>(piece.as_bytes()));
+    let pieces = Body::from_stream(futures_util::stream::iter(pieces));
+    let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
+    let (status, _, body) = answer(&app, Request::from_parts(parts, pieces)).await;
+    assert_eq!((status, body.as_str()), (200, "text=abc"));
+    let broken = [Ok("text="), Err(std::io::Error::other("gone"))];
+    let broken = Body::from_stream(futures_util::stream::iter(broken));
+    let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
+    let status = answer(&app, Request::from_parts(parts, broken)).await.0;
+    assert_eq!(status, StatusCode::BAD_REQUEST.as_u16());
+}
+
+#[tokio::test]
+async fn a_token_may_be_optional_and_a_bad_one_is_refused_all_the_same() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let ask = |token| request("GET", "/greeting", token, "");
+    assert_eq!(answer(&app, ask(None)).await.2, "stranger");
+    assert_ne!(answer(&app, ask(Some(&good))).await.2, "stranger");
+    assert_eq!(answer(&app, ask(Some("bad"))).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_route_reads_claims_of_its_own() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    let token = rsa(0).token(&claims_with(&issuer.url, "tenant", json!(7)));
+    let (status, _, body) = answer(&app, request("GET", "/tenant", Some(&token), "")).await;
+    assert_eq!((status, body.as_str()), (200, "7"));
+    let without = rsa(0).token(&claims(&issuer.url));
+    let (status, ..) = answer(&app, request("GET", "/tenant", Some(&without), "")).await;
+    assert_eq!(status, 401);
+}

@@ -1,0 +1,242 @@
+use jeton_resource_server::poem::{
+    Authorized, Bearer, OptionalBearer, Refused, SignIn, describe, protected_resource,
+};
+use jeton_resource_server::{ProtectedResource, Refusal, Requirement, Requires, Verifier};
+use poem::http::{Method, StatusCode};
+use poem::{Endpoint as _, EndpointExt as _, Request, Response, Route, get, handler};
+use poem_openapi::payload::{Form, PlainText};
+use poem_openapi::{Object, OpenApi, OpenApiService};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::support::{AUDIENCE, Issuer, claims, rsa};
+
+struct Read;
+
+impl Requires for Read {
+    const REQUIREMENT: Requirement = Requirement::scopes(&["info:read"]);
+}
+
+struct Delete;
+
+impl Requires for Delete {
+    const REQUIREMENT: Requirement = Requirement::scopes(&["info:delete"]);
+}
+
+#[derive(Deserialize, Object)]
+struct Note {
+    text: String,
+    access_token: Option<String>,
+}
+
+struct Api;
+
+#[OpenApi]
+impl Api {
+    #[oai(path = "/info", method = "get")]
+    async fn read(&self, token: Bearer<Read>) -> PlainText<String> {
+        PlainText(token.subject.clone())
+    }
+
+    #[oai(path = "/info", method = "delete")]
+    async fn delete(&self, token: Bearer<Delete>) -> PlainText<String> {
+        PlainText(token.into_token().subject)
+    }
+
+    #[oai(path = "/notes", method = "post")]
+    async fn note(&self, _token: Bearer, note: Form<Note>) -> PlainText<String> {
+        PlainText(note.0.text)
+    }
+
+    #[oai(path = "/greeting", method = "get")]
+    async fn greet(&self, bearer: OptionalBearer) -> PlainText<String> {
+        let name = bearer.token.map(|token| token.subject);
+        PlainText(name.unwrap_or_else(|| "stranger".to_owned()))
+    }
+}
+
+#[handler]
+fn plain(token: Authorized<Read>) -> String {
+    token.client_id.clone()
+}
+
+async fn app(issuer: &Issuer) -> impl poem::Endpoint<Output = Response> {
+    let resource = ProtectedResource::new(AUDIENCE, &issuer.url).unwrap();
+    let verifier = Verifier::builder(&issuer.url, AUDIENCE).protected_resource(resource);
+    let verifier = verifier.build().await.unwrap();
+    Route::new()
+        .at("/plain", get(plain))
+        .at(
+            "/.well-known/oauth-protected-resource",
+            get(protected_resource(&verifier)),
+        )
+        .nest("/", OpenApiService::new(Api, "Info", "1"))
+        .data(verifier)
+        .map_to_response()
+}
+
+async fn answer(
+    issuer: &Issuer,
+    request: poem::RequestBuilder,
+    body: &str,
+) -> (u16, String, String) {
+    let app = app(issuer).await;
+    let response = app.get_response(request.body(body.to_owned())).await;
+    let challenge = response
+        .header("www-authenticate")
+        .unwrap_or_default()
+        .to_owned();
+    let status = response.status().as_u16();
+    (
+        status,
+        challenge,
+        response.into_body().into_string().await.unwrap(),
+    )
+}
+
+fn request(method: Method, path: &'static str, token: Option<&str>) -> poem::RequestBuilder {
+    let request = Request::builder().method(method).uri_str(path);
+    match token {
+        Some(token) => request.header("authorization", format!("Bearer {token}")),
+        None => request,
+    }
+}
+
+/// Row 54, through poem-openapi.
+#[tokio::test]
+async fn a_route_of_poem_openapi_lets_in_whom_it_should() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let (status, _, body) = answer(&issuer, request(Method::GET, "/info", Some(&good)), "").await;
+    assert_eq!(
+        (status, body),
+        (200, claims(&issuer.url)["sub"].as_str().unwrap().to_owned())
+    );
+
+    let (status, challenge, body) = answer(&issuer, request(Method::GET, "/info", None), "").await;
+    assert_eq!(status, 401);
+    let metadata = format!("{AUDIENCE}/.well-known/oauth-protected-resource");
+    let expected = format!(
+        "Bearer realm=\"{AUDIENCE}\", scope=\"info:read\", resource_metadata=\"{metadata}\""
+    );
+    assert_eq!(challenge, expected);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["status"], 401);
+
+    let (status, challenge, _) =
+        answer(&issuer, request(Method::GET, "/info", Some("x")), "").await;
+    assert_eq!(status, 401);
+    assert!(challenge.contains("invalid_token"), "{challenge}");
+
+    let request = request(Method::DELETE, "/info", Some(&good));
+    let (status, challenge, _) = answer(&issuer, request, "").await;
+    assert_eq!(status, 403);
+    assert!(
+        challenge.contains("error=\"insufficient_scope\""),
+        "{challenge}"
+    );
+    assert!(challenge.contains("scope=\"info:delete\""), "{challenge}");
+}
+
+/// Row 54: a token in header and body is a bad request, and a body without one arrives whole.
+#[tokio::test]
+async fn a_form_is_looked_at_for_a_second_token_and_left_as_it_was() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let post = |media: &'static str| {
+        request(Method::POST, "/notes", Some(&good)).header("content-type", media)
+    };
+    let form = "application/x-www-form-urlencoded";
+    let long = "x".repeat(200_000);
+    let whole = answer(&issuer, post(form), &format!("text={long}")).await;
+    assert_eq!((whole.0, whole.2.len()), (200, long.len()));
+    for media in [form, "Application/X-WWW-Form-Urlencoded; charset=utf-8"] {
+        let (status, challenge, _) = answer(&issuer, post(media), "text=a&access_token=b").await;
+        assert_eq!(status, 400);
+        assert!(challenge.contains("invalid_request"), "{challenge}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_may_be_optional_and_a_bad_one_is_refused_all_the_same() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let ask = |token| request(Method::GET, "/greeting", token);
+    assert_eq!(answer(&issuer, ask(None), "").await.2, "stranger");
+    assert_eq!(answer(&issuer, ask(Some(&good)), "").await.0, 200);
+    assert_eq!(answer(&issuer, ask(Some("bad")), "").await.0, 401);
+}
+
+#[tokio::test]
+async fn a_handler_of_poem_alone_lets_in_whom_it_should() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let (status, _, body) = answer(&issuer, request(Method::GET, "/plain", Some(&good)), "").await;
+    assert_eq!((status, body.as_str()), (200, "web"));
+    assert_eq!(
+        answer(&issuer, request(Method::GET, "/plain", None), "")
+            .await
+            .0,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_can_be_told_from_other_errors() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let verifier = Verifier::builder(&issuer.url, AUDIENCE)
+        .build()
+        .await
+        .unwrap();
+    let error = get(plain)
+        .data(verifier)
+        .call(Request::default())
+        .await
+        .unwrap_err();
+    let refused = error.downcast_ref::<Refused>().unwrap();
+    assert_eq!(refused.refusal, Refusal::NoToken);
+    // A route that was given no verifier fails closed.
+    let error = get(plain).call(Request::default()).await.unwrap_err();
+    assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// RFC 9728 §3.2.
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let request = request(Method::GET, "/.well-known/oauth-protected-resource", None);
+    let response = app(&issuer).await.get_response(request.finish()).await;
+    assert_eq!(response.content_type(), Some("application/json"));
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+    let document: Value = response.into_body().into_json().await.unwrap();
+    assert_eq!(document["authorization_servers"], json!([issuer.url]));
+}
+
+#[test]
+fn the_document_says_where_people_sign_in() {
+    let service = OpenApiService::new(Api, "Info", "1");
+    let mut document: Value = serde_json::from_str(&service.spec()).unwrap();
+    let sign_in = SignIn::password("https://issuer.test/token")
+        .scope("info:read", "Read the information.")
+        .description("The client_id is `web`.");
+    describe(&mut document, &sign_in);
+    let expected = json!({
+        "type": "oauth2",
+        "description": "The client_id is `web`.",
+        "flows": { "password": {
+            "tokenUrl": "https://issuer.test/token",
+            "refreshUrl": "https://issuer.test/token",
+            "scopes": { "info:read": "Read the information." },
+        }},
+    });
+    assert_eq!(
+        document["components"]["securitySchemes"]["OAuth2"],
+        expected
+    );
+    assert_eq!(
+        document["paths"]["/info"]["get"]["security"],
+        json!([{ "OAuth2": [] }])
+    );
+    let optional = &document["paths"]["/greeting"]["get"]["security"];
+    assert_eq!(*optional, json!([{ "OAuth2": [] }, {}]));
+}

@@ -1,0 +1,159 @@
+//! An issuer that listens on this machine, and tokens, good and bad.
+
+pub mod issuer;
+
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jeton_resource_server::{AccessToken, Refusal, Verifier};
+use jsonwebtoken::crypto::sign;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey};
+use serde_json::{Value, json};
+
+pub use issuer::Issuer;
+
+pub const AUDIENCE: &str = "https://api.test";
+
+/// A key pair of an issuer.
+pub struct Signer {
+    pub kid: String,
+    pub jwk: Value,
+    key: EncodingKey,
+    algorithm: Algorithm,
+}
+
+/// RSA keys, made once for all tests: making them is slow.
+pub fn rsa(number: usize) -> &'static Signer {
+    static SIGNERS: OnceLock<Vec<Signer>> = OnceLock::new();
+    let signers = SIGNERS.get_or_init(|| (0..3).map(|_| Signer::rsa()).collect());
+    &signers[number]
+}
+
+impl Signer {
+    fn rsa() -> Self {
+        use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+        let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        Self::new(
+            EncodingKey::from_rsa_der(&pkcs1_of(der.as_ref())),
+            Algorithm::RS256,
+        )
+    }
+
+    pub fn es256() -> Self {
+        use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        Self::new(EncodingKey::from_ec_der(der.as_ref()), Algorithm::ES256)
+    }
+
+    pub fn ed25519() -> Self {
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8v1(&random).unwrap();
+        Self::new(EncodingKey::from_ed_der(der.as_ref()), Algorithm::EdDSA)
+    }
+
+    fn new(key: EncodingKey, algorithm: Algorithm) -> Self {
+        let mut jwk = Jwk::from_encoding_key(&key, algorithm).unwrap();
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).unwrap();
+        jwk.common.key_id = Some(kid.clone());
+        Self {
+            kid,
+            jwk: serde_json::to_value(jwk).unwrap(),
+            key,
+            algorithm,
+        }
+    }
+
+    /// The same key under another name.
+    pub fn renamed(&self, kid: &str) -> Value {
+        let mut jwk = self.jwk.clone();
+        jwk["kid"] = kid.into();
+        jwk
+    }
+
+    /// The header of an ordinary token.
+    pub fn header(&self) -> Value {
+        let alg = serde_json::to_value(self.algorithm).unwrap();
+        json!({ "alg": alg, "typ": "at+jwt", "kid": self.kid })
+    }
+
+    /// A token of an issuer with these claims.
+    pub fn token(&self, claims: &Value) -> String {
+        self.sign(&self.header(), claims)
+    }
+
+    /// A token with this header, signed by this key whatever the header says.
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+
+    pub fn sign_text(&self, header: &str, claims: &str) -> String {
+        let message = format!("{}.{}", encode(header), encode(claims));
+        let signature = sign(message.as_bytes(), &self.key, self.algorithm).unwrap();
+        format!("{message}.{signature}")
+    }
+}
+
+pub fn encode(text: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// The PKCS#1 key within PKCS#8: it is the last octet string, and fills the rest.
+fn pkcs1_of(pkcs8: &[u8]) -> Vec<u8> {
+    let start = pkcs8
+        .windows(4)
+        .position(|window| window[0] == 0x04 && window[1] == 0x82)
+        .unwrap();
+    pkcs8[start + 4..].to_vec()
+}
+
+/// The claims of an ordinary token.
+pub fn claims(issuer: &str) -> Value {
+    json!({
+        "iss": issuer,
+        "sub": "0195e7b6-8f3c-7bbb-9c57-0f6a1a2b3c4d",
+        "aud": AUDIENCE,
+        "client_id": "web",
+        "jti": "T8zTq0cbPpQ1HZT2uWcWbg",
+        "iat": now() - 10,
+        "exp": now() + 890,
+        "auth_time": now() - 10,
+        "scope": "info:read info:write",
+        "sid": "0195e7b6-8f3c-7bbb-9c57-000000000001",
+        "roles": ["admin"],
+    })
+}
+
+/// The same with one claim changed; `null` takes it away.
+pub fn claims_with(issuer: &str, name: &str, value: Value) -> Value {
+    let mut claims = claims(issuer);
+    let members = claims.as_object_mut().unwrap();
+    if value.is_null() {
+        members.remove(name);
+    } else {
+        members.insert(name.to_owned(), value);
+    }
+    claims
+}
+
+pub fn now() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "tokens are made for the present")]
+    let now = SystemTime::now();
+    i64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+}
+
+/// A verifier for the issuer's tokens.
+pub async fn verifier(issuer: &Issuer) -> Verifier {
+    Verifier::builder(&issuer.url, AUDIENCE)
+        .build()
+        .await
+        .unwrap()
+}
+
+pub async fn verify(verifier: &Verifier, token: &str) -> Result<AccessToken, Refusal> {
+    verifier.verify(token).await
+}
