@@ -1,13 +1,13 @@
 //! How a verifier is made: what must be said, what may be, and what is refused at once.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use crate::algorithm::Algorithm;
-use crate::issuer::fetch::{FetchError, Http, is_secure};
+use crate::build_error::BuildError;
+use crate::issuer::fetch::{Http, is_secure};
 use crate::issuer::keeper::{Keeper, Rules};
 use crate::issuer::source::Source;
 use crate::jwk::KeySet;
@@ -285,50 +285,3 @@ pub(crate) fn is_quotable(text: &str) -> bool {
     text.bytes()
         .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
-
-/// Why there is no verifier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The issuer, or the address of the keys, is no https URL; http is for this machine alone.
-    Address(String),
-    /// An audience is empty: a token for anybody would do.
-    NoAudience,
-    /// The allow-list of algorithms is empty.
-    NoAlgorithm,
-    /// A leeway is longer than five minutes.
-    Leeway,
-    /// The realm cannot stand in a header.
-    Realm,
-    /// The fixed keys are no JWK set with a key for an allowed algorithm.
-    FixedJwks,
-    /// The keys could not be fetched.
-    Fetch(FetchError),
-    /// There is no tokio runtime to fetch keys on.
-    NoRuntime,
-    /// The TLS library found no certificates of the system.
-    Tls(String),
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(text) => write!(
-                f,
-                "{text:?} is no https address without a fragment (http is for this machine alone)"
-            ),
-            Self::NoAudience => f.write_str("an audience is empty; name this API, by its URL"),
-            Self::NoAlgorithm => f.write_str("no signature algorithm is allowed"),
-            Self::Leeway => f.write_str("expiry_leeway and clock_skew are five minutes at most"),
-            Self::Realm => f.write_str("the realm is printable ASCII without \" and \\"),
-            Self::FixedJwks => {
-                f.write_str("the fixed keys are no JWK set with a key for an allowed algorithm")
-            }
-            Self::Fetch(error) => write!(f, "the issuer's keys cannot be fetched: {error}"),
-            Self::NoRuntime => f.write_str("build a verifier within a tokio runtime"),
-            Self::Tls(why) => write!(f, "TLS cannot be set up: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for BuildError {}

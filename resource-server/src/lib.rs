@@ -1,9 +1,7 @@
-//! Verifies OAuth 2 access tokens (RFC 9068) at an API, by itself.
-//!
-//! The issuer's keys are found by its metadata, kept, and kept fresh; a request costs one signature
-//! check and no call.
+#![doc = include_str!("../README.md")]
 
 mod algorithm;
+mod build_error;
 mod builder;
 mod clock;
 mod credentials;
@@ -24,7 +22,8 @@ pub mod poem;
 pub mod tower;
 
 pub use algorithm::Algorithm;
-pub use builder::{BuildError, VerifierBuilder};
+pub use build_error::BuildError;
+pub use builder::VerifierBuilder;
 pub use credentials::bearer_token;
 pub use issuer::fetch::FetchError;
 pub use protected_resource::ProtectedResource;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::issuer::fetch::FetchError;
-use crate::issuer::keeper::Snapshot;
+use crate::issuer::snapshot::Snapshot;
 use crate::refusal::Refusal;
 
 /// Is told what a verifier does, as it does it: for metrics. The methods are called on the hot path

@@ -1,11 +1,10 @@
 //! For tower, and so for axum: a layer that lets a request in only with a good token.
 //!
-//! What the token says is in the request's extensions, as [`AccessToken<C>`](crate::AccessToken).
+//! What the token says is in the request's extensions, as [`AccessToken<C>`].
 
 mod body;
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -20,7 +19,7 @@ use tower_service::Service;
 use crate::credentials::is_form;
 use crate::refusal::Refusal;
 use crate::requirement::Requirement;
-use crate::token::NoClaims;
+use crate::token::{AccessToken, NoClaims};
 use crate::verifier::Verifier;
 
 pub use body::Peeked;
@@ -33,8 +32,14 @@ pub struct RequireToken<C = NoClaims> {
     verifier: Verifier,
     requirement: Requirement,
     optional: bool,
-    claims: PhantomData<fn() -> C>,
+    check: Option<Check<C>>,
+    reshape: Option<Reshape>,
 }
+
+/// What else a route demands of a token.
+type Check<C> = fn(&AccessToken<C>) -> Result<(), Refusal>;
+/// Makes another answer of a refusal.
+type Reshape = fn(Refusal, Response<String>) -> Response<String>;
 
 /// The service that [`RequireToken`] makes.
 #[derive(Debug)]
@@ -51,7 +56,8 @@ impl RequireToken {
             verifier,
             requirement: Requirement::NONE,
             optional: false,
-            claims: PhantomData,
+            check: None,
+            reshape: None,
         }
     }
 }
@@ -71,14 +77,42 @@ impl<C> RequireToken<C> {
         self
     }
 
-    /// Reads these claims, too: the extension is then [`AccessToken<D>`](crate::AccessToken).
+    /// Asks this, too, of a token that allows what was demanded so far.
+    #[must_use]
+    pub const fn if_also(mut self, check: fn(&AccessToken<C>) -> Result<(), Refusal>) -> Self {
+        self.check = Some(check);
+        self
+    }
+
+    /// Answers refusals in another shape. Status and `WWW-Authenticate` of the given answer are what
+    /// RFC 6750 asks for: keep them.
+    #[must_use]
+    pub const fn answer_with(
+        mut self,
+        reshape: fn(Refusal, Response<String>) -> Response<String>,
+    ) -> Self {
+        self.reshape = Some(reshape);
+        self
+    }
+
+    /// Reads these claims, too: the extension is then [`AccessToken<D>`]. Say this before
+    /// [`if_also`](Self::if_also).
     #[must_use]
     pub fn with_claims<D>(self) -> RequireToken<D> {
         RequireToken {
             verifier: self.verifier,
             requirement: self.requirement,
             optional: self.optional,
-            claims: PhantomData,
+            check: None,
+            reshape: self.reshape,
+        }
+    }
+
+    fn answer(&self, refusal: Refusal) -> Response<String> {
+        let answer = self.verifier.answer(refusal, &self.requirement);
+        match self.reshape {
+            Some(reshape) => reshape(refusal, answer),
+            None => answer,
         }
     }
 }
@@ -89,7 +123,8 @@ impl<C> Clone for RequireToken<C> {
             verifier: self.verifier.clone(),
             requirement: self.requirement,
             optional: self.optional,
-            claims: PhantomData,
+            check: self.check,
+            reshape: self.reshape,
         }
     }
 }
@@ -139,10 +174,7 @@ where
         Box::pin(async move {
             match layer.admit(request).await {
                 Ok(request) => inner.call(request).await,
-                Err(refusal) => {
-                    let answer = layer.verifier.answer(refusal, &layer.requirement);
-                    Ok(answer.map(A::from))
-                }
+                Err(refusal) => Ok(layer.answer(refusal).map(A::from)),
             }
         })
     }
@@ -167,6 +199,9 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> RequireToken<C> {
             .await;
         match authorized {
             Ok(token) => {
+                if let Some(check) = self.check {
+                    check(&token)?;
+                }
                 parts.extensions.insert(token);
             }
             Err(Refusal::NoToken) if self.optional => {}

@@ -11,7 +11,7 @@ use crate::support::{AUDIENCE, Issuer, claims, claims_with, now, rsa, verifier};
 
 const WRITE: Requirement = Requirement::scopes(&["info:read", "info:write"]);
 const FRESH: Requirement = Requirement {
-    max_age: Some(Duration::from_secs(600)),
+    max_age: Some(Duration::from_mins(10)),
     acr_values: &["urn:mfa", "urn:phr"],
     ..Requirement::NONE
 };

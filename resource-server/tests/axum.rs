@@ -1,10 +1,10 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Extension;
-use axum::http::{Request, StatusCode};
+use axum::http::{Request, Response, StatusCode};
 use axum::routing::{delete, get, post};
 use jeton_resource_server::tower::RequireToken;
-use jeton_resource_server::{AccessToken, Requirement};
+use jeton_resource_server::{AccessToken, Refusal, Requirement};
 use serde::Deserialize;
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -29,7 +29,23 @@ async fn app(issuer: &Issuer) -> Router {
             post(|body: String| async { body }).layer(token.clone()),
         )
         .route("/tenant", get(tenant_of).layer(tenant))
+        .route("/odd", get(subject).layer(token.clone().if_also(no_robots)))
+        .route(
+            "/own",
+            get(subject).layer(token.clone().answer_with(in_our_words)),
+        )
         .route("/greeting", get(greet).layer(token.or_none()))
+}
+
+fn no_robots(token: &AccessToken) -> Result<(), Refusal> {
+    if token.client_id == "web" {
+        return Err(Refusal::InsufficientRole);
+    }
+    Ok(())
+}
+
+fn in_our_words(refusal: Refusal, answer: Response<String>) -> Response<String> {
+    answer.map(|_| refusal.reason().to_owned())
 }
 
 async fn subject(Extension(token): Extension<AccessToken>) -> String {
@@ -136,4 +152,17 @@ async fn a_route_reads_claims_of_its_own() {
     let without = rsa(0).token(&claims(&issuer.url));
     let (status, ..) = answer(&app, request("GET", "/tenant", Some(&without), "")).await;
     assert_eq!(status, 401);
+}
+
+#[tokio::test]
+async fn a_route_may_ask_more_and_answer_in_its_own_words() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let (status, challenge, _) = answer(&app, request("GET", "/odd", Some(&good), "")).await;
+    assert_eq!(status, 403);
+    assert!(challenge.contains("insufficient_scope"), "{challenge}");
+    let (status, challenge, body) = answer(&app, request("GET", "/own", None, "")).await;
+    assert_eq!((status, body.as_str()), (401, "no_token"));
+    assert!(challenge.starts_with("Bearer "), "{challenge}");
 }

@@ -1,12 +1,20 @@
 //! All tests of the crate, against an issuer that really listens.
 
 #![allow(missing_docs)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on stops, and says where"
+)]
 
 /// What a request may look like, and what it gets: RFC 6750.
 mod answer;
 /// The axum adapter.
 mod axum;
-/// Where keys come from, and how they stay fresh.
+/// How keys stay fresh, and what happens while the issuer is down.
+mod freshness;
+/// Where keys come from, and which are taken.
 mod keys;
 /// The poem adapter.
 mod poem;

@@ -1,3 +1,9 @@
+#![expect(
+    clippy::unused_async,
+    clippy::needless_pass_by_value,
+    reason = "the framework says what a handler looks like"
+)]
+
 use jeton_resource_server::poem::{
     Authorized, Bearer, OptionalBearer, Refused, SignIn, describe, protected_resource,
 };

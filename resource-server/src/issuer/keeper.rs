@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::fetch::FetchError;
+use super::snapshot::Snapshot;
 use super::source::{Harvest, Source};
 use crate::jwk::KeySet;
 use crate::status::Observer;
@@ -62,25 +63,6 @@ struct Demand {
     at: Instant,
     /// The number of the fetch that answers it.
     fetch: u64,
-}
-
-/// What is known of the keys at one time.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Snapshot {
-    pub keys: Option<Arc<KeySet>>,
-    /// When they were last fetched or found unchanged.
-    pub confirmed_at: Option<Instant>,
-    /// Until when the issuer said they may be kept.
-    pub fresh_until: Option<Instant>,
-    /// Where they are.
-    pub jwks_uri: Option<String>,
-    /// Where tokens are.
-    pub token_endpoint: Option<String>,
-    /// How many fetches have ended, and how many of them in failure.
-    pub fetches: u64,
-    pub failures: u64,
-    /// Since when fetches fail, and why the last did.
-    pub failing: Option<(Instant, FetchError)>,
 }
 
 /// What a search for keys found.

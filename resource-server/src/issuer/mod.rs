@@ -3,4 +3,5 @@
 pub(crate) mod fetch;
 pub(crate) mod keeper;
 pub(crate) mod metadata;
+pub(crate) mod snapshot;
 pub(crate) mod source;

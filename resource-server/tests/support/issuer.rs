@@ -184,9 +184,10 @@ async fn answer(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
     tokio::time::sleep(reply.delay).await;
     let mut text = format!("HTTP/1.1 {}\r\nConnection: close\r\n", reply.status);
     for (name, value) in &reply.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
-    text.push_str(&format!("Content-Length: {}\r\n\r\n", reply.body.len()));
+    let length = reply.body.len().to_string();
+    text.extend(["Content-Length: ", &length, "\r\n\r\n"]);
     stream.write_all(text.as_bytes()).await.ok()?;
     let sent = reply.sent.unwrap_or(reply.body.len());
     stream.write_all(&reply.body[..sent]).await.ok()?;
