@@ -16,7 +16,7 @@
 //! - [`store`]: one file a table; the only SQL
 //! - [`key`], [`password`]: signing keys; Argon2id on its own few threads
 //! - [`config`](mod@config): settings
-//! - [`parameters`], [`scope`], [`username`], [`root_secret`], [`clock`]
+//! - [`parameters`], [`scope`], [`username`], [`web_origin`], [`root_secret`], [`clock`]
 //! - [`error`]: what can go wrong for a client
 //! - [`secret`]: values that are not shown, and where randomness comes from
 
@@ -43,3 +43,4 @@ pub mod store;
 pub mod token;
 pub mod upkeep;
 pub mod username;
+pub mod web_origin;
