@@ -8,6 +8,7 @@
 //! - [`document`]: the OpenAPI document
 //! - [`bootstrap`]: from settings to a server that is ready
 //! - [`endpoint`], [`account`]: the doors, for clients and for signed-in people
+//! - [`cors`]: which pages may read what the doors answer
 //! - [`grant`]: what a client gives for tokens, one file a grant type
 //! - [`token`]: what is handed out
 //! - [`client_authentication`]: who asks
@@ -28,6 +29,7 @@ pub mod client_authentication;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod cors;
 pub mod document;
 pub mod endpoint;
 pub mod error;
