@@ -264,7 +264,9 @@ fn every_command_explains_itself() {
         ),
         (
             "client",
-            &["add", "list", "secret", "disable", "enable", "delete"],
+            &[
+                "add", "list", "origins", "secret", "disable", "enable", "delete",
+            ],
         ),
         ("session", &["list", "revoke"]),
         ("key", &["list", "rotate"]),
