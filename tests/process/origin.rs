@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait as _, Database};
 
 use super::http::{Answer, Connection};
 use super::{PASSWORD, Place, Process};
-use crate::support::encode;
+use crate::support::{claims, encode};
 
 const APP: &str = "https://app.example.com";
 
@@ -179,4 +179,64 @@ async fn the_log_says_why_a_page_cannot_read() {
     assert!(!server.log().contains(unknown));
     assert_eq!(reader(&sign_in(&server, "first-party", Some(APP))), None);
     assert!(server.log().contains(unknown));
+}
+
+/// row 39: out of the box, the page of the example API signs people in, for its API and no other.
+#[test]
+fn the_first_start_makes_a_client_for_the_example_api() {
+    let place = Place::furnished();
+    let server = place.start();
+    let page = "http://127.0.0.1:8081";
+    let answer = sign_in(&server, "my-info", Some(page));
+    assert_eq!(reader(&answer), Some(page));
+    assert_eq!(answer.json()["scope"], "my-info:read my-info:write");
+    let claims = claims(&answer.member("access_token"));
+    assert_eq!(claims["aud"], page);
+    assert_eq!(claims["client_id"], "my-info");
+    let refreshed = server.token(&[
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &answer.refresh_token()),
+        ("client_id", "my-info"),
+    ]);
+    assert_eq!(refreshed.status, 200);
+    assert_eq!(reader(&sign_in(&server, "first-party", Some(page))), None);
+    let none = place.ok(&["client", "origins", "first-party"]);
+    assert!(none.starts_with("none: "), "{none}");
+
+    // It is made once: an operator who deletes it is not contradicted.
+    place.ok(&["client", "delete", "my-info"]);
+    server.stop("TERM");
+    place.start();
+    assert!(!place.ok(&["client", "list"]).contains("my-info"));
+}
+
+/// row 39: another address may be set, and gets its one form.
+#[test]
+fn the_example_api_may_be_elsewhere() {
+    let place = Place::empty()
+        .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
+        .set("JETON_ISSUER", "http://localhost:8080")
+        .set("JETON_BOOTSTRAP__EXAMPLE_API", "https://API.example.com/");
+    let server = place.start();
+    let page = "https://api.example.com";
+    let answer = sign_in(&server, "my-info", Some(page));
+    assert_eq!(reader(&answer), Some(page));
+    assert_eq!(claims(&answer.member("access_token"))["aud"], page);
+}
+
+/// row 39: where other people come, no client is there that nobody asked for.
+#[test]
+fn no_client_for_the_example_api_where_it_was_not_asked_for() {
+    for (name, value) in [
+        ("JETON_ISSUER", "https://auth.example.com"),
+        ("JETON_BOOTSTRAP__EXAMPLE_API", ""),
+    ] {
+        let place = Place::empty()
+            .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
+            .set(name, value);
+        place.start().stop("TERM");
+        let listed = place.ok(&["client", "list"]);
+        assert!(listed.contains("first-party"), "{listed}");
+        assert!(!listed.contains("my-info"), "{listed}");
+    }
 }
