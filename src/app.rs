@@ -9,11 +9,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use hyper::body::Bytes;
 use poem::error::ResponseError as _;
-use poem::http::{HeaderValue, header};
-use poem::{Body, Endpoint, EndpointExt as _, Request, Response, Route, get};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Body, Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route, get};
 use tracing::Instrument as _;
 
 use crate::account::problem::Problem;
+use crate::cors::{Crossing, Readers};
 use crate::document;
 use crate::endpoint::error::ErrorAnswer;
 use crate::endpoint::{health, jwks, metadata};
@@ -23,6 +24,8 @@ use crate::server::AuthorizationServer;
 
 /// Long enough that two requests of a day do not share one.
 const REQUEST_ID: usize = 9;
+/// Where the OpenAPI document is.
+const DOCUMENT: &str = "/openapi.json";
 /// How long a browser may keep the pages and the document.
 const PAGES: &str = "public, max-age=300";
 
@@ -48,23 +51,23 @@ pub fn app(server: Arc<AuthorizationServer>) -> impl Endpoint<Output = Response>
             )
             .nest(&prefix, routes(issuer));
     }
-    let timeout = server.settings.server.request_timeout.0;
-    layered(route.data(server), prefix, timeout)
+    layered(route.data(Arc::clone(&server)), server)
 }
 
-/// An endpoint within the layers: each request has its id, `timeout` to be answered in, and every
-/// failure, a panic too, the shape of its door. The doors stand at the root and below `prefix`.
+/// An endpoint within the layers: each request has its id, a time to be answered in, the pages that
+/// may read the answer, and every failure, a panic too, the shape of its door. The doors stand at
+/// the root and below the issuer's own path.
 pub fn layered(
     endpoint: impl Endpoint<Output = Response> + 'static,
-    prefix: String,
-    timeout: Duration,
+    server: Arc<AuthorizationServer>,
 ) -> impl Endpoint<Output = Response> {
+    let prefix = issuer_path(&server.settings.issuer).to_owned();
     endpoint.around(move |next, request| {
         let path = request.uri().path();
         let below = path.strip_prefix(&prefix);
         let below = below.filter(|below| below.starts_with('/'));
         let path = below.unwrap_or(path).to_owned();
-        layers(next, request, path, timeout)
+        layers(next, request, path, Arc::clone(&server))
     })
 }
 
@@ -85,7 +88,7 @@ fn routes(issuer: &str) -> Route {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/docs", get(fixed("text/html; charset=utf-8", docs)))
-        .at("/openapi.json", get(fixed("application/json", json)))
+        .at(DOCUMENT, get(fixed("application/json", json)))
         .nest("/", service)
 }
 
@@ -120,13 +123,13 @@ async fn layers(
     next: Arc<impl Endpoint<Output = Response>>,
     request: Request,
     path: String,
-    timeout: Duration,
+    server: Arc<AuthorizationServer>,
 ) -> poem::Result<Response> {
     let id = URL_SAFE_NO_PAD.encode(random_bytes::<REQUEST_ID>());
     // The query stays out of the log: people put secrets there by mistake.
     let full = request.uri().path();
     let span = tracing::info_span!("request", %id, method = %request.method(), path = full);
-    let mut response = answer(next, request, &path, timeout).instrument(span).await;
+    let mut response = answer(next, request, &path, &server).instrument(span).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert("x-request-id", id);
@@ -138,33 +141,46 @@ async fn layers(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     }
-    if is_public(&path) {
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
-        );
-    }
     Ok(response)
 }
 
+/// What the door answers, or what its failure comes to; and which pages may read it.
 async fn answer(
+    next: Arc<impl Endpoint<Output = Response>>,
+    mut request: Request,
+    path: &str,
+    server: &AuthorizationServer,
+) -> Response {
+    let crossing = Crossing::begin(&mut request, readers(path));
+    let (door, mut response) = if crossing.is_preflight() {
+        ("preflight", StatusCode::NO_CONTENT.into_response())
+    } else {
+        let timeout = server.settings.server.request_timeout.0;
+        (door(path), in_time(next, request, path, timeout).await)
+    };
+    crossing
+        .permit(&mut response, allow(path), &server.store)
+        .await;
+    let status = response.status().as_u16();
+    tracing::debug!(status, "answered");
+    let labels = [("door", door), ("status", class(status))];
+    metrics::counter!("jeton_requests_total", &labels).increment(1);
+    response
+}
+
+async fn in_time(
     next: Arc<impl Endpoint<Output = Response>>,
     request: Request,
     path: &str,
     timeout: Duration,
 ) -> Response {
     let work = AssertUnwindSafe(next.call(request)).catch_unwind();
-    let response = match tokio::time::timeout(timeout, work).await {
+    match tokio::time::timeout(timeout, work).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(error))) => refusal(&error, path),
         Ok(Err(_panic)) => failure(path, Error::ServerError("a panic, logged above".into())),
         Err(_elapsed) => failure(path, Error::TemporarilyUnavailable("took too long".into())),
-    };
-    let status = response.status().as_u16();
-    tracing::debug!(status, "answered");
-    let labels = [("door", door(path)), ("status", class(status))];
-    metrics::counter!("jeton_requests_total", &labels).increment(1);
-    response
+    }
 }
 
 /// An error in the shape of the door that the path belongs to.
@@ -214,9 +230,15 @@ fn is_account(path: &str) -> bool {
     path.split('/').nth(1) == Some("account")
 }
 
-/// What any page may read from any origin.
-fn is_public(path: &str) -> bool {
-    path.ends_with(jwks::PATH) || path.contains("/.well-known/")
+/// Whose pages may read what the door at a path answers.
+fn readers(path: &str) -> Readers {
+    match path {
+        "/token" => Readers::Registered,
+        jwks::PATH | DOCUMENT => Readers::Everyone,
+        _ if path.starts_with("/.well-known/") => Readers::Everyone,
+        _ if is_account(path) => Readers::Registered,
+        _ => Readers::Ourselves,
+    }
 }
 
 /// The methods of a path, RFC 9110 §10.2.1.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::path::Path;
+use std::slice;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::DbErr;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::grant;
 use crate::key::Keys;
@@ -16,13 +17,16 @@ use crate::root_secret::{RootSecretError, RootSecrets};
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
-use crate::store::{OpenError, Store, client, signing_key, user};
+use crate::store::{OpenError, Store, client, client_origin, signing_key, user};
 use crate::upkeep::{self, UpkeepError};
+use crate::web_origin::is_loopback;
 
 /// The user that the first start makes.
 pub const ADMIN: &str = "admin";
 /// The client that the first start makes.
 pub const FIRST_PARTY: &str = "first-party";
+/// The client of the example API, which the first start makes where people try things out.
+pub const MY_INFO: &str = "my-info";
 
 /// Opens a server: makes the data directory and the root secret if there are none, opens the store
 /// and the signing keys, and makes the first key.
@@ -113,14 +117,14 @@ pub async fn assemble(
     Ok(server)
 }
 
-/// Makes the first user and client of an empty store; returns the admin's password if it was made
+/// Makes the first user and the first clients of an empty store; returns the admin's password if it was made
 /// up, to be shown once.
 ///
 /// # Errors
 ///
 /// [`BootstrapError`] when the store fails.
 pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, BootstrapError> {
-    add_first_party(server).await?;
+    add_clients(server).await?;
     if user::any(&server.store).await? {
         return Ok(None);
     }
@@ -153,16 +157,49 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
     }
 }
 
-async fn add_first_party(server: &AuthorizationServer) -> Result<(), BootstrapError> {
+async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError> {
     if user::any(&server.store).await? {
         return Ok(());
     }
-    let first_party = client::Model {
-        id: FIRST_PARTY.to_owned(),
-        name: "First party".to_owned(),
+    let now = server.clock.now();
+    add_client(
+        server,
+        first_client(FIRST_PARTY, "First party", "account", now),
+    )
+    .await?;
+    let settings = &server.settings;
+    let api = settings.bootstrap.example_api.as_ref();
+    // Elsewhere, a client that anybody knows from a manual has no business.
+    if let Some(api) = api.filter(|_| is_loopback(&settings.issuer)) {
+        let my_info = client::Model {
+            audience: api.to_string(),
+            ..first_client(MY_INFO, "My info", "my-info:read my-info:write", now)
+        };
+        add_client(server, my_info).await?;
+        client_origin::add(&server.store, MY_INFO, slice::from_ref(api)).await?;
+    }
+    Ok(())
+}
+
+async fn add_client(
+    server: &AuthorizationServer,
+    client: client::Model,
+) -> Result<(), BootstrapError> {
+    match client::insert(&server.store, client).await {
+        // Another process starts on the same store, and was first.
+        Ok(()) | Err(InsertError::Taken) => Ok(()),
+        Err(InsertError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// A public client for both grants, with tokens for this server itself.
+fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Model {
+    client::Model {
+        id: id.to_owned(),
+        name: name.to_owned(),
         secret_digest: None,
         grant_types: grant::TYPES.join(" "),
-        scope: "account".to_owned(),
+        scope: scope.to_owned(),
         audience: String::new(),
         access_token_lifetime: None,
         session_lifetime: None,
@@ -170,12 +207,8 @@ async fn add_first_party(server: &AuthorizationServer) -> Result<(), BootstrapEr
         retry_window: None,
         late_retry: None,
         late_retry_spacing: None,
-        created_at: server.clock.now(),
+        created_at: now,
         disabled_at: None,
-    };
-    match client::insert(&server.store, first_party).await {
-        Ok(()) | Err(InsertError::Taken) => Ok(()),
-        Err(InsertError::Store(error)) => Err(error.into()),
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`document`]: the OpenAPI document
 //! - [`bootstrap`]: from settings to a server that is ready
 //! - [`endpoint`], [`account`]: the doors, for clients and for signed-in people
+//! - [`cors`]: which pages may read what the doors answer
 //! - [`grant`]: what a client gives for tokens, one file a grant type
 //! - [`token`]: what is handed out
 //! - [`client_authentication`]: who asks
@@ -16,7 +17,7 @@
 //! - [`store`]: one file a table; the only SQL
 //! - [`key`], [`password`]: signing keys; Argon2id on its own few threads
 //! - [`config`](mod@config): settings
-//! - [`parameters`], [`scope`], [`username`], [`root_secret`], [`clock`]
+//! - [`parameters`], [`scope`], [`username`], [`web_origin`], [`root_secret`], [`clock`]
 //! - [`error`]: what can go wrong for a client
 //! - [`secret`]: values that are not shown, and where randomness comes from
 
@@ -28,6 +29,7 @@ pub mod client_authentication;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod cors;
 pub mod document;
 pub mod endpoint;
 pub mod error;
@@ -43,3 +45,4 @@ pub mod store;
 pub mod token;
 pub mod upkeep;
 pub mod username;
+pub mod web_origin;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use jeton::app::layered;
@@ -133,13 +134,13 @@ async fn an_issuer_below_account_changes_no_shape() {
 #[tokio::test]
 async fn a_panic_is_500_in_the_shape_of_its_door() {
     let panicking = || make_sync(|_| -> Response { panic!("on purpose: zqx") });
-    let minute = Duration::from_mins(1);
+    let server = Jeton::start().await.server;
     for path in ["/token", "/jwks.json", "/docs", "/nothing"] {
-        let answer = send(layered(panicking(), String::new(), minute), path).await;
+        let answer = send(layered(panicking(), Arc::clone(&server)), path).await;
         answer.assert_error(500, "server_error");
         assert!(!answer.body.contains("zqx"));
     }
-    let answer = send(layered(panicking(), String::new(), minute), "/account").await;
+    let answer = send(layered(panicking(), Arc::clone(&server)), "/account").await;
     assert_problem(&answer, 500);
     assert!(!answer.body.contains("zqx"));
     // After the first await, too.
@@ -148,7 +149,7 @@ async fn a_panic_is_500_in_the_shape_of_its_door() {
         let nothing: Vec<Response> = Vec::new();
         nothing.into_iter().next().unwrap()
     });
-    send(layered(later, String::new(), minute), "/token")
+    send(layered(later, Arc::clone(&server)), "/token")
         .await
         .assert_error(500, "server_error");
 }
@@ -156,6 +157,7 @@ async fn a_panic_is_500_in_the_shape_of_its_door() {
 /// row 34: what the framework raises by itself has a client error's or a server error's code.
 #[tokio::test]
 async fn an_error_of_the_framework_has_the_oauth_shape() {
+    let server = Jeton::start().await.server;
     for (raised, status, code) in [
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, 400, "invalid_request"),
         (StatusCode::LENGTH_REQUIRED, 400, "invalid_request"),
@@ -164,11 +166,7 @@ async fn an_error_of_the_framework_has_the_oauth_shape() {
         let raising = make(move |_| async move {
             Err::<Response, _>(poem::Error::from_string("zqx \"quoted\"", raised))
         });
-        let answer = send(
-            layered(raising, String::new(), Duration::from_mins(1)),
-            "/token",
-        )
-        .await;
+        let answer = send(layered(raising, Arc::clone(&server)), "/token").await;
         answer.assert_error(status, code);
         assert!(!answer.body.contains("zqx"));
     }

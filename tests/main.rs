@@ -20,6 +20,8 @@ mod app;
 mod attack;
 /// Which client asks: Basic, body credentials, public clients.
 mod client_authentication;
+/// Which pages of other origins may read what the doors answer.
+mod cors;
 /// The OpenAPI document and the page that shows it.
 mod document;
 /// /token, the JWKS, the metadata: what a client sees.

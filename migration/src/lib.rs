@@ -7,6 +7,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m20261122_000001_create_store;
+mod m20261122_000002_add_client_origins;
 
 /// The history, oldest step first.
 pub struct Migrator;
@@ -14,6 +15,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_create_store::Migration)]
+        vec![
+            Box::new(m20261122_000001_create_store::Migration),
+            Box::new(m20261122_000002_add_client_origins::Migration),
+        ]
     }
 }

@@ -10,6 +10,7 @@ use poem_openapi::registry::{
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes};
 
 use super::problem::Problem;
+use crate::cors::on_behalf_of;
 use crate::scope::Scope;
 use crate::server::AuthorizationServer;
 use crate::store::client;
@@ -44,6 +45,7 @@ impl SignedIn {
     ) -> Result<Self, Problem> {
         let token = token(request)?;
         let claims = access_token::verify(token, server).map_err(Problem::InvalidToken)?;
+        on_behalf_of(&claims.client_id, request);
         if !claims.scope().covers(&Scope::from_stored(ACCOUNT)) {
             return Err(Problem::InsufficientScope(ACCOUNT));
         }

@@ -11,6 +11,8 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+use crate::web_origin::WebOrigin;
+
 pub use origins::{Origin, Origins, SettingsError};
 pub use value::{SecretText, Span};
 
@@ -95,6 +97,8 @@ pub struct RootSecret {
 )]
 pub struct Bootstrap {
     pub admin_password: SecretText,
+    #[serde(deserialize_with = "value::web_origin")]
+    pub example_api: Option<WebOrigin>,
 }
 
 /// `[access_token]`

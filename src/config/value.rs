@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{LateRetry, LogFormat};
 use crate::secret::Secret;
+use crate::web_origin::WebOrigin;
 
 /// A duration, written `"15m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,5 +80,21 @@ fn word<'de, D: Deserializer<'de>, T: Copy>(
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(|_| {
         D::Error::custom("must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+    })
+}
+
+/// A web origin; the empty text is none.
+pub(super) fn web_origin<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<WebOrigin>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let origin = WebOrigin::parse(&text);
+    origin.map(Some).map_err(|error| {
+        D::Error::custom(format!(
+            "must be an origin, such as http://127.0.0.1:8081, or empty: {error}"
+        ))
     })
 }

@@ -12,6 +12,7 @@ use super::Tag;
 use super::error::ErrorAnswer;
 use super::form::Form;
 use crate::client_authentication;
+use crate::cors::on_behalf_of;
 use crate::error::Error;
 use crate::grant::{Device, Grant};
 use crate::server::AuthorizationServer;
@@ -102,6 +103,7 @@ impl TokenEndpoint {
         let authorization = single_authorization(request.headers())?;
         let client =
             client_authentication::authenticate(authorization, &form.parameters, &server).await?;
+        on_behalf_of(&client.client.id, request);
         let tokens = grant.exchange(&client, device(request), &server).await?;
         Ok(Tokens::Ok(Json(tokens.into())))
     }

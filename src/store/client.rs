@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder, TransactionTrait as _};
 
-use super::Store;
 use super::session::{self, Ending};
-use super::signing_key;
 use super::user::InsertError;
+use super::{Store, client_origin, signing_key};
 use crate::clock::{Timestamp, micros};
 use crate::config::{LateRetry, Settings};
 use crate::scope::Scope;
@@ -269,9 +268,11 @@ pub async fn enable(store: &Store, id: &str) -> Result<bool, DbErr> {
 /// What the database says.
 pub async fn delete(store: &Store, id: &str, now: Timestamp) -> Result<Option<u64>, DbErr> {
     let writer = store.write_durably().await;
-    let gone = Entity::delete_by_id(id.to_owned())
-        .exec(writer.connection())
-        .await?;
+    // Together, or a later client of the same id would find them.
+    let together = writer.connection().begin().await?;
+    let gone = Entity::delete_by_id(id.to_owned()).exec(&together).await?;
+    client_origin::remove_all(&together, id).await?;
+    together.commit().await?;
     if gone.rows_affected == 0 {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! The store: one file a table, columns above, verbs below; the only SQL.
 
 pub mod client;
+pub mod client_origin;
 pub mod session;
 pub mod signing_key;
 pub mod user;

@@ -80,6 +80,10 @@ async fn a_success_has_the_members_of_rfc_6749_and_no_others() {
                     "pragma",
                     "no-cache",
                 ),
+                (
+                    "vary",
+                    "Origin",
+                ),
             ]
             "#);
         }

@@ -264,7 +264,9 @@ fn every_command_explains_itself() {
         ),
         (
             "client",
-            &["add", "list", "secret", "disable", "enable", "delete"],
+            &[
+                "add", "list", "origins", "secret", "disable", "enable", "delete",
+            ],
         ),
         ("session", &["list", "revoke"]),
         ("key", &["list", "rotate"]),
@@ -314,7 +316,7 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
     let server = place.start();
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
     assert_eq!(place.ok(&["user", "list"]).lines().count(), 2);
-    assert_eq!(place.ok(&["client", "list"]).lines().count(), 2);
+    assert_eq!(place.ok(&["client", "list"]).lines().count(), 3);
 }
 
 /// A wrong path must not make an empty store.

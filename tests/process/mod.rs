@@ -7,6 +7,7 @@ mod concurrency;
 mod connection;
 mod crash;
 mod http;
+mod origin;
 mod refusal;
 mod start;
 

@@ -125,6 +125,10 @@ fn a_value_out_of_bounds_is_named_with_the_bounds() {
     jeton: wrong settings:
       issuer = "auth.example.com" (JETON_ISSUER) must be an http or https URL without query, fragment or a slash at the end
     "#);
+    insta::assert_snapshot!(refused(&[("JETON_BOOTSTRAP__EXAMPLE_API", "http://api.example.com/my-info")]), @r#"
+    jeton: wrong settings:
+      bootstrap.example_api = "http://api.example.com/my-info" (JETON_BOOTSTRAP__EXAMPLE_API) must be an origin, such as http://127.0.0.1:8081, or empty: an origin is scheme://host:port alone, without path, query or user
+    "#);
     insta::assert_snapshot!(refused(&[("JETON_KEYS__BITS", "1024")]), @r#"
     jeton: wrong settings:
       keys.bits = "1024" (JETON_KEYS__BITS) must be 2048, 3072 or 4096

@@ -1,5 +1,8 @@
 //! The store: opened by many at once, and swept of what is over.
 
+/// Origins: whose they are, and for how long.
+mod client_origin;
+
 use std::time::Duration;
 
 use jeton::store::session::{self, Ending};

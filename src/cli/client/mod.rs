@@ -1,5 +1,8 @@
 //! `jeton client`: applications that ask for tokens.
 
+mod list;
+mod origins;
+
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
+use self::origins::Origins;
 use super::{Failure, input, output};
 use crate::client_authentication::secret_digest;
 use crate::clock::micros;
@@ -15,8 +19,9 @@ use crate::grant;
 use crate::scope::Scope;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
-use crate::store::client;
 use crate::store::user::InsertError;
+use crate::store::{client, client_origin};
+use crate::web_origin::WebOrigin;
 
 /// A secret that an operator brings along must be as hard to guess as one that is made here.
 const SHORTEST_SECRET: usize = 32;
@@ -27,6 +32,8 @@ pub enum Command {
     Add(Add),
     /// List clients.
     List,
+    /// Say from which origins a client's pages may read its answers, and change that.
+    Origins(Origins),
     /// Give a confidential client a new secret, shown once; the old one works no more.
     Secret {
         /// The client's id.
@@ -72,6 +79,9 @@ pub struct Add {
     /// An API its tokens are for, as a URI; may be given again. [default: the issuer itself]
     #[arg(long = "audience", value_name = "URI")]
     audiences: Vec<String>,
+    /// An origin whose pages may read its answers, such as `https://app.example.com`; may be given again.
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
+    origins: Vec<WebOrigin>,
     /// How long its access tokens live, such as 5m.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     access_token_lifetime: Option<Duration>,
@@ -88,7 +98,8 @@ impl Command {
         let now = server.clock.now();
         match self {
             Self::Add(add) => add.run(server).await,
-            Self::List => list(server).await,
+            Self::List => list::print(server).await,
+            Self::Origins(origins) => origins.run(server).await,
             Self::Secret { id } => replace_secret(server, &id).await,
             Self::Disable { id } => {
                 let ended = client::disable(&server.store, &id, now).await?;
@@ -122,7 +133,7 @@ impl Add {
                 "a client secret has 32 characters or more, at random",
             ));
         }
-        let id = self.id.clone();
+        let (id, origins) = (self.id.clone(), self.origins.clone());
         match client::insert(&server.store, self.row(secret.as_ref(), server)).await {
             Ok(()) => {}
             Err(InsertError::Taken) => {
@@ -130,6 +141,7 @@ impl Add {
             }
             Err(InsertError::Store(error)) => return Err(error.into()),
         }
+        client_origin::add(&server.store, &id, &origins).await?;
         output::line(&format!("client_id {id}"))?;
         match secret {
             Some(secret) => show(&secret),
@@ -209,36 +221,6 @@ impl Add {
     }
 }
 
-async fn list(server: &AuthorizationServer) -> Result<(), Failure> {
-    let rows = client::list(&server.store)
-        .await?
-        .into_iter()
-        .map(|client| {
-            let kind = if client.secret_digest.is_some() {
-                "confidential"
-            } else {
-                "public"
-            };
-            let state = if client.disabled_at.is_some() {
-                "disabled"
-            } else {
-                "active"
-            };
-            vec![
-                client.id,
-                kind.to_owned(),
-                state.to_owned(),
-                client.grant_types,
-                client.scope,
-                client.audience,
-            ]
-        });
-    output::table(
-        &["CLIENT_ID", "KIND", "STATE", "GRANTS", "SCOPE", "AUDIENCE"],
-        rows,
-    )
-}
-
 async fn replace_secret(server: &AuthorizationServer, id: &str) -> Result<(), Failure> {
     let secret = new_secret();
     let digest = secret_digest(secret.expose());
@@ -254,10 +236,12 @@ async fn replace_secret(server: &AuthorizationServer, id: &str) -> Result<(), Fa
 fn report(id: &str, what: &str, ended: Option<u64>) -> Result<(), Failure> {
     match ended {
         Some(ended) => output::line(&format!("client {id} {what}; sessions ended: {ended}")),
-        None => Err(Failure::new(format!(
-            "there is no client {id}; see `jeton client list`"
-        ))),
+        None => Err(unknown(id)),
     }
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::new(format!("there is no client {id}; see `jeton client list`"))
 }
 
 fn show(secret: &Secret) -> Result<(), Failure> {

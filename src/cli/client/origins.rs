@@ -1,0 +1,45 @@
+//! `jeton client origins`: whose pages may read what a client is answered.
+
+use clap::Args;
+
+use super::{Failure, output, unknown};
+use crate::server::AuthorizationServer;
+use crate::store::{client, client_origin};
+use crate::web_origin::WebOrigin;
+
+#[derive(Debug, Args)]
+pub struct Origins {
+    /// The client's id.
+    id: String,
+    /// An origin to register, such as `https://app.example.com`; may be given again.
+    #[arg(long = "add", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
+    added: Vec<WebOrigin>,
+    /// An origin to remove; may be given again.
+    #[arg(long = "remove", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
+    removed: Vec<WebOrigin>,
+}
+
+impl Origins {
+    /// All that is asked for, or nothing; prints what is registered then.
+    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+        let (id, store) = (self.id.as_str(), &server.store);
+        if client::find(store, id).await?.is_none() {
+            return Err(unknown(id));
+        }
+        let present = client_origin::of_client(store, id).await?;
+        let is_present = |origin: &WebOrigin| present.iter().any(|own| own == origin.as_str());
+        if let Some(missing) = self.removed.iter().find(|origin| !is_present(origin)) {
+            return Err(Failure::new(format!(
+                "{missing} is not an origin of client {id}; see `jeton client origins {id}`"
+            )));
+        }
+        client_origin::change(store, id, &self.added, &self.removed).await?;
+        let origins = client_origin::of_client(store, id).await?;
+        if origins.is_empty() {
+            return output::line(&format!(
+                "none: no page of another origin can read what client {id} is answered"
+            ));
+        }
+        output::line(&origins.join("\n"))
+    }
+}

@@ -1,0 +1,160 @@
+//! The table `client_origins`: whose pages may read what a client is answered.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{InsertStatement, OnConflict, Query};
+use sea_orm::{QueryOrder, TransactionTrait as _};
+
+use super::{Store, client};
+use crate::web_origin::WebOrigin;
+
+/// An origin that is registered with a client.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "client_origins")]
+pub struct Model {
+    /// The client.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub client_id: String,
+    /// In the form of [`WebOrigin`].
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub origin: String,
+}
+
+/// An origin is of use while its client lives.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// Whose origin it is.
+    #[sea_orm(
+        belongs_to = "client::Entity",
+        from = "Column::ClientId",
+        to = "client::Column::Id"
+    )]
+    Client,
+}
+
+impl Related<client::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Client.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Registers origins with a client; those that are registered already stay so. A client that there
+/// is not gets none.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn add(store: &Store, client_id: &str, origins: &[WebOrigin]) -> Result<(), DbErr> {
+    change(store, client_id, origins, &[]).await
+}
+
+/// Removes origins from a client and registers others, as [`add`] does; all of it, or nothing.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn change(
+    store: &Store,
+    client_id: &str,
+    added: &[WebOrigin],
+    removed: &[WebOrigin],
+) -> Result<(), DbErr> {
+    let writer = store.write_durably().await;
+    let together = writer.connection().begin().await?;
+    Entity::delete_many()
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::Origin.is_in(removed.iter().map(WebOrigin::as_str)))
+        .exec(&together)
+        .await?;
+    for origin in added {
+        together.execute(&insert(client_id, origin)?).await?;
+    }
+    together.commit().await
+}
+
+fn insert(client_id: &str, origin: &WebOrigin) -> Result<InsertStatement, DbErr> {
+    let mut chosen = Query::select();
+    chosen
+        .column(client::Column::Id)
+        .expr(Expr::value(origin.as_str()))
+        .from(client::Entity)
+        .and_where(client::Column::Id.eq(client_id));
+    let key = [Column::ClientId, Column::Origin];
+    let mut statement = Query::insert();
+    statement
+        .into_table(Entity)
+        .columns(key)
+        .select_from(chosen)
+        .map_err(|error| DbErr::Custom(error.to_string()))?
+        .on_conflict(OnConflict::columns(key).do_nothing_on(key).to_owned());
+    Ok(statement)
+}
+
+/// The origins of a client, sorted.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn of_client(store: &Store, client_id: &str) -> Result<Vec<String>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::ClientId.eq(client_id))
+        .order_by_asc(Column::Origin)
+        .all(store.read())
+        .await?;
+    Ok(rows.into_iter().map(|row| row.origin).collect())
+}
+
+/// The origins of all clients, sorted.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn list(store: &Store) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .order_by_asc(Column::ClientId)
+        .order_by_asc(Column::Origin)
+        .all(store.read())
+        .await
+}
+
+/// Whether an origin is registered with this client, which is not disabled.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn is_registered_with(
+    store: &Store,
+    client_id: &str,
+    origin: &WebOrigin,
+) -> Result<bool, DbErr> {
+    let registered = registered(origin).filter(Column::ClientId.eq(client_id));
+    Ok(registered.one(store.read()).await?.is_some())
+}
+
+/// Whether an origin is registered with any client that is not disabled.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn is_registered(store: &Store, origin: &WebOrigin) -> Result<bool, DbErr> {
+    Ok(registered(origin).one(store.read()).await?.is_some())
+}
+
+fn registered(origin: &WebOrigin) -> Select<Entity> {
+    Entity::find()
+        .inner_join(client::Entity)
+        .filter(Column::Origin.eq(origin.as_str()))
+        .filter(client::Column::DisabledAt.is_null())
+}
+
+pub(super) async fn remove_all(
+    connection: &impl ConnectionTrait,
+    client_id: &str,
+) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::ClientId.eq(client_id))
+        .exec(connection)
+        .await?;
+    Ok(())
+}

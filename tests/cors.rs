@@ -1,0 +1,553 @@
+use std::time::Duration;
+
+use jeton::app::layered;
+use jeton::config::Span;
+use jeton::store::{client, client_origin};
+use jeton::web_origin::WebOrigin;
+use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::http::{HeaderValue, Method};
+use poem::{Body, Endpoint as _, EndpointExt as _, Request, RequestBuilder, Response};
+
+use crate::support::{ALICE, Answer, Jeton, SECRET, SIGN_IN, START, and, basic_raw, encode, form};
+
+/// Registered with the public client `app`.
+const APP: &str = "https://app.example.com";
+/// Registered with the confidential client `backend`.
+const BACKEND: &str = "https://backend.example.com";
+/// Registered with the client `gone`, which is disabled.
+const GONE: &str = "https://gone.example.com";
+/// Registered with nobody.
+const NOBODY: &str = "https://nobody.example.com";
+
+const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+
+/// A server with three clients whose pages come from elsewhere, beside `first-party`, whose do not.
+async fn start() -> Jeton {
+    let jeton = Jeton::start().await;
+    register(&jeton).await;
+    jeton
+}
+
+async fn register(jeton: &Jeton) {
+    let clients = [
+        ("app", None, APP),
+        ("backend", Some(SECRET), BACKEND),
+        ("gone", None, GONE),
+    ];
+    let store = &jeton.server.store;
+    for (id, secret, origin) in clients {
+        jeton.add_client(id, secret, |_| {}).await;
+        let origin = WebOrigin::parse(origin).unwrap();
+        client_origin::add(store, id, &[origin]).await.unwrap();
+    }
+    client::disable(store, "gone", START).await.unwrap();
+}
+
+fn request(method: Method, path: &str) -> RequestBuilder {
+    Request::builder().method(method).uri(path.parse().unwrap())
+}
+
+fn sign_in(client_id: &str) -> String {
+    encode(&and(&SIGN_IN, &[("client_id", client_id)]))
+}
+
+async fn token_from(jeton: &Jeton, origin: &str, body: impl Into<Body>) -> Answer {
+    let request = form("/token").header("origin", origin).body(body);
+    jeton.send(request).await
+}
+
+async fn preflight(jeton: &Jeton, origin: &str, path: &str) -> Answer {
+    let request = request(Method::OPTIONS, path)
+        .header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type");
+    jeton.send(request.finish()).await
+}
+
+fn cors_headers(answer: &Answer) -> Vec<(String, String)> {
+    let mut headers = answer.steady_headers();
+    headers.retain(|(name, _)| name.starts_with("access-control-"));
+    headers
+}
+
+/// Asserts that a page of the origin may read the answer, and no page of another.
+#[track_caller]
+fn assert_readable(answer: &Answer, origin: &str) {
+    assert_eq!(answer.header(ALLOW_ORIGIN), Some(origin), "{answer:?}");
+    assert_eq!(
+        answer.header("access-control-expose-headers"),
+        Some("ETag, Retry-After, WWW-Authenticate, X-Request-Id")
+    );
+    assert_eq!(cors_headers(answer).len(), 2);
+    assert_eq!(answer.header("vary"), Some("Origin"));
+}
+
+#[track_caller]
+fn assert_unreadable(answer: &Answer) {
+    assert_eq!(cors_headers(answer), [], "{answer:?}");
+    assert_eq!(answer.header("vary"), Some("Origin"));
+}
+
+/// row 39: a preflight is answered with what the page may send, Fetch §3.3.3; to the disabled
+/// client's pages and to strangers without a word of it, so that the browser refuses.
+#[tokio::test]
+async fn a_preflight_of_a_registered_origin_says_what_the_page_may_send() {
+    let jeton = start().await;
+    for (path, methods) in [
+        ("/token", "POST"),
+        ("/account", "GET, HEAD"),
+        ("/account/nothing", "GET, HEAD"),
+    ] {
+        for origin in [APP, BACKEND] {
+            let answer = preflight(&jeton, origin, path).await;
+            assert_eq!(answer.status, 204, "{path}");
+            assert_eq!(answer.body, "");
+            let expected = [
+                (
+                    "access-control-allow-headers",
+                    "Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id, \
+                     X-Requested-With, traceparent, tracestate, baggage",
+                ),
+                ("access-control-allow-methods", methods),
+                (ALLOW_ORIGIN, origin),
+                ("access-control-max-age", "7200"),
+            ];
+            let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            assert_eq!(cors_headers(&answer), expected);
+            assert_eq!(answer.header("vary"), Some("Origin"));
+            assert_eq!(answer.header("x-request-id").unwrap().len(), 12);
+        }
+        for origin in [GONE, NOBODY, "null"] {
+            let answer = preflight(&jeton, origin, path).await;
+            assert_eq!(answer.status, 204, "{path}");
+            assert_eq!(answer.body, "");
+            assert_unreadable(&answer);
+        }
+    }
+}
+
+/// row 39: a preflight "uses `OPTIONS` as method and includes" `Access-Control-Request-Method`, Fetch
+/// §3.3.2, beside `Origin`; row 1 holds for the rest.
+#[tokio::test]
+async fn an_options_that_is_no_preflight_is_405() {
+    let jeton = start().await;
+    let asked = ("access-control-request-method", "POST");
+    let from = ("origin", APP);
+    for path in ["/token", "/account", "/jwks.json", "/openapi.json"] {
+        for (name, value) in [("accept", "*/*"), asked, from] {
+            let request = request(Method::OPTIONS, path).header(name, value);
+            let answer = jeton.send(request.finish()).await;
+            assert_eq!(answer.status, 405, "{path} {name}");
+            let allow = if path == "/token" {
+                "POST"
+            } else {
+                "GET, HEAD"
+            };
+            assert_eq!(answer.header("allow"), Some(allow));
+        }
+    }
+}
+
+/// row 39: pages of other origins have no business at the other paths, and are not told of them.
+#[tokio::test]
+async fn a_preflight_elsewhere_is_no_preflight() {
+    let jeton = start().await;
+    for (path, status) in [
+        ("/nothing", 404),
+        ("/nothing/token", 404),
+        ("/accounts", 404),
+        ("/docs", 405),
+        ("/", 405),
+        ("/healthz", 405),
+    ] {
+        let answer = preflight(&jeton, APP, path).await;
+        answer.assert_error(status, "invalid_request");
+        assert_eq!(cors_headers(&answer), []);
+    }
+}
+
+/// row 39: tokens are read by the pages of the client that asked for them, and by no others.
+#[tokio::test]
+async fn a_page_reads_the_tokens_of_its_own_client_alone() {
+    let jeton = start().await;
+    let answer = token_from(&jeton, APP, sign_in("app")).await;
+    let tokens = answer.tokens();
+    assert_readable(&answer, APP);
+    let body = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &tokens.refresh_token),
+        ("client_id", "app"),
+    ];
+    let answer = token_from(&jeton, APP, encode(&body)).await;
+    answer.tokens();
+    assert_readable(&answer, APP);
+
+    // The request is served all the same: it is the browser that keeps the answer from the page.
+    for origin in [BACKEND, GONE, NOBODY, "null", "https://jeton.test"] {
+        let answer = token_from(&jeton, origin, sign_in("app")).await;
+        answer.tokens();
+        assert_unreadable(&answer);
+    }
+    // A request that names no client comes from `first-party`, which has no origins.
+    let answer = token_from(&jeton, APP, encode(&SIGN_IN)).await;
+    answer.tokens();
+    assert_unreadable(&answer);
+
+    let basic = basic_raw("backend", SECRET);
+    for (origin, readable) in [(BACKEND, true), (APP, false)] {
+        let request = form("/token")
+            .header("origin", origin)
+            .header("authorization", &basic);
+        let answer = jeton.send(request.body(encode(&SIGN_IN))).await;
+        answer.tokens();
+        if readable {
+            assert_readable(&answer, origin);
+        } else {
+            assert_unreadable(&answer);
+        }
+    }
+}
+
+/// row 39: once the client is known, its errors are for its own pages as well.
+#[tokio::test]
+async fn a_page_reads_the_errors_of_its_own_client_alone() {
+    let jeton = start().await;
+    let wrong_password = [
+        ("grant_type", "password"),
+        ("username", ALICE.0),
+        ("password", "wrong"),
+    ];
+    let wrong_token = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+    for parameters in [&wrong_password[..], &wrong_token] {
+        let body = || encode(&and(parameters, &[("client_id", "app")]));
+        let answer = token_from(&jeton, APP, body()).await;
+        answer.assert_error(400, "invalid_grant");
+        assert_readable(&answer, APP);
+        let answer = token_from(&jeton, BACKEND, body()).await;
+        answer.assert_error(400, "invalid_grant");
+        assert_unreadable(&answer);
+    }
+}
+
+/// row 39: an error before the client is known is read by the pages of every client, so that their
+/// developers see what is wrong.
+#[tokio::test]
+async fn an_error_before_the_client_is_known_is_read_by_pages_of_any_client() {
+    let jeton = start().await;
+    let cases = [
+        ("", 400, "invalid_request"),
+        ("grant_type=password&client_id=app", 400, "invalid_request"),
+        ("grant_type=x&client_id=app", 400, "unsupported_grant_type"),
+        (&sign_in("unknown"), 401, "invalid_client"),
+        (&sign_in("gone"), 401, "invalid_client"),
+        (&sign_in("backend"), 401, "invalid_client"),
+    ];
+    for (body, status, code) in cases {
+        for origin in [APP, BACKEND] {
+            let answer = token_from(&jeton, origin, body.to_owned()).await;
+            answer.assert_error(status, code);
+            assert_readable(&answer, origin);
+        }
+        for origin in [GONE, NOBODY] {
+            let answer = token_from(&jeton, origin, body.to_owned()).await;
+            answer.assert_error(status, code);
+            assert_unreadable(&answer);
+        }
+    }
+}
+
+/// row 15: "unknown client" and "wrong secret" look the same from every origin.
+#[tokio::test]
+async fn the_headers_do_not_tell_an_unknown_client_from_a_known_one() {
+    let jeton = start().await;
+    for origin in [APP, BACKEND, GONE, NOBODY] {
+        let mut answers = Vec::new();
+        for client in ["backend", "unknown", "gone"] {
+            let answer = token_from(&jeton, origin, sign_in(client)).await;
+            answer.assert_error(401, "invalid_client");
+            answers.push((answer.steady_headers(), answer.body));
+        }
+        assert!(
+            answers.windows(2).all(|two| two[0] == two[1]),
+            "{answers:?}"
+        );
+    }
+}
+
+/// row 39: at the account door the client is the token's.
+#[tokio::test]
+async fn an_account_is_read_by_pages_of_the_tokens_client_alone() {
+    let jeton = start().await;
+    let token = jeton.sign_in_at("app").await.access_token;
+    let narrowed = jeton
+        .token(&and(&SIGN_IN, &[("client_id", "app"), ("scope", "read")]))
+        .await
+        .tokens()
+        .access_token;
+    let ask = async |origin: &str, token: &str| {
+        let request = request(Method::GET, "/account")
+            .header("origin", origin)
+            .header("authorization", format!("Bearer {token}"));
+        jeton.send(request.finish()).await
+    };
+    for (token, status) in [(&token, 200), (&narrowed, 403)] {
+        let answer = ask(APP, token).await;
+        assert_eq!(answer.status, status);
+        assert_readable(&answer, APP);
+        for origin in [BACKEND, GONE, NOBODY] {
+            let answer = ask(origin, token).await;
+            assert_eq!(answer.status, status);
+            assert_unreadable(&answer);
+        }
+    }
+    // Without a token that is ours, nobody is known.
+    for origin in [APP, BACKEND] {
+        let answer = ask(origin, "x").await;
+        assert_eq!(answer.status, 401);
+        assert_readable(&answer, origin);
+    }
+    let answer = ask(NOBODY, "x").await;
+    assert_eq!(answer.status, 401);
+    assert_unreadable(&answer);
+
+    client::disable(&jeton.server.store, "app", jeton.now())
+        .await
+        .unwrap();
+    let answer = ask(APP, &token).await;
+    assert_eq!(answer.status, 401);
+    assert_unreadable(&answer);
+}
+
+/// row 39: a page must be able to tell "come back later" from a network that failed; so the
+/// framework's own errors are readable too.
+#[tokio::test]
+async fn the_frameworks_errors_are_readable() {
+    let jeton = start().await;
+    let oversized = form("/token")
+        .header("origin", APP)
+        .body(vec![b'x'; 20_000]);
+    let json = request(Method::POST, "/token")
+        .header("origin", APP)
+        .content_type("application/json")
+        .body("{}");
+    let get = request(Method::GET, "/token")
+        .header("origin", APP)
+        .finish();
+    let nothing = request(Method::GET, "/account/nothing").header("origin", APP);
+    let post = form("/account").header("origin", APP).body("a=b");
+    for (request, status) in [
+        (oversized, 413),
+        (json, 400),
+        (get, 405),
+        (nothing.finish(), 404),
+        (post, 405),
+    ] {
+        let what = format!("{} {}", request.method(), request.uri());
+        let answer = jeton.send(request).await;
+        assert_eq!(answer.status, status, "{what}");
+        assert_readable(&answer, APP);
+    }
+}
+
+/// row 39, row 38: what takes too long is put off, and a page reads for how long.
+#[tokio::test]
+async fn a_time_out_is_readable() {
+    let jeton = Jeton::with(|settings| {
+        settings.server.request_timeout = Span(Duration::from_millis(20));
+    })
+    .await;
+    register(&jeton).await;
+    let endless =
+        Body::from_bytes_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let answer = token_from(&jeton, APP, endless).await;
+    answer.assert_error(503, "temporarily_unavailable");
+    assert_readable(&answer, APP);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+async fn send(endpoint: &BoxEndpoint<'static, Response>, path: &str, origin: &str) -> Answer {
+    let request = request(Method::GET, path).header("origin", origin);
+    let response = endpoint.call(request.finish()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.into_string().await.unwrap(),
+    }
+}
+
+/// row 39: a panic is a failure like others.
+#[tokio::test]
+async fn a_panic_is_readable() {
+    let server = start().await.server;
+    let panicking = make_sync(|_| -> Response { panic!("on purpose") });
+    let app = layered(panicking, server).boxed();
+    for path in ["/token", "/account"] {
+        let answer = send(&app, path, APP).await;
+        assert_eq!(answer.status, 500);
+        assert_readable(&answer, APP);
+        assert_unreadable(&send(&app, path, NOBODY).await);
+    }
+}
+
+/// row 39: a door that forgets to say for which client it answers is read by nobody.
+#[tokio::test]
+async fn a_success_for_nobody_in_particular_is_read_by_nobody() {
+    let server = start().await.server;
+    let forgetful = make_sync(|_| Response::builder().body("secret"));
+    let app = layered(forgetful, server).boxed();
+    for path in ["/token", "/account"] {
+        let answer = send(&app, path, APP).await;
+        assert_eq!(answer.status, 200);
+        assert_unreadable(&answer);
+    }
+}
+
+/// row 39: a cache must not give one origin what another got, so every answer has `Vary`: Fetch,
+/// "CORS protocol and HTTP caches". Without an origin it has nothing else.
+#[tokio::test]
+async fn an_answer_to_no_page_says_that_it_varies_and_nothing_else() {
+    let jeton = start().await;
+    let signed_in = jeton.post_raw(sign_in("app")).await;
+    assert_unreadable(&signed_in);
+    let token = signed_in.tokens().access_token;
+    let account = jeton.get_with("/account", &token).await;
+    assert_eq!(account.status, 200);
+    assert_unreadable(&account);
+    assert_unreadable(&jeton.get("/account").await);
+    assert_unreadable(&jeton.get("/account/nothing").await);
+    assert_unreadable(&jeton.post_raw("").await);
+    assert_unreadable(&jeton.get("/token").await);
+}
+
+/// row 39: `Origin` is "case-sensitive", Fetch §3.2: a browser sends one origin in one form, compares
+/// it byte by byte (§4.10), and anything else is nobody's.
+#[tokio::test]
+async fn an_origin_that_no_browser_sends_is_nobodys() {
+    let jeton = start().await;
+    for origin in [
+        "null",
+        "*",
+        "",
+        "HTTPS://APP.EXAMPLE.COM",
+        "https://App.example.com",
+        "https://app.example.com/",
+        "https://app.example.com:443",
+        "https://app.example.com:8443",
+        "http://app.example.com",
+        "https://app.example.com.",
+        "https://app.example.com https://app.example.com",
+        "https://x.app.example.com",
+        "https://app.example.co",
+        "https://app.example.com%00",
+        "https://app.example.com' OR '1'='1",
+    ] {
+        let answer = token_from(&jeton, origin, sign_in("app")).await;
+        answer.tokens();
+        assert_unreadable(&answer);
+        assert_unreadable(&preflight(&jeton, origin, "/token").await);
+    }
+    let twice = form("/token").header("origin", APP).header("origin", APP);
+    let bytes = HeaderValue::from_bytes(b"https://app.example.com\xff").unwrap();
+    for request in [twice, form("/token").header("origin", bytes)] {
+        let answer = jeton.send(request.body(sign_in("app"))).await;
+        answer.tokens();
+        assert_unreadable(&answer);
+    }
+}
+
+/// row 39: an app's own scheme, as web views have it.
+#[tokio::test]
+async fn an_app_reads_from_an_origin_with_a_scheme_of_its_own() {
+    let jeton = start().await;
+    let origins = ["capacitor://localhost", "http://localhost:5173"];
+    let parsed = origins.map(|origin| WebOrigin::parse(origin).unwrap());
+    client_origin::add(&jeton.server.store, "app", &parsed)
+        .await
+        .unwrap();
+    for origin in origins {
+        let answer = token_from(&jeton, origin, sign_in("app")).await;
+        assert_readable(&answer, origin);
+    }
+}
+
+/// row 39, row 45: any page may read the keys, the metadata and the document, and may ask for them
+/// conditionally; wherever the issuer's path puts them.
+#[tokio::test]
+async fn keys_metadata_and_document_are_open_to_every_page() {
+    let jeton = Jeton::with(|settings| {
+        "https://jeton.test/auth".clone_into(&mut settings.issuer);
+    })
+    .await;
+    register(&jeton).await;
+    for path in [
+        "/jwks.json",
+        "/openapi.json",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server/auth",
+        "/.well-known/openid-configuration/auth",
+        "/auth/jwks.json",
+        "/auth/openapi.json",
+        "/auth/.well-known/openid-configuration",
+    ] {
+        let answer = preflight(&jeton, NOBODY, path).await;
+        assert_eq!(answer.status, 204, "{path}");
+        assert_eq!(answer.header(ALLOW_ORIGIN), Some("*"));
+        assert_eq!(
+            answer.header("access-control-allow-methods"),
+            Some("GET, HEAD")
+        );
+        let headers = answer.header("access-control-allow-headers").unwrap();
+        assert!(headers.contains("If-None-Match"));
+        assert_eq!(answer.header("access-control-max-age"), Some("7200"));
+
+        let get = request(Method::GET, path).header("origin", NOBODY);
+        let answer = jeton.send(get.finish()).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.header(ALLOW_ORIGIN), Some("*"));
+        assert_eq!(answer.header("vary"), None);
+        let exposed = answer.header("access-control-expose-headers").unwrap();
+        assert!(exposed.contains("ETag"));
+        let answer = jeton.get(path).await;
+        assert_eq!(answer.header(ALLOW_ORIGIN), Some("*"));
+    }
+    for path in ["/auth/token", "/auth/account"] {
+        assert_eq!(
+            preflight(&jeton, APP, path).await.header(ALLOW_ORIGIN),
+            Some(APP)
+        );
+        assert_unreadable(&preflight(&jeton, NOBODY, path).await);
+    }
+}
+
+/// row 39: no cookies, no credentials: a page that asks for them gets nothing.
+#[tokio::test]
+async fn credentials_are_never_allowed() {
+    let jeton = start().await;
+    let answers = [
+        token_from(&jeton, APP, sign_in("app")).await,
+        preflight(&jeton, APP, "/token").await,
+        preflight(&jeton, APP, "/jwks.json").await,
+        jeton.get("/jwks.json").await,
+    ];
+    for answer in answers {
+        assert!(answer.header(ALLOW_ORIGIN).is_some());
+        assert_eq!(answer.header("access-control-allow-credentials"), None);
+        assert_eq!(answer.header("set-cookie"), None);
+    }
+}
+
+/// row 39: a page that stays open learns of an origin that comes or goes at once.
+#[tokio::test]
+async fn a_change_of_origins_holds_at_once() {
+    let jeton = start().await;
+    let store = &jeton.server.store;
+    let nobody = [WebOrigin::parse(NOBODY).unwrap()];
+    client_origin::add(store, "app", &nobody).await.unwrap();
+    assert_readable(&token_from(&jeton, NOBODY, sign_in("app")).await, NOBODY);
+    client_origin::change(store, "app", &[], &nobody)
+        .await
+        .unwrap();
+    assert_unreadable(&token_from(&jeton, NOBODY, sign_in("app")).await);
+}

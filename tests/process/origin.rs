@@ -1,0 +1,242 @@
+//! The origins of a client, by the command line, and what a browser is told of them on the wire.
+
+use sea_orm::{ConnectionTrait as _, Database};
+
+use super::http::{Answer, Connection};
+use super::{PASSWORD, Place, Process};
+use crate::support::{claims, encode};
+
+const APP: &str = "https://app.example.com";
+
+/// Signs in at `client`, from a page of `origin` if there is one.
+fn sign_in(server: &Process, client: &str, origin: Option<&str>) -> Answer {
+    let form = encode(&[
+        ("grant_type", "password"),
+        ("username", "admin"),
+        ("password", PASSWORD),
+        ("client_id", client),
+    ]);
+    let origin = origin.map(|origin| format!("Origin: {origin}\r\n"));
+    let lines = format!(
+        "Content-Length: {}\r\n{}",
+        form.len(),
+        origin.unwrap_or_default()
+    );
+    let mut door = server.connect();
+    door.send(format!("{}{form}", Connection::token_head(&lines)))
+        .unwrap();
+    let answer = door.receive().unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer
+}
+
+/// The value of a header, whose name is in lower case.
+fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    let lines = answer.head.lines();
+    let mut values = lines.filter_map(|line| line.split_once(':'));
+    let found = values.find(|(own, _)| own.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim())
+}
+
+fn reader(answer: &Answer) -> Option<&str> {
+    header(answer, "access-control-allow-origin")
+}
+
+/// row 39: origins come and go by the command line, in their one form, while the server runs.
+#[test]
+fn an_operator_says_whose_pages_may_read() {
+    let place = Place::furnished();
+    let server = place.start();
+    place.ok(&[
+        "client",
+        "add",
+        "web",
+        "--grant",
+        "password",
+        "--origin",
+        "HTTPS://App.Example.com:443/",
+        "--origin",
+        "capacitor://localhost",
+    ]);
+    let listed = place.ok(&["client", "list"]);
+    let line = listed.lines().find(|line| line.contains("web")).unwrap();
+    assert!(listed.lines().next().unwrap().ends_with("ORIGINS"));
+    assert!(
+        line.ends_with(" capacitor://localhost https://app.example.com"),
+        "{listed}"
+    );
+    assert_eq!(reader(&sign_in(&server, "web", Some(APP))), Some(APP));
+
+    let changed = place.ok(&[
+        "client",
+        "origins",
+        "web",
+        "--add",
+        "http://localhost:5173",
+        "--remove",
+        "https://APP.example.com",
+    ]);
+    assert_eq!(changed, "capacitor://localhost\nhttp://localhost:5173\n");
+    assert_eq!(place.ok(&["client", "origins", "web"]), changed);
+    assert_eq!(reader(&sign_in(&server, "web", Some(APP))), None);
+    let dev = "http://localhost:5173";
+    assert_eq!(reader(&sign_in(&server, "web", Some(dev))), Some(dev));
+
+    // What is there already may be added, and what was deleted does not come back.
+    let again = ["client", "origins", "web", "--add", dev];
+    assert_eq!(place.ok(&again), changed);
+    place.ok(&["client", "delete", "web"]);
+    place.ok(&["client", "add", "web", "--grant", "password"]);
+    let none = place.ok(&["client", "origins", "web"]);
+    assert_eq!(
+        none,
+        "none: no page of another origin can read what client web is answered\n"
+    );
+    assert_eq!(reader(&sign_in(&server, "web", Some(dev))), None);
+}
+
+/// row 39: what cannot be registered is told with what would be right, and changes nothing.
+#[test]
+fn an_origin_that_cannot_be_registered_is_refused() {
+    let place = Place::furnished();
+    let refusal = |arguments: &[&str]| place.run(arguments).refusal();
+    let add = |origin| {
+        let said = refusal(&["client", "add", "web", "--origin", origin]);
+        let (first, _) = said.split_once("\n\n").unwrap();
+        first.to_owned()
+    };
+    insta::assert_snapshot!(add("http://app.example.com"), @r#"error: invalid value 'http://app.example.com' for '--origin <ORIGIN>': http is for this machine alone (localhost, 127.0.0.1, [::1]): elsewhere, whoever is on the way could change the page; use https"#);
+    insta::assert_snapshot!(add("https://app.example.com/login"), @r#"error: invalid value 'https://app.example.com/login' for '--origin <ORIGIN>': an origin is scheme://host:port alone, without path, query or user"#);
+    insta::assert_snapshot!(add("https://*.example.com"), @r#"error: invalid value 'https://*.example.com' for '--origin <ORIGIN>': each origin is named by itself; there are no patterns"#);
+    insta::assert_snapshot!(add("null"), @r#"error: invalid value 'null' for '--origin <ORIGIN>': null is what any page can send that hides its origin"#);
+    insta::assert_snapshot!(add("app.example.com"), @r#"error: invalid value 'app.example.com' for '--origin <ORIGIN>': an origin is scheme://host or scheme://host:port, such as https://app.example.com or capacitor://localhost"#);
+    insta::assert_snapshot!(add("file://"), @r#"error: invalid value 'file://' for '--origin <ORIGIN>': pages of this scheme have no origin; https, or an app's own scheme, do"#);
+    assert!(!place.ok(&["client", "list"]).contains("web"));
+
+    insta::assert_snapshot!(refusal(&["client", "origins", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["client", "origins", "nobody", "--add", APP]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    let mixed = [
+        "client",
+        "origins",
+        "first-party",
+        "--add",
+        "https://other.example.com",
+        "--remove",
+        APP,
+    ];
+    insta::assert_snapshot!(refusal(&mixed), @r#"jeton: https://app.example.com is not an origin of client first-party; see `jeton client origins first-party`"#);
+    let after = place.ok(&["client", "origins", "first-party"]);
+    assert!(after.starts_with("none: "), "{after}");
+}
+
+/// row 39: a preflight has no body, and names no length of one.
+#[test]
+fn a_preflight_is_answered_on_the_wire() {
+    let place = Place::furnished();
+    let server = place.start();
+    place.ok(&["client", "origins", "first-party", "--add", APP]);
+    let mut door = server.connect();
+    for _ in 0..2 {
+        door.send(format!(
+            "OPTIONS /token HTTP/1.1\r\nHost: jeton\r\nOrigin: {APP}\r\n\
+             Access-Control-Request-Method: POST\r\n\
+             Access-Control-Request-Headers: authorization,x-request-id\r\n\r\n"
+        ))
+        .unwrap();
+        let answer = door.receive().unwrap();
+        assert_eq!(answer.status, 204, "{answer:?}");
+        assert_eq!(reader(&answer), Some(APP));
+        assert_eq!(
+            header(&answer, "access-control-allow-methods"),
+            Some("POST")
+        );
+        assert_eq!(header(&answer, "content-length"), None);
+        assert_eq!(header(&answer, "content-type"), None);
+        assert_eq!(header(&answer, "cache-control"), Some("no-store"));
+    }
+}
+
+/// row 39: the log says why a page cannot read; and without an origin the store is not asked, whose
+/// silence costs nobody their tokens.
+#[tokio::test]
+async fn the_log_says_why_a_page_cannot_read() {
+    let place = Place::furnished().set("JETON_LOG__FILTER", "jeton=debug");
+    let server = place.start();
+    let why = "the origin is not registered";
+    assert_eq!(reader(&sign_in(&server, "first-party", Some(APP))), None);
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains(why)).unwrap();
+    assert!(line.contains(APP) && line.contains("first-party"), "{line}");
+
+    let path = place.path("data/jeton.db");
+    let url = format!("sqlite:{}", path.display());
+    let database = Database::connect(url).await.unwrap();
+    let drop = "DROP TABLE client_origins";
+    database.execute_unprepared(drop).await.unwrap();
+    database.close().await.unwrap();
+    let unknown = "unknown whether it is registered";
+    assert_eq!(reader(&sign_in(&server, "first-party", None)), None);
+    assert!(!server.log().contains(unknown));
+    assert_eq!(reader(&sign_in(&server, "first-party", Some(APP))), None);
+    assert!(server.log().contains(unknown));
+}
+
+/// row 39: out of the box, the page of the example API signs people in, for its API and no other.
+#[test]
+fn the_first_start_makes_a_client_for_the_example_api() {
+    let place = Place::furnished();
+    let server = place.start();
+    let page = "http://127.0.0.1:8081";
+    let answer = sign_in(&server, "my-info", Some(page));
+    assert_eq!(reader(&answer), Some(page));
+    assert_eq!(answer.json()["scope"], "my-info:read my-info:write");
+    let claims = claims(&answer.member("access_token"));
+    assert_eq!(claims["aud"], page);
+    assert_eq!(claims["client_id"], "my-info");
+    let refreshed = server.token(&[
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &answer.refresh_token()),
+        ("client_id", "my-info"),
+    ]);
+    assert_eq!(refreshed.status, 200);
+    assert_eq!(reader(&sign_in(&server, "first-party", Some(page))), None);
+    let none = place.ok(&["client", "origins", "first-party"]);
+    assert!(none.starts_with("none: "), "{none}");
+
+    // It is made once: an operator who deletes it is not contradicted.
+    place.ok(&["client", "delete", "my-info"]);
+    server.stop("TERM");
+    place.start();
+    assert!(!place.ok(&["client", "list"]).contains("my-info"));
+}
+
+/// row 39: another address may be set, and gets its one form.
+#[test]
+fn the_example_api_may_be_elsewhere() {
+    let place = Place::empty()
+        .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
+        .set("JETON_ISSUER", "http://localhost:8080")
+        .set("JETON_BOOTSTRAP__EXAMPLE_API", "https://API.example.com/");
+    let server = place.start();
+    let page = "https://api.example.com";
+    let answer = sign_in(&server, "my-info", Some(page));
+    assert_eq!(reader(&answer), Some(page));
+    assert_eq!(claims(&answer.member("access_token"))["aud"], page);
+}
+
+/// row 39: where other people come, no client is there that nobody asked for.
+#[test]
+fn no_client_for_the_example_api_where_it_was_not_asked_for() {
+    for (name, value) in [
+        ("JETON_ISSUER", "https://auth.example.com"),
+        ("JETON_BOOTSTRAP__EXAMPLE_API", ""),
+    ] {
+        let place = Place::empty()
+            .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
+            .set(name, value);
+        place.start().stop("TERM");
+        let listed = place.ok(&["client", "list"]);
+        assert!(listed.contains("first-party"), "{listed}");
+        assert!(!listed.contains("my-info"), "{listed}");
+    }
+}
