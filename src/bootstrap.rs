@@ -207,6 +207,7 @@ fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Mo
         retry_window: None,
         late_retry: None,
         late_retry_spacing: None,
+        access_token_format: None,
         created_at: now,
         disabled_at: None,
     }

@@ -83,7 +83,7 @@ impl Crossing {
 
     /// Tells the browser whether its page may read the response, and, if it asks, what the page may
     /// send to a path that knows `methods`. There are no cookies, so credentials are never allowed.
-    pub async fn permit(&self, response: &mut Response, methods: &'static str, store: &Store) {
+    pub async fn permit(&self, response: &mut Response, methods: &str, store: &Store) {
         let reader = match self.readers {
             Readers::Ourselves => return,
             Readers::Everyone => Some(HeaderValue::from_static("*")),
@@ -98,7 +98,7 @@ impl Crossing {
         let Some(reader) = reader else { return };
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, reader);
-        let rest: &[(_, &'static str)] = if self.is_preflight {
+        let rest: &[(_, &str)] = if self.is_preflight {
             &[
                 (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
                 (header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
@@ -108,7 +108,9 @@ impl Crossing {
             &[(header::ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS)]
         };
         for (name, value) in rest {
-            headers.insert(name, HeaderValue::from_static(value));
+            if let Ok(value) = HeaderValue::try_from(*value) {
+                headers.insert(name, value);
+            }
         }
     }
 

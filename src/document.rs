@@ -4,14 +4,18 @@ use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::Value;
 
 use crate::account::profile::ProfileDoor;
+use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
 use crate::endpoint::page::LandingPage;
+use crate::endpoint::revocation::RevocationEndpoint;
 use crate::endpoint::token::TokenEndpoint;
 
 /// All doors that the framework documents.
 pub type Doors = (
     TokenEndpoint,
+    RevocationEndpoint,
+    IntrospectionEndpoint,
     JwksEndpoint,
     MetadataEndpoint,
     ProfileDoor,
@@ -23,6 +27,8 @@ pub type Doors = (
 pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
     let doors = (
         TokenEndpoint,
+        RevocationEndpoint,
+        IntrospectionEndpoint,
         JwksEndpoint,
         MetadataEndpoint,
         ProfileDoor,

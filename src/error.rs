@@ -21,7 +21,7 @@ pub enum Error {
     /// There is nothing at this path: `invalid_request`, with status 404.
     NotFound(Reason),
     /// The path knows other methods, named here: `invalid_request`, with status 405.
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(Reason),
     /// `invalid_client`, RFC 6749 §5.2.
     InvalidClient(Reason),
     /// `invalid_grant`, RFC 6749 §5.2.
@@ -34,6 +34,12 @@ pub enum Error {
     InvalidScope(Reason),
     /// `invalid_target`, RFC 8707 §2.
     InvalidTarget(Reason),
+    /// `unsupported_token_type`, RFC 7009 §2.2.1.
+    UnsupportedTokenType(Reason),
+    /// `invalid_token`, RFC 6750 §3.1: the bearer token that authorizes a request is no good.
+    InvalidToken(Reason),
+    /// `insufficient_scope`, RFC 6750 §3.1: the bearer token would need this scope.
+    InsufficientScope(&'static str),
     /// `temporarily_unavailable`: try again soon.
     TemporarilyUnavailable(Reason),
     /// `server_error`: our own failure.
@@ -55,6 +61,9 @@ impl Error {
             Self::UnsupportedGrantType(_) => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidTarget(_) => "invalid_target",
+            Self::UnsupportedTokenType(_) => "unsupported_token_type",
+            Self::InvalidToken(_) => "invalid_token",
+            Self::InsufficientScope(_) => "insufficient_scope",
             Self::TemporarilyUnavailable(_) => "temporarily_unavailable",
             Self::ServerError(_) => "server_error",
         }
@@ -83,7 +92,7 @@ impl Error {
             }
             Self::UnauthorizedClient(_) => "The client is not registered for this grant type.",
             Self::UnsupportedGrantType(_) => {
-                "Supported grant types are password and refresh_token."
+                "Supported grant types are password, refresh_token and client_credentials."
             }
             Self::InvalidScope(_) => {
                 "The scope is malformed, or exceeds what the client or the session may have."
@@ -91,6 +100,15 @@ impl Error {
             Self::InvalidTarget(_) => {
                 "The resource is not one that this client or session may ask for, or more than \
                  one was named."
+            }
+            Self::UnsupportedTokenType(_) => {
+                "Access tokens of a client that speaks for itself cannot be revoked. They expire."
+            }
+            Self::InvalidToken(_) => {
+                "The bearer token is expired, ended, damaged, or not for this server."
+            }
+            Self::InsufficientScope(_) => {
+                "The bearer token does not allow this. Ask for the scope that WWW-Authenticate names."
             }
             Self::TemporarilyUnavailable(_) => "The server is busy. Try again after Retry-After.",
             Self::ServerError(_) => "The server failed. The request can be tried again.",
@@ -110,9 +128,12 @@ impl Error {
             | Self::UnsupportedGrantType(reason)
             | Self::InvalidScope(reason)
             | Self::InvalidTarget(reason)
+            | Self::UnsupportedTokenType(reason)
+            | Self::InvalidToken(reason)
             | Self::TemporarilyUnavailable(reason)
             | Self::ServerError(reason) => reason,
             Self::MethodNotAllowed(_) => "method not allowed",
+            Self::InsufficientScope(_) => "insufficient scope",
         }
     }
 }

@@ -42,7 +42,9 @@ fn every_operation_has_an_id_of_its_own() {
         "fetchJsonWebKeySet",
         "fetchOpenidConfiguration",
         "fetchServerMetadata",
+        "introspectToken",
         "requestToken",
+        "revokeToken",
     }
     "#);
 }

@@ -9,14 +9,15 @@ use poem_openapi::registry::{
 };
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes};
 
+use uuid::Uuid;
+
 use super::problem::Problem;
 use crate::cors::on_behalf_of;
 use crate::scope::Scope;
 use crate::server::AuthorizationServer;
-use crate::store::client;
-use crate::store::session;
 use crate::store::user;
-use crate::token::access_token::{self, Claims};
+use crate::token::active::{ActiveToken, bearer_token};
+use crate::token::claims::Claims;
 
 const SCHEME: &str = "OAuth2";
 /// What the account door asks for.
@@ -34,6 +35,8 @@ pub enum Scopes {
 pub struct SignedIn {
     /// What the token says.
     pub claims: Claims,
+    /// The session that the token belongs to.
+    pub session_id: Uuid,
     /// The person, as they are now.
     pub user: user::Model,
 }
@@ -44,27 +47,22 @@ impl SignedIn {
         server: &AuthorizationServer,
     ) -> Result<Self, Problem> {
         let token = token(request)?;
-        let claims = access_token::verify(token, server).map_err(Problem::InvalidToken)?;
+        let ActiveToken { claims, user } = ActiveToken::find(token, server).await?;
         on_behalf_of(&claims.client_id, request);
+        if !claims.is_for(&server.settings.issuer) {
+            return Err(Problem::InvalidToken("for another audience".to_owned()));
+        }
         if !claims.scope().covers(&Scope::from_stored(ACCOUNT)) {
             return Err(Problem::InsufficientScope(ACCOUNT));
         }
-        // Our own door knows more than the token: whether its session still lives.
-        let now = server.clock.now();
-        let ended = || Problem::InvalidToken("its session, user or client is over".to_owned());
-        let client = client::find(&server.store, &claims.client_id)
-            .await?
-            .ok_or_else(ended)?;
-        let idle_lifetime = client.policy(&server.settings).session_idle_lifetime;
-        let record = session::find(&server.store, claims.sid).await?;
-        let record = record
-            .filter(|record| record.is_alive(now, idle_lifetime))
-            .ok_or_else(ended)?;
-        let user = user::find(&server.store, record.session.user_id).await?;
-        Ok(Self {
-            claims,
-            user: user.ok_or_else(ended)?,
-        })
+        match (user, claims.sid) {
+            (Some(user), Some(session_id)) => Ok(Self {
+                claims,
+                session_id,
+                user,
+            }),
+            _ => Err(Problem::InvalidToken("it speaks for no person".to_owned())),
+        }
     }
 }
 
@@ -77,19 +75,13 @@ fn token(request: &Request) -> Result<&str, Problem> {
     if headers.next().is_some() {
         return Err(Problem::BadRequest("Send one Authorization header."));
     }
-    let text = std::str::from_utf8(first.as_bytes())
-        .unwrap_or_default()
-        .trim();
-    let (scheme, token) = text.split_once(' ').unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err(Problem::NoToken);
-    }
+    let token = bearer_token(first.as_bytes()).ok_or(Problem::NoToken)?;
     if has_token_in_query(request) {
         return Err(Problem::BadRequest(
             "Send the access token in the Authorization header alone.",
         ));
     }
-    Ok(token.trim())
+    Ok(token)
 }
 
 /// "Clients MUST NOT use more than one method to transmit the token in each request", RFC 6750 §2.

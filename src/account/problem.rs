@@ -9,6 +9,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 
 use crate::error::Error;
+use crate::token::active::Inactive;
 
 /// Seconds; what kept the server busy is over then, or lasts.
 const RETRY_AFTER: &str = "1";
@@ -27,7 +28,7 @@ pub enum Problem {
     /// There is nothing at this path.
     NotFound,
     /// The path knows other methods.
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(String),
     /// Try again soon; the reason is for the log.
     Busy(String),
     /// Our own failure; the reason is for the log.
@@ -49,11 +50,11 @@ struct ProblemBody {
 impl Problem {
     /// What the framework raises by itself, in our shape.
     #[must_use]
-    pub fn from_framework(error: &poem::Error, allow: &'static str) -> Self {
+    pub fn from_framework(error: &poem::Error, allow: &str) -> Self {
         if error.is::<NotFoundError>() {
             Self::NotFound
         } else if error.is::<MethodNotAllowedError>() {
-            Self::MethodNotAllowed(allow)
+            Self::MethodNotAllowed(allow.to_owned())
         } else if error.status().is_client_error() {
             Self::BadRequest("The request cannot be understood.")
         } else {
@@ -123,6 +124,15 @@ impl From<Error> for Problem {
     }
 }
 
+impl From<Inactive> for Problem {
+    fn from(why: Inactive) -> Self {
+        match why {
+            Inactive::Refused(reason) => Self::InvalidToken(reason),
+            Inactive::Unknown(error) => error.into(),
+        }
+    }
+}
+
 impl From<sea_orm::DbErr> for Problem {
     fn from(error: sea_orm::DbErr) -> Self {
         Error::from(error).into()
@@ -174,10 +184,10 @@ impl ResponseError for Problem {
             let seconds = HeaderValue::from_static(RETRY_AFTER);
             answer.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
-        if let Self::MethodNotAllowed(allow) = self {
-            answer
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static(allow));
+        if let Self::MethodNotAllowed(allow) = self
+            && let Ok(allow) = HeaderValue::try_from(allow)
+        {
+            answer.headers_mut().insert(header::ALLOW, allow);
         }
         answer
     }

@@ -59,15 +59,19 @@ impl ProfileDoor {
         &self,
         #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
     ) -> Result<AccountAnswer, Problem> {
-        let SignedIn { claims, user } = signed_in;
+        let SignedIn {
+            claims,
+            session_id,
+            user,
+        } = signed_in;
         Ok(AccountAnswer::Ok(Json(Account {
             sub: user.id,
             roles: user.roles().map(str::to_owned).collect(),
             username: user.username,
             client_id: claims.client_id,
-            sid: claims.sid,
+            sid: session_id,
             scope: claims.scope,
-            auth_time: claims.auth_time,
+            auth_time: claims.auth_time.unwrap_or_default(),
         })))
     }
 }

@@ -25,7 +25,8 @@ pub struct ErrorAnswer(pub Error);
 struct ErrorBody {
     /// The error code: `invalid_request`, `invalid_client`, `invalid_grant`,
     /// `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`
-    /// (RFC 8707), `temporarily_unavailable` or `server_error`.
+    /// (RFC 8707), `unsupported_token_type` (RFC 7009), `invalid_token` and `insufficient_scope`
+    /// (RFC 6750), `temporarily_unavailable` or `server_error`.
     error: String,
     /// What the code means, for the developer of the client.
     error_description: String,
@@ -48,11 +49,11 @@ impl std::error::Error for ErrorAnswer {}
 impl ErrorAnswer {
     /// What the framework raises by itself, in our shape. `allow` names the methods of the path.
     #[must_use]
-    pub fn from_framework(error: &poem::Error, allow: &'static str) -> Self {
+    pub fn from_framework(error: &poem::Error, allow: &str) -> Self {
         Self(if error.is::<NotFoundError>() {
             Error::NotFound("no such path".into())
         } else if error.is::<MethodNotAllowedError>() {
-            Error::MethodNotAllowed(allow)
+            Error::MethodNotAllowed(allow.to_owned().into())
         } else if let Some(ReadBodyError::PayloadTooLarge) = error.downcast_ref() {
             Error::TooLarge("the body is over server.body_limit".into())
         } else if error.status().is_client_error() {
@@ -75,7 +76,8 @@ impl ErrorAnswer {
 impl ResponseError for ErrorAnswer {
     fn status(&self) -> StatusCode {
         match &self.0 {
-            Error::InvalidClient(_) => StatusCode::UNAUTHORIZED,
+            Error::InvalidClient(_) | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Error::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -104,8 +106,23 @@ impl ResponseError for ErrorAnswer {
                     HeaderValue::from_static("Basic realm=\"jeton\", charset=\"UTF-8\"");
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
+            Error::InvalidToken(_) => {
+                let challenge = "Bearer realm=\"jeton\", error=\"invalid_token\"";
+                let challenge = HeaderValue::from_static(challenge);
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            Error::InsufficientScope(scope) => {
+                let challenge = format!(
+                    "Bearer realm=\"jeton\", error=\"insufficient_scope\", scope=\"{scope}\""
+                );
+                if let Ok(challenge) = HeaderValue::try_from(challenge) {
+                    headers.insert(header::WWW_AUTHENTICATE, challenge);
+                }
+            }
             Error::MethodNotAllowed(allow) => {
-                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+                if let Ok(allow) = HeaderValue::try_from(allow.as_ref()) {
+                    headers.insert(header::ALLOW, allow);
+                }
             }
             Error::TemporarilyUnavailable(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));

@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
-use super::jwks;
+use super::{introspection, jwks};
 use crate::grant;
 use crate::server::AuthorizationServer;
 
@@ -27,6 +27,10 @@ struct ServerMetadata {
     issuer: String,
     /// Where tokens are asked for.
     token_endpoint: String,
+    /// Where a client signs out (RFC 7009).
+    revocation_endpoint: String,
+    /// Where an API asks about a token (RFC 7662).
+    introspection_endpoint: String,
     /// Where the keys are.
     jwks_uri: String,
     /// What clients may ask for.
@@ -37,6 +41,10 @@ struct ServerMetadata {
     grant_types_supported: Vec<String>,
     /// How clients authenticate there.
     token_endpoint_auth_methods_supported: Vec<String>,
+    /// How clients authenticate to sign out.
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// How clients authenticate to ask about a token.
+    introspection_endpoint_auth_methods_supported: Vec<String>,
     /// Where developers read on.
     service_documentation: String,
     /// `public`: everyone sees the same `sub`.
@@ -48,18 +56,23 @@ struct ServerMetadata {
 impl ServerMetadata {
     fn of(server: &AuthorizationServer) -> Self {
         let issuer = &server.settings.issuer;
-        let list = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+        let list =
+            |values: &[&str]| -> Vec<String> { values.iter().map(|v| (*v).to_owned()).collect() };
+        let methods = list(&["client_secret_basic", "client_secret_post", "none"]);
         Self {
             issuer: issuer.clone(),
             token_endpoint: format!("{issuer}/token"),
+            revocation_endpoint: format!("{issuer}/revoke"),
+            introspection_endpoint: format!("{issuer}/introspect"),
             jwks_uri: format!("{issuer}{}", jwks::PATH),
-            scopes_supported: list(&["account"]),
+            scopes_supported: list(&["account", introspection::SCOPE]),
             response_types_supported: Vec::new(),
             grant_types_supported: list(&grant::TYPES),
-            token_endpoint_auth_methods_supported: list(&[
+            token_endpoint_auth_methods_supported: methods.clone(),
+            revocation_endpoint_auth_methods_supported: methods,
+            introspection_endpoint_auth_methods_supported: list(&[
                 "client_secret_basic",
                 "client_secret_post",
-                "none",
             ]),
             service_documentation: format!("{issuer}/docs"),
             subject_types_supported: list(&["public"]),

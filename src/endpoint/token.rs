@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem::http::header;
 use poem::web::Data;
-use poem::{Request, http::HeaderMap};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
+use super::authorization::single_authorization;
 use super::error::ErrorAnswer;
 use super::form::Form;
 use crate::client_authentication;
 use crate::cors::on_behalf_of;
-use crate::error::Error;
 use crate::grant::{Device, Grant};
 use crate::server::AuthorizationServer;
 use crate::token::response::TokenResponse;
@@ -24,7 +24,8 @@ pub struct TokenEndpoint;
 /// Which parameters belong to which grant stands with each of them.
 #[derive(Object)]
 struct TokenRequest {
-    /// `password` (RFC 6749 section 4.3) or `refresh_token` (section 6).
+    /// `password` (RFC 6749 section 4.3), `refresh_token` (section 6) or `client_credentials`
+    /// (section 4.4).
     grant_type: String,
     /// With `password`: who signs in.
     username: Option<String>,
@@ -47,14 +48,17 @@ struct TokenRequest {
 /// RFC 6749 section 5.1. Store both tokens, and replace both at the next refresh.
 #[derive(Object)]
 struct TokenAnswer {
-    /// Send it to APIs as `Authorization: Bearer`. A JWT by RFC 9068.
+    /// Send it to APIs as `Authorization: Bearer`. A JWT by RFC 9068, unless the client is registered
+    /// for opaque ones.
     access_token: String,
     /// `Bearer`.
     token_type: String,
     /// Seconds until the access token expires.
     expires_in: i64,
-    /// What the next refresh is made with. If its answer is lost, send the same one again.
-    refresh_token: String,
+    /// What the next refresh is made with. If its answer is lost, send the same one again. Absent with
+    /// `client_credentials`.
+    #[oai(skip_serializing_if_is_none)]
+    refresh_token: Option<String>,
     /// What the access token allows, space-separated.
     scope: String,
 }
@@ -65,7 +69,9 @@ impl From<TokenResponse> for TokenAnswer {
             access_token: response.access_token.expose().to_owned(),
             token_type: "Bearer".to_owned(),
             expires_in: response.expires_in,
-            refresh_token: response.refresh_token.expose().to_owned(),
+            refresh_token: response
+                .refresh_token
+                .map(|token| token.expose().to_owned()),
             scope: response.scope.to_string(),
         }
     }
@@ -83,7 +89,8 @@ impl TokenEndpoint {
     /// Sign in or refresh
     ///
     /// Exchanges a user name and password, or a refresh token, for an access token and a new
-    /// refresh token (RFC 6749 section 3.2).
+    /// refresh token (RFC 6749 section 3.2); or a confidential client's own credentials for an access
+    /// token.
     ///
     /// The password grant is for first-party clients alone: RFC 9700 section 2.4 forbids it to
     /// everyone else, because it shows them the password.
@@ -107,18 +114,6 @@ impl TokenEndpoint {
         let tokens = grant.exchange(&client, device(request), &server).await?;
         Ok(Tokens::Ok(Json(tokens.into())))
     }
-}
-
-/// The value of the one `Authorization` header, if there is any.
-fn single_authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let first = values.next().map(poem::http::HeaderValue::as_bytes);
-    if values.next().is_some() {
-        return Err(Error::InvalidRequest(
-            "several Authorization headers".into(),
-        ));
-    }
-    Ok(first)
 }
 
 fn device(request: &Request) -> Device {

@@ -1,5 +1,6 @@
 //! Grants: what a client gives for tokens. One file for each, RFC 6749 §1.3.
 
+pub mod client_credentials;
 mod narrowing;
 pub mod password;
 pub mod refresh_token;
@@ -11,7 +12,11 @@ use crate::server::AuthorizationServer;
 use crate::token::response::TokenResponse;
 
 /// The grant types that there are, for the metadata.
-pub const TYPES: [&str; 2] = [password::TYPE, refresh_token::TYPE];
+pub const TYPES: [&str; 3] = [
+    password::TYPE,
+    refresh_token::TYPE,
+    client_credentials::TYPE,
+];
 
 /// A request for tokens, its own parameters read.
 #[derive(Debug)]
@@ -20,6 +25,8 @@ pub enum Grant {
     Password(password::Request),
     /// RFC 6749 §6.
     RefreshToken(refresh_token::Request),
+    /// RFC 6749 §4.4.
+    ClientCredentials(client_credentials::Request),
 }
 
 /// Where a request came from, so that people recognise a session in a list.
@@ -43,6 +50,9 @@ impl Grant {
             refresh_token::TYPE => {
                 refresh_token::Request::parse(parameters).map(Self::RefreshToken)
             }
+            client_credentials::TYPE => {
+                client_credentials::Request::parse(parameters).map(Self::ClientCredentials)
+            }
             _ => Err(Error::UnsupportedGrantType("unknown grant_type".into())),
         }
     }
@@ -53,6 +63,7 @@ impl Grant {
         match self {
             Self::Password(_) => password::TYPE,
             Self::RefreshToken(_) => refresh_token::TYPE,
+            Self::ClientCredentials(_) => client_credentials::TYPE,
         }
     }
 
@@ -71,6 +82,7 @@ impl Grant {
         match self {
             Self::Password(request) => request.exchange(client, device, server).await,
             Self::RefreshToken(request) => request.exchange(client, server).await,
+            Self::ClientCredentials(request) => request.exchange(client, server),
         }
     }
 }

@@ -27,6 +27,7 @@ pub struct RootSecrets(Vec<Derived>);
 /// What is derived from one root secret.
 struct Derived {
     refresh_token: hmac::Key,
+    access_token: hmac::Key,
     token_id: hmac::Key,
     sealing: LessSafeKey,
 }
@@ -72,8 +73,25 @@ impl RootSecrets {
     /// for each secret.
     #[must_use]
     pub fn verify_refresh_token(&self, content: &[u8], mac: &[u8]) -> bool {
+        self.verify(|derived| &derived.refresh_token, content, mac)
+    }
+
+    /// The MAC of an opaque access token's content, by the current secret.
+    #[must_use]
+    pub fn sign_access_token(&self, content: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.current().access_token, content)
+    }
+
+    /// Whether one of the secrets made `mac`, which may be cut, over the content of an opaque access
+    /// token; in constant time for each secret.
+    #[must_use]
+    pub fn verify_access_token(&self, content: &[u8], mac: &[u8]) -> bool {
+        self.verify(|derived| &derived.access_token, content, mac)
+    }
+
+    fn verify(&self, key: fn(&Derived) -> &hmac::Key, content: &[u8], mac: &[u8]) -> bool {
         self.0.iter().any(|derived| {
-            let tag = hmac::sign(&derived.refresh_token, content);
+            let tag = hmac::sign(key(derived), content);
             tag.as_ref().get(..mac.len()).is_some_and(|cut| {
                 aws_lc_rs::constant_time::verify_slices_are_equal(cut, mac).is_ok()
             })
@@ -152,6 +170,7 @@ impl Derived {
             UnboundKey::new(&AES_256_GCM, &*sealing).map_err(|_| RootSecretError::Malformed)?;
         Ok(Self {
             refresh_token: hmac_key(root, b"jeton refresh token v1")?,
+            access_token: hmac_key(root, b"jeton access token v1")?,
             token_id: hmac_key(root, b"jeton token id v1")?,
             sealing: LessSafeKey::new(sealing),
         })

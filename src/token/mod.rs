@@ -1,6 +1,10 @@
 //! What is handed out: access tokens, refresh tokens, and the answer that carries both.
 
 pub mod access_token;
+pub mod active;
+pub mod claims;
+pub mod opaque;
+mod proof;
 pub mod refresh_token;
 pub mod response;
 pub mod rotation;

@@ -1,21 +1,14 @@
 //! The refresh token: proof of (session, generation), made by a MAC and stored nowhere.
 
-use std::fmt;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
+use super::proof::{self, NotAProof};
 use crate::root_secret::RootSecrets;
 use crate::secret::Secret;
 
 const PREFIX: &str = "jrt_";
 const VERSION: u8 = 1;
 const CONTENT: usize = 1 + 16 + 4;
-/// 216 bits. "The probability of an attacker guessing generated tokens [...] MUST be less than or
-/// equal to 2^(-128) and SHOULD be less than or equal to 2^(-160)", RFC 6749 §10.10.
-const MAC: usize = 27;
-const TEXT: usize = PREFIX.len() + (CONTENT + MAC) / 3 * 4;
 
 /// What a refresh token proves: its bearer was handed this generation of this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,42 +27,23 @@ impl RefreshToken {
     pub fn encode(self, root_secrets: &RootSecrets) -> Secret {
         let content = self.content();
         let mac = root_secrets.sign_refresh_token(&content);
-        let bytes: Vec<u8> = content
-            .iter()
-            .chain(mac.as_ref().iter().take(MAC))
-            .copied()
-            .collect();
-        Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+        proof::write(PREFIX, &content, mac.as_ref())
     }
 
     /// Reads a token and checks its MAC, before anything is asked of the store.
     ///
     /// # Errors
     ///
-    /// [`NotARefreshToken`] for anything that [`encode`](Self::encode) did not make.
-    pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, NotARefreshToken> {
-        let encoded = text.strip_prefix(PREFIX).ok_or(NotARefreshToken::Foreign)?;
-        if text.len() != TEXT {
-            return Err(NotARefreshToken::Damaged);
-        }
-        let bytes = URL_SAFE_NO_PAD
-            .decode(encoded)
-            .map_err(|_| NotARefreshToken::Damaged)?;
-        let (content, mac) = bytes
-            .split_at_checked(CONTENT)
-            .ok_or(NotARefreshToken::Damaged)?;
-        if !root_secrets.verify_refresh_token(content, mac) {
-            return Err(NotARefreshToken::Forged);
-        }
-        let (version, rest) = content.split_first().ok_or(NotARefreshToken::Damaged)?;
-        let (session, generation) = rest
-            .split_first_chunk::<16>()
-            .ok_or(NotARefreshToken::Damaged)?;
-        let generation = generation
-            .first_chunk::<4>()
-            .ok_or(NotARefreshToken::Damaged)?;
+    /// [`NotAProof`] for anything that [`encode`](Self::encode) did not make.
+    pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, NotAProof> {
+        let content: [u8; CONTENT] = proof::read(PREFIX, text, |content, mac| {
+            root_secrets.verify_refresh_token(content, mac)
+        })?;
+        let (version, rest) = content.split_first().ok_or(NotAProof::Damaged)?;
+        let (session, generation) = rest.split_first_chunk::<16>().ok_or(NotAProof::Damaged)?;
+        let generation = generation.first_chunk::<4>().ok_or(NotAProof::Damaged)?;
         if *version != VERSION {
-            return Err(NotARefreshToken::Damaged);
+            return Err(NotAProof::Damaged);
         }
         Ok(Self {
             session: Uuid::from_bytes(*session),
@@ -86,27 +60,6 @@ impl RefreshToken {
             *place = byte;
         }
         content
-    }
-}
-
-/// Why a text is no refresh token of ours; for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotARefreshToken {
-    /// It does not begin as ours do: another server's, or an access token.
-    Foreign,
-    /// Its length, alphabet or version is not ours.
-    Damaged,
-    /// None of the root secrets made its MAC.
-    Forged,
-}
-
-impl fmt::Display for NotARefreshToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Foreign => "not one of our refresh tokens",
-            Self::Damaged => "a damaged refresh token",
-            Self::Forged => "a refresh token whose MAC no root secret made",
-        })
     }
 }
 

@@ -1,24 +1,27 @@
 //! The successful answer of the token endpoint, RFC 6749 §5.1; made in one place.
 
+use super::claims::{Claims, Validity};
+use super::opaque::OpaqueToken;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
+use crate::store::client::AccessTokenFormat;
 use crate::store::session::Model as Session;
-use crate::token::access_token::{self, Grant};
+use crate::token::access_token;
 use crate::token::refresh_token::RefreshToken;
 
 /// What a client gets.
 #[derive(Debug)]
 pub struct TokenResponse {
-    /// A JWT by RFC 9068.
+    /// A JWT by RFC 9068, or a reference.
     pub access_token: Secret,
     /// Seconds until the access token expires.
     pub expires_in: i64,
-    /// What the next refresh is made with.
-    pub refresh_token: Secret,
+    /// What the next refresh is made with; none where a client speaks for itself.
+    pub refresh_token: Option<Secret>,
     /// What the access token allows.
     pub scope: Scope,
 }
@@ -47,20 +50,22 @@ impl TokenResponse {
         server: &AuthorizationServer,
     ) -> Result<Self, Error> {
         let now = server.clock.now();
-        let expires_at = session
-            .rotated_at
-            .plus(client.policy.access_token_lifetime)
-            .min(session.expires_at);
-        let access_token = access_token::sign(
-            &Grant {
-                session,
-                roles,
-                narrowed: &narrowed,
-                expires_at,
-            },
-            now,
-            server,
-        )?;
+        let lifetime = client.policy.access_token_lifetime;
+        let validity = Validity {
+            issued_at: session.rotated_at,
+            expires_at: session.rotated_at.plus(lifetime).min(session.expires_at),
+        };
+        let access_token = match client.policy.access_token_format {
+            AccessTokenFormat::Jwt => {
+                let claims = Claims::for_session(session, roles, &narrowed, validity, server);
+                access_token::sign(&claims, now, server)?
+            }
+            AccessTokenFormat::Opaque => OpaqueToken::of(session, &narrowed)
+                .ok_or_else(|| {
+                    Error::ServerError("too many scopes or audiences for an opaque token".into())
+                })?
+                .encode(&server.root_secrets),
+        };
         let generation = u32::try_from(session.generation)
             .map_err(|_| Error::ServerError("generation out of range".into()))?;
         let refresh_token = RefreshToken {
@@ -69,8 +74,32 @@ impl TokenResponse {
         };
         Ok(Self {
             access_token,
-            expires_in: seconds_between(now, expires_at),
-            refresh_token: refresh_token.encode(&server.root_secrets),
+            expires_in: seconds_between(now, validity.expires_at),
+            refresh_token: Some(refresh_token.encode(&server.root_secrets)),
+            scope: narrowed.scope,
+        })
+    }
+
+    /// The answer for a client that speaks for itself: a JWT, and no refresh token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ServerError`] when no signing key can sign.
+    pub fn for_client(
+        narrowed: Narrowed,
+        client: &AuthenticatedClient,
+        server: &AuthorizationServer,
+    ) -> Result<Self, Error> {
+        let now = server.clock.now();
+        let validity = Validity {
+            issued_at: now,
+            expires_at: now.plus(client.policy.access_token_lifetime),
+        };
+        let claims = Claims::for_client(&client.client.id, &narrowed, validity, server);
+        Ok(Self {
+            access_token: access_token::sign(&claims, now, server)?,
+            expires_in: seconds_between(now, validity.expires_at),
+            refresh_token: None,
             scope: narrowed.scope,
         })
     }

@@ -15,13 +15,16 @@ async fn every_error_has_one_description_in_plain_ascii() {
         Error::InvalidRequest("zqx".into()),
         Error::TooLarge("zqx".into()),
         Error::NotFound("zqx".into()),
-        Error::MethodNotAllowed("GET"),
+        Error::MethodNotAllowed("GET".into()),
         Error::InvalidClient("zqx".into()),
         Error::InvalidGrant("zqx".into()),
         Error::UnauthorizedClient("zqx".into()),
         Error::UnsupportedGrantType("zqx".into()),
         Error::InvalidScope("zqx".into()),
         Error::InvalidTarget("zqx".into()),
+        Error::UnsupportedTokenType("zqx".into()),
+        Error::InvalidToken("zqx".into()),
+        Error::InsufficientScope("introspect"),
         Error::TemporarilyUnavailable("zqx".into()),
         Error::ServerError("zqx".into()),
     ];
@@ -46,9 +49,12 @@ async fn every_error_has_one_description_in_plain_ascii() {
     401 invalid_client: The client is unknown, or its authentication is missing, wrong or not the registered one.
     400 invalid_grant: The user name or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client.
     400 unauthorized_client: The client is not registered for this grant type.
-    400 unsupported_grant_type: Supported grant types are password and refresh_token.
+    400 unsupported_grant_type: Supported grant types are password, refresh_token and client_credentials.
     400 invalid_scope: The scope is malformed, or exceeds what the client or the session may have.
     400 invalid_target: The resource is not one that this client or session may ask for, or more than one was named.
+    400 unsupported_token_type: Access tokens of a client that speaks for itself cannot be revoked. They expire.
+    401 invalid_token: The bearer token is expired, ended, damaged, or not for this server.
+    403 insufficient_scope: The bearer token does not allow this. Ask for the scope that WWW-Authenticate names.
     503 temporarily_unavailable: The server is busy. Try again after Retry-After.
     500 server_error: The server failed. The request can be tried again.
     ");

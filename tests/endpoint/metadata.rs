@@ -21,19 +21,32 @@ async fn the_metadata_says_what_the_server_can_do() {
     {
       "issuer": "https://jeton.test",
       "token_endpoint": "https://jeton.test/token",
+      "revocation_endpoint": "https://jeton.test/revoke",
+      "introspection_endpoint": "https://jeton.test/introspect",
       "jwks_uri": "https://jeton.test/jwks.json",
       "scopes_supported": [
-        "account"
+        "account",
+        "introspect"
       ],
       "response_types_supported": [],
       "grant_types_supported": [
         "password",
-        "refresh_token"
+        "refresh_token",
+        "client_credentials"
       ],
       "token_endpoint_auth_methods_supported": [
         "client_secret_basic",
         "client_secret_post",
         "none"
+      ],
+      "revocation_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post",
+        "none"
+      ],
+      "introspection_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post"
       ],
       "service_documentation": "https://jeton.test/docs",
       "subject_types_supported": [

@@ -6,9 +6,13 @@ mod error;
 mod form;
 /// Probes.
 mod health;
+/// Asking about a token.
+mod introspection;
 /// Where the endpoints are, with and without a path in the issuer.
 mod metadata;
 /// The page at the root.
 mod page;
+/// Signing out.
+mod revocation;
 /// What /token answers, and under load.
 mod token;

@@ -29,7 +29,8 @@ async fn an_unknown_grant_type_is_unsupported_and_case_matters() {
         "PASSWORD",
         "password ",
         "refresh-token",
-        "client_credentials",
+        "Client_Credentials",
+        "authorization_code",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
     ] {
         let parameters = and(&SIGN_IN[1..], &[("grant_type", grant_type)]);

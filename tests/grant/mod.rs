@@ -1,2 +1,3 @@
+mod client_credentials;
 mod password;
 mod refresh_token;

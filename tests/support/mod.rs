@@ -163,6 +163,7 @@ impl Jeton {
             retry_window: None,
             late_retry: None,
             late_retry_spacing: None,
+            access_token_format: None,
             created_at: self.now(),
             disabled_at: None,
         };
@@ -212,6 +213,20 @@ impl Jeton {
     /// Posts parameters to /token with `Authorization`.
     pub async fn token_as(&self, authorization: &str, parameters: &[(&str, &str)]) -> Answer {
         let request = form("/token").header("authorization", authorization);
+        self.send(request.body(encode(parameters))).await
+    }
+
+    /// Posts parameters to another door for clients, with `Authorization` unless it is empty.
+    pub async fn post(
+        &self,
+        path: &str,
+        authorization: &str,
+        parameters: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = form(path);
+        if !authorization.is_empty() {
+            request = request.header("authorization", authorization);
+        }
         self.send(request.body(encode(parameters))).await
     }
 

@@ -21,6 +21,7 @@ use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
 use crate::store::{client, client_origin};
+use crate::token::opaque::{MOST_AUDIENCES, MOST_SCOPES};
 use crate::web_origin::WebOrigin;
 
 /// A secret that an operator brings along must be as hard to guess as one that is made here.
@@ -69,8 +70,8 @@ pub struct Add {
     /// With --confidential: read the secret from standard input instead of making one.
     #[arg(long, requires = "confidential")]
     secret_stdin: bool,
-    /// A grant type it may use besides `refresh_token`; may be given again. `password` is for your own
-    /// clients alone (RFC 9700, 2.4).
+    /// A grant type it may use; may be given again. `password` is for your own clients alone (RFC 9700,
+    /// 2.4), and brings `refresh_token` along; `client_credentials` needs --confidential.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant::TYPES)]
     grants: Vec<String>,
     /// A scope its tokens may have; may be given again.
@@ -82,6 +83,10 @@ pub struct Add {
     /// An origin whose pages may read its answers, such as `https://app.example.com`; may be given again.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     origins: Vec<WebOrigin>,
+    /// What its access tokens look like: a JWT that APIs verify by themselves, or a reference that they
+    /// ask about at /introspect. [default: jwt]
+    #[arg(long, value_name = "FORMAT", value_parser = ["jwt", "opaque"])]
+    access_token_format: Option<String>,
     /// How long its access tokens live, such as 5m.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     access_token_lifetime: Option<Duration>,
@@ -165,6 +170,7 @@ impl Add {
                  either end",
             ));
         }
+        self.check_format()?;
         for scope in &self.scopes {
             Scope::parse(scope).map_err(|_| {
                 Failure::new(format!(
@@ -197,9 +203,40 @@ impl Add {
         Ok(())
     }
 
+    fn check_format(&self) -> Result<(), Failure> {
+        let for_itself = self
+            .grants
+            .iter()
+            .any(|grant| grant == grant::client_credentials::TYPE);
+        // "The client credentials grant type MUST only be used by confidential clients", RFC 6749 §4.4.
+        if for_itself && !self.confidential {
+            return Err(Failure::new(
+                "--grant client_credentials needs --confidential: the client proves who it is by a \
+                 secret",
+            ));
+        }
+        if self.access_token_format.as_deref() != Some("opaque") {
+            return Ok(());
+        }
+        if for_itself {
+            return Err(Failure::new(
+                "a client that speaks for itself has JWTs: an opaque token refers to a session",
+            ));
+        }
+        if self.scopes.len() > MOST_SCOPES || self.audiences.len() > MOST_AUDIENCES {
+            return Err(Failure::new(format!(
+                "a client with opaque tokens has {MOST_SCOPES} scopes and {MOST_AUDIENCES} audiences \
+                 at most"
+            )));
+        }
+        Ok(())
+    }
+
     fn row(self, secret: Option<&Secret>, server: &AuthorizationServer) -> client::Model {
         let mut grants = self.grants;
-        grants.push(grant::refresh_token::TYPE.to_owned());
+        if grants.iter().any(|grant| grant == grant::password::TYPE) {
+            grants.push(grant::refresh_token::TYPE.to_owned());
+        }
         grants.sort();
         grants.dedup();
         client::Model {
@@ -215,6 +252,7 @@ impl Add {
             retry_window: self.retry_window.map(micros),
             late_retry: self.late_retry,
             late_retry_spacing: None,
+            access_token_format: self.access_token_format,
             created_at: server.clock.now(),
             disabled_at: None,
         }

@@ -67,6 +67,9 @@ pub enum Ending {
     /// A refresh token came twice in a way that only two holders explain.
     #[sea_orm(string_value = "replay")]
     Replay,
+    /// The client signed out.
+    #[sea_orm(string_value = "sign_out")]
+    SignOut,
     /// An operator ended it.
     #[sea_orm(string_value = "operator")]
     Operator,

@@ -1,16 +1,19 @@
 //! The table `clients`: applications that ask for tokens.
 
+mod policy;
+
 use std::time::Duration;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, TransactionTrait as _};
 
+pub use policy::{AccessTokenFormat, Policy};
+
 use super::session::{self, Ending};
 use super::user::InsertError;
 use super::{Store, client_origin, signing_key};
 use crate::clock::{Timestamp, micros};
-use crate::config::{LateRetry, Settings};
 use crate::scope::Scope;
 
 /// An application that asks for tokens. Lifetimes and windows are in microseconds; what is `None`
@@ -43,6 +46,8 @@ pub struct Model {
     pub late_retry: Option<String>,
     /// How many generations lie between two late retries that are forgiven.
     pub late_retry_spacing: Option<i64>,
+    /// What its access tokens look like: `jwt` or `opaque`; `None`: `jwt`.
+    pub access_token_format: Option<String>,
     /// When the client was made.
     pub created_at: Timestamp,
     /// Since when the client gets no tokens.
@@ -64,54 +69,7 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// What holds for the sessions of one client: its own values, or else those of the settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// How long an access token lives.
-    pub access_token_lifetime: Duration,
-    /// How long a session lives at most.
-    pub session_lifetime: Duration,
-    /// How long a session lives without being refreshed.
-    pub session_idle_lifetime: Duration,
-    /// How long the same refresh token gets the same answer; zero: never.
-    pub retry_window: Duration,
-    /// Whether a retry after the window is forgiven.
-    pub late_retry: LateRetry,
-    /// How many generations lie between two late retries that are forgiven.
-    pub late_retry_spacing: u32,
-}
-
 impl Model {
-    /// The client's own values, or else those of the settings.
-    #[must_use]
-    pub fn policy(&self, settings: &Settings) -> Policy {
-        let own = |value: Option<i64>, else_: Duration| {
-            value
-                .and_then(|micros| u64::try_from(micros).ok())
-                .map_or(else_, Duration::from_micros)
-        };
-        let session = &settings.session;
-        let access_token_lifetime =
-            own(self.access_token_lifetime, settings.access_token.lifetime.0);
-        Policy {
-            access_token_lifetime,
-            session_lifetime: own(self.session_lifetime, session.lifetime.0),
-            session_idle_lifetime: own(self.session_idle_lifetime, session.idle_lifetime.0),
-            // The same answer is of use only while its access token has some life left.
-            retry_window: own(self.retry_window, session.retry_window.0)
-                .min(access_token_lifetime / 2),
-            late_retry: match self.late_retry.as_deref() {
-                Some("once") => LateRetry::Once,
-                Some("never") => LateRetry::Never,
-                _ => session.late_retry,
-            },
-            late_retry_spacing: self
-                .late_retry_spacing
-                .and_then(|spacing| u32::try_from(spacing).ok())
-                .unwrap_or(session.late_retry_spacing),
-        }
-    }
-
     /// What its tokens may allow.
     #[must_use]
     pub fn scope(&self) -> Scope {
@@ -129,6 +87,18 @@ impl Model {
                 .map(str::to_owned)
                 .collect()
         }
+    }
+
+    /// Whom its tokens are registered to be for; empty: nothing was registered.
+    #[must_use]
+    pub fn registered_audience(&self) -> Vec<&str> {
+        self.audience.split_whitespace().collect()
+    }
+
+    /// Whether it can keep a secret, and has one.
+    #[must_use]
+    pub const fn is_confidential(&self) -> bool {
+        self.secret_digest.is_some()
     }
 
     /// Whether it may use a grant type.
@@ -163,6 +133,7 @@ pub async fn insert(store: &Store, client: Model) -> Result<(), InsertError> {
         retry_window: Set(client.retry_window),
         late_retry: Set(client.late_retry),
         late_retry_spacing: Set(client.late_retry_spacing),
+        access_token_format: Set(client.access_token_format),
         created_at: Set(client.created_at),
         disabled_at: Set(client.disabled_at),
     };

@@ -1,7 +1,10 @@
 //! Hangs all doors into one route, and holds the layers that every request passes.
 
+mod door;
+mod methods;
+
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,19 +16,22 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Body, Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route, get};
 use tracing::Instrument as _;
 
+use self::door::{DOCUMENT, Door};
+use self::methods::Methods;
 use crate::account::problem::Problem;
-use crate::cors::{Crossing, Readers};
+use crate::cors::Crossing;
 use crate::document;
 use crate::endpoint::error::ErrorAnswer;
-use crate::endpoint::{health, jwks, metadata};
+use crate::endpoint::{health, metadata};
 use crate::error::Error;
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 
 /// Long enough that two requests of a day do not share one.
 const REQUEST_ID: usize = 9;
-/// Where the OpenAPI document is.
-const DOCUMENT: &str = "/openapi.json";
+/// Which methods each path knows.
+static METHODS: LazyLock<Methods> =
+    LazyLock::new(|| Methods::of(&document::repaired(&document::service(""))));
 /// How long a browser may keep the pages and the document.
 const PAGES: &str = "public, max-age=300";
 
@@ -151,68 +157,70 @@ async fn answer(
     path: &str,
     server: &AuthorizationServer,
 ) -> Response {
-    let crossing = Crossing::begin(&mut request, readers(path));
-    let (door, mut response) = if crossing.is_preflight() {
+    let door = Door::of(path);
+    let crossing = Crossing::begin(&mut request, door.readers());
+    let (name, mut response) = if crossing.is_preflight() {
         ("preflight", StatusCode::NO_CONTENT.into_response())
     } else {
         let timeout = server.settings.server.request_timeout.0;
-        (door(path), in_time(next, request, path, timeout).await)
+        let response = match in_time(next, request, timeout).await {
+            Ok(response) => response,
+            Err(failure) => failure.response(path, door),
+        };
+        (door.name(), response)
     };
-    crossing
-        .permit(&mut response, allow(path), &server.store)
-        .await;
+    let methods = METHODS.of_path(path);
+    crossing.permit(&mut response, methods, &server.store).await;
     let status = response.status().as_u16();
     tracing::debug!(status, "answered");
-    let labels = [("door", door), ("status", class(status))];
+    let labels = [("door", name), ("status", class(status))];
     metrics::counter!("jeton_requests_total", &labels).increment(1);
     response
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// The door refused, or the framework did.
+    Refused(poem::Error),
+    /// The door panicked, or took too long.
+    Failed(Error),
 }
 
 async fn in_time(
     next: Arc<impl Endpoint<Output = Response>>,
     request: Request,
-    path: &str,
     timeout: Duration,
-) -> Response {
+) -> Result<Response, Failure> {
     let work = AssertUnwindSafe(next.call(request)).catch_unwind();
     match tokio::time::timeout(timeout, work).await {
-        Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(error))) => refusal(&error, path),
-        Ok(Err(_panic)) => failure(path, Error::ServerError("a panic, logged above".into())),
-        Err(_elapsed) => failure(path, Error::TemporarilyUnavailable("took too long".into())),
+        Ok(Ok(answered)) => answered.map_err(Failure::Refused),
+        Ok(Err(_panic)) => Err(Failure::Failed(Error::ServerError(
+            "a panic, logged above".into(),
+        ))),
+        Err(_elapsed) => Err(Failure::Failed(Error::TemporarilyUnavailable(
+            "took too long".into(),
+        ))),
     }
 }
 
-/// An error in the shape of the door that the path belongs to.
-fn refusal(error: &poem::Error, path: &str) -> Response {
-    if let Some(answer) = error.downcast_ref::<ErrorAnswer>() {
-        answer.as_response()
-    } else if let Some(problem) = error.downcast_ref::<Problem>() {
-        problem.as_response()
-    } else if is_account(path) {
-        Problem::from_framework(error, allow(path)).as_response()
-    } else {
-        ErrorAnswer::from_framework(error, allow(path)).as_response()
-    }
-}
-
-fn failure(path: &str, error: Error) -> Response {
-    if is_account(path) {
-        Problem::from(error).as_response()
-    } else {
-        ErrorAnswer(error).as_response()
-    }
-}
-
-/// The door that a path leads to: few names, whatever clients ask for.
-fn door(path: &str) -> &'static str {
-    let last = path.rsplit('/').next().unwrap_or_default();
-    match last {
-        "token" => "token",
-        "jwks.json" => "jwks",
-        "oauth-authorization-server" | "openid-configuration" => "metadata",
-        _ if is_account(path) => "account",
-        _ => "other",
+impl Failure {
+    /// The answer, in the shape of the door that the path leads to.
+    fn response(self, path: &str, door: Door) -> Response {
+        match self {
+            Self::Refused(error) => {
+                if let Some(answer) = error.downcast_ref::<ErrorAnswer>() {
+                    answer.as_response()
+                } else if let Some(problem) = error.downcast_ref::<Problem>() {
+                    problem.as_response()
+                } else if door.has_problems() {
+                    Problem::from_framework(&error, METHODS.of_path(path)).as_response()
+                } else {
+                    ErrorAnswer::from_framework(&error, METHODS.of_path(path)).as_response()
+                }
+            }
+            Self::Failed(error) if door.has_problems() => Problem::from(error).as_response(),
+            Self::Failed(error) => ErrorAnswer(error).as_response(),
+        }
     }
 }
 
@@ -223,29 +231,5 @@ const fn class(status: u16) -> &'static str {
         300..400 => "3xx",
         400..500 => "4xx",
         _ => "5xx",
-    }
-}
-
-fn is_account(path: &str) -> bool {
-    path.split('/').nth(1) == Some("account")
-}
-
-/// Whose pages may read what the door at a path answers.
-fn readers(path: &str) -> Readers {
-    match path {
-        "/token" => Readers::Registered,
-        jwks::PATH | DOCUMENT => Readers::Everyone,
-        _ if path.starts_with("/.well-known/") => Readers::Everyone,
-        _ if is_account(path) => Readers::Registered,
-        _ => Readers::Ourselves,
-    }
-}
-
-/// The methods of a path, RFC 9110 §10.2.1.
-fn allow(path: &str) -> &'static str {
-    if path.ends_with("/token") {
-        "POST"
-    } else {
-        "GET, HEAD"
     }
 }

@@ -1,0 +1,258 @@
+//! Token introspection, RFC 7662: for an API that wants certainty, or holds opaque tokens.
+
+use std::sync::Arc;
+
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+
+use super::Tag;
+use super::authorization::single_authorization;
+use super::error::ErrorAnswer;
+use super::form::Form;
+use crate::client_authentication::{self, AuthenticatedClient};
+use crate::cors::on_behalf_of;
+use crate::error::Error;
+use crate::parameters::Parameters;
+use crate::scope::Scope;
+use crate::server::AuthorizationServer;
+use crate::store::{client, session, user};
+use crate::token::active::{ActiveToken, Inactive, bearer_token};
+use crate::token::claims::{Audience, Claims};
+use crate::token::refresh_token::RefreshToken;
+use crate::token::rotation::{Judgement, Position, judge};
+
+/// What an access token must allow for its bearer to ask about others.
+pub const SCOPE: &str = "introspect";
+
+/// The door.
+pub struct IntrospectionEndpoint;
+
+/// RFC 7662 section 2.1.
+#[derive(Object)]
+struct IntrospectionRequest {
+    /// An access token, or a refresh token of your own.
+    token: String,
+    /// `refresh_token` or `access_token`: a hint, and no more.
+    token_type_hint: Option<String>,
+    /// Your confidential client, unless it authenticates by HTTP Basic or with a bearer token.
+    client_id: Option<String>,
+    /// Its secret.
+    client_secret: Option<String>,
+}
+
+/// RFC 7662 section 2.2. Of a token that is not active, `active` alone.
+#[derive(Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Introspection {
+    /// Whether the token is good at this moment.
+    active: bool,
+    /// The issuer.
+    iss: Option<String>,
+    /// The user; the client itself, where it speaks for nobody else.
+    sub: Option<String>,
+    /// Whom the token is for: one, or an array.
+    aud: Option<serde_json::Value>,
+    /// The client that it was issued to.
+    client_id: Option<String>,
+    /// The name that the user signs in with.
+    username: Option<String>,
+    /// What it allows, space-separated.
+    scope: Option<String>,
+    /// `Bearer`, of an access token.
+    token_type: Option<String>,
+    /// When it was issued, in seconds since 1970.
+    iat: Option<i64>,
+    /// When it expires, in seconds since 1970.
+    exp: Option<i64>,
+    /// When the person signed in, in seconds since 1970.
+    auth_time: Option<i64>,
+    /// The access token's own id.
+    jti: Option<String>,
+    /// The session.
+    sid: Option<String>,
+    /// The user's roles.
+    roles: Option<Vec<String>>,
+}
+
+#[derive(ApiResponse)]
+enum Answer {
+    /// What the token is.
+    #[oai(status = 200)]
+    Ok(Json<Introspection>),
+}
+
+/// Who asks.
+enum Caller {
+    /// A confidential client, such as an API.
+    Client(Box<AuthenticatedClient>),
+    /// The bearer of an access token for this.
+    Operator,
+}
+
+#[OpenApi]
+impl IntrospectionEndpoint {
+    /// Ask about a token
+    ///
+    /// Whether a token is good at this moment, and what it says (RFC 7662). The session is looked up:
+    /// a token whose session was ended is inactive at once.
+    ///
+    /// For confidential clients, which are told about tokens for an audience that they are registered
+    /// for, and about tokens of their own; and for bearers of an access token with the scope
+    /// `introspect`. About any other token the answer is that it is not active.
+    #[oai(
+        path = "/introspect",
+        method = "post",
+        operation_id = "introspectToken",
+        tag = "Tag::Token"
+    )]
+    async fn introspect(
+        &self,
+        request: &Request,
+        server: Data<&Arc<AuthorizationServer>>,
+        form: Form<IntrospectionRequest>,
+    ) -> Result<Answer, ErrorAnswer> {
+        let token = form.parameters.require("token")?;
+        let caller = authorize(request, &form.parameters, &server).await?;
+        let answer = match RefreshToken::decode(token.expose(), &server.root_secrets) {
+            Ok(token) => refresh_token(token, &caller, &server).await?,
+            Err(_) => access_token(token.expose(), &caller, &server).await?,
+        };
+        Ok(Answer::Ok(Json(answer)))
+    }
+}
+
+/// "To prevent token scanning attacks, the endpoint MUST also require some form of authorization to
+/// access this endpoint", RFC 7662 §2.1.
+async fn authorize(
+    request: &Request,
+    parameters: &Parameters,
+    server: &AuthorizationServer,
+) -> Result<Caller, Error> {
+    let authorization = single_authorization(request.headers())?;
+    if let Some(token) = authorization.and_then(bearer_token) {
+        let ActiveToken { claims, .. } = ActiveToken::find(token, server).await.map_err(refused)?;
+        if !claims.is_for(&server.settings.issuer) {
+            return Err(Error::InvalidToken("for another audience".into()));
+        }
+        on_behalf_of(&claims.client_id, request);
+        if !claims.scope().covers(&Scope::from_stored(SCOPE)) {
+            return Err(Error::InsufficientScope(SCOPE));
+        }
+        return Ok(Caller::Operator);
+    }
+    let client = client_authentication::authenticate(authorization, parameters, server).await?;
+    if !client.client.is_confidential() {
+        return Err(Error::InvalidClient(
+            "a public client proves nothing by its name".into(),
+        ));
+    }
+    on_behalf_of(&client.client.id, request);
+    Ok(Caller::Client(Box::new(client)))
+}
+
+fn refused(why: Inactive) -> Error {
+    match why {
+        Inactive::Refused(reason) => Error::InvalidToken(reason.into()),
+        Inactive::Unknown(error) => error.into(),
+    }
+}
+
+impl Caller {
+    /// Whether the caller may know about a token of this client for these audiences: "the authorization
+    /// server could [...] limit the information [...] to what is appropriate for this resource server",
+    /// RFC 7662 §2.2.
+    fn may_know(&self, client_id: &str, audience: &[String]) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Client(caller) => {
+                let row = &caller.client;
+                let own = row.registered_audience();
+                row.id == client_id || audience.iter().any(|one| own.contains(&one.as_str()))
+            }
+        }
+    }
+}
+
+async fn access_token(
+    token: &str,
+    caller: &Caller,
+    server: &AuthorizationServer,
+) -> Result<Introspection, Error> {
+    match ActiveToken::find(token, server).await {
+        Ok(ActiveToken { claims, user })
+            if caller.may_know(&claims.client_id, claims.aud.all()) =>
+        {
+            Ok(Introspection::of(claims, user))
+        }
+        Ok(_) | Err(Inactive::Refused(_)) => Ok(Introspection::default()),
+        Err(Inactive::Unknown(error)) => Err(error.into()),
+    }
+}
+
+/// Only the client that a refresh token was issued to is told about it.
+async fn refresh_token(
+    token: RefreshToken,
+    caller: &Caller,
+    server: &AuthorizationServer,
+) -> Result<Introspection, Error> {
+    let inactive = Introspection::default();
+    let Some(record) = session::find(&server.store, token.session).await? else {
+        return Ok(inactive);
+    };
+    let session = &record.session;
+    if !caller.may_know(&session.client_id, &[]) {
+        return Ok(inactive);
+    }
+    let Some(client) = client::find(&server.store, &session.client_id).await? else {
+        return Ok(inactive);
+    };
+    let (now, policy) = (server.clock.now(), client.policy(&server.settings));
+    let position = Position::from(session);
+    let is_replay = matches!(
+        judge(token.generation, position, &policy, now),
+        Judgement::Replay { .. }
+    );
+    if is_replay || !record.is_alive(now, policy.session_idle_lifetime) {
+        return Ok(inactive);
+    }
+    let user = user::find(&server.store, session.user_id).await?;
+    Ok(Introspection {
+        active: true,
+        iss: Some(server.settings.issuer.clone()),
+        sub: Some(session.user_id.to_string()),
+        client_id: Some(session.client_id.clone()),
+        username: user.map(|user| user.username),
+        scope: Some(session.scope.clone()),
+        iat: Some(session.rotated_at.as_seconds()),
+        exp: Some(session.expires_at.as_seconds()),
+        auth_time: Some(session.authenticated_at.as_seconds()),
+        sid: Some(session.id.to_string()),
+        ..Introspection::default()
+    })
+}
+
+impl Introspection {
+    fn of(claims: Claims, user: Option<user::Model>) -> Self {
+        Self {
+            active: true,
+            iss: Some(claims.iss),
+            sub: Some(claims.sub),
+            aud: Some(match claims.aud {
+                Audience::One(one) => one.into(),
+                Audience::Several(several) => several.into(),
+            }),
+            client_id: Some(claims.client_id),
+            username: user.map(|user| user.username),
+            scope: Some(claims.scope),
+            token_type: Some("Bearer".to_owned()),
+            iat: Some(claims.iat),
+            exp: Some(claims.exp),
+            auth_time: claims.auth_time,
+            jti: Some(claims.jti),
+            sid: claims.sid.map(|sid| sid.to_string()),
+            roles: Some(claims.roles).filter(|roles| !roles.is_empty()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+use std::time::Duration;
+
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change};
+use serde_json::json;
+
+use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
+
+const API: &str = "https://api.test";
+
+/// A server with an API that is registered as a confidential client for its audience, and a client
+/// whose tokens are for it.
+async fn start() -> Jeton {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("api", Some(SECRET), |row| API.clone_into(&mut row.audience))
+        .await;
+    jeton
+        .add_client("app", None, |row| API.clone_into(&mut row.audience))
+        .await;
+    jeton
+}
+
+async fn introspect(jeton: &Jeton, token: &str) -> Answer {
+    let authorization = basic_raw("api", SECRET);
+    let parameters = [("token", token)];
+    jeton.post("/introspect", &authorization, &parameters).await
+}
+
+async fn assert_inactive(jeton: &Jeton, token: &str) {
+    let answer = introspect(jeton, token).await;
+    // row 52: "the authorization server MUST return [...] "active" set to "false"" and "SHOULD NOT
+    // include any additional information", RFC 7662 §2.2.
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body, r#"{"active":false}"#);
+}
+
+/// row 53: what an API is told is what the token says.
+#[tokio::test]
+async fn an_active_access_token_is_described_as_it_describes_itself() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("app").await;
+    let answer = introspect(&jeton, &tokens.access_token).await;
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let mut json = answer.json();
+    let own = claims(&tokens.access_token);
+    let members = json.as_object_mut().unwrap();
+    assert_eq!(members.remove("active"), Some(json!(true)));
+    assert_eq!(members.remove("token_type"), Some(json!("Bearer")));
+    assert_eq!(members.remove("username"), Some(json!("alice")));
+    for name in [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "client_id",
+        "scope",
+        "sid",
+    ] {
+        assert!(members.contains_key(name), "{name}");
+    }
+    assert_eq!(json, own);
+}
+
+/// row 50 and row 52: at once, whichever way the session ended.
+#[tokio::test]
+async fn an_access_token_of_an_ended_session_is_inactive_at_once() {
+    let jeton = start().await;
+    let store = &jeton.server.store;
+    let now = jeton.now();
+    let tokens = jeton.sign_in_at("app").await;
+    assert_eq!(
+        introspect(&jeton, &tokens.access_token).await.json()["active"],
+        true
+    );
+    session::revoke(store, tokens.session(), Ending::Operator, now)
+        .await
+        .unwrap();
+    assert_inactive(&jeton, &tokens.access_token).await;
+    assert_inactive(&jeton, &tokens.refresh_token).await;
+
+    let tokens = jeton.sign_in_at("app").await;
+    let alice = tokens.user();
+    let change = Change::Disable;
+    user::change(store, alice, change, now).await.unwrap();
+    assert_inactive(&jeton, &tokens.access_token).await;
+}
+
+/// row 52: whatever is not active, or not the caller's affair, looks the same.
+#[tokio::test]
+async fn what_is_not_active_is_not_described() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("app").await;
+    let first_party = jeton.sign_in().await;
+    let mut spoilt = tokens.access_token.clone();
+    spoilt.replace_range(spoilt.len() - 10..spoilt.len() - 9, "-");
+    for token in [
+        "garbage",
+        "a.b.c",
+        "jat_AAAA",
+        &spoilt,
+        // For another audience, and another client's refresh tokens.
+        &first_party.access_token,
+        &first_party.refresh_token,
+        &tokens.refresh_token,
+    ] {
+        assert_inactive(&jeton, token).await;
+    }
+    jeton.advance(Duration::from_mins(15));
+    assert_inactive(&jeton, &tokens.access_token).await;
+}
+
+/// row 52: "the protected resource [...] authenticates", else 401, RFC 7662 §2.3.
+#[tokio::test]
+async fn nobody_asks_without_being_authorized() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("app").await;
+    let token = [("token", tokens.access_token.as_str())];
+    let public = [token[0], ("client_id", "app")];
+    let wrong = basic_raw("api", "wrong");
+    for (authorization, parameters) in [
+        ("", &token[..]),
+        ("", &public[..]),
+        (wrong.as_str(), &token[..]),
+    ] {
+        let answer = jeton.post("/introspect", authorization, parameters).await;
+        answer.assert_error(401, "invalid_client");
+        assert!(
+            answer
+                .header("www-authenticate")
+                .unwrap()
+                .starts_with("Basic ")
+        );
+    }
+}
+
+/// RFC 7662 §2.1: "a separate OAuth 2.0 access token", with the scope for it.
+#[tokio::test]
+async fn an_access_token_with_the_scope_for_it_authorizes_asking() {
+    let jeton = start().await;
+    jeton
+        .add_client("operator", None, |row| {
+            "introspect".clone_into(&mut row.scope);
+        })
+        .await;
+    let tokens = jeton.sign_in_at("app").await;
+    let token = [("token", tokens.access_token.as_str())];
+    let operator = jeton.sign_in_at("operator").await;
+    let bearer = |tokens: &Tokens| format!("Bearer {}", tokens.access_token);
+    let answer = jeton.post("/introspect", &bearer(&operator), &token).await;
+    assert_eq!(answer.json()["active"], true);
+
+    let plain = jeton.sign_in().await;
+    let answer = jeton.post("/introspect", &bearer(&plain), &token).await;
+    answer.assert_error(403, "insufficient_scope");
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.contains("scope=\"introspect\""), "{challenge}");
+
+    // Its own audience is another's, its session is over, it is none.
+    jeton
+        .post(
+            "/revoke",
+            "",
+            &[
+                ("token", &operator.refresh_token),
+                ("client_id", "operator"),
+            ],
+        )
+        .await;
+    let stranger = bearer(&tokens);
+    for authorization in [&bearer(&operator), &stranger, "Bearer x", "Bearer "] {
+        let answer = jeton.post("/introspect", authorization, &token).await;
+        assert_eq!(answer.status, 401, "{}", answer.body);
+    }
+}
+
+/// A client is told about its own refresh token, as long as it would be taken.
+#[tokio::test]
+async fn a_client_asks_about_its_own_refresh_token() {
+    let jeton = Jeton::start().await;
+    jeton.add_client("web", Some(SECRET), |_| {}).await;
+    let authorization = basic_raw("web", SECRET);
+    let sign_in = crate::support::SIGN_IN;
+    let first = jeton.token_as(&authorization, &sign_in).await.tokens();
+    let ask = async |tokens: &Tokens| {
+        let token = [("token", tokens.refresh_token.as_str())];
+        jeton
+            .post("/introspect", &authorization, &token)
+            .await
+            .json()
+    };
+    let json = ask(&first).await;
+    assert_eq!(json["active"], true);
+    assert_eq!(json["username"], "alice");
+    assert_eq!(json.get("token_type"), None);
+    let mut tokens = vec![first];
+    for _ in 0..2 {
+        let token = tokens.last().unwrap().refresh_token.clone();
+        let refresh = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token.as_str()),
+        ];
+        tokens.push(jeton.token_as(&authorization, &refresh).await.tokens());
+    }
+    let active: Vec<bool> = [
+        ask(&tokens[0]).await["active"] == true,
+        ask(&tokens[1]).await["active"] == true,
+        ask(&tokens[2]).await["active"] == true,
+    ]
+    .to_vec();
+    // The first would be a replay; asking about it ends nothing.
+    assert_eq!(active, [false, true, true]);
+}
+
+/// row 1 and row 4.
+#[tokio::test]
+async fn a_malformed_request_is_refused_in_the_oauth_shape() {
+    let jeton = start().await;
+    let answer = jeton.get("/introspect").await;
+    answer.assert_error(405, "invalid_request");
+    assert_eq!(answer.header("allow"), Some("POST"));
+    let authorization = basic_raw("api", SECRET);
+    for parameters in [&[][..], &[("token", "")]] {
+        let answer = jeton.post("/introspect", &authorization, parameters).await;
+        answer.assert_error(400, "invalid_request");
+    }
+}

@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
+
+/// A client with opaque tokens for two audiences, and an API that asks about them.
+async fn start() -> Jeton {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("opaque", None, |row| {
+            row.access_token_format = Some("opaque".to_owned());
+            "https://jeton.test https://api.test".clone_into(&mut row.audience);
+        })
+        .await;
+    jeton
+        .add_client("api", Some(SECRET), |row| {
+            "https://api.test".clone_into(&mut row.audience);
+        })
+        .await;
+    jeton
+}
+
+async fn introspect(jeton: &Jeton, token: &str) -> Answer {
+    let authorization = basic_raw("api", SECRET);
+    jeton
+        .post("/introspect", &authorization, &[("token", token)])
+        .await
+}
+
+/// Same length and manner as the refresh token: it says nothing, and nothing is stored for it.
+#[tokio::test]
+async fn an_opaque_token_says_nothing_by_itself_and_all_at_introspection() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("opaque").await;
+    assert_eq!(tokens.access_token.len(), tokens.refresh_token.len());
+    assert!(tokens.access_token.starts_with("jat_"));
+    assert_eq!(tokens.expires_in, 900);
+    let mut json = introspect(&jeton, &tokens.access_token).await.json();
+    for name in ["sub", "sid", "jti"] {
+        assert!(json[name].is_string());
+        json[name] = "[id]".into();
+    }
+    insta::assert_json_snapshot!(json, @r#"
+    {
+      "active": true,
+      "iss": "https://jeton.test",
+      "sub": "[id]",
+      "aud": [
+        "https://jeton.test",
+        "https://api.test"
+      ],
+      "client_id": "opaque",
+      "username": "alice",
+      "scope": "account read write",
+      "token_type": "Bearer",
+      "iat": 1767225600,
+      "exp": 1767226500,
+      "auth_time": 1767225600,
+      "jti": "[id]",
+      "sid": "[id]"
+    }
+    "#);
+}
+
+/// It opens our own doors, and ends with its session.
+#[tokio::test]
+async fn an_opaque_token_opens_our_own_doors_until_its_session_ends() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("opaque").await;
+    let answer = jeton.get_with("/account", &tokens.access_token).await;
+    assert_eq!(answer.json()["username"], "alice");
+    let parameters = [
+        ("token", tokens.access_token.as_str()),
+        ("client_id", "opaque"),
+    ];
+    assert_eq!(jeton.post("/revoke", "", &parameters).await.status, 200);
+    assert_eq!(
+        jeton
+            .get_with("/account", &tokens.access_token)
+            .await
+            .status,
+        401
+    );
+    let answer = introspect(&jeton, &tokens.access_token).await;
+    assert_eq!(answer.body, r#"{"active":false}"#);
+    assert_eq!(jeton.refresh_at("opaque", &tokens).await.status, 400);
+}
+
+/// row 24 and row 42: it is narrowed like a JWT, and so is what it opens.
+#[tokio::test]
+async fn an_opaque_token_is_narrowed_by_scope_and_resource() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("opaque").await;
+    let narrow = async |scope: &str, resource: &str| {
+        let more = [
+            ("client_id", "opaque"),
+            ("scope", scope),
+            ("resource", resource),
+        ];
+        jeton
+            .refresh_with(&tokens.refresh_token, &more)
+            .await
+            .tokens()
+    };
+    let narrowed = narrow("write", "https://api.test").await;
+    let json = introspect(&jeton, &narrowed.access_token).await.json();
+    assert_eq!(json["scope"], "write");
+    assert_eq!(json["aud"], "https://api.test");
+    assert_eq!(
+        jeton
+            .get_with("/account", &narrowed.access_token)
+            .await
+            .status,
+        401
+    );
+    let ours = narrow("read", "https://jeton.test").await;
+    assert_eq!(
+        jeton.get_with("/account", &ours.access_token).await.status,
+        403
+    );
+}
+
+/// An older token lives out its own time, and the session's end is its end at the latest.
+#[tokio::test]
+async fn an_opaque_token_expires_when_it_was_said_to() {
+    let jeton = start().await;
+    let old = jeton.sign_in_at("opaque").await;
+    jeton.advance(Duration::from_mins(10));
+    let new = jeton.refresh_at("opaque", &old).await.tokens();
+    jeton.advance(Duration::from_secs(299));
+    for tokens in [&old, &new] {
+        assert_eq!(
+            introspect(&jeton, &tokens.access_token).await.json()["active"],
+            true
+        );
+    }
+    jeton.advance(Duration::from_secs(1));
+    let active = async |tokens: &Tokens| {
+        introspect(&jeton, &tokens.access_token).await.json()["active"] == true
+    };
+    assert_eq!((active(&old).await, active(&new).await), (false, true));
+}
+
+/// rows 28, 32 and 33: the same answer is the same token; each bit matters; the two kinds of token are
+/// not taken for each other.
+#[tokio::test]
+async fn an_opaque_token_is_made_by_a_mac() {
+    let jeton = start().await;
+    let first = jeton.sign_in_at("opaque").await;
+    let answers = [
+        jeton.refresh_at("opaque", &first).await.tokens(),
+        jeton.refresh_at("opaque", &first).await.tokens(),
+    ];
+    assert_eq!(answers[0], answers[1]);
+    let token = &answers[0].access_token;
+    for at in 0..token.len() {
+        let mut damaged = token.as_bytes().to_vec();
+        damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
+        let damaged = String::from_utf8(damaged).unwrap();
+        let answer = introspect(&jeton, &damaged).await;
+        assert_eq!(answer.body, r#"{"active":false}"#, "at {at}");
+    }
+    let swapped = token.replace("jat_", "jrt_");
+    let answer = jeton
+        .refresh_with(&swapped, &[("client_id", "opaque")])
+        .await;
+    answer.assert_error(400, "invalid_grant");
+    let swapped = answers[0].refresh_token.replace("jrt_", "jat_");
+    assert_eq!(jeton.get_with("/account", &swapped).await.status, 401);
+    // A JWT of the same server has nothing to do with it.
+    assert_eq!(
+        claims(&jeton.sign_in().await.access_token)["client_id"],
+        "first-party"
+    );
+}
