@@ -9,6 +9,7 @@ use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
 use crate::endpoint::page::LandingPage;
 use crate::endpoint::revocation::RevocationEndpoint;
+use crate::endpoint::revoked_sessions::RevokedSessionsEndpoint;
 use crate::endpoint::token::TokenEndpoint;
 
 /// All doors that the framework documents.
@@ -16,6 +17,7 @@ pub type Doors = (
     TokenEndpoint,
     RevocationEndpoint,
     IntrospectionEndpoint,
+    RevokedSessionsEndpoint,
     JwksEndpoint,
     MetadataEndpoint,
     ProfileDoor,
@@ -29,6 +31,7 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         TokenEndpoint,
         RevocationEndpoint,
         IntrospectionEndpoint,
+        RevokedSessionsEndpoint,
         JwksEndpoint,
         MetadataEndpoint,
         ProfileDoor,

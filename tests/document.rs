@@ -43,6 +43,7 @@ fn every_operation_has_an_id_of_its_own() {
         "fetchOpenidConfiguration",
         "fetchServerMetadata",
         "introspectToken",
+        "listRevokedSessions",
         "requestToken",
         "revokeToken",
     }

@@ -2,7 +2,7 @@
 //! shape of its errors.
 
 use crate::cors::Readers;
-use crate::endpoint::jwks;
+use crate::endpoint::{jwks, revoked_sessions};
 
 /// Where the OpenAPI document is.
 pub(super) const DOCUMENT: &str = "/openapi.json";
@@ -13,6 +13,7 @@ pub(super) enum Door {
     Token,
     Revocation,
     Introspection,
+    RevokedSessions,
     Jwks,
     Metadata,
     Document,
@@ -27,6 +28,7 @@ impl Door {
             "/token" => Self::Token,
             "/revoke" => Self::Revocation,
             "/introspect" => Self::Introspection,
+            revoked_sessions::PATH => Self::RevokedSessions,
             jwks::PATH => Self::Jwks,
             DOCUMENT => Self::Document,
             _ if path.starts_with("/.well-known/") => Self::Metadata,
@@ -41,6 +43,7 @@ impl Door {
             Self::Token => "token",
             Self::Revocation => "revocation",
             Self::Introspection => "introspection",
+            Self::RevokedSessions => "revoked_sessions",
             Self::Jwks => "jwks",
             Self::Metadata => "metadata",
             Self::Account => "account",
@@ -51,9 +54,11 @@ impl Door {
     /// Whose pages may read what it answers.
     pub(super) const fn readers(self) -> Readers {
         match self {
-            Self::Token | Self::Revocation | Self::Introspection | Self::Account => {
-                Readers::Registered
-            }
+            Self::Token
+            | Self::Revocation
+            | Self::Introspection
+            | Self::RevokedSessions
+            | Self::Account => Readers::Registered,
             Self::Jwks | Self::Metadata | Self::Document => Readers::Everyone,
             Self::Other => Readers::Ourselves,
         }

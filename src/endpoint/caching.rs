@@ -51,6 +51,19 @@ impl<T: ToJSON> Cached<T> {
     }
 }
 
+impl<T: ToJSON> Cached<T> {
+    /// The document, or that the client holds it already; nobody keeps it without asking again.
+    pub fn private(document: T, if_none_match: Option<&str>) -> Self {
+        let tag = entity_tag(&document.to_json_string());
+        let control = "private, no-cache".to_owned();
+        if matches(if_none_match, &tag) {
+            Self::NotModified(tag, control)
+        } else {
+            Self::Ok(Json(document), tag, control)
+        }
+    }
+}
+
 /// The entity tag of a body.
 fn entity_tag(body: &str) -> String {
     let digest = digest(&SHA256, body.as_bytes());

@@ -8,23 +8,16 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
-use super::authorization::single_authorization;
+use super::authorization::Asker;
 use super::error::ErrorAnswer;
 use super::form::Form;
-use crate::client_authentication::{self, AuthenticatedClient};
-use crate::cors::on_behalf_of;
 use crate::error::Error;
-use crate::parameters::Parameters;
-use crate::scope::Scope;
 use crate::server::AuthorizationServer;
 use crate::store::{client, session, user};
-use crate::token::active::{ActiveToken, Inactive, bearer_token};
+use crate::token::active::{ActiveToken, Inactive};
 use crate::token::claims::{Audience, Claims};
 use crate::token::refresh_token::RefreshToken;
 use crate::token::rotation::{Judgement, Position, judge};
-
-/// What an access token must allow for its bearer to ask about others.
-pub const SCOPE: &str = "introspect";
 
 /// The door.
 pub struct IntrospectionEndpoint;
@@ -83,14 +76,6 @@ enum Answer {
     Ok(Json<Introspection>),
 }
 
-/// Who asks.
-enum Caller {
-    /// A confidential client, such as an API.
-    Client(Box<AuthenticatedClient>),
-    /// The bearer of an access token for this.
-    Operator,
-}
-
 #[OpenApi]
 impl IntrospectionEndpoint {
     /// Ask about a token
@@ -114,75 +99,23 @@ impl IntrospectionEndpoint {
         form: Form<IntrospectionRequest>,
     ) -> Result<Answer, ErrorAnswer> {
         let token = form.parameters.require("token")?;
-        let caller = authorize(request, &form.parameters, &server).await?;
+        let asker = Asker::authorize(request, &form.parameters, &server).await?;
         let answer = match RefreshToken::decode(token.expose(), &server.root_secrets) {
-            Ok(token) => refresh_token(token, &caller, &server).await?,
-            Err(_) => access_token(token.expose(), &caller, &server).await?,
+            Ok(token) => refresh_token(token, &asker, &server).await?,
+            Err(_) => access_token(token.expose(), &asker, &server).await?,
         };
         Ok(Answer::Ok(Json(answer)))
     }
 }
 
-/// "To prevent token scanning attacks, the endpoint MUST also require some form of authorization to
-/// access this endpoint", RFC 7662 §2.1.
-async fn authorize(
-    request: &Request,
-    parameters: &Parameters,
-    server: &AuthorizationServer,
-) -> Result<Caller, Error> {
-    let authorization = single_authorization(request.headers())?;
-    if let Some(token) = authorization.and_then(bearer_token) {
-        let ActiveToken { claims, .. } = ActiveToken::find(token, server).await.map_err(refused)?;
-        if !claims.is_for(&server.settings.issuer) {
-            return Err(Error::InvalidToken("for another audience".into()));
-        }
-        on_behalf_of(&claims.client_id, request);
-        if !claims.scope().covers(&Scope::from_stored(SCOPE)) {
-            return Err(Error::InsufficientScope(SCOPE));
-        }
-        return Ok(Caller::Operator);
-    }
-    let client = client_authentication::authenticate(authorization, parameters, server).await?;
-    if !client.client.is_confidential() {
-        return Err(Error::InvalidClient(
-            "a public client proves nothing by its name".into(),
-        ));
-    }
-    on_behalf_of(&client.client.id, request);
-    Ok(Caller::Client(Box::new(client)))
-}
-
-fn refused(why: Inactive) -> Error {
-    match why {
-        Inactive::Refused(reason) => Error::InvalidToken(reason.into()),
-        Inactive::Unknown(error) => error.into(),
-    }
-}
-
-impl Caller {
-    /// Whether the caller may know about a token of this client for these audiences: "the authorization
-    /// server could [...] limit the information [...] to what is appropriate for this resource server",
-    /// RFC 7662 §2.2.
-    fn may_know(&self, client_id: &str, audience: &[String]) -> bool {
-        match self {
-            Self::Operator => true,
-            Self::Client(caller) => {
-                let row = &caller.client;
-                let own = row.registered_audience();
-                row.id == client_id || audience.iter().any(|one| own.contains(&one.as_str()))
-            }
-        }
-    }
-}
-
 async fn access_token(
     token: &str,
-    caller: &Caller,
+    asker: &Asker,
     server: &AuthorizationServer,
 ) -> Result<Introspection, Error> {
     match ActiveToken::find(token, server).await {
         Ok(ActiveToken { claims, user })
-            if caller.may_know(&claims.client_id, claims.aud.all()) =>
+            if asker.may_know(&claims.client_id, audience(&claims)) =>
         {
             Ok(Introspection::of(claims, user))
         }
@@ -191,10 +124,14 @@ async fn access_token(
     }
 }
 
+fn audience(claims: &Claims) -> impl Iterator<Item = &str> {
+    claims.aud.all().iter().map(String::as_str)
+}
+
 /// Only the client that a refresh token was issued to is told about it.
 async fn refresh_token(
     token: RefreshToken,
-    caller: &Caller,
+    asker: &Asker,
     server: &AuthorizationServer,
 ) -> Result<Introspection, Error> {
     let inactive = Introspection::default();
@@ -202,7 +139,7 @@ async fn refresh_token(
         return Ok(inactive);
     };
     let session = &record.session;
-    if !caller.may_know(&session.client_id, &[]) {
+    if !asker.may_know(&session.client_id, std::iter::empty()) {
         return Ok(inactive);
     }
     let Some(client) = client::find(&server.store, &session.client_id).await? else {

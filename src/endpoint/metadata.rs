@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
-use super::{introspection, jwks};
+use super::{authorization, jwks, revoked_sessions};
 use crate::grant;
 use crate::server::AuthorizationServer;
 
@@ -31,6 +31,8 @@ struct ServerMetadata {
     revocation_endpoint: String,
     /// Where an API asks about a token (RFC 7662).
     introspection_endpoint: String,
+    /// Where an API hears which sessions were ended. Our own: no RFC has it.
+    revoked_sessions_endpoint: String,
     /// Where the keys are.
     jwks_uri: String,
     /// What clients may ask for.
@@ -64,8 +66,9 @@ impl ServerMetadata {
             token_endpoint: format!("{issuer}/token"),
             revocation_endpoint: format!("{issuer}/revoke"),
             introspection_endpoint: format!("{issuer}/introspect"),
+            revoked_sessions_endpoint: format!("{issuer}{}", revoked_sessions::PATH),
             jwks_uri: format!("{issuer}{}", jwks::PATH),
-            scopes_supported: list(&["account", introspection::SCOPE]),
+            scopes_supported: list(&["account", authorization::INTROSPECT]),
             response_types_supported: Vec::new(),
             grant_types_supported: list(&grant::TYPES),
             token_endpoint_auth_methods_supported: methods.clone(),

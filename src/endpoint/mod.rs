@@ -11,6 +11,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod page;
 pub mod revocation;
+pub mod revoked_sessions;
 pub mod token;
 
 use poem_openapi::Tags;

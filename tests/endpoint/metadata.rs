@@ -23,6 +23,7 @@ async fn the_metadata_says_what_the_server_can_do() {
       "token_endpoint": "https://jeton.test/token",
       "revocation_endpoint": "https://jeton.test/revoke",
       "introspection_endpoint": "https://jeton.test/introspect",
+      "revoked_sessions_endpoint": "https://jeton.test/revoked-sessions",
       "jwks_uri": "https://jeton.test/jwks.json",
       "scopes_supported": [
         "account",

@@ -14,5 +14,7 @@ mod metadata;
 mod page;
 /// Signing out.
 mod revocation;
+/// Hearing of sign-outs.
+mod revoked_sessions;
 /// What /token answers, and under load.
 mod token;

@@ -1,5 +1,6 @@
 //! The table `sessions`: one row for one sign-in, however often it is refreshed.
 
+mod revoked;
 mod rotation;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _, QueryOrder, QuerySelect};
 
+pub use revoked::{Revoked, revoked_after};
 pub use rotation::{Rotation, restamp, retry_late, rotate};
 
 use super::client;

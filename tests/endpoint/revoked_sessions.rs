@@ -1,0 +1,202 @@
+use std::time::Duration;
+
+use jeton::clock::micros;
+use jeton::store::session::{self, Ending};
+use poem::Request;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw};
+
+const API: &str = "https://api.test";
+
+async fn start() -> Jeton {
+    let jeton = Jeton::start().await;
+    for id in ["api", "app"] {
+        let secret = (id == "api").then_some(SECRET);
+        let audience = |row: &mut jeton::store::client::Model| API.clone_into(&mut row.audience);
+        jeton.add_client(id, secret, audience).await;
+    }
+    jeton
+}
+
+async fn ask(jeton: &Jeton, since: Option<&str>, etag: Option<&str>) -> Answer {
+    let query = since.map(|since| format!("?since={since}"));
+    let path = format!("/revoked-sessions{}", query.unwrap_or_default());
+    let mut request = Request::builder()
+        .uri(path.parse().unwrap())
+        .header("authorization", basic_raw("api", SECRET));
+    if let Some(etag) = etag {
+        request = request.header("if-none-match", etag);
+    }
+    jeton.send(request.finish()).await
+}
+
+fn ids(answer: &Answer) -> Vec<Uuid> {
+    let json = answer.json();
+    let sessions = json["sessions"].as_array().unwrap();
+    let ids = sessions.iter().map(|one| one["sid"].as_str().unwrap());
+    ids.map(|id| id.parse().unwrap()).collect()
+}
+
+fn next(answer: &Answer) -> String {
+    answer.json()["next"].as_str().unwrap().to_owned()
+}
+
+async fn end(jeton: &Jeton, tokens: &Tokens) {
+    let store = &jeton.server.store;
+    let ended = session::revoke(store, tokens.session(), Ending::Operator, jeton.now()).await;
+    assert!(ended.unwrap());
+}
+
+#[tokio::test]
+async fn an_api_hears_of_each_session_that_ends() {
+    let jeton = start().await;
+    let tokens = [jeton.sign_in_at("app").await, jeton.sign_in_at("app").await];
+    let before = ask(&jeton, None, None).await;
+    assert!(ids(&before).is_empty());
+    end(&jeton, &tokens[0]).await;
+    let answer = ask(&jeton, Some(&next(&before)), None).await;
+    assert_eq!(ids(&answer), [tokens[0].session()]);
+    let json = answer.json();
+    assert_eq!(json["more"], false);
+    let ended = jeton.now().as_seconds();
+    assert_eq!(json["sessions"][0]["revoked_at"], ended);
+    assert_eq!(json["sessions"][0]["until"], ended + 15 * 60 + 1);
+    // The next answer tells it again for a while, and then no more.
+    end(&jeton, &tokens[1]).await;
+    let again = ask(&jeton, Some(&next(&answer)), None).await;
+    assert_eq!(ids(&again).len(), 2);
+    jeton.advance(Duration::from_mins(2));
+    let later = ask(&jeton, Some(&next(&again)), None).await;
+    let latest = ask(&jeton, Some(&next(&later)), None).await;
+    assert!(ids(&latest).is_empty());
+    // Who asks for the first time hears of all whose tokens may be alive, and of no others.
+    assert_eq!(ids(&ask(&jeton, None, None).await).len(), 2);
+    jeton.advance(Duration::from_mins(14));
+    assert!(ids(&ask(&jeton, None, None).await).is_empty());
+}
+
+/// An ending with an earlier time, written late by another node, is told all the same.
+#[tokio::test]
+async fn an_ending_that_comes_to_light_late_is_not_passed_over() {
+    let jeton = start().await;
+    let tokens = [jeton.sign_in_at("app").await, jeton.sign_in_at("app").await];
+    let earlier = jeton.now();
+    jeton.advance(Duration::from_secs(30));
+    end(&jeton, &tokens[0]).await;
+    let first = ask(&jeton, None, None).await;
+    let store = &jeton.server.store;
+    session::revoke(store, tokens[1].session(), Ending::Operator, earlier)
+        .await
+        .unwrap();
+    let second = ask(&jeton, Some(&next(&first)), None).await;
+    assert!(ids(&second).contains(&tokens[1].session()));
+}
+
+/// Row by row through more than one page, of which many ended at one instant.
+#[tokio::test]
+async fn what_ended_at_one_instant_is_told_page_by_page() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("app").await;
+    let row = jeton.session(&tokens).await;
+    for number in 0..2500_u128 {
+        let mut row = row.clone();
+        row.id = Uuid::from_u128(number + 1);
+        session::begin(&jeton.server.store, row).await.unwrap();
+    }
+    let now = jeton.now();
+    let ended = jeton::store::client::disable(&jeton.server.store, "app", now).await;
+    assert_eq!(ended.unwrap(), Some(2501));
+    let mut told = std::collections::BTreeSet::new();
+    let mut answer = ask(&jeton, None, None).await;
+    let mut pages = 1;
+    loop {
+        told.extend(ids(&answer));
+        if answer.json()["more"] == false {
+            break;
+        }
+        answer = ask(&jeton, Some(&next(&answer)), None).await;
+        pages += 1;
+    }
+    assert_eq!((told.len(), pages), (2501, 3));
+}
+
+/// RFC 9110 §13.1.2.
+#[tokio::test]
+async fn nothing_new_is_not_modified() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("app").await;
+    end(&jeton, &tokens).await;
+    jeton.advance(Duration::from_mins(2));
+    let first = ask(&jeton, None, None).await;
+    let since = next(&first);
+    let second = ask(&jeton, Some(&since), None).await;
+    assert_eq!(second.header("cache-control"), Some("private, no-cache"));
+    let etag = second.header("etag").unwrap();
+    jeton.advance(Duration::from_secs(1));
+    let third = ask(&jeton, Some(&since), Some(etag)).await;
+    assert_eq!((third.status.as_u16(), third.body.as_str()), (304, ""));
+    assert_eq!(next(&second), since);
+}
+
+/// An API hears of sessions whose tokens are for it; an operator's token of all.
+#[tokio::test]
+async fn an_api_hears_only_of_what_concerns_it() {
+    let jeton = start().await;
+    let ours = jeton.sign_in_at("app").await;
+    let other = jeton.sign_in().await;
+    end(&jeton, &ours).await;
+    end(&jeton, &other).await;
+    assert_eq!(ids(&ask(&jeton, None, None).await), [ours.session()]);
+    jeton
+        .add_client("operator", None, |row| {
+            "introspect".clone_into(&mut row.scope);
+        })
+        .await;
+    let operator = jeton.sign_in_at("operator").await;
+    let answer = jeton
+        .get_with("/revoked-sessions", &operator.access_token)
+        .await;
+    assert_eq!(ids(&answer).len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_hears_without_being_authorized() {
+    let jeton = start().await;
+    let answer = jeton.get("/revoked-sessions").await;
+    answer.assert_error(401, "invalid_client");
+    let tokens = jeton.sign_in().await;
+    let answer = jeton
+        .get_with("/revoked-sessions", &tokens.access_token)
+        .await;
+    answer.assert_error(403, "insufficient_scope");
+    let answer = jeton.get_with("/revoked-sessions", "x").await;
+    answer.assert_error(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_kind_is_refused() {
+    let jeton = start().await;
+    let far = format!(
+        "{}.{}",
+        micros(Duration::from_hours(1)),
+        Uuid::nil().simple()
+    );
+    for since in [
+        "x",
+        ".",
+        "1",
+        "-1.0",
+        "9999999999999999999999.0",
+        "1.x",
+        "%00",
+    ] {
+        let answer = ask(&jeton, Some(since), None).await;
+        answer.assert_error(400, "invalid_request");
+    }
+    assert_eq!(ask(&jeton, Some(&far), None).await.status, 200);
+    let most = format!("{}.{}", i64::MAX, Uuid::max().simple());
+    let answer: Value = ask(&jeton, Some(&most), None).await.json();
+    assert_eq!(answer["more"], false);
+}
