@@ -46,6 +46,11 @@ export function expect(...answers) {
   }
 }
 
+/** The browser's words when it keeps an answer from a page of an origin that is not registered. */
+export function expectRefusedOrigin() {
+  expected.push(new RegExp(`^Access to fetch at '${ISSUER}/token' from origin '${API}' has been blocked by CORS policy: `));
+}
+
 export function report() {
   console.log(`${tally.passed} passed, ${tally.failed} failed`);
   return tally.failed === 0 && tally.passed > 0;

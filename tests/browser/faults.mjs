@@ -1,7 +1,9 @@
 // What goes wrong elsewhere: two tabs at once, lost answers, servers that are busy or down, sessions that end.
 
-import { contains, equal, expect, expiry, open, refreshes, seen, shoot, signIn, step, tokens, visitor, wellMade } from "./browser.mjs";
-import { API, ISSUER, startJeton, startMyInfo, stop, until } from "./processes.mjs";
+import {
+  contains, equal, expect, expectRefusedOrigin, expiry, open, refreshes, seen, shoot, signIn, step, tokens, visitor, wellMade,
+} from "./browser.mjs";
+import { API, ISSUER, PASSWORD, jeton, startJeton, startMyInfo, stop, until } from "./processes.mjs";
 
 const press = (page) => page.getByRole("button", { name: "See my info" }).click();
 const info = (page) => seen(page.getByRole("heading", { name: "Your info" }));
@@ -14,6 +16,7 @@ async function answered(page, before) {
 }
 
 export async function faults() {
+  await uninvited();
   await twoTabs(true);
   await twoTabs(false);
   const context = await visitor();
@@ -22,6 +25,30 @@ export async function faults() {
   await busy(page);
   await down(page);
   await over(page);
+  await context.close();
+}
+
+async function uninvited() {
+  const context = await visitor();
+  const page = await open(context);
+  await step("a page whose origin is not registered is told so, and the command that it is told helps", async () => {
+    expect([401, `${API}/my-info`], [undefined, `${ISSUER}/token`]);
+    expectRefusedOrigin();
+    jeton("client", "origins", "my-info", "--remove", API);
+    await press(page);
+    const form = page.getByRole("region", { name: "Sign in" });
+    await form.getByLabel("User name").fill("admin");
+    await form.getByLabel("Password").fill(PASSWORD);
+    await form.getByRole("button", { name: "Sign in" }).click();
+    await seen(trouble(page));
+    const command = await trouble(page).locator("code", { hasText: "origins" }).innerText();
+    await wellMade(page);
+    await shoot(page, "11-uninvited");
+    equal(command, `jeton client origins my-info --add ${API}`, "the command");
+    jeton(...command.split(" ").slice(1));
+    await form.getByRole("button", { name: "Sign in" }).click();
+    await info(page);
+  });
   await context.close();
 }
 
@@ -53,7 +80,36 @@ async function twoTabs(locks) {
     await press(two);
     await answered(two, before);
   });
+  if (!locks) await overtaken(context, one, two);
   await context.close();
+}
+
+async function overtaken(context, slow, quick) {
+  await step("an answer that was overtaken does not bring an older refresh token back", async () => {
+    await expiry(slow);
+    let release;
+    const held = new Promise((resolve) => { release = resolve; });
+    let arrived;
+    const rotated = new Promise((resolve) => { arrived = resolve; });
+    await slow.route(`${ISSUER}/token`, async (route) => {
+      const response = await route.fetch();
+      arrived();
+      await held;
+      await route.fulfill({ response });
+    }, { times: 1 });
+    await press(slow);
+    await rotated;
+    for (let turn = 0; turn < 2; turn += 1) {
+      const before = await tokens(quick);
+      await expiry(quick);
+      await press(quick);
+      await answered(quick, before);
+    }
+    const newest = await tokens(quick);
+    release();
+    await until("the press is answered", async () => (await slow.locator("#see[aria-disabled]").count()) === 0);
+    equal((await tokens(slow)).refresh_token, newest.refresh_token, "what is kept");
+  });
 }
 
 /** Holds requests for tokens until so many are under way, and lets them go at once. */

@@ -1,6 +1,6 @@
 // Jeton and the example as processes, on free ports and in a temporary directory.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createWriteStream, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -19,15 +19,22 @@ export const API = `http://127.0.0.1:${ports.api}`;
 
 const running = new Map();
 
+const settings = {
+  JETON_SERVER__LISTEN: ISSUER.slice("http://".length),
+  JETON_DATA_DIR: join(CHECK_WORK, "data"),
+  JETON_METRICS__LISTEN: "",
+  JETON_BOOTSTRAP__ADMIN_PASSWORD: PASSWORD,
+  JETON_BOOTSTRAP__EXAMPLE_API: API,
+  JETON_ACCESS_TOKEN__LIFETIME: `${LIFETIME}s`,
+};
+
 export function startJeton() {
-  return start("jeton", CHECK_JETON, ["serve"], `${ISSUER}/readyz`, {
-    JETON_SERVER__LISTEN: ISSUER.slice("http://".length),
-    JETON_DATA_DIR: join(CHECK_WORK, "data"),
-    JETON_METRICS__LISTEN: "",
-    JETON_BOOTSTRAP__ADMIN_PASSWORD: PASSWORD,
-    JETON_BOOTSTRAP__EXAMPLE_API: API,
-    JETON_ACCESS_TOKEN__LIFETIME: `${LIFETIME}s`,
-  });
+  return start("jeton", CHECK_JETON, ["serve"], `${ISSUER}/readyz`, settings);
+}
+
+/** Runs a command of Jeton's beside the running server. */
+export function jeton(...words) {
+  execFileSync(CHECK_JETON, words, { cwd: CHECK_WORK, env: { ...process.env, ...settings }, stdio: "pipe" });
 }
 
 export function startMyInfo() {

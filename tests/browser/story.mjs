@@ -1,6 +1,8 @@
 // The whole story in a real browser: refused, signed in, refreshed, edited, signed out.
 
-import { closeBrowser, contains, equal, expect, expiry, open, refreshes, report, seen, shoot, signIn, step, tokens, visitor, wellMade } from "./browser.mjs";
+import {
+  closeBrowser, contains, equal, expect, expiry, open, refreshes, report, seen, shoot, step, tokens, visitor, wellMade,
+} from "./browser.mjs";
 import { docs } from "./docs.mjs";
 import { faults } from "./faults.mjs";
 import { API, FRESH, ISSUER, PASSWORD, logOf, startJeton, startMyInfo, stopAll, until } from "./processes.mjs";

@@ -24,9 +24,9 @@ async function see() {
   const answer = await call("Ask the API for my info", "GET");
   if (answer.status === 401) return askToSignIn(answer);
   if (answer.status !== 200) throw refused(answer);
-  showInfo(answer);
   const refreshed = before !== undefined && before !== kept()?.access_token;
   say(refreshed ? "Your access token had expired. This page got a new one without asking you." : "");
+  showInfo(answer);
 }
 
 /** Shows the refusal for what it is, finds who signs people in, and asks the person. */
@@ -137,7 +137,9 @@ async function leave() {
 function showInfo(answer) {
   const { json, headers } = answer;
   const session = kept();
-  shown = { info: json, etag: headers.get("etag"), subject: subject(session), username: session?.username ?? "" };
+  // Another tab may have signed out, or somebody else in, while the answer was on its way.
+  if (subject(session) !== json.sub) return clear("This page is not signed in as before any more. Press the button.");
+  shown = { info: json, etag: headers.get("etag"), subject: json.sub, username: session.username };
   const rows = [...Object.entries(FIELDS).map(([key, label]) => [label, json[key]]), ["Your id", json.sub]];
   $("info-fields").replaceChildren(...rows.flatMap(([label, value]) => [
     element("dt", {}, label),
@@ -179,8 +181,8 @@ async function save() {
   if (answer.status === 412) return showConflict();
   if (answer.status === 422) return showErrors(answer.json);
   if (answer.status !== 200) throw refused(answer);
-  showInfo(answer);
   say("Saved.");
+  showInfo(answer);
 }
 
 function put() {
@@ -220,12 +222,12 @@ function clearErrors() {
   for (const field of document.querySelectorAll("#editor [aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
-/** Nobody is signed in any more: what was on screen goes, and `why` stays. */
+/** What was on screen is nobody's any more, or somebody else's: it goes, and `why` is told. */
 function clear(why) {
   if ($("again").open) $("again").close();
   shown = null;
   show();
-  showSession(null);
+  showSession(kept());
   say(why);
 }
 
@@ -264,7 +266,8 @@ const onSubmit = (id, story) => $(id).addEventListener("submit", (event) => {
 });
 
 onPress("see", see);
-onPress("sign-out", leave);
+// Whatever else is under way, signing out does not wait for it.
+$("sign-out").addEventListener("click", () => busily($("sign-out"), leave));
 onPress("edit", async () => edit());
 onPress("cancel", async () => cancel());
 onSubmit("sign-in-form", submitSignIn);
@@ -275,9 +278,7 @@ onChangeElsewhere((session) => {
   if (!session) return clear("You signed out in another tab.");
   showSession(session);
   if (shown && subject(session) !== shown.subject) {
-    shown = null;
-    show();
-    say("Somebody else signed in in another tab. Press the button to see their info.");
+    clear("Somebody else signed in in another tab. Press the button to see their info.");
   } else if (!$("sign-in").hidden) {
     show();
     say("You signed in in another tab. Press the button.");

@@ -136,7 +136,7 @@ export function refresh(spent, tell) {
 async function refreshInTurn(spent, tell) {
   for (let tries = 0; ; tries += 1) {
     const current = kept();
-    if (!current) throw new SignInNeeded("You signed out in another tab.");
+    if (!current) throw new SignInNeeded("You signed out.");
     if (current.access_token !== spent) return current;
     try {
       return await refreshOnce(current);
@@ -159,7 +159,7 @@ async function refreshOnce(sent) {
   const current = kept();
   const overtaken = current?.refresh_token !== sent.refresh_token;
   if (answer.status === 200 && answer.json?.access_token) {
-    if (!current) throw new SignInNeeded("You signed out in another tab.");
+    if (!current) throw new SignInNeeded("You signed out.");
     return overtaken ? current : keep(session(answer.json, sent.username, sent.server));
   }
   const error = refusal(answer, endpoint);
