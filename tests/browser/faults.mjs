@@ -63,7 +63,7 @@ async function twoTabs(locks) {
     await expiry(one);
     const sent = refreshes(context);
     const answers = [];
-    if (!locks) await together(context, 2, answers);
+    await together(context, one, answers);
     await Promise.all([press(one), press(two)]);
     await Promise.all([answered(one, before), answered(two, before)]);
     equal(sent, Array(locks ? 1 : 2).fill(before.refresh_token), "the refresh tokens sent");
@@ -112,20 +112,19 @@ async function overtaken(context, slow, quick) {
   });
 }
 
-/** Holds requests for tokens until so many are under way, and lets them go at once. */
-async function together(context, number, answers) {
-  let go;
-  let waiting = 0;
-  const all = new Promise((resolve) => { go = resolve; });
+/** Holds the first request for tokens until both tabs want to refresh: one has sent its own, or waits for the lock. */
+async function together(context, page, answers) {
+  let sent = 0;
   await context.route(`${ISSUER}/token`, async (route) => {
-    waiting += 1;
-    if (waiting === number) go();
-    await all;
+    sent += 1;
+    await until("both tabs want to refresh", async () => sent === 2 || await page.evaluate(waiting));
     const response = await route.fetch();
     answers.push(await response.json());
     await route.fulfill({ response });
   });
 }
+
+const waiting = async () => Boolean((await navigator.locks?.query())?.pending.length);
 
 async function lost(page) {
   await step("a refresh whose answer is lost is sent again, and gets the same answer", async () => {
