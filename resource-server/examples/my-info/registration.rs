@@ -30,15 +30,12 @@ pub async fn watch(verifier: Verifier, site: Site) {
         if let Some(endpoint) = verifier.token_endpoint() {
             break endpoint;
         }
-        if !told
-            && verifier
-                .status()
-                .issuers
-                .iter()
-                .any(|issuer| issuer.failures > 0)
-        {
+        let mut issuers = verifier.status().issuers.into_iter();
+        let error = issuers.find_map(|issuer| issuer.last_error);
+        if let (false, Some(error)) = (told, error) {
             tracing::warn!(
-                "{issuer} is not up yet: start it (`cargo run`); this API notices by itself"
+                error,
+                "{issuer} gives no keys yet; start it (`cargo run`), and this API notices by itself"
             );
             told = true;
         }

@@ -31,6 +31,7 @@ export function showTrouble(error) {
   $("trouble").replaceChildren(element("h2", {}, title), ...texts.map((text) =>
     text.startsWith("$ ") ? element("code", { className: "command" }, text.slice(2)) : element("p", {}, text)));
   $("trouble").hidden = false;
+  $("trouble").scrollIntoView({ block: "nearest" });
   say("");
 }
 
