@@ -19,6 +19,13 @@ async function growOld(page) {
   await until("the sign-in grows old", () => Date.now() / 1000 > auth_time + FRESH + 1);
 }
 
+/** Whether Jeton takes a session's refresh token no more. */
+async function isOver({ refresh_token }) {
+  const form = { grant_type: "refresh_token", client_id: "my-info", refresh_token };
+  const answer = await fetch(`${ISSUER}/token`, { method: "POST", body: new URLSearchParams(form) });
+  return (await answer.json()).error === "invalid_grant";
+}
+
 async function story() {
   const context = await visitor();
   const page = await open(context);
@@ -110,11 +117,14 @@ async function story() {
   await step("signing out in one tab shows in the other", async () => {
     await see(other);
     await info(other);
+    const before = await tokens(page);
     await page.getByRole("button", { name: "Sign out" }).click();
-    contains(await page.locator("#status").innerText(), "Signed out");
+    await until("the page says so", async () => (await page.locator("#status").innerText()).startsWith("Signed out"));
     equal(await tokens(page), null, "what is kept");
     await until("the other tab notices", async () => (await other.locator("#who").innerText()) === "Signed out");
     equal(await other.locator("#info").isVisible(), false, "the other tab shows the info");
+    contains(await page.locator("#status").innerText(), "Jeton has ended the session");
+    equal(await isOver(before), true, "the session at Jeton is over");
     await wellMade(page);
     await shoot(page, "9-signed-out");
   });
@@ -159,6 +169,7 @@ async function editing(page) {
     equal(await page.evaluate(() => document.activeElement.id), "again-password", "the focus");
     await wellMade(page);
     await shoot(page, "7-again");
+    const old = await tokens(page);
     await dialog.getByLabel("Password").fill("wrong horse");
     await dialog.getByRole("button", { name: "Confirm and save" }).click();
     await until("the error is shown", () => page.locator("#again-error").innerText());
@@ -166,6 +177,7 @@ async function editing(page) {
     await dialog.getByLabel("Password").press("Enter");
     await until("it is saved", async () => (await page.locator("#status").innerText()) === "Saved.");
     equal(await field(page, "Name"), "Ada Lovelace", "the name");
+    equal(await isOver(old), true, "the session of the old sign-in is over");
     await shoot(page, "8-saved");
   });
 

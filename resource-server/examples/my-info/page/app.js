@@ -125,12 +125,13 @@ async function signInAgain(where, before) {
 
 async function leave() {
   beginRun("Sign out");
-  const expires = kept()?.expires_at;
+  const { expires_at: expires, server: from } = kept();
   const ended = await signOut();
+  const why = from.revocation_endpoint ? "it did not answer" : "it offers no way to end it from a page";
   clear(ended
-    ? `Signed out. Jeton has ended the session; an access token that is already out is good until ${time(expires)}.`
+    ? `Signed out: Jeton has ended the session. An access token that is already out is good until ${time(expires)}.`
     : "Signed out here: this browser has forgotten its tokens. Jeton’s session itself lives on until it has been idle for "
-      + "long enough, because this Jeton offers no way to end it from a page.");
+      + `long enough, because ${why}.`);
   $("see").focus();
 }
 

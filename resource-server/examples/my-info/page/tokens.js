@@ -7,6 +7,8 @@ const KEPT = "my-info.session";
 /** Seconds before each further try when a refresh finds no answer, and the longest that is waited. */
 const PAUSES = [1, 2, 4];
 const LONGEST_PAUSE = 30;
+/** Seconds within which a tab hears what another has kept. */
+const NEWS = 0.5;
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 export const CLIENT = meta("client-id");
@@ -129,9 +131,23 @@ export function isOver({ expires_at, expires_in }) {
  * @throws {NoAnswer|Busy|Refused} when the tokens may still be good: they stay
  */
 export function refresh(spent, tell) {
-  const work = () => refreshInTurn(spent, tell);
-  return navigator.locks ? navigator.locks.request(KEPT, work) : work();
+  return takeTurn(() => refreshInTurn(spent, tell));
 }
+
+async function takeTurn(work) {
+  if (!navigator.locks) return work();
+  const first = { ifAvailable: true };
+  const done = await navigator.locks.request(KEPT, first, async (lock) => lock && { session: await work() });
+  if (done) return done.session;
+  // The lock may come before the news of what the other tab kept: browsers run tabs in different processes.
+  const news = new Promise((resolve) => window.addEventListener("storage", resolve, { once: true }));
+  return navigator.locks.request(KEPT, async () => {
+    await Promise.race([news, pause(NEWS)]);
+    return work();
+  });
+}
+
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 async function refreshInTurn(spent, tell) {
   for (let tries = 0; ; tries += 1) {
@@ -146,7 +162,7 @@ async function refreshInTurn(spent, tell) {
       // The answer may be lost although the server rotated: the same token, sent again, gets the same successor.
       const seconds = Math.max(PAUSES[tries], error.seconds ?? 0);
       tell(seconds);
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      await pause(seconds);
     }
   }
 }
