@@ -1,0 +1,77 @@
+//! The API's OpenAPI document, and Swagger UI that shows it.
+
+use jeton_resource_server::Verifier;
+use jeton_resource_server::poem::{SignIn, describe};
+use poem_openapi::OpenApiService;
+use serde_json::Value;
+
+use super::Site;
+use super::api::{MyInfoApi, SCOPES};
+use super::page::SwaggerUi;
+
+/// What the framework documents.
+pub type Service = OpenApiService<MyInfoApi, ()>;
+
+/// The API and its document.
+pub fn service(api: MyInfoApi, site: &Site) -> Service {
+    OpenApiService::new(api, "My info", env!("CARGO_PKG_VERSION"))
+        .description("An example API that shows people what it knows about them, if Jeton says who they are.")
+        .server(&site.resource)
+}
+
+/// The document, with where people sign in.
+pub fn json(spec: &str, site: &Site, verifier: &Verifier) -> String {
+    let Ok(mut document) = serde_json::from_str::<Value>(spec) else {
+        return spec.to_owned();
+    };
+    let token_endpoint = verifier.token_endpoint();
+    let token_endpoint = token_endpoint.unwrap_or_else(|| format!("{}/token", site.issuer));
+    let sign_in = SignIn::password(token_endpoint).description(format!(
+        "Sign in at {} with user name and password. client_id is {}; leave client_secret empty.",
+        site.issuer, site.client_id,
+    ));
+    let sign_in = SCOPES.iter().fold(sign_in, |sign_in, (scope, meaning)| {
+        sign_in.scope(*scope, *meaning)
+    });
+    describe(&mut document, &sign_in);
+    strip_charsets(&mut document);
+    // Both operations share their refusals; these are about a body, which GET has none of.
+    let pointer = "/paths/~1my-info/get/responses";
+    if let Some(answers) = document.pointer_mut(pointer).and_then(Value::as_object_mut) {
+        answers.retain(|status, _| !["412", "413", "415", "422"].contains(&status.as_str()));
+    }
+    document.to_string()
+}
+
+/// Media types are named bare, or generators take `application/json; charset=utf-8` for a format
+/// that they do not know.
+fn strip_charsets(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            let old = std::mem::take(members);
+            for (name, mut inner) in old {
+                strip_charsets(&mut inner);
+                let bare = name.strip_suffix("; charset=utf-8").unwrap_or(&name);
+                members.insert(bare.to_owned(), inner);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip_charsets),
+        _ => {}
+    }
+}
+
+/// The framework has Swagger UI within one page. Taken apart, it needs no script within the page,
+/// and the policy allows none.
+pub fn swagger_ui(service: &Service) -> SwaggerUi {
+    let page = service.swagger_ui_html();
+    let between = |start: &str, end: &str| {
+        let rest = page.split_once(start).map_or("", |(_, rest)| rest);
+        rest.split_once(end)
+            .map_or("", |(inside, _)| inside)
+            .to_owned()
+    };
+    SwaggerUi {
+        script: between("<script charset=\"UTF-8\">", "</script>"),
+        style: between("<style charset=\"UTF-8\">", "</style>"),
+    }
+}

@@ -1,0 +1,133 @@
+// The panel for developers: each request and its answer, and the access token taken apart.
+
+import { claims, header } from "./jwt.js";
+
+const MASK = "••••••••";
+const SECRET = new Set(["password", "refresh_token", "token", "client_secret"]);
+/** Enough to recognise a token by, too little to use it. */
+const SHOWN = 18;
+/** The runs that stay on the page. */
+const RUNS = 12;
+const MEANINGS = {
+  iss: "who issued it", sub: "who it is about", aud: "the API that it is for", exp: "when it expires",
+  iat: "when it was issued", nbf: "not good before", jti: "its own number", client_id: "the client that asked",
+  scope: "what it allows", auth_time: "when the person signed in", sid: "the session it belongs to", roles: "the person’s roles",
+};
+const TIMES = new Set(["exp", "iat", "nbf", "auth_time"]);
+
+const $ = (id) => document.getElementById(id);
+
+let steps;
+let shown;
+
+/** `401 Unauthorized`; from a server that speaks HTTP/2, `401`. */
+export const statusLine = ({ status, statusText }) => `${status} ${statusText}`.trim();
+
+/** Begins what one press of a button sets off. */
+export function beginRun(title) {
+  $("nothing").hidden = true;
+  const now = new Date();
+  const time = element("time", { dateTime: now.toISOString() }, now.toLocaleTimeString());
+  steps = element("div");
+  const run = element("section", { className: "run" }, element("h3", {}, element("span", {}, title), time), steps);
+  $("steps").prepend(run);
+  while ($("steps").children.length > RUNS) $("steps").lastChild.remove();
+}
+
+/** Shows a request; the answer is added when it comes. */
+export function showStep(why, method, url, headers, body) {
+  if (!steps) beginRun("This page");
+  const target = new URL(url, location.href);
+  const own = target.origin === location.origin;
+  const badge = element("span", { className: "badge" }, "…");
+  const inside = element("div", { className: "inside" }, element("h4", {}, "Request"),
+    element("pre", {}, request(method, target, headers, body)));
+  const summary = element("summary", {},
+    element("span", { className: "line" }, `${method} ${own ? target.pathname : target.origin + target.pathname}`),
+    badge, element("span", { className: "why" }, why));
+  // Only the newest step is open, but for those that the reader opened.
+  for (const before of $("steps").querySelectorAll("details[data-automatic]")) before.open = false;
+  const details = element("details", { className: "step", open: true }, summary, inside);
+  details.dataset.automatic = "";
+  summary.addEventListener("click", () => delete details.dataset.automatic);
+  steps.append(details);
+  const finish = (kind, label, title, text) => {
+    badge.className = `badge ${kind}`;
+    badge.textContent = label;
+    inside.append(element("h4", {}, title), element("pre", {}, text));
+  };
+  return {
+    answered(response, { text, json }) {
+      const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`);
+      finish(response.ok ? "good" : "bad", statusLine(response), "Answer",
+        [`HTTP ${statusLine(response)}`, ...lines, "", json ? readable(json) : text].join("\n").trim());
+    },
+    unanswered(error) {
+      finish("bad", "no answer", "What the browser says", `${error.name}: ${error.message}`);
+    },
+  };
+}
+
+function request(method, url, headers, body) {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${shortened(name, value)}`);
+  return [`${method} ${url.pathname}${url.search}`, `Host: ${url.host}`, ...lines, "", form(headers, body)].join("\n").trim();
+}
+
+function shortened(name, value) {
+  return name === "Authorization" ? `${value.slice(0, "Bearer ".length + SHOWN)}…` : value;
+}
+
+function form(headers, body) {
+  if (!body || !headers["Content-Type"]?.includes("form")) return body ? readable(JSON.parse(body)) : "";
+  return [...new URLSearchParams(body)].map(([name, value]) => `${name}=${SECRET.has(name) ? MASK : value}`).join("\n&");
+}
+
+function readable(json) {
+  return JSON.stringify(json, (name, value) => {
+    if (SECRET.has(name) && typeof value === "string") return MASK;
+    return name === "access_token" ? `${value.slice(0, SHOWN)}…` : value;
+  }, 2);
+}
+
+/** Shows the access token taken apart; nothing when there is none. */
+export function showToken(session) {
+  shown = session;
+  $("token").hidden = !session;
+  if (!session) return;
+  $("token-header").textContent = JSON.stringify(header(session.access_token), null, 2);
+  $("token-claims").replaceChildren(...Object.entries(claims(session.access_token)).flatMap(([name, value]) => [
+    element("dt", {}, name),
+    element("dd", {}, typeof value === "string" ? value : JSON.stringify(value), element("small", {}, meaning(name, value))),
+  ]));
+  tick();
+}
+
+function meaning(name, value) {
+  const time = TIMES.has(name) ? `: ${new Date(value * 1000).toLocaleString()}` : "";
+  return (MEANINGS[name] ?? "") + time;
+}
+
+function tick() {
+  if (!shown) return;
+  const left = Math.max(0, shown.expires_at - Date.now());
+  $("token-life").textContent = left > 0
+    ? `Good for another ${clock(left)}. Then the page refreshes it without asking you.`
+    : "Expired. At the next press the page refreshes it without asking you.";
+  $("token-bar").style.transform = `scaleX(${Math.min(1, left / (shown.expires_in * 1000))})`;
+}
+
+function clock(milliseconds) {
+  const seconds = Math.ceil(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const two = (number) => String(number).padStart(2, "0");
+  return `${Math.floor(seconds / 60)}:${two(seconds % 60)} min`;
+}
+
+setInterval(tick, 1000);
+
+/** An element with its properties and what is in it; text stays text. */
+export function element(name, properties = {}, ...inside) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...inside);
+  return made;
+}

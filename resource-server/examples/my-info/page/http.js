@@ -1,0 +1,66 @@
+// One request and its answer, shown to developers. What fails to bring an answer is told apart from a refusal.
+
+import { showStep } from "./developer.js";
+
+const PATIENCE = 15_000;
+
+/** No answer came: nobody listens there, the network is gone, or the browser keeps the answer from this page. */
+export class NoAnswer extends Error {
+  constructor(url) {
+    super(`no answer from ${url}`);
+    this.origin = new URL(url).origin;
+  }
+}
+
+/**
+ * Sends a request, and shows it with its answer under `why`.
+ *
+ * @returns {Promise<{status: number, statusText: string, headers: Headers, text: string, json: any}>}
+ * @throws {NoAnswer}
+ */
+export async function exchange(why, method, url, { headers = {}, body } = {}) {
+  const step = showStep(why, method, url, headers, body);
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      body,
+      cache: "no-store",
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    const text = await response.text();
+    const { status, statusText, headers: received } = response;
+    const answer = { status, statusText, headers: received, text, json: parsed(text) };
+    step.answered(response, answer);
+    return answer;
+  } catch (error) {
+    step.unanswered(error);
+    throw new NoAnswer(url);
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The parameters of a `WWW-Authenticate: Bearer` (RFC 9110, 11.6.1); empty without one. */
+export function challenge(answer) {
+  const parameters = {};
+  const text = answer.headers.get("www-authenticate") ?? "";
+  for (const [, name, quoted, bare] of text.matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g)) {
+    parameters[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? bare;
+  }
+  return parameters;
+}
+
+/** `Retry-After` in seconds, or `otherwise`. */
+export function retryAfter(answer, otherwise) {
+  const seconds = Number.parseInt(answer.headers.get("retry-after") ?? "", 10);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : otherwise;
+}

@@ -1,0 +1,78 @@
+// The same page by keyboard alone, on a phone, and in the dark.
+
+import { equal, expect, expiry, open, seen, shoot, signIn, step, tokens, visitor, wellMade } from "./browser.mjs";
+import { API, PASSWORD, until } from "./processes.mjs";
+
+const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
+export async function shapes() {
+  await byKeyboard();
+  await inShape("phone", { ...PHONE, colorScheme: "light" });
+  await inShape("phone-dark", { ...PHONE, colorScheme: "dark" });
+  await inShape("dark", { colorScheme: "dark" });
+}
+
+async function byKeyboard() {
+  const context = await visitor();
+  const page = await open(context);
+  const focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+  const outlined = () => page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+  await step("the whole way by keyboard, with the focus in sight", async () => {
+    expect([401, `${API}/my-info`]);
+    await page.keyboard.press("Tab");
+    equal(await focus(), "see", "the first stop");
+    equal(await outlined(), "solid", "the focus ring");
+    await page.keyboard.press("Enter");
+    await until("the form has the focus", async () => (await focus()) === "username");
+    await page.keyboard.type("admin");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press("Tab");
+    equal([await focus(), await outlined()], ["Sign in", "solid"], "the button");
+    await page.keyboard.press("Space");
+    await until("the info has the focus", async () => (await focus()) === "info-title");
+    await page.keyboard.press("Tab");
+    equal(await focus(), "edit", "the next stop");
+    await page.keyboard.press("Enter");
+    await until("the form has the focus", async () => (await focus()) === "name");
+    for (let stops = 0; stops < 5; stops += 1) await page.keyboard.press("Tab");
+    equal(await focus(), "cancel", "the last stop of the form");
+    await page.keyboard.press("Enter");
+    await until("the button has the focus again", async () => (await focus()) === "edit");
+    await page.keyboard.press("Shift+Tab");
+    equal(await focus(), "see", "backwards");
+    await page.keyboard.press("Shift+Tab");
+    equal(await focus(), "sign-out", "backwards again");
+    await page.keyboard.press("Enter");
+    await until("the first button has the focus", async () => (await focus()) === "see");
+  });
+  await context.close();
+}
+
+async function inShape(name, options) {
+  const context = await visitor(options);
+  const page = await open(context);
+  await step(`${name}: readable, reachable and within the width, all the way`, async () => {
+    expect([401, `${API}/my-info`]);
+    await wellMade(page);
+    await shoot(page, `${name}-1-start`);
+    await page.getByRole("button", { name: "See my info" }).click();
+    await seen(page.getByRole("region", { name: "Sign in" }));
+    await wellMade(page);
+    await shoot(page, `${name}-2-refused`);
+    await page.reload();
+    await signIn(page);
+    await page.getByText("Decoded: header and claims").click();
+    await wellMade(page);
+    await shoot(page, `${name}-3-info`);
+    await page.getByRole("button", { name: "Edit" }).click();
+    await wellMade(page);
+    await shoot(page, `${name}-4-edit`);
+    await page.getByRole("button", { name: "Cancel" }).click();
+    const before = await tokens(page);
+    await expiry(page);
+    await page.getByRole("button", { name: "See my info" }).click();
+    await until("new tokens are kept", async () => (await tokens(page)).access_token !== before.access_token);
+  });
+  await context.close();
+}
