@@ -12,6 +12,8 @@
 mod answer;
 /// The axum adapter.
 mod axum;
+/// What the claims may look like, and what they then mean.
+mod claims;
 /// How keys stay fresh, and what happens while the issuer is down.
 mod freshness;
 /// Where keys come from, and which are taken.
