@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::fetch::FetchError;
+use super::fetch::{FetchError, shown};
 use super::keeper::Shared;
 use super::snapshot::Snapshot;
 use super::source::{Harvest, Source};
@@ -72,13 +72,13 @@ impl Task {
             tracing::info!(after, "the issuer's keys can be fetched again");
         }
         if let Some(keys) = &harvest.keys {
-            tracing::info!(kids = ?keys.ids(), from = %harvest.jwks_uri, "the issuer's keys");
+            tracing::info!(kids = ?keys.ids(), from = shown(&harvest.jwks_uri), "the issuer's keys");
         }
         self.publish.send_replace(Arc::new(Snapshot {
             keys: harvest.keys.map(Arc::new).or_else(|| before.keys.clone()),
             confirmed_at: Some(now),
             fresh_until: Some(now + fresh_for),
-            jwks_uri: Some(harvest.jwks_uri.into()),
+            jwks_uri: Some(shown(&harvest.jwks_uri)),
             token_endpoint: harvest.token_endpoint,
             fetches: before.fetches + 1,
             failures: before.failures,
