@@ -1,6 +1,7 @@
 //! Verifies access tokens, RFC 9068 §4.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use serde::Deserialize;
@@ -16,7 +17,7 @@ use crate::protected_resource::ProtectedResource;
 use crate::refusal::{Answer, Realm, Refusal};
 use crate::requirement::Requirement;
 use crate::status::{Counters, IssuerStatus, Observer, Status};
-use crate::token::{AccessToken, ClaimsPolicy};
+use crate::token::{AccessToken, ClaimsPolicy, NumericDate};
 
 /// Verifies access tokens by keys that it keeps: no call to the issuer for a request.
 ///
@@ -47,6 +48,11 @@ pub(crate) struct TrustedIssuer {
 #[derive(Deserialize)]
 struct IssuerAlone {
     iss: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Dated {
+    iat: NumericDate,
 }
 
 impl Verifier {
@@ -137,7 +143,7 @@ impl Verifier {
         let issuers = self.shared.issuers.iter();
         Status {
             issuers: issuers
-                .map(|issuer| IssuerStatus::new(&issuer.claims.issuer, &issuer.keeper.snapshot()))
+                .map(|issuer| IssuerStatus::new(&issuer.claims.issuer, &issuer.keeper))
                 .collect(),
             verified,
             refused,
@@ -195,8 +201,15 @@ impl TrustedIssuer {
     async fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<AccessToken<C>, Refusal> {
         let jws = Jws::parse(token, &self.header)?;
         let kid = jws.kid.as_deref();
-        let Found::Keys(keys) = self.keeper.keys_for(kid).await else {
-            return Err(Refusal::KeysUnavailable);
+        let keys = match self.keeper.keys_for(kid).await {
+            Found::Keys(keys) => keys,
+            // A token that is younger than what is known of the keys may be by a key that is younger,
+            // too: its client comes back, and does not sign in again.
+            Found::NotThereBefore(age) if !issued_before(&jws, age) => {
+                return Err(Refusal::KeysUnavailable);
+            }
+            Found::NotThereBefore(_) => return Err(Refusal::UnknownKey),
+            Found::Unavailable => return Err(Refusal::KeysUnavailable),
         };
         let mut keys = keys.find(kid, jws.algorithm).peekable();
         if keys.peek().is_none() {
@@ -207,6 +220,15 @@ impl TrustedIssuer {
         }
         AccessToken::from_claims(&jws.payload()?, &self.claims, clock::now())
     }
+}
+
+/// Whether a token says that it was issued more than so long ago, to a second; so is one that does not
+/// say when. Nothing of it was verified: it decides how a token is refused, and nothing else.
+fn issued_before(jws: &Jws<'_>, age: Duration) -> bool {
+    let payload = jws.payload().ok();
+    let dated = payload.and_then(|payload| json::parse_object::<Dated>(&payload).ok());
+    let known_at = clock::now().saturating_sub_unsigned(age.as_secs());
+    dated.is_none_or(|Dated { iat }| iat.0 < known_at - 1)
 }
 
 /// The issuer that a token names, before anything of it was verified: it decides by whose keys and rules

@@ -18,6 +18,8 @@ mod claims;
 mod freshness;
 /// Where keys come from, and which are taken.
 mod keys;
+/// Issuers that hang, move, or take new keys at a bad time.
+mod outage;
 /// The poem adapter.
 mod poem;
 /// An issuer, and tokens of all kinds.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::snapshot::Snapshot;
 use super::source::Source;
@@ -57,8 +57,10 @@ struct Demand {
 
 /// What a search for keys found.
 pub(crate) enum Found {
-    /// The keys that there are.
+    /// The keys that there are, with one of the name, or without it if the issuer was asked since.
     Keys(Arc<KeySet>),
+    /// None of the name was there so long ago, and it is too early to ask again.
+    NotThereBefore(Duration),
     /// The issuer cannot be asked, so nobody knows.
     Unavailable,
 }
@@ -121,42 +123,49 @@ impl Keeper {
     }
 
     /// The keys, for a token signed by the one with this `kid`: as they are if it is among them, or
-    /// else as a fetch brings them that began after this was asked. One fetch is made for all who
-    /// ask, and the next one on behalf of a token after the cool-down at the earliest.
+    /// else as a fetch brings them that is made for all who ask, the next one on behalf of a token after
+    /// the cool-down at the earliest.
     pub(crate) async fn keys_for(&self, kid: Option<&str>) -> Found {
+        let has = |keys: &Arc<KeySet>| keys.has(kid);
         let snapshot = self.snapshot();
         if let Some(keys) = self.usable(&snapshot)
-            && (keys.has(kid) || self.task.is_none())
+            && (has(&keys) || self.task.is_none())
         {
             return Found::Keys(keys);
         }
+        let asked = Instant::now();
         if let Some(fetch) = self.demand(&snapshot) {
-            let until = Instant::now() + self.rules.wait;
             let mut snapshots = self.snapshot.clone();
             let there = snapshots.wait_for(|snapshot| {
-                let keys = snapshot.keys.as_ref();
-                snapshot.fetches >= fetch || keys.is_some_and(|keys| keys.has(kid))
+                snapshot.fetches >= fetch || self.usable(snapshot).as_ref().is_some_and(has)
             });
-            // If the time is up, what is there has to do.
-            let _ = timeout_at(until, there).await.map(|ended| ended.map(drop));
+            let ended = timeout(self.rules.wait, there).await;
+            if !ended.is_ok_and(|ended| ended.is_ok()) {
+                return Found::Unavailable;
+            }
         }
         let snapshot = self.snapshot();
-        match self.usable(&snapshot) {
+        // With its runtime the task ends, and nobody asks the issuer any more.
+        let failing = snapshot.failing.is_some() || self.snapshot.has_changed().is_err();
+        match (self.usable(&snapshot), snapshot.confirmed_at) {
+            (Some(keys), _) if has(&keys) => Found::Keys(keys),
             // While the issuer cannot be asked, a key that is not there may be a new one: the client is
             // told to come back, not to sign in again.
-            Some(keys) if keys.has(kid) || snapshot.failing.is_none() => Found::Keys(keys),
+            (Some(keys), Some(at)) if !failing && at >= asked => Found::Keys(keys),
+            (Some(_), Some(at)) if !failing => Found::NotThereBefore(asked - at),
             _ => Found::Unavailable,
         }
     }
 
     /// The keys, unless it is too long ago that the issuer vouched for them.
-    fn usable(&self, snapshot: &Snapshot) -> Option<Arc<KeySet>> {
+    pub(crate) fn usable(&self, snapshot: &Snapshot) -> Option<Arc<KeySet>> {
         let keys = snapshot.keys.clone()?;
         let (Some(longest), Some(fresh_until)) = (self.rules.longest_outage, snapshot.fresh_until)
         else {
             return Some(keys);
         };
-        (Instant::now() < fresh_until + longest).then_some(keys)
+        let end = fresh_until.checked_add(longest);
+        end.is_none_or(|end| Instant::now() < end).then_some(keys)
     }
 
     /// Asks the task for a fetch, and says which one to wait for: its own, or the one that another
@@ -168,7 +177,7 @@ impl Keeper {
             if snapshot.fetches < last.fetch {
                 return Some(last.fetch);
             }
-            if now < last.at + self.rules.cool_down {
+            if now - last.at < self.rules.cool_down {
                 return None;
             }
         }

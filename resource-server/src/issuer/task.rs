@@ -36,6 +36,7 @@ impl Task {
         let mut pause = FIRST_PAUSE;
         loop {
             self.shared.begun.fetch_add(1, Ordering::SeqCst);
+            let asked_at = Instant::now();
             let outcome = self.source.fetch().await;
             if let Some(observer) = &self.observer {
                 observer.fetched(outcome.as_ref().map(|_| ()));
@@ -43,7 +44,7 @@ impl Task {
             let next = match outcome {
                 Ok(harvest) => {
                     pause = FIRST_PAUSE;
-                    self.succeed(harvest)
+                    self.succeed(harvest, asked_at)
                 }
                 Err(error) => {
                     self.fail(error);
@@ -60,7 +61,7 @@ impl Task {
     }
 
     /// Publishes what was fetched; returns when to fetch again.
-    fn succeed(&self, harvest: Harvest) -> Instant {
+    fn succeed(&self, harvest: Harvest, asked_at: Instant) -> Instant {
         let now = Instant::now();
         let fresh_for = harvest
             .fresh_for
@@ -76,7 +77,7 @@ impl Task {
         }
         self.publish.send_replace(Arc::new(Snapshot {
             keys: harvest.keys.map(Arc::new).or_else(|| before.keys.clone()),
-            confirmed_at: Some(now),
+            confirmed_at: Some(asked_at),
             fresh_until: Some(now + fresh_for),
             jwks_uri: Some(shown(&harvest.jwks_uri)),
             token_endpoint: harvest.token_endpoint,
