@@ -98,7 +98,7 @@ enum OneOrSeveral {
 /// a token is never taken for longer than it says.
 ///
 /// Read as a number and not as one of two kinds: that choice fails for a fraction once any crate of the
-/// API turns on the feature `arbitrary_precision` of serde_json.
+/// API turns on the feature `arbitrary_precision` of `serde_json`.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "serde_json::Number")]
 pub(crate) struct NumericDate(pub i64);
@@ -119,10 +119,7 @@ impl<C: DeserializeOwned> AccessToken<C> {
         policy: &ClaimsPolicy,
         now: i64,
     ) -> Result<Self, Refusal> {
-        let written: Written = json::parse_object(payload).map_err(|error| match error {
-            JsonError::Malformed => Refusal::MalformedClaims,
-            JsonError::Duplicate => Refusal::Duplicate,
-        })?;
+        let written: Written = json::parse_object(payload).map_err(JsonError::of_claims)?;
         let token = written.check(policy, now)?;
         let claims = serde_json::from_slice(payload).map_err(|_| Refusal::MalformedClaims)?;
         Ok(token.with(claims))

@@ -11,7 +11,7 @@ use crate::builder::VerifierBuilder;
 use crate::clock;
 use crate::credentials::bearer_token;
 use crate::issuer::keeper::{Found, Keeper};
-use crate::json;
+use crate::json::{self, JsonError};
 use crate::jws::{HeaderPolicy, Jws};
 use crate::protected_resource::ProtectedResource;
 use crate::refusal::{Answer, Realm, Refusal};
@@ -65,7 +65,8 @@ impl Verifier {
     }
 
     /// One verifier that takes the tokens of several: each by its own issuer's keys and rules (RFC 8725
-    /// §3.8). Realm, resource and observer are those of the first; `None` if there is none.
+    /// §3.8); of two for the same issuer, by those of the first. Realm, resource and observer are those
+    /// of the first; `None` if there is none.
     #[must_use]
     pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Option<Self> {
         let verifiers: Vec<Self> = verifiers.into_iter().collect();
@@ -113,8 +114,23 @@ impl Verifier {
         form: Option<&[u8]>,
         requirement: &Requirement,
     ) -> Result<AccessToken<C>, Refusal> {
+        let form = std::future::ready(form);
+        self.admit(headers, query, form, requirement).await
+    }
+
+    /// The same with a form that is read when the token was found good: who has none does not make the
+    /// API wait for a body.
+    pub(crate) async fn admit<C: DeserializeOwned, F: AsRef<[u8]>>(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        form: impl Future<Output = Option<F>>,
+        requirement: &Requirement,
+    ) -> Result<AccessToken<C>, Refusal> {
         let outcome = async {
-            let token = self.check(bearer_token(headers, query, form)?).await?;
+            let token = self.check(bearer_token(headers, query, None)?).await?;
+            let form = form.await;
+            bearer_token(headers, query, form.as_ref().map(AsRef::as_ref))?;
             requirement.check(&token, clock::now())?;
             Ok(token)
         };
@@ -240,6 +256,6 @@ fn issuer_of(token: &str, issuers: &[Arc<TrustedIssuer>]) -> Result<String, Refu
     }
     let payload = token.split('.').nth(1).ok_or(Refusal::Malformed)?;
     let payload = crate::jws::decode(payload)?;
-    let IssuerAlone { iss } = json::parse_object(&payload).map_err(|_| Refusal::MalformedClaims)?;
+    let IssuerAlone { iss } = json::parse_object(&payload).map_err(JsonError::of_claims)?;
     iss.ok_or(Refusal::MissingClaim("iss"))
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use jeton_resource_server::{Refusal, Requirement};
+use jeton_resource_server::{Refusal, Requirement, Verifier};
 use serde_json::json;
 
 use crate::support::{Issuer, claims, claims_with, now, rsa, verifier, verify};
@@ -69,4 +69,21 @@ async fn a_critical_extension_of_null_is_not_passed_over() {
     let token = rsa(0).sign(&header, &claims(&issuer.url));
     let refusal = verify(&verifier, &token).await.unwrap_err();
     assert_eq!(refusal, Refusal::Critical);
+}
+
+/// Whether one issuer is trusted or several, what comes twice is told as that.
+#[tokio::test]
+async fn a_member_that_comes_twice_is_told_by_a_verifier_of_several_issuers() {
+    let ours = Issuer::start(&[rsa(0)]).await;
+    let theirs = Issuer::start(&[rsa(1)]).await;
+    let both = [verifier(&ours).await, verifier(&theirs).await];
+    let both = Verifier::any_of(both).unwrap();
+    let claims = claims(&ours.url).to_string();
+    let header = rsa(0).header().to_string();
+    for name in ["iss", "x"] {
+        let twice = format!("{{\"{name}\":\"{}\",\"{name}\":\"\",", theirs.url);
+        let twice = claims.replacen('{', &twice, 1);
+        let refusal = verify(&both, &rsa(0).sign_text(&header, &twice)).await;
+        assert_eq!(refusal.unwrap_err(), Refusal::Duplicate);
+    }
 }
