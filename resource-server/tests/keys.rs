@@ -77,7 +77,13 @@ async fn the_address_of_the_keys_is_https_or_this_machine() {
         let error = fetch_error(&issuer).await;
         assert_eq!(error, FetchError::InsecureJwksUri(uri.to_owned()));
     }
-    for issuer in ["http://issuer.test", "issuer", "", "https://issuer.test/#x"] {
+    for issuer in [
+        "http://issuer.test",
+        "issuer",
+        "",
+        "https://issuer.test/#x",
+        "https://issuer.test/?x",
+    ] {
         let error = Verifier::builder(issuer, AUDIENCE)
             .build()
             .await
