@@ -5,6 +5,10 @@
 //! Every method needs the token, `OPTIONS` too. For pages of other origins put the layer that answers
 //! CORS *around* this one (in axum: say it later), such as tower-http's `CorsLayer`: a browser's preflight
 //! has no token, and the page could not read why it was refused.
+//!
+//! The service within gets a body of the type [`Peeked`]. Handlers and routers of axum take it as it is;
+//! where a layer within insists on axum's own, `axum::middleware::from_fn` for one, say
+//! `map_request(|request: Request<Peeked<Body>>| request.map(Body::new))` between the two.
 
 mod body;
 

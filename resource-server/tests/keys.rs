@@ -135,6 +135,8 @@ async fn a_jwk_set_without_a_usable_key_never_opens() {
         json!([with("n", json!("***"))]),
         json!([with("n", json!(""))]),
         json!([with("e", Value::Null)]),
+        json!([with("e", json!("AQ"))]),
+        json!([with("e", json!("Ag"))]),
     ];
     for keys in useless {
         issuer.reply(JWKS, Reply::json(&json!({ "keys": keys })));
@@ -277,27 +279,4 @@ async fn the_address_of_the_keys_may_be_given() {
         .await
         .unwrap();
     assert_eq!(issuer.requests(METADATA), 0);
-}
-
-/// An address may hold a password, and what is told of it is read by many.
-#[tokio::test]
-async fn no_password_is_told() {
-    let mut issuer = Issuer::start(&[rsa(0)]).await;
-    let url = issuer.url.clone();
-    let place = url.replace("http://", "http://reader:hunter2@");
-    let build = || {
-        Verifier::builder(&url, AUDIENCE)
-            .jwks_uri(format!("{place}{JWKS}"))
-            .cool_down(Duration::ZERO)
-    };
-    assert!(!format!("{:?}", build()).contains("hunter2"));
-    let verifier = build().build().await.unwrap();
-    assert!(issuer.last_request().contains("authorization: basic"));
-    issuer.stop().await;
-    let error = build().build().await.unwrap_err();
-    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
-    let unknown = rsa(2).token(&claims(&url));
-    verify(&verifier, &unknown).await.unwrap_err();
-    let status = serde_json::to_string(&verifier.status()).unwrap();
-    assert!(!status.contains("hunter2"), "{status}");
 }

@@ -137,3 +137,26 @@ async fn keys_that_moved_are_found_again() {
     let status = verifier.status();
     assert_eq!(status.issuers[0].jwks_uri.as_deref(), Some(moved.as_str()));
 }
+
+/// An address may hold a password, and what is told of it is read by many.
+#[tokio::test]
+async fn no_password_is_told() {
+    let mut issuer = Issuer::start(&[rsa(0)]).await;
+    let url = issuer.url.clone();
+    let place = url.replace("http://", "http://reader:hunter2@");
+    let build = || {
+        Verifier::builder(&url, AUDIENCE)
+            .jwks_uri(format!("{place}{JWKS}"))
+            .cool_down(Duration::ZERO)
+    };
+    assert!(!format!("{:?}", build()).contains("hunter2"));
+    let verifier = build().build().await.unwrap();
+    assert!(issuer.last_request().contains("authorization: basic"));
+    issuer.stop().await;
+    let error = build().build().await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    let unknown = rsa(2).token(&claims(&url));
+    verify(&verifier, &unknown).await.unwrap_err();
+    let status = serde_json::to_string(&verifier.status()).unwrap();
+    assert!(!status.contains("hunter2"), "{status}");
+}
