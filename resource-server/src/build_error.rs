@@ -33,7 +33,8 @@ impl fmt::Display for BuildError {
         match self {
             Self::Address(text) => write!(
                 f,
-                "{text:?} is no https address without a fragment (http is for this machine alone)"
+                "{text:?} is no https address without a fragment, or is an issuer with a query (http is \
+                 for this machine alone)"
             ),
             Self::NoAudience => f.write_str("an audience is empty; name this API, by its URL"),
             Self::NoAlgorithm => f.write_str("no signature algorithm is allowed"),

@@ -1,5 +1,6 @@
 //! How a verifier is made: what must be said, what may be, and what is refused at once.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,11 +49,21 @@ pub struct VerifierBuilder {
 }
 
 /// Where the keys come from.
-#[derive(Debug)]
 enum Keys {
     ByMetadata,
     At(String),
     Fixed(String),
+}
+
+impl fmt::Debug for Keys {
+    /// The kind alone: there may be a password in an address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ByMetadata => "ByMetadata",
+            Self::At(_) => "At",
+            Self::Fixed(_) => "Fixed",
+        })
+    }
 }
 
 impl VerifierBuilder {
@@ -249,12 +260,13 @@ impl VerifierBuilder {
                     .map(|keys| Keeper::fixed(keys, rules))
                     .map_err(|_| BuildError::FixedJwks);
             }
-            Keys::At(uri) => Some(address(uri)?),
+            Keys::At(uri) => Some(address(uri, |_| true)?),
             Keys::ByMetadata => None,
         };
         let asked = match &jwks_uri {
             Some(uri) => uri.clone(),
-            None => address(&self.issuer)?,
+            // "And has no query or fragment components", RFC 8414 §2.
+            None => address(&self.issuer, |issuer| issuer.query().is_none())?,
         };
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let http = Http::new(self.fetch_timeout, &asked).map_err(BuildError::Tls)?;
@@ -268,11 +280,9 @@ impl VerifierBuilder {
     }
 }
 
-fn address(text: &str) -> Result<Url, BuildError> {
+fn address(text: &str, may_be: impl Fn(&Url) -> bool) -> Result<Url, BuildError> {
     let url = Url::parse(text).ok().filter(is_secure);
-    // "The authorization server's issuer identifier [...] is a URL that uses the "https" scheme and has
-    // no query or fragment components", RFC 8414 §2.
-    url.filter(|url| url.fragment().is_none())
+    url.filter(|url| url.fragment().is_none() && may_be(url))
         .ok_or_else(|| BuildError::Address(text.to_owned()))
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use crate::refusal::Refusal;
+
 /// Why a text is not the object it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JsonError {
@@ -15,6 +17,16 @@ pub(crate) enum JsonError {
     Malformed,
     /// A member comes twice.
     Duplicate,
+}
+
+impl JsonError {
+    /// What it means in a payload.
+    pub(crate) const fn of_claims(self) -> Refusal {
+        match self {
+            Self::Malformed => Refusal::MalformedClaims,
+            Self::Duplicate => Refusal::Duplicate,
+        }
+    }
 }
 
 /// Reads an object.

@@ -163,8 +163,9 @@ impl Jwk {
                 // Some issuers write a leading zero byte, which RFC 7518 §6.3.1.1 warns of.
                 let n = without_leading_zeros(&n);
                 let e = without_leading_zeros(&e);
-                (SMALLEST_RSA..=LARGEST_RSA)
-                    .contains(&bits(n))
+                // "The RSA public exponent e is an integer between 3 and n - 1", and odd, RFC 8017 §3.1.
+                let exponent = bits(e) > 1 && e.last().is_some_and(|last| last % 2 == 1);
+                (exponent && (SMALLEST_RSA..=LARGEST_RSA).contains(&bits(n)))
                     .then(|| algorithm.rsa_key(n, e))
                     .flatten()
             }

@@ -4,7 +4,7 @@ use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Deserializer, IgnoredAny};
 
 use crate::algorithm::Algorithm;
 use crate::json::{self, JsonError};
@@ -42,7 +42,13 @@ struct Header {
     alg: Option<String>,
     typ: Option<String>,
     kid: Option<String>,
-    crit: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+/// Whether a member is there, whatever it holds: `null` too.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|IgnoredAny| true)
 }
 
 impl<'t> Jws<'t> {
@@ -96,7 +102,7 @@ impl HeaderPolicy {
             .ok_or(Refusal::AlgorithmNotAllowed)?;
         // "If any of the listed extension Header Parameters are not understood and supported by the
         // recipient, then the JWS is invalid", RFC 7515 §4.1.11. None is.
-        if header.crit.is_some() {
+        if header.crit {
             return Err(Refusal::Critical);
         }
         if !header.typ.as_deref().is_some_and(|typ| self.allows(typ)) {

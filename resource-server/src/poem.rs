@@ -170,10 +170,10 @@ async fn authorize<C: DeserializeOwned>(
     body: &mut RequestBody,
     requirement: &Requirement,
 ) -> Result<AccessToken<C>, Refusal> {
-    let form = form::peek(request, body).await;
+    let form = form::peek(request, body);
     let query = request.uri().query();
     verifier
-        .authorize(request.headers(), query, form.as_deref(), requirement)
+        .admit(request.headers(), query, form, requirement)
         .await
 }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use url::Url;
 
+use crate::builder::is_quotable;
+
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// What an API says of itself, so that a client can find out where to sign in: RFC 9728 §2.
@@ -26,7 +28,7 @@ pub struct ProtectedResource {
 
 impl ProtectedResource {
     /// The API at the URL `resource`, which takes the tokens of `issuer`; `None` if `resource` is no
-    /// http or https URL without a fragment.
+    /// http or https URL without a fragment, or has a backslash in its query.
     #[must_use]
     pub fn new(resource: impl Into<String>, issuer: impl Into<String>) -> Option<Self> {
         let resource = resource.into();
@@ -43,6 +45,10 @@ impl ProtectedResource {
         };
         let mut url = parsed;
         url.set_path(&path);
+        // It stands between quotes in a challenge, and a backslash in a query stays one.
+        if !is_quotable(url.as_str()) {
+            return None;
+        }
         Some(Self {
             resource,
             authorization_servers: vec![issuer.into()],

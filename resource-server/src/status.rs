@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use crate::issuer::fetch::FetchError;
-use crate::issuer::snapshot::Snapshot;
+use crate::issuer::keeper::Keeper;
 use crate::refusal::Refusal;
 
 /// Is told what a verifier does, as it does it: for metrics. The methods are called on the hot path
@@ -45,9 +45,9 @@ pub struct IssuerStatus {
     pub issuer: String,
     /// Where its keys are, once that is known.
     pub jwks_uri: Option<String>,
-    /// The keys that verify. Empty: there are none yet, and every token is answered with 503.
+    /// The names of the keys.
     pub key_ids: Vec<String>,
-    /// Whether there are keys to verify with.
+    /// Whether there are keys to verify with, and the outage of the issuer is not too long to use them.
     pub has_keys: bool,
     /// Seconds since the issuer last confirmed them.
     pub keys_age: Option<u64>,
@@ -73,7 +73,8 @@ impl Status {
 }
 
 impl IssuerStatus {
-    pub(crate) fn new(issuer: &str, snapshot: &Snapshot) -> Self {
+    pub(crate) fn new(issuer: &str, keeper: &Keeper) -> Self {
+        let snapshot = keeper.snapshot();
         let now = tokio::time::Instant::now();
         let failing = snapshot.failing.as_ref();
         Self {
@@ -84,7 +85,7 @@ impl IssuerStatus {
                 .as_ref()
                 .map(|keys| keys.ids())
                 .unwrap_or_default(),
-            has_keys: snapshot.keys.is_some(),
+            has_keys: keeper.usable(&snapshot).is_some(),
             keys_age: snapshot.confirmed_at.map(|at| (now - at).as_secs()),
             fresh: snapshot.keys.is_some() && snapshot.fresh_until.is_none_or(|until| now < until),
             fetches: snapshot.fetches,

@@ -32,7 +32,7 @@ pub struct AccessToken<C = NoClaims> {
     pub expires_at: i64,
     /// `scope`, taken apart at its spaces.
     pub scope: Vec<String>,
-    /// `auth_time`: when the person signed in, in seconds since 1970.
+    /// `auth_time`: when the person signed in, in seconds since 1970; `None` too if that is yet to come.
     pub auth_time: Option<i64>,
     /// `acr`: how the person was authenticated.
     pub acr: Option<String>,
@@ -40,11 +40,11 @@ pub struct AccessToken<C = NoClaims> {
     pub amr: Vec<String>,
     /// `sid`: the session, the same for all tokens that come of one sign-in.
     pub session_id: Option<String>,
-    /// `roles`, RFC 9068 §2.2.3.1.
+    /// `roles`, RFC 9068 §2.2.3.1; of one that is an object as in SCIM, its `value`.
     pub roles: Vec<String>,
-    /// `groups`, RFC 9068 §2.2.3.1.
+    /// `groups`, likewise.
     pub groups: Vec<String>,
-    /// `entitlements`, RFC 9068 §2.2.3.1.
+    /// `entitlements`, likewise.
     pub entitlements: Vec<String>,
     /// The claims that the API reads beyond these, read from the same token.
     pub claims: C,
@@ -82,9 +82,9 @@ struct Written {
     acr: Option<String>,
     amr: Option<Vec<String>>,
     sid: Option<String>,
-    roles: Option<Vec<String>>,
-    groups: Option<Vec<String>>,
-    entitlements: Option<Vec<String>>,
+    roles: Option<Vec<Member>>,
+    groups: Option<Vec<Member>>,
+    entitlements: Option<Vec<Member>>,
 }
 
 #[derive(Deserialize)]
@@ -94,12 +94,22 @@ enum OneOrSeveral {
     Several(Vec<String>),
 }
 
-/// Seconds since 1970; "non-integer values can be represented", RFC 7519 §2.
+/// Seconds since 1970; "non-integer values can be represented", RFC 7519 §2. Of these, the whole second:
+/// a token is never taken for longer than it says.
+///
+/// Read as a number and not as one of two kinds: that choice fails for a fraction once any crate of the
+/// API turns on the feature `arbitrary_precision` of `serde_json`.
 #[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "serde_json::Number")]
+pub(crate) struct NumericDate(pub i64);
+
+/// A role, group or entitlement: its name, or the object that SCIM makes of it (RFC 7643 §4.1.2), which
+/// RFC 9068 §2.2.3.1 recommends.
+#[derive(Deserialize)]
 #[serde(untagged)]
-enum NumericDate {
-    Whole(i64),
-    Fraction(f64),
+enum Member {
+    Name(String),
+    Scim { value: String },
 }
 
 impl<C: DeserializeOwned> AccessToken<C> {
@@ -109,10 +119,7 @@ impl<C: DeserializeOwned> AccessToken<C> {
         policy: &ClaimsPolicy,
         now: i64,
     ) -> Result<Self, Refusal> {
-        let written: Written = json::parse_object(payload).map_err(|error| match error {
-            JsonError::Malformed => Refusal::MalformedClaims,
-            JsonError::Duplicate => Refusal::Duplicate,
-        })?;
+        let written: Written = json::parse_object(payload).map_err(JsonError::of_claims)?;
         let token = written.check(policy, now)?;
         let claims = serde_json::from_slice(payload).map_err(|_| Refusal::MalformedClaims)?;
         Ok(token.with(claims))
@@ -193,21 +200,23 @@ impl Written {
         if !audience.iter().any(|one| policy.audiences.contains(one)) {
             return Err(Refusal::WrongAudience);
         }
-        let expires_at = self.exp.ok_or(missing("exp"))?.floor()?;
+        let expires_at = self.exp.ok_or(missing("exp"))?.0;
         // "The current date/time MUST be before the expiration date/time", RFC 7519 §4.1.4.
         if now >= expires_at.saturating_add(policy.expiry_leeway) {
             return Err(Refusal::Expired);
         }
         let ahead = now.saturating_add(policy.clock_skew);
         if let Some(not_before) = self.nbf
-            && not_before.floor()? > ahead
+            && not_before.0 > ahead
         {
             return Err(Refusal::NotYetValid);
         }
-        let issued_at = self.iat.ok_or(missing("iat"))?.floor()?;
+        let issued_at = self.iat.ok_or(missing("iat"))?.0;
         if issued_at > ahead {
             return Err(Refusal::IssuedInTheFuture);
         }
+        // One that is yet to come, in milliseconds perhaps, would be fresh for ever.
+        let auth_time = self.auth_time.map(|NumericDate(time)| time);
         Ok(AccessToken {
             issuer,
             subject: self.sub.ok_or(missing("sub"))?,
@@ -217,31 +226,40 @@ impl Written {
             issued_at,
             expires_at,
             scope: words(self.scope),
-            auth_time: self.auth_time.map(NumericDate::floor).transpose()?,
+            auth_time: auth_time.filter(|time| *time <= ahead),
             acr: self.acr,
             amr: self.amr.unwrap_or_default(),
             session_id: self.sid,
-            roles: self.roles.unwrap_or_default(),
-            groups: self.groups.unwrap_or_default(),
-            entitlements: self.entitlements.unwrap_or_default(),
+            roles: names(self.roles),
+            groups: names(self.groups),
+            entitlements: names(self.entitlements),
             claims: NoClaims {},
         })
     }
 }
 
-impl NumericDate {
-    /// The whole second; a token is never taken for longer than it says.
-    fn floor(self) -> Result<i64, Refusal> {
-        match self {
-            Self::Whole(seconds) => Ok(seconds),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a cast from a float saturates, and what is no number is refused before"
-            )]
-            Self::Fraction(seconds) if seconds.is_finite() => Ok(seconds.floor() as i64),
-            Self::Fraction(_) => Err(Refusal::MalformedClaims),
+impl TryFrom<serde_json::Number> for NumericDate {
+    type Error = &'static str;
+
+    fn try_from(number: serde_json::Number) -> Result<Self, Self::Error> {
+        if let Some(seconds) = number.as_i64() {
+            return Ok(Self(seconds));
         }
+        let seconds = number.as_f64().filter(|seconds| seconds.is_finite());
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a cast from a float saturates, and what is no number is refused before"
+        )]
+        let floor = |seconds: f64| seconds.floor() as i64;
+        seconds.map(floor).map(Self).ok_or("not a time")
     }
+}
+
+fn names(members: Option<Vec<Member>>) -> Vec<String> {
+    let name = |member| match member {
+        Member::Name(name) | Member::Scim { value: name } => name,
+    };
+    members.unwrap_or_default().into_iter().map(name).collect()
 }
 
 fn words(text: Option<String>) -> Vec<String> {

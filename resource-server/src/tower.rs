@@ -1,6 +1,14 @@
 //! For tower, and so for axum: a layer that lets a request in only with a good token.
 //!
 //! What the token says is in the request's extensions, as [`AccessToken<C>`].
+//!
+//! Every method needs the token, `OPTIONS` too. For pages of other origins put the layer that answers
+//! CORS *around* this one (in axum: say it later), such as tower-http's `CorsLayer`: a browser's preflight
+//! has no token, and the page could not read why it was refused.
+//!
+//! The service within gets a body of the type [`Peeked`]. Handlers and routers of axum take it as it is;
+//! where a layer within insists on axum's own, `axum::middleware::from_fn` for one, say
+//! `map_request(|request: Request<Peeked<Body>>| request.map(Body::new))` between the two.
 
 mod body;
 
@@ -187,15 +195,17 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> RequireToken<C> {
     {
         let (mut parts, body) = request.into_parts();
         let mut body = Peeked::new(body);
-        let form = if is_form(parts.headers.get(CONTENT_TYPE)) {
-            Some(body.peek().await)
-        } else {
-            None
+        let form = async {
+            if is_form(parts.headers.get(CONTENT_TYPE)) {
+                Some(body.peek().await)
+            } else {
+                None
+            }
         };
         let query = parts.uri.query();
         let authorized = self
             .verifier
-            .authorize::<C>(&parts.headers, query, form.as_deref(), &self.requirement)
+            .admit::<C, _>(&parts.headers, query, form, &self.requirement)
             .await;
         match authorized {
             Ok(token) => {

@@ -1,6 +1,7 @@
 //! Verifies access tokens, RFC 9068 §4.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use serde::Deserialize;
@@ -10,13 +11,13 @@ use crate::builder::VerifierBuilder;
 use crate::clock;
 use crate::credentials::bearer_token;
 use crate::issuer::keeper::{Found, Keeper};
-use crate::json;
+use crate::json::{self, JsonError};
 use crate::jws::{HeaderPolicy, Jws};
 use crate::protected_resource::ProtectedResource;
 use crate::refusal::{Answer, Realm, Refusal};
 use crate::requirement::Requirement;
 use crate::status::{Counters, IssuerStatus, Observer, Status};
-use crate::token::{AccessToken, ClaimsPolicy};
+use crate::token::{AccessToken, ClaimsPolicy, NumericDate};
 
 /// Verifies access tokens by keys that it keeps: no call to the issuer for a request.
 ///
@@ -49,6 +50,11 @@ struct IssuerAlone {
     iss: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Dated {
+    iat: NumericDate,
+}
+
 impl Verifier {
     /// A verifier for the tokens that `issuer` makes for `audience`.
     ///
@@ -59,7 +65,8 @@ impl Verifier {
     }
 
     /// One verifier that takes the tokens of several: each by its own issuer's keys and rules (RFC 8725
-    /// §3.8). Realm, resource and observer are those of the first; `None` if there is none.
+    /// §3.8); of two for the same issuer, by those of the first. Realm, resource and observer are those
+    /// of the first; `None` if there is none.
     #[must_use]
     pub fn any_of(verifiers: impl IntoIterator<Item = Self>) -> Option<Self> {
         let verifiers: Vec<Self> = verifiers.into_iter().collect();
@@ -107,8 +114,23 @@ impl Verifier {
         form: Option<&[u8]>,
         requirement: &Requirement,
     ) -> Result<AccessToken<C>, Refusal> {
+        let form = std::future::ready(form);
+        self.admit(headers, query, form, requirement).await
+    }
+
+    /// The same with a form that is read when the token was found good: who has none does not make the
+    /// API wait for a body.
+    pub(crate) async fn admit<C: DeserializeOwned, F: AsRef<[u8]>>(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        form: impl Future<Output = Option<F>>,
+        requirement: &Requirement,
+    ) -> Result<AccessToken<C>, Refusal> {
         let outcome = async {
-            let token = self.check(bearer_token(headers, query, form)?).await?;
+            let token = self.check(bearer_token(headers, query, None)?).await?;
+            let form = form.await;
+            bearer_token(headers, query, form.as_ref().map(AsRef::as_ref))?;
             requirement.check(&token, clock::now())?;
             Ok(token)
         };
@@ -137,7 +159,7 @@ impl Verifier {
         let issuers = self.shared.issuers.iter();
         Status {
             issuers: issuers
-                .map(|issuer| IssuerStatus::new(&issuer.claims.issuer, &issuer.keeper.snapshot()))
+                .map(|issuer| IssuerStatus::new(&issuer.claims.issuer, &issuer.keeper))
                 .collect(),
             verified,
             refused,
@@ -195,8 +217,15 @@ impl TrustedIssuer {
     async fn verify<C: DeserializeOwned>(&self, token: &str) -> Result<AccessToken<C>, Refusal> {
         let jws = Jws::parse(token, &self.header)?;
         let kid = jws.kid.as_deref();
-        let Found::Keys(keys) = self.keeper.keys_for(kid).await else {
-            return Err(Refusal::KeysUnavailable);
+        let keys = match self.keeper.keys_for(kid).await {
+            Found::Keys(keys) => keys,
+            // A token that is younger than what is known of the keys may be by a key that is younger,
+            // too: its client comes back, and does not sign in again.
+            Found::NotThereBefore(age) if !issued_before(&jws, age) => {
+                return Err(Refusal::KeysUnavailable);
+            }
+            Found::NotThereBefore(_) => return Err(Refusal::UnknownKey),
+            Found::Unavailable => return Err(Refusal::KeysUnavailable),
         };
         let mut keys = keys.find(kid, jws.algorithm).peekable();
         if keys.peek().is_none() {
@@ -209,6 +238,15 @@ impl TrustedIssuer {
     }
 }
 
+/// Whether a token says that it was issued more than so long ago, to a second; so is one that does not
+/// say when. Nothing of it was verified: it decides how a token is refused, and nothing else.
+fn issued_before(jws: &Jws<'_>, age: Duration) -> bool {
+    let payload = jws.payload().ok();
+    let dated = payload.and_then(|payload| json::parse_object::<Dated>(&payload).ok());
+    let known_at = clock::now().saturating_sub_unsigned(age.as_secs());
+    dated.is_none_or(|Dated { iat }| iat.0 < known_at - 1)
+}
+
 /// The issuer that a token names, before anything of it was verified: it decides by whose keys and rules
 /// the token is judged, and nothing else.
 fn issuer_of(token: &str, issuers: &[Arc<TrustedIssuer>]) -> Result<String, Refusal> {
@@ -218,6 +256,6 @@ fn issuer_of(token: &str, issuers: &[Arc<TrustedIssuer>]) -> Result<String, Refu
     }
     let payload = token.split('.').nth(1).ok_or(Refusal::Malformed)?;
     let payload = crate::jws::decode(payload)?;
-    let IssuerAlone { iss } = json::parse_object(&payload).map_err(|_| Refusal::MalformedClaims)?;
+    let IssuerAlone { iss } = json::parse_object(&payload).map_err(JsonError::of_claims)?;
     iss.ok_or(Refusal::MissingClaim("iss"))
 }

@@ -270,7 +270,13 @@ async fn the_challenge_says_where_the_api_describes_itself() {
         root.url(),
         "https://api.test/.well-known/oauth-protected-resource"
     );
-    for bad in ["api", "", "urn:api", "https://api.test/#x"] {
+    for bad in [
+        "api",
+        "",
+        "urn:api",
+        "https://api.test/#x",
+        "https://api.test/?a=\\",
+    ] {
         assert!(
             ProtectedResource::new(bad, "https://issuer.test").is_none(),
             "{bad}"

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Extension;
@@ -129,6 +131,60 @@ async fn a_form_is_looked_at_for_a_second_token_and_left_as_it_was() {
     let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
     let status = answer(&app, Request::from_parts(parts, broken)).await.0;
     assert_eq!(status, StatusCode::BAD_REQUEST.as_u16());
+}
+
+/// A body that counts on not being asked again after its end.
+fn once_only(text: &'static str) -> Body {
+    Body::from_stream(futures_util::stream::unfold(
+        Some(text),
+        |text| async move { text.map(|text| (Ok::<_, std::io::Error>(text), None)) },
+    ))
+}
+
+/// A body that never comes.
+fn never() -> Body {
+    Body::from_stream(futures_util::stream::pending::<std::io::Result<&str>>())
+}
+
+#[tokio::test]
+async fn a_body_is_not_asked_again_after_its_end() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    let good = rsa(0).token(&claims(&issuer.url));
+    let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
+    let request = Request::from_parts(parts, once_only("text=abc"));
+    let (status, _, body) = answer(&app, request).await;
+    assert_eq!((status, body.as_str()), (200, "text=abc"));
+}
+
+/// Who has no good token does not make the API wait for a body.
+#[tokio::test]
+async fn a_request_without_a_good_token_is_refused_before_its_body_is_read() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    for token in [
+        None,
+        Some("x"),
+        Some(rsa(1).token(&claims(&issuer.url)).as_str()),
+    ] {
+        let (parts, _) = request("POST", "/notes", token, "").into_parts();
+        let refused = answer(&app, Request::from_parts(parts, never()));
+        let refused = tokio::time::timeout(Duration::from_secs(5), refused).await;
+        assert_eq!(refused.unwrap().0, 401);
+    }
+}
+
+/// A browser asks by OPTIONS, without a token, whether a page of another origin may ask: the layer that
+/// answers it stands around this one.
+#[tokio::test]
+async fn a_request_by_any_method_needs_a_token() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    for method in ["OPTIONS", "HEAD", "PUT", "TRACE", "BREW"] {
+        let (status, challenge, _) = answer(&app, request(method, "/info", None, "")).await;
+        assert_eq!(status, 401, "{method}");
+        assert!(challenge.starts_with("Bearer "), "{challenge}");
+    }
 }
 
 #[tokio::test]

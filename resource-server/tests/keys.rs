@@ -77,7 +77,13 @@ async fn the_address_of_the_keys_is_https_or_this_machine() {
         let error = fetch_error(&issuer).await;
         assert_eq!(error, FetchError::InsecureJwksUri(uri.to_owned()));
     }
-    for issuer in ["http://issuer.test", "issuer", "", "https://issuer.test/#x"] {
+    for issuer in [
+        "http://issuer.test",
+        "issuer",
+        "",
+        "https://issuer.test/#x",
+        "https://issuer.test/?x",
+    ] {
         let error = Verifier::builder(issuer, AUDIENCE)
             .build()
             .await
@@ -129,6 +135,8 @@ async fn a_jwk_set_without_a_usable_key_never_opens() {
         json!([with("n", json!("***"))]),
         json!([with("n", json!(""))]),
         json!([with("e", Value::Null)]),
+        json!([with("e", json!("AQ"))]),
+        json!([with("e", json!("Ag"))]),
     ];
     for keys in useless {
         issuer.reply(JWKS, Reply::json(&json!({ "keys": keys })));

@@ -12,10 +12,14 @@
 mod answer;
 /// The axum adapter.
 mod axum;
+/// What the claims may look like, and what they then mean.
+mod claims;
 /// How keys stay fresh, and what happens while the issuer is down.
 mod freshness;
 /// Where keys come from, and which are taken.
 mod keys;
+/// Issuers that hang, move, or take new keys at a bad time.
+mod outage;
 /// The poem adapter.
 mod poem;
 /// An issuer, and tokens of all kinds.

@@ -4,6 +4,9 @@
     reason = "the framework says what a handler looks like"
 )]
 
+use std::time::Duration;
+
+use futures_util::stream;
 use jeton_resource_server::poem::{
     Authorized, Bearer, OptionalBearer, Refused, SignIn, describe, protected_resource,
 };
@@ -14,6 +17,7 @@ use poem_openapi::payload::{Form, PlainText};
 use poem_openapi::{Object, OpenApi, OpenApiService};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::support::{AUDIENCE, Issuer, claims, rsa};
 
@@ -204,6 +208,44 @@ async fn a_refusal_can_be_told_from_other_errors() {
     // A route that was given no verifier fails closed.
     let error = get(plain).call(Request::default()).await.unwrap_err();
     assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// Routes of poem-openapi that were given no verifier fail closed, those that need no token too.
+#[tokio::test]
+async fn without_a_verifier_nobody_is_let_in() {
+    let app = OpenApiService::new(Api, "Info", "1").map_to_response();
+    for path in ["/info", "/greeting"] {
+        for token in [None, Some("x.y.z")] {
+            let request = request(Method::GET, path, token).finish();
+            let response = app.get_response(request).await;
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
+}
+
+/// A body that counts on not being asked again after its end, and one that never comes.
+#[tokio::test]
+async fn a_body_is_read_for_a_good_token_and_not_after_its_end() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let app = app(&issuer).await;
+    let post = |token: Option<&str>, body: poem::Body| {
+        let request = request(Method::POST, "/notes", token);
+        let request = request.content_type("application/x-www-form-urlencoded");
+        request.body(body)
+    };
+    let once_only = stream::unfold(Some("text=abc"), |text| async move {
+        text.map(|text| (Ok::<_, std::io::Error>(text), None))
+    });
+    let good = rsa(0).token(&claims(&issuer.url));
+    let whole = post(Some(&good), poem::Body::from_bytes_stream(once_only));
+    let whole = app.get_response(whole).await.into_body();
+    assert_eq!(whole.into_string().await.unwrap(), "abc");
+    for token in [None, Some("x")] {
+        let never = stream::pending::<std::io::Result<&'static str>>();
+        let never = post(token, poem::Body::from_bytes_stream(never));
+        let refused = timeout(Duration::from_secs(5), app.get_response(never)).await;
+        assert_eq!(refused.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
 }
 
 /// RFC 9728 §3.2.

@@ -138,9 +138,9 @@ impl Http {
             status if status.is_redirection() => {
                 let to = response.headers().get(header::LOCATION);
                 let to = to.and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
-                return Err(FetchError::Redirect(url.to_string(), to.to_owned()));
+                return Err(FetchError::Redirect(shown(url), to.to_owned()));
             }
-            status => return Err(FetchError::Status(url.to_string(), status.as_u16())),
+            status => return Err(FetchError::Status(shown(url), status.as_u16())),
         }
         let etag = response.headers().get(header::ETAG).cloned();
         Ok(Fetched::Document {
@@ -151,6 +151,15 @@ impl Http {
     }
 }
 
+/// An address for people to read: a password in it is for the issuer alone.
+pub(crate) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // These fail for addresses that have no host, and so no password.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
 async fn read(url: &Url, mut response: reqwest::Response) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
     while let Some(chunk) = response
@@ -159,7 +168,7 @@ async fn read(url: &Url, mut response: reqwest::Response) -> Result<Vec<u8>, Fet
         .map_err(|error| broken(url, &error))?
     {
         if body.len() + chunk.len() > LARGEST {
-            return Err(FetchError::TooLarge(url.to_string()));
+            return Err(FetchError::TooLarge(shown(url)));
         }
         body.extend_from_slice(&chunk);
     }
@@ -168,9 +177,9 @@ async fn read(url: &Url, mut response: reqwest::Response) -> Result<Vec<u8>, Fet
 
 fn broken(url: &Url, error: &reqwest::Error) -> FetchError {
     if error.is_timeout() {
-        FetchError::TooSlow(url.to_string())
+        FetchError::TooSlow(shown(url))
     } else {
-        FetchError::Unreachable(url.to_string(), innermost(error))
+        FetchError::Unreachable(shown(url), innermost(error))
     }
 }
 

@@ -3,29 +3,19 @@
 //! The task fetches before what it has expires, tries again when that fails, and at once when a token
 //! names a key that is not there. Verifiers never wait for it unless a token names such a key.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout};
 
-use super::fetch::FetchError;
 use super::snapshot::Snapshot;
-use super::source::{Harvest, Source};
+use super::source::Source;
+use super::task::Task;
 use crate::jwk::KeySet;
 use crate::status::Observer;
-
-/// How long keys are kept when the answer does not say; what jose does.
-const DEFAULT_FRESHNESS: Duration = Duration::from_mins(10);
-/// An answer that may not be kept at all is fetched this often, and none is kept for longer than a day.
-const SHORTEST_FRESHNESS: Duration = Duration::from_secs(30);
-const LONGEST_FRESHNESS: Duration = Duration::from_hours(24);
-/// After a failure the next try comes after one second, then two, four…
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The keys of one issuer, kept fresh for as long as this lives.
 #[derive(Debug)]
@@ -52,10 +42,10 @@ pub(crate) struct Rules {
 
 /// What the task and the verifiers share beside the snapshot.
 #[derive(Debug, Default)]
-struct Shared {
-    wake: Notify,
+pub(super) struct Shared {
+    pub wake: Notify,
     /// How many fetches have begun.
-    begun: AtomicU64,
+    pub begun: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +57,10 @@ struct Demand {
 
 /// What a search for keys found.
 pub(crate) enum Found {
-    /// The keys that there are.
+    /// The keys that there are, with one of the name, or without it if the issuer was asked since.
     Keys(Arc<KeySet>),
+    /// None of the name was there so long ago, and it is too early to ask again.
+    NotThereBefore(Duration),
     /// The issuer cannot be asked, so nobody knows.
     Unavailable,
 }
@@ -131,42 +123,49 @@ impl Keeper {
     }
 
     /// The keys, for a token signed by the one with this `kid`: as they are if it is among them, or
-    /// else as a fetch brings them that began after this was asked. One fetch is made for all who
-    /// ask, and the next one on behalf of a token after the cool-down at the earliest.
+    /// else as a fetch brings them that is made for all who ask, the next one on behalf of a token after
+    /// the cool-down at the earliest.
     pub(crate) async fn keys_for(&self, kid: Option<&str>) -> Found {
+        let has = |keys: &Arc<KeySet>| keys.has(kid);
         let snapshot = self.snapshot();
         if let Some(keys) = self.usable(&snapshot)
-            && (keys.has(kid) || self.task.is_none())
+            && (has(&keys) || self.task.is_none())
         {
             return Found::Keys(keys);
         }
+        let asked = Instant::now();
         if let Some(fetch) = self.demand(&snapshot) {
-            let until = Instant::now() + self.rules.wait;
             let mut snapshots = self.snapshot.clone();
             let there = snapshots.wait_for(|snapshot| {
-                let keys = snapshot.keys.as_ref();
-                snapshot.fetches >= fetch || keys.is_some_and(|keys| keys.has(kid))
+                snapshot.fetches >= fetch || self.usable(snapshot).as_ref().is_some_and(has)
             });
-            // If the time is up, what is there has to do.
-            let _ = timeout_at(until, there).await.map(|ended| ended.map(drop));
+            let ended = timeout(self.rules.wait, there).await;
+            if !ended.is_ok_and(|ended| ended.is_ok()) {
+                return Found::Unavailable;
+            }
         }
         let snapshot = self.snapshot();
-        match self.usable(&snapshot) {
+        // With its runtime the task ends, and nobody asks the issuer any more.
+        let failing = snapshot.failing.is_some() || self.snapshot.has_changed().is_err();
+        match (self.usable(&snapshot), snapshot.confirmed_at) {
+            (Some(keys), _) if has(&keys) => Found::Keys(keys),
             // While the issuer cannot be asked, a key that is not there may be a new one: the client is
             // told to come back, not to sign in again.
-            Some(keys) if keys.has(kid) || snapshot.failing.is_none() => Found::Keys(keys),
+            (Some(keys), Some(at)) if !failing && at >= asked => Found::Keys(keys),
+            (Some(_), Some(at)) if !failing => Found::NotThereBefore(asked - at),
             _ => Found::Unavailable,
         }
     }
 
     /// The keys, unless it is too long ago that the issuer vouched for them.
-    fn usable(&self, snapshot: &Snapshot) -> Option<Arc<KeySet>> {
+    pub(crate) fn usable(&self, snapshot: &Snapshot) -> Option<Arc<KeySet>> {
         let keys = snapshot.keys.clone()?;
         let (Some(longest), Some(fresh_until)) = (self.rules.longest_outage, snapshot.fresh_until)
         else {
             return Some(keys);
         };
-        (Instant::now() < fresh_until + longest).then_some(keys)
+        let end = fresh_until.checked_add(longest);
+        end.is_none_or(|end| Instant::now() < end).then_some(keys)
     }
 
     /// Asks the task for a fetch, and says which one to wait for: its own, or the one that another
@@ -178,7 +177,7 @@ impl Keeper {
             if snapshot.fetches < last.fetch {
                 return Some(last.fetch);
             }
-            if now < last.at + self.rules.cool_down {
+            if now - last.at < self.rules.cool_down {
                 return None;
             }
         }
@@ -195,92 +194,4 @@ impl Drop for Keeper {
             task.abort();
         }
     }
-}
-
-struct Task {
-    source: Source,
-    publish: watch::Sender<Arc<Snapshot>>,
-    shared: Arc<Shared>,
-    observer: Option<Arc<dyn Observer>>,
-}
-
-impl Task {
-    async fn run(mut self) {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            self.shared.begun.fetch_add(1, Ordering::SeqCst);
-            let outcome = self.source.fetch().await;
-            if let Some(observer) = &self.observer {
-                observer.fetched(outcome.as_ref().map(|_| ()));
-            }
-            let next = match outcome {
-                Ok(harvest) => {
-                    pause = FIRST_PAUSE;
-                    self.succeed(harvest)
-                }
-                Err(error) => {
-                    self.fail(error);
-                    let now = Instant::now() + jittered(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    now
-                }
-            };
-            tokio::select! {
-                () = sleep_until(next) => {}
-                () = self.shared.wake.notified() => {}
-            }
-        }
-    }
-
-    /// Publishes what was fetched; returns when to fetch again.
-    fn succeed(&self, harvest: Harvest) -> Instant {
-        let now = Instant::now();
-        let fresh_for = harvest
-            .fresh_for
-            .unwrap_or(DEFAULT_FRESHNESS)
-            .clamp(SHORTEST_FRESHNESS, LONGEST_FRESHNESS);
-        let before = Arc::clone(&self.publish.borrow());
-        if let Some((since, _)) = &before.failing {
-            let after = since.elapsed().as_secs();
-            tracing::info!(after, "the issuer's keys can be fetched again");
-        }
-        if let Some(keys) = &harvest.keys {
-            tracing::info!(kids = ?keys.ids(), from = %harvest.jwks_uri, "the issuer's keys");
-        }
-        self.publish.send_replace(Arc::new(Snapshot {
-            keys: harvest.keys.map(Arc::new).or_else(|| before.keys.clone()),
-            confirmed_at: Some(now),
-            fresh_until: Some(now + fresh_for),
-            jwks_uri: Some(harvest.jwks_uri.into()),
-            token_endpoint: harvest.token_endpoint,
-            fetches: before.fetches + 1,
-            failures: before.failures,
-            failing: None,
-        }));
-        // Before it expires, and not at the same time as everybody else.
-        now + jittered(fresh_for * 4 / 5)
-    }
-
-    fn fail(&self, error: FetchError) {
-        let before = Arc::clone(&self.publish.borrow());
-        // Told once, and again when the reason is another.
-        if before.failing.as_ref().map(|(_, last)| last) != Some(&error) {
-            let has_keys = before.keys.is_some();
-            tracing::warn!(%error, has_keys, "the issuer's keys cannot be fetched; trying again");
-        }
-        let since = before.failing.as_ref().map(|(since, _)| *since);
-        let since = since.unwrap_or_else(Instant::now);
-        self.publish.send_replace(Arc::new(Snapshot {
-            fetches: before.fetches + 1,
-            failures: before.failures + 1,
-            failing: Some((since, error)),
-            ..Snapshot::clone(&before)
-        }));
-    }
-}
-
-/// Between nine and ten tenths of a time.
-fn jittered(time: Duration) -> Duration {
-    let thousandths = 900 + u32::try_from(RandomState::new().hash_one(0_u8) % 101).unwrap_or(0);
-    time / 1000 * thousandths
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::fetch::{FetchError, Fetched, Http, is_secure};
+use super::fetch::{FetchError, Fetched, Http, is_secure, shown};
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
@@ -53,12 +53,12 @@ fn read(
     fresh_for: Option<Duration>,
 ) -> Result<Discovered, FetchError> {
     let metadata: Metadata =
-        serde_json::from_slice(body).map_err(|_| FetchError::NotMetadata(url.to_string()))?;
+        serde_json::from_slice(body).map_err(|_| FetchError::NotMetadata(shown(url)))?;
     // "The "issuer" value returned MUST be identical to the authorization server's issuer identifier
     // value [...]. If these values are not identical, the data contained in the response MUST NOT be
     // used", RFC 8414 §3.3.
     if metadata.issuer != issuer {
-        return Err(FetchError::WrongIssuer(url.to_string(), metadata.issuer));
+        return Err(FetchError::WrongIssuer(shown(url), metadata.issuer));
     }
     let jwks_uri = Url::parse(&metadata.jwks_uri)
         .ok()

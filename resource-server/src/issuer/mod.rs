@@ -5,3 +5,4 @@ pub(crate) mod keeper;
 pub(crate) mod metadata;
 pub(crate) mod snapshot;
 pub(crate) mod source;
+mod task;

@@ -11,7 +11,7 @@ use crate::jwk::KeySet;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     pub keys: Option<Arc<KeySet>>,
-    /// When they were last fetched or found unchanged.
+    /// When the fetch began that last brought them or found them unchanged.
     pub confirmed_at: Option<Instant>,
     /// Until when the issuer said they may be kept.
     pub fresh_until: Option<Instant>,

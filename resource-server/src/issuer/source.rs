@@ -6,7 +6,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 use url::Url;
 
-use super::fetch::{FetchError, Fetched, Http};
+use super::fetch::{FetchError, Fetched, Http, shown};
 use super::metadata::{self, Discovered};
 use crate::algorithm::Algorithm;
 use crate::jwk::{KeySet, KeySetError};
@@ -150,7 +150,7 @@ impl Source {
 
 fn parse(body: &[u8], algorithms: &[Algorithm], url: &Url) -> Result<KeySet, FetchError> {
     KeySet::parse(body, algorithms).map_err(|error| match error {
-        KeySetError::NotAJwkSet => FetchError::NotAJwkSet(url.to_string()),
-        KeySetError::NoUsableKey => FetchError::NoUsableKey(url.to_string()),
+        KeySetError::NotAJwkSet => FetchError::NotAJwkSet(shown(url)),
+        KeySetError::NoUsableKey => FetchError::NoUsableKey(shown(url)),
     })
 }

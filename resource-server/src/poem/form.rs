@@ -11,7 +11,7 @@ pub(super) async fn peek(request: &Request, body: &mut RequestBody) -> Option<Ve
     if !is_form(request.headers().get(CONTENT_TYPE)) {
         return None;
     }
-    let mut rest = Box::pin(body.take().ok()?.into_bytes_stream());
+    let mut rest = Box::pin(body.take().ok()?.into_bytes_stream().fuse());
     let mut read = Vec::new();
     let mut seen = Vec::new();
     while seen.len() < LONGEST_FORM {

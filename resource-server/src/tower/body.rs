@@ -15,14 +15,15 @@ use crate::credentials::LONGEST_FORM;
 pub struct Peeked<B: Body> {
     /// What was read and is still to be given, the error that ended it included.
     read: VecDeque<Result<Frame<Bytes>, B::Error>>,
-    rest: B,
+    /// `None` after its end, where it must not be asked again.
+    rest: Option<B>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Peeked<B> {
     pub(super) const fn new(rest: B) -> Self {
         Self {
             read: VecDeque::new(),
-            rest,
+            rest: Some(rest),
         }
     }
 
@@ -30,8 +31,7 @@ impl<B: Body<Data = Bytes> + Unpin> Peeked<B> {
     pub(super) async fn peek(&mut self) -> Vec<u8> {
         let mut seen = Vec::new();
         while seen.len() < LONGEST_FORM {
-            let frame = poll_fn(|context| Pin::new(&mut self.rest).poll_frame(context)).await;
-            let Some(frame) = frame else {
+            let Some(frame) = poll_fn(|context| self.poll_rest(context)).await else {
                 break;
             };
             let data = frame.as_ref().ok().and_then(Frame::data_ref);
@@ -45,6 +45,20 @@ impl<B: Body<Data = Bytes> + Unpin> Peeked<B> {
             }
         }
         seen
+    }
+
+    fn poll_rest(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let Some(rest) = &mut self.rest else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(rest).poll_frame(context);
+        if matches!(polled, Poll::Ready(None)) {
+            self.rest = None;
+        }
+        polled
     }
 
     fn read_bytes(&self) -> u64 {
@@ -68,16 +82,17 @@ where
         if let Some(frame) = self.read.pop_front() {
             return Poll::Ready(Some(frame));
         }
-        Pin::new(&mut self.rest).poll_frame(context)
+        self.poll_rest(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.rest.is_end_stream()
+        self.read.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let read = self.read_bytes();
-        let rest = self.rest.size_hint();
+        let rest = self.rest.as_ref().map(Body::size_hint);
+        let rest = rest.unwrap_or_else(|| SizeHint::with_exact(0));
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(read));
         if let Some(upper) = rest.upper() {
