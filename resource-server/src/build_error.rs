@@ -22,6 +22,8 @@ pub enum BuildError {
     FixedJwks,
     /// The keys could not be fetched.
     Fetch(FetchError),
+    /// A revocation feed is found by the issuer's metadata, which is not read when the keys are given.
+    FeedWithoutMetadata,
     /// There is no tokio runtime to fetch keys on.
     NoRuntime,
     /// The TLS library found no certificates of the system.
@@ -44,6 +46,9 @@ impl fmt::Display for BuildError {
                 f.write_str("the fixed keys are no JWK set with a key for an allowed algorithm")
             }
             Self::Fetch(error) => write!(f, "the issuer's keys cannot be fetched: {error}"),
+            Self::FeedWithoutMetadata => {
+                f.write_str("a revocation feed is found by the issuer's metadata alone")
+            }
             Self::NoRuntime => f.write_str("build a verifier within a tokio runtime"),
             Self::Tls(why) => write!(f, "TLS cannot be set up: {why}"),
         }

@@ -51,6 +51,8 @@ pub enum Refusal {
     NotYetValid,
     /// `iat` is yet to come.
     IssuedInTheFuture,
+    /// Its session was ended at the issuer, as [`RevocationFeed`](crate::RevocationFeed) tells.
+    SessionEnded,
 
     /// The token's scope lacks what the route demands.
     InsufficientScope {
@@ -118,6 +120,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInTheFuture => "issued_in_the_future",
+            Self::SessionEnded => "session_ended",
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::InsufficientRole => "insufficient_role",
             Self::InsufficientAuthentication { .. } => "insufficient_authentication",
@@ -150,6 +153,7 @@ impl Refusal {
             Self::WrongAudience => "The access token is for another audience.",
             Self::Expired => "The access token has expired.",
             Self::NotYetValid | Self::IssuedInTheFuture => "The access token is not valid yet.",
+            Self::SessionEnded => "The session of the access token was ended.",
             Self::InsufficientScope { .. } => "The access token lacks a scope that this needs.",
             Self::InsufficientRole => "The user lacks a role that this needs.",
             Self::InsufficientAuthentication { .. } => {

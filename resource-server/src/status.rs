@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use crate::issuer::feed::Ended;
 use crate::issuer::fetch::FetchError;
-use crate::issuer::keeper::Keeper;
 use crate::refusal::Refusal;
+use crate::verifier::TrustedIssuer;
 
 /// Is told what a verifier does, as it does it: for metrics. The methods are called on the hot path
 /// and must not block.
@@ -61,6 +62,22 @@ pub struct IssuerStatus {
     pub failing_for: Option<u64>,
     /// Why it failed the last time.
     pub last_error: Option<String>,
+    /// What is known of ended sessions, if the verifier asks for them.
+    pub revocations: Option<RevocationStatus>,
+}
+
+/// What is known of the sessions that an issuer ended.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RevocationStatus {
+    /// How many sessions are known to be over while tokens of theirs may be alive.
+    pub sessions: usize,
+    /// Seconds since the issuer last answered.
+    pub age: Option<u64>,
+    /// Seconds since which it does not: tokens of sessions that ended since go on until they expire.
+    pub failing_for: Option<u64>,
+    /// Why it failed the last time.
+    pub last_error: Option<String>,
 }
 
 impl Status {
@@ -73,12 +90,13 @@ impl Status {
 }
 
 impl IssuerStatus {
-    pub(crate) fn new(issuer: &str, keeper: &Keeper) -> Self {
+    pub(crate) fn new(issuer: &TrustedIssuer) -> Self {
+        let keeper = &issuer.keeper;
         let snapshot = keeper.snapshot();
         let now = tokio::time::Instant::now();
         let failing = snapshot.failing.as_ref();
         Self {
-            issuer: issuer.to_owned(),
+            issuer: issuer.claims.issuer.clone(),
             jwks_uri: snapshot.jwks_uri.clone(),
             key_ids: snapshot
                 .keys
@@ -91,6 +109,20 @@ impl IssuerStatus {
             fetches: snapshot.fetches,
             failures: snapshot.failures,
             failing_for: failing.map(|(since, _)| (now - *since).as_secs()),
+            last_error: failing.map(|(_, error)| error.to_string()),
+            revocations: issuer.ended.as_ref().map(RevocationStatus::new),
+        }
+    }
+}
+
+impl RevocationStatus {
+    fn new(ended: &Ended) -> Self {
+        let known = ended.known();
+        let failing = known.failing.as_ref();
+        Self {
+            sessions: known.count(),
+            age: known.as_of.map(|at| at.elapsed().as_secs()),
+            failing_for: failing.map(|(since, _)| since.elapsed().as_secs()),
             last_error: failing.map(|(_, error)| error.to_string()),
         }
     }

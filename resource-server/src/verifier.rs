@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::builder::VerifierBuilder;
 use crate::clock;
 use crate::credentials::bearer_token;
+use crate::issuer::feed::Ended;
 use crate::issuer::keeper::{Found, Keeper};
 use crate::json::{self, JsonError};
 use crate::jws::{HeaderPolicy, Jws};
@@ -43,6 +44,7 @@ pub(crate) struct TrustedIssuer {
     pub header: HeaderPolicy,
     pub claims: ClaimsPolicy,
     pub keeper: Keeper,
+    pub ended: Option<Ended>,
 }
 
 #[derive(Deserialize)]
@@ -158,9 +160,7 @@ impl Verifier {
         let (verified, refused) = self.shared.counters.read();
         let issuers = self.shared.issuers.iter();
         Status {
-            issuers: issuers
-                .map(|issuer| IssuerStatus::new(&issuer.claims.issuer, &issuer.keeper))
-                .collect(),
+            issuers: issuers.map(|issuer| IssuerStatus::new(issuer)).collect(),
             verified,
             refused,
         }
@@ -176,7 +176,7 @@ impl Verifier {
     #[must_use]
     pub fn token_endpoint(&self) -> Option<String> {
         let issuer = self.shared.issuers.first()?;
-        issuer.keeper.snapshot().token_endpoint.clone()
+        issuer.keeper.snapshot().endpoints.token.clone()
     }
 
     async fn check<C: DeserializeOwned>(&self, token: &str) -> Result<AccessToken<C>, Refusal> {
@@ -234,7 +234,15 @@ impl TrustedIssuer {
         if !jws.verify(keys) {
             return Err(Refusal::WrongSignature);
         }
-        AccessToken::from_claims(&jws.payload()?, &self.claims, clock::now())
+        let token = AccessToken::from_claims(&jws.payload()?, &self.claims, clock::now())?;
+        self.refuse_ended(token)
+    }
+
+    fn refuse_ended<C>(&self, token: AccessToken<C>) -> Result<AccessToken<C>, Refusal> {
+        match (&self.ended, &token.session_id) {
+            (Some(ended), Some(session)) if ended.has(session) => Err(Refusal::SessionEnded),
+            _ => Ok(token),
+        }
     }
 }
 

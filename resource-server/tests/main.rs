@@ -14,6 +14,8 @@ mod answer;
 mod axum;
 /// What the claims may look like, and what they then mean.
 mod claims;
+/// Hearing of sign-outs.
+mod feed;
 /// How keys stay fresh, and what happens while the issuer is down.
 mod freshness;
 /// Where keys come from, and which are taken.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use jeton_resource_server::{BuildError, ProtectedResource, Verifier};
+use jeton_resource_server::{BuildError, ProtectedResource, RevocationFeed, Verifier};
 use poem::listener::TcpAcceptor;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +34,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_mins(1);
 
 /// An example API that shows people what it knows about them, if Jeton says who they are.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "my-info", version)]
 struct CommandLine {
     /// Address and port.
@@ -50,6 +50,13 @@ struct CommandLine {
     /// The client that the page is at the authorization server.
     #[arg(long, env = "MY_INFO_CLIENT_ID", default_value = "my-info")]
     client_id: String,
+    /// The confidential client that this API is at the authorization server, to hear there which sessions
+    /// were ended.
+    #[arg(long, env = "MY_INFO_API_CLIENT_ID", default_value = "my-info-api")]
+    api_client_id: String,
+    /// Its secret. Without it the API does not ask, and takes tokens until they expire.
+    #[arg(long, env = "MY_INFO_API_CLIENT_SECRET", hide_env_values = true)]
+    api_client_secret: Option<String>,
     /// A SQLite file; it and its directory are made if they are missing.
     #[arg(
         long,
@@ -99,7 +106,10 @@ async fn run(line: CommandLine) -> Result<(), Failure> {
         fresh_sign_in: line.fresh_sign_in,
     };
     let database = Database::open(&line.database).await?;
-    let verifier = verifier(&site).await?;
+    let feed = line
+        .api_client_secret
+        .map(|secret| RevocationFeed::new(&line.api_client_id, &secret));
+    let verifier = verifier(&site, feed).await?;
     welcome(&site)?;
     let registered = tokio::spawn(registration::watch(verifier.clone(), site.clone()));
     let stop = stop_signal()?;
@@ -128,7 +138,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// Comes up although the issuer is down: requests with a token are answered with 503 until it is
 /// there.
-async fn verifier(site: &Site) -> Result<Verifier, Failure> {
+async fn verifier(site: &Site, feed: Option<RevocationFeed>) -> Result<Verifier, Failure> {
     let resource = ProtectedResource::new(&site.resource, &site.issuer).ok_or_else(|| {
         Failure(format!(
             "--resource {:?} is no http or https URL",
@@ -140,13 +150,15 @@ async fn verifier(site: &Site) -> Result<Verifier, Failure> {
         .fold(resource, |resource, (scope, _)| resource.scope(*scope))
         .name("My info")
         .documentation(format!("{}/docs", site.resource));
-    let verifier = Verifier::builder(&site.issuer, &site.resource)
+    let builder = Verifier::builder(&site.issuer, &site.resource)
         .protected_resource(resource)
         .realm("my-info")
-        .start_without_issuer(true)
-        .build()
-        .await?;
-    Ok(verifier)
+        .start_without_issuer(true);
+    let builder = match feed {
+        Some(feed) => builder.revocation_feed(feed),
+        None => builder,
+    };
+    Ok(builder.build().await?)
 }
 
 fn welcome(site: &Site) -> io::Result<()> {

@@ -59,6 +59,11 @@ pub enum FetchError {
     NotAJwkSet(String),
     /// The JWK set has no key that verifies by an allowed algorithm.
     NoUsableKey(String),
+    /// The metadata does not say where to ask which sessions were ended, or names another host, which
+    /// is not told this API's secret.
+    NoRevocationFeed,
+    /// The answer does not say which sessions were ended.
+    NotARevocationFeed(String),
 }
 
 impl fmt::Display for FetchError {
@@ -86,6 +91,10 @@ impl fmt::Display for FetchError {
             Self::NoUsableKey(url) => {
                 write!(f, "{url} has no key that verifies by an allowed algorithm")
             }
+            Self::NoRevocationFeed => f.write_str(
+                "the issuer's metadata has no revoked_sessions_endpoint of its own host",
+            ),
+            Self::NotARevocationFeed(url) => write!(f, "{url} does not say which sessions ended"),
         }
     }
 }
@@ -121,12 +130,29 @@ impl Http {
         url: &Url,
         etag: Option<&HeaderValue>,
     ) -> Result<Fetched, FetchError> {
+        self.get_as(url, etag, None).await
+    }
+
+    /// The same with an `Authorization`.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError`].
+    pub(crate) async fn get_as(
+        &self,
+        url: &Url,
+        etag: Option<&HeaderValue>,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Fetched, FetchError> {
         let mut request = self
             .client
             .get(url.clone())
             .header(header::ACCEPT, "application/json, application/jwk-set+json");
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
         }
         let response = request.send().await.map_err(|error| broken(url, &error))?;
         let fresh_for = fresh_for(response.headers());

@@ -15,16 +15,25 @@ const OPENID: &str = "/.well-known/openid-configuration";
 pub(crate) struct Metadata {
     issuer: String,
     jwks_uri: String,
-    /// For the API's own documentation.
-    pub token_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    revoked_sessions_endpoint: Option<String>,
 }
 
 /// What the metadata says, once it was checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Discovered {
     pub jwks_uri: Url,
-    pub token_endpoint: Option<String>,
+    pub endpoints: Endpoints,
     pub fresh_for: Option<Duration>,
+}
+
+/// Where the issuer does what.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints {
+    /// Where tokens are: for the API's own documentation.
+    pub token: Option<String>,
+    /// Where it says which sessions were ended, if that is on its own host: it is told a secret there.
+    pub revoked_sessions: Option<Url>,
 }
 
 /// Asks the issuer where its keys are.
@@ -64,9 +73,14 @@ fn read(
         .ok()
         .filter(is_secure)
         .ok_or(FetchError::InsecureJwksUri(metadata.jwks_uri))?;
+    let revoked_sessions = metadata.revoked_sessions_endpoint;
+    let revoked_sessions = revoked_sessions.and_then(|named| Url::parse(&named).ok());
     Ok(Discovered {
         jwks_uri,
-        token_endpoint: metadata.token_endpoint,
+        endpoints: Endpoints {
+            token: metadata.token_endpoint,
+            revoked_sessions: revoked_sessions.filter(|named| named.origin() == url.origin()),
+        },
         fresh_for,
     })
 }

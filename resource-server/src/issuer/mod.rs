@@ -1,5 +1,6 @@
 //! The issuer, as seen from an API: where its keys are, which they are, and how old that knowledge is.
 
+pub(crate) mod feed;
 pub(crate) mod fetch;
 pub(crate) mod keeper;
 pub(crate) mod metadata;

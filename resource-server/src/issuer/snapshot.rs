@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::fetch::FetchError;
+use super::metadata::Endpoints;
 use crate::jwk::KeySet;
 
 /// What is known of the keys at one time.
@@ -17,8 +18,8 @@ pub(crate) struct Snapshot {
     pub fresh_until: Option<Instant>,
     /// Where they are.
     pub jwks_uri: Option<String>,
-    /// Where tokens are.
-    pub token_endpoint: Option<String>,
+    /// Where it does what else.
+    pub endpoints: Endpoints,
     /// How many fetches have ended, and how many of them in failure.
     pub fetches: u64,
     pub failures: u64,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::fetch::{FetchError, Fetched, Http, shown};
-use super::metadata::{self, Discovered};
+use super::metadata::{self, Discovered, Endpoints};
 use crate::algorithm::Algorithm;
 use crate::jwk::{KeySet, KeySetError};
 
@@ -25,7 +25,7 @@ pub(crate) struct Source {
     /// `None` when the address of the keys was given.
     metadata: Option<Known>,
     jwks_uri: Option<Url>,
-    token_endpoint: Option<String>,
+    endpoints: Endpoints,
     etag: Option<HeaderValue>,
     /// The last good document, so that a set is parsed only when it is another.
     body: Option<Vec<u8>>,
@@ -44,7 +44,7 @@ pub(crate) struct Harvest {
     pub keys: Option<KeySet>,
     pub fresh_for: Option<Duration>,
     pub jwks_uri: Url,
-    pub token_endpoint: Option<String>,
+    pub endpoints: Endpoints,
 }
 
 impl Source {
@@ -64,7 +64,10 @@ impl Source {
             algorithms,
             metadata,
             jwks_uri,
-            token_endpoint: None,
+            endpoints: Endpoints {
+                token: None,
+                revoked_sessions: None,
+            },
             etag: None,
             body: None,
         }
@@ -96,7 +99,7 @@ impl Source {
         let discovered = metadata::discover(&self.http, &self.issuer).await;
         let Discovered {
             jwks_uri,
-            token_endpoint,
+            endpoints,
             fresh_for,
         } = match (discovered, &self.jwks_uri) {
             (Ok(discovered), _) => discovered,
@@ -116,7 +119,7 @@ impl Source {
             self.etag = None;
         }
         self.jwks_uri = Some(jwks_uri.clone());
-        self.token_endpoint = token_endpoint;
+        self.endpoints = endpoints;
         Ok(jwks_uri)
     }
 
@@ -143,7 +146,7 @@ impl Source {
             keys,
             fresh_for,
             jwks_uri,
-            token_endpoint: self.token_endpoint.clone(),
+            endpoints: self.endpoints.clone(),
         })
     }
 }

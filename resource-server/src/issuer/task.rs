@@ -80,7 +80,7 @@ impl Task {
             confirmed_at: Some(asked_at),
             fresh_until: Some(now + fresh_for),
             jwks_uri: Some(shown(&harvest.jwks_uri)),
-            token_endpoint: harvest.token_endpoint,
+            endpoints: harvest.endpoints,
             fetches: before.fetches + 1,
             failures: before.failures,
             failing: None,

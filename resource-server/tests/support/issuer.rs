@@ -118,6 +118,23 @@ impl Issuer {
             .count()
     }
 
+    /// How often a path was asked for, whatever the query.
+    pub fn requests_beginning(&self, path: &str) -> usize {
+        let requests = self.state.requests.lock().unwrap();
+        let line = format!("GET {path}");
+        requests
+            .iter()
+            .filter(|head| head.starts_with(&line))
+            .count()
+    }
+
+    /// From now on the path answers without an `ETag`.
+    pub fn forget_etag(&self, path: &str) {
+        let mut replies = self.state.replies.lock().unwrap();
+        let reply = replies.get_mut(path).unwrap();
+        reply.headers.retain(|(name, _)| *name != "ETag");
+    }
+
     /// The head of the last request.
     pub fn last_request(&self) -> String {
         let requests = self.state.requests.lock().unwrap();
@@ -173,7 +190,8 @@ async fn answer(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
         .find_map(|line| line.strip_prefix("if-none-match: "))
         .map(str::to_owned);
     state.requests.lock().unwrap().push(head);
-    let reply = state.replies.lock().unwrap().get(&path).cloned();
+    let bare = path.split('?').next()?;
+    let reply = state.replies.lock().unwrap().get(bare).cloned();
     let mut reply =
         reply.unwrap_or_else(|| Reply::text("404 Not Found", "text/plain", "not found"));
     let current = reply.headers.iter().find(|(name, _)| *name == "ETag");
