@@ -31,10 +31,14 @@ export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 issuer=http://127.0.0.1:$(free_port)
 api=http://127.0.0.1:$(free_port)
 
-start_jeton() {
+with_jeton() {
   JETON_SERVER__LISTEN=${issuer#http://} JETON_DATA_DIR=$work/data JETON_METRICS__LISTEN='' \
     JETON_BOOTSTRAP__ADMIN_PASSWORD='correct horse' JETON_BOOTSTRAP__EXAMPLE_API=$api \
-    "$jeton" >>"$work/jeton.log" 2>&1 &
+    JETON_KEYS__REFRESH_INTERVAL=1s "$@"
+}
+
+start_jeton() {
+  with_jeton "$jeton" >>"$work/jeton.log" 2>&1 &
   jeton_pid=$!
   pids+=("$jeton_pid")
   await "$issuer/readyz" "$work/jeton.log"
@@ -64,8 +68,19 @@ my_info_is() {
   echo "ok $what: $status"
 }
 
+# sign_in FILE: signs in at the page's client; the tokens are in FILE.
+sign_in() {
+  curl --silent --fail "$token_endpoint" -d grant_type=password -d client_id=my-info -d resource="$api" \
+    -d username=admin --data-urlencode 'password=correct horse' >"$1"
+}
+
+bearer() {
+  echo "Authorization: Bearer $(jq -r .access_token "$1")"
+}
+
 # The example first: it waits for Jeton by itself.
-"$my_info" --listen "${api#http://}" --issuer "$issuer" --database "$work/my-info/my-info.db" >"$work/my-info.log" 2>&1 &
+api_secret=$(head -c 32 /dev/urandom | base64)
+MY_INFO_API_CLIENT_SECRET=$api_secret "$my_info" --listen "${api#http://}" --issuer "$issuer" --database "$work/my-info/my-info.db" >"$work/my-info.log" 2>&1 &
 pids+=($!)
 await "$api/healthz" "$work/my-info.log"
 my_info_is 401 "without a token, before Jeton is up"
@@ -77,9 +92,8 @@ grep -qi '^www-authenticate: Bearer .*resource_metadata=' "$work/headers" || { e
 metadata=$(sed -n 's/.*resource_metadata="\([^"]*\)".*/\1/p' "$work/headers")
 server=$(curl --silent --fail "$metadata" | jq -r '.authorization_servers[0]')
 token_endpoint=$(curl --silent --fail "$server/.well-known/oauth-authorization-server" | jq -r .token_endpoint)
-curl --silent --fail "$token_endpoint" -d grant_type=password -d client_id=my-info -d resource="$api" \
-  -d username=admin --data-urlencode 'password=correct horse' >"$work/tokens.json"
-bearer="Authorization: Bearer $(jq -r .access_token "$work/tokens.json")"
+sign_in "$work/tokens.json"
+bearer=$(bearer "$work/tokens.json")
 
 my_info_is 200 "signed in" --header "$bearer"
 my_info_is 422 "a name is needed" --header "$bearer" --request PUT --json '{"email":"ada@example.com"}'
@@ -90,3 +104,36 @@ my_info_is 200 "Jeton stopped" --header "$bearer"
 [[ $(jq -r .name "$work/body") == Ada ]] || { echo "the change is lost" >&2; exit 1; }
 start_jeton
 my_info_is 200 "Jeton back" --header "$bearer"
+
+# All keys are replaced at once; the API has never seen the new one.
+with_jeton "$jeton" key rotate --emergency >>"$work/jeton.log" 2>&1
+kid() { curl --silent --fail "$issuer/jwks.json" | jq -r '.keys[0].kid'; }
+old=$(kid)
+for _ in {1..50}; do [[ $(kid) != "$old" ]] && break; sleep 0.2; done
+sign_in "$work/new.json"
+my_info_is 200 "the first token by a new key" --header "$(bearer "$work/new.json")"
+# A token that is hardly older than what the API knows of the keys is asked to come back first.
+for _ in {1..100}; do
+  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --header "$bearer" "$api/my-info")
+  [[ $status == 503 ]] || break
+  sleep 0.2
+done
+my_info_is 401 "a token by the key that was dropped" --header "$bearer"
+
+# Somebody forgot to sign out at the library. The API hears of it by the feed.
+printf %s "$api_secret" | with_jeton "$jeton" client add my-info-api --confidential --secret-stdin --audience "$api" >>"$work/jeton.log"
+sign_in "$work/library.json"
+library=$(bearer "$work/library.json")
+my_info_is 200 "signed in at the library, too" --header "$library"
+for _ in {1..200}; do
+  jq -e '.tokens.issuers[0].revocations | .age != null and .failing_for == null' <(curl --silent "$api/healthz") >/dev/null && break
+  sleep 0.2
+done
+curl --silent --fail "$issuer/revoke" -d client_id=my-info -d token="$(jq -r .refresh_token "$work/library.json")"
+SECONDS=0
+while [[ $(curl --silent --output /dev/null --write-out '%{http_code}' --header "$library" "$api/my-info") == 200 ]]; do
+  ((SECONDS < 30)) || { echo "not ok the API never hears of it" >&2; exit 1; }
+  sleep 0.1
+done
+my_info_is 401 "signed out at the library, heard after $SECONDS s" --header "$library"
+my_info_is 200 "and still signed in here" --header "$(bearer "$work/new.json")"

@@ -136,6 +136,34 @@ async fn an_api_starts_without_its_issuer_when_told_to() {
     assert!(verifier.status().is_ready());
 }
 
+/// The fetch that brought the first keys, on behalf of a token, does not keep the next key waiting.
+#[tokio::test]
+async fn the_cool_down_does_not_begin_before_there_are_keys() {
+    let mut issuer = Issuer::start(&[rsa(0)]).await;
+    issuer.stop().await;
+    let verifier = Verifier::builder(&issuer.url, AUDIENCE)
+        .start_without_issuer(true)
+        .cool_down(Duration::from_mins(30));
+    let verifier = verifier.build().await.unwrap();
+    while verifier.status().issuers[0].failures == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    issuer.resume().await;
+    let claims = claims(&issuer.url);
+    verify(&verifier, &rsa(0).token(&claims)).await.unwrap();
+    issuer.publish(&[rsa(0), rsa(1)]);
+    verify(&verifier, &rsa(1).token(&claims)).await.unwrap();
+    let fetched = issuer.requests(JWKS);
+    for number in 0..3 {
+        let mut header = rsa(2).header();
+        header["kid"] = format!("unknown-{number}").into();
+        verify(&verifier, &rsa(2).sign(&header, &claims))
+            .await
+            .unwrap_err();
+    }
+    assert_eq!(issuer.requests(JWKS), fetched);
+}
+
 /// Keys whose issuer has been silent for too long are used no more, when that was said.
 #[tokio::test]
 async fn an_outage_may_be_given_an_end() {
