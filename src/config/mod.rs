@@ -11,6 +11,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+use crate::device::TrustedProxies;
 use crate::web_origin::WebOrigin;
 
 pub use origins::{Origin, Origins, SettingsError};
@@ -63,6 +64,8 @@ pub struct Server {
     pub shutdown_timeout: Span,
     pub max_connections: usize,
     pub body_limit: usize,
+    #[serde(deserialize_with = "value::trusted_proxies")]
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// `[database]`

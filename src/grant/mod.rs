@@ -5,6 +5,7 @@ pub mod password;
 pub mod refresh_token;
 
 use crate::client_authentication::AuthenticatedClient;
+use crate::device::Device;
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::server::AuthorizationServer;
@@ -20,15 +21,6 @@ pub enum Grant {
     Password(password::Request),
     /// RFC 6749 §6.
     RefreshToken(refresh_token::Request),
-}
-
-/// Where a request came from, so that people recognise a session in a list.
-#[derive(Clone, Debug, Default)]
-pub struct Device {
-    /// The `User-Agent`.
-    pub user_agent: String,
-    /// The address.
-    pub address: String,
 }
 
 impl Grant {

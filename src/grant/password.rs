@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Device;
 use super::narrowing::Narrowing;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
+use crate::device::Device;
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::password::{Password, Verdict};
@@ -23,9 +23,6 @@ use crate::username::Username;
 
 /// The value of `grant_type`.
 pub const TYPE: &str = "password";
-
-/// The columns that describe a device hold so many bytes.
-const DESCRIPTION: usize = 255;
 
 /// The parameters of the grant.
 #[derive(Debug)]
@@ -82,8 +79,8 @@ impl Request {
             expires_at: now.plus(client.policy.session_lifetime),
             revoked_at: None,
             revocation_reason: None,
-            user_agent: cut(&device.user_agent),
-            address: device.address,
+            user_agent: device.user_agent().to_owned(),
+            address: device.address_text(),
         };
         if !session::begin(&server.store, session.clone()).await? {
             return Err(Error::InvalidGrant(
@@ -143,10 +140,4 @@ fn session_id(now: Timestamp) -> Uuid {
     let since = Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or_default());
     let millis = u64::try_from(since.as_millis()).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes()).into_uuid()
-}
-
-/// What fits its column, whole characters only.
-fn cut(text: &str) -> String {
-    let end = text.floor_char_boundary(DESCRIPTION);
-    text.get(..end).unwrap_or_default().to_owned()
 }

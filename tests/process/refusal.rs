@@ -46,7 +46,7 @@ fn assert_unharmed(place: &Place) {
 fn an_unknown_setting_is_named_with_its_place() {
     insta::assert_snapshot!(refused(&[("JETON_SERVER__LISEN", "127.0.0.1:1")]), @r#"
     jeton: wrong settings:
-      server.lisen (JETON_SERVER__LISEN): there is no such setting; in server there are body_limit, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout
+      server.lisen (JETON_SERVER__LISEN): there is no such setting; in server there are body_limit, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout, trusted_proxies
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: wrong settings:
@@ -92,6 +92,10 @@ fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_would_be_right() {
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LATE_RETRY", "twice")]), @r#"
     jeton: wrong settings:
       session.late_retry = "twice" (JETON_SESSION__LATE_RETRY) must be "once" or "never"
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__TRUSTED_PROXIES", "::1 proxy")]), @r#"
+    jeton: wrong settings:
+      server.trusted_proxies = "::1 proxy" (JETON_SERVER__TRUSTED_PROXIES) must be networks, such as "10.0.0.0/8 fd00::/8", or empty: "proxy" is not a network
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG__FORMAT", "xml")]), @r#"
     jeton: wrong settings:

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod file;
+pub mod peer;
 mod session;
 
 use std::sync::{Arc, OnceLock};
