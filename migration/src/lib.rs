@@ -8,6 +8,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261122_000001_create_store;
 mod m20261122_000002_add_client_origins;
+mod m20261122_000003_add_audit_events;
 
 /// The history, oldest step first.
 pub struct Migrator;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_create_store::Migration),
             Box::new(m20261122_000002_add_client_origins::Migration),
+            Box::new(m20261122_000003_add_audit_events::Migration),
         ]
     }
 }

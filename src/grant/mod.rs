@@ -62,7 +62,7 @@ impl Grant {
         client.require_grant_type(self.grant_type())?;
         match self {
             Self::Password(request) => request.exchange(client, device, server).await,
-            Self::RefreshToken(request) => request.exchange(client, server).await,
+            Self::RefreshToken(request) => request.exchange(client, device, server).await,
         }
     }
 }
