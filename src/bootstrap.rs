@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::DbErr;
 
+use crate::audit::Cause;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::grant;
@@ -149,7 +150,8 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
         created_at: server.clock.now(),
         disabled_at: None,
     };
-    match user::insert(&server.store, admin).await {
+    let cause = Cause::system(server.clock.now());
+    match user::insert(&server.store, admin, &cause).await {
         Ok(()) => Ok(made_up.then_some(password)),
         // Another process starts on the same store, and was first.
         Err(InsertError::Taken) => Ok(None),
@@ -176,7 +178,8 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
             ..first_client(MY_INFO, "My info", "my-info:read my-info:write", now)
         };
         add_client(server, my_info).await?;
-        client_origin::add(&server.store, MY_INFO, slice::from_ref(api)).await?;
+        let origins = slice::from_ref(api);
+        client_origin::add(&server.store, MY_INFO, origins, &Cause::system(now)).await?;
     }
     Ok(())
 }
@@ -185,7 +188,8 @@ async fn add_client(
     server: &AuthorizationServer,
     client: client::Model,
 ) -> Result<(), BootstrapError> {
-    match client::insert(&server.store, client).await {
+    let cause = Cause::system(client.created_at);
+    match client::insert(&server.store, client, &cause).await {
         // Another process starts on the same store, and was first.
         Ok(()) | Err(InsertError::Taken) => Ok(()),
         Err(InsertError::Store(error)) => Err(error.into()),

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use uuid::Uuid;
+
+use crate::secret::random_bytes;
+
 /// Where the time comes from: the system, or a test that moves it.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
@@ -136,6 +140,18 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// RFC 3339, to the microsecond, UTC; `never` where [`Display`](fmt::Display) says so.
+    #[must_use]
+    pub fn precise(self) -> String {
+        let text = self.to_string();
+        match text.strip_suffix('Z') {
+            Some(seconds) => format!("{seconds}.{:06}Z", self.0.max(0).rem_euclid(1_000_000)),
+            None => text,
+        }
+    }
+}
+
 /// RFC 3339, in whole seconds, UTC.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,6 +165,28 @@ impl fmt::Display for Timestamp {
         }
         write!(f, "{}", humantime::format_rfc3339_seconds(time))
     }
+}
+
+/// An identifier that orders by time, a UUID of version 7 (RFC 9562 §5.7), to the microsecond by its
+/// method 3. Its randomness keeps it unique, and no secret.
+#[must_use]
+pub fn time_ordered_id(now: Timestamp) -> Uuid {
+    id_at(now, random_bytes())
+}
+
+/// The least identifier that [`time_ordered_id`] could make at this time.
+#[must_use]
+pub fn first_id_at(time: Timestamp) -> Uuid {
+    id_at(time, [0; 10])
+}
+
+fn id_at(time: Timestamp, mut random: [u8; 10]) -> Uuid {
+    let micros = u64::try_from(time.0).unwrap_or_default();
+    // "Replace Leftmost Random Bits with Increased Clock Precision", RFC 9562 §6.2: these 12.
+    let fraction = (micros % 1000) * 4096 / 1000;
+    let ([.., high, low], [first, second, ..]) = (fraction.to_be_bytes(), &mut random);
+    (*first, *second) = (high, low);
+    uuid::Builder::from_unix_timestamp_millis(micros / 1000, &random).into_uuid()
 }
 
 /// A duration in microseconds, at most the longest that the store can hold.
@@ -183,6 +221,20 @@ mod tests {
         assert!(detector.look(start.plus(hour)).unwrap() > 3_500_000_000);
         assert_eq!(detector.look(start.plus(hour)), None);
         assert!(detector.look(start).unwrap() < -3_500_000_000);
+    }
+
+    #[test]
+    fn identifiers_order_by_the_microsecond() {
+        let times = [0, 1, 2, 999, 1000, 1001, 1_767_225_600_000_001];
+        for pair in times.map(Timestamp::from_micros).windows(2) {
+            let latest = id_at(pair[0], [0xFF; 10]);
+            assert!(first_id_at(pair[0]) <= time_ordered_id(pair[0]));
+            assert!(time_ordered_id(pair[0]) <= latest);
+            assert!(latest < first_id_at(pair[1]), "{pair:?}");
+        }
+        let id = time_ordered_id(Timestamp::from_micros(1));
+        assert_eq!(id.get_version_num(), 7);
+        assert_ne!(id, time_ordered_id(Timestamp::from_micros(1)));
     }
 
     #[test]

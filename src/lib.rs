@@ -8,28 +8,31 @@
 //! - [`document`]: the OpenAPI document
 //! - [`bootstrap`]: from settings to a server that is ready
 //! - [`endpoint`], [`account`]: the doors, for clients and for signed-in people
-//! - [`cors`]: which pages may read what the doors answer
+//! - [`cors`], [`caller`]: which pages may read what the doors answer; where a request comes from
 //! - [`grant`]: what a client gives for tokens, one file a grant type
 //! - [`token`]: what is handed out
-//! - [`client_authentication`]: who asks
+//! - [`client_authentication`], [`user_authentication`]: who asks
 //! - [`upkeep`]: what runs beside the requests
 //! - [`server`]: the parts, and no logic
 //! - [`store`]: one file a table; the only SQL
 //! - [`key`], [`password`]: signing keys; Argon2id on its own few threads
-//! - [`config`](mod@config): settings
-//! - [`parameters`], [`scope`], [`username`], [`web_origin`], [`root_secret`], [`clock`]
+//! - [`config`](mod@config), [`audit`]: settings; what is told of what happens
+//! - [`parameters`], [`scope`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
 //! - [`error`]: what can go wrong for a client
 //! - [`secret`]: values that are not shown, and where randomness comes from
 
 pub mod account;
 pub mod app;
+pub mod audit;
 pub mod bootstrap;
+pub mod caller;
 pub mod cli;
 pub mod client_authentication;
 pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod cors;
+pub mod device;
 pub mod document;
 pub mod endpoint;
 pub mod error;
@@ -44,5 +47,6 @@ pub mod server;
 pub mod store;
 pub mod token;
 pub mod upkeep;
+pub mod user_authentication;
 pub mod username;
 pub mod web_origin;

@@ -7,7 +7,8 @@ use jeton::cli::{self, CommandLine};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::run(CommandLine::parse()).await {
+    // On the heap: it holds what every command needs.
+    match Box::pin(cli::run(CommandLine::parse())).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("jeton: {failure}");

@@ -1,4 +1,4 @@
-//! What runs beside the requests: signing keys come and go, ended sessions are swept.
+//! What runs beside the requests: signing keys come and go, what is old is swept.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use sea_orm::DbErr;
 
+use crate::audit::Cause;
 use crate::clock::{JumpDetector, Timestamp};
 use crate::key::{self, KeyError, KeyRing, StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
-use crate::store::{client, session, signing_key};
+use crate::store::{audit_event, client, session, signing_key};
 
-/// Sessions that one sweep removes: a batch so small that no refresh waits for it.
+/// Rows that one sweep removes: a batch so small that no refresh waits for it.
 const BATCH: u64 = 500;
 /// Between two batches.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,26 +43,35 @@ pub async fn keep_house(server: Arc<AuthorizationServer>) {
     }
 }
 
-/// Removes the sessions that ended longer ago than they are kept, batch by batch.
+/// Removes what is older than it is kept.
 async fn sweep(server: &AuthorizationServer) {
-    let cutoff = server
-        .clock
-        .now()
-        .minus(server.settings.session.retention.0);
+    let (store, now) = (&server.store, server.clock.now());
+    let ended = now.minus(server.settings.session.retention.0);
+    in_batches("ended sessions", || session::sweep(store, ended, BATCH)).await;
+    let told = now.minus(server.settings.audit.retention.0);
+    in_batches("audit events", || audit_event::sweep(store, told, BATCH)).await;
+}
+
+/// Removes batch by batch, as long as they are full.
+async fn in_batches<F>(what: &'static str, remove: impl Fn() -> F)
+where
+    F: Future<Output = Result<u64, DbErr>>,
+{
     let mut swept = 0;
     loop {
-        match session::sweep(&server.store, cutoff, BATCH).await {
-            Ok(batch) => swept += batch,
-            Err(error) => return tracing::error!(%error, "ended sessions could not be swept"),
-        }
-        if swept % BATCH != 0 || swept == 0 {
+        let batch = match remove().await {
+            Ok(batch) => batch,
+            Err(error) => return tracing::error!(what, %error, "what is old could not be swept"),
+        };
+        swept += batch;
+        if batch < BATCH {
             break;
         }
         // Refreshes go first.
         tokio::time::sleep(PAUSE).await;
     }
     if swept > 0 {
-        tracing::debug!(swept, "ended sessions were removed");
+        tracing::debug!(what, swept, "what is old was removed");
     }
 }
 
@@ -84,7 +94,8 @@ pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), UpkeepErro
         } else {
             now..=activates_at
         };
-        add_key(server, activates_at, unless).await?;
+        let cause = Cause::system(server.clock.now());
+        add_key(server, activates_at, unless, &cause).await?;
     }
     let ring = KeyRing::open(
         signing_key::list(&server.store).await?,
@@ -104,6 +115,7 @@ pub async fn add_key(
     server: &AuthorizationServer,
     activates_at: Timestamp,
     unless: RangeInclusive<Timestamp>,
+    cause: &Cause,
 ) -> Result<Option<String>, UpkeepError> {
     let bits = server.settings.keys.bits;
     let (jwk, pkcs8) = tokio::task::spawn_blocking(move || key::generate(bits))
@@ -117,23 +129,14 @@ pub async fn add_key(
     let stored = StoredKey {
         public_jwk: serde_json::to_string(&jwk).map_err(|_| KeyError::CannotGenerate)?,
         sealed_private_key: Some(sealed),
-        created_at: server.clock.now(),
+        created_at: cause.at,
         activates_at,
         longest_lifetime: longest_lifetime(server).await?,
         revoked_at: None,
         id: id.clone(),
     };
-    if !signing_key::insert(&server.store, &stored, unless).await? {
-        return Ok(None);
-    }
-    tracing::info!(
-        target: "jeton::audit",
-        event = "key_created",
-        kid = id,
-        %activates_at,
-        "a signing key was made"
-    );
-    Ok(Some(id))
+    let inserted = signing_key::insert(&server.store, &stored, unless, cause).await?;
+    Ok(inserted.then_some(id))
 }
 
 async fn longest_lifetime(server: &AuthorizationServer) -> Result<i64, DbErr> {
@@ -168,7 +171,7 @@ async fn tidy(
             .revoked_at
             .is_some_and(|at| at.plus(server.settings.keys.rotation_interval.0) <= now);
         if expired || revoked {
-            signing_key::delete(&server.store, &key.id).await?;
+            signing_key::delete(&server.store, &key.id, &Cause::system(now)).await?;
             continue;
         }
         if let Some(sealed) = &key.sealed_private_key {

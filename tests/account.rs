@@ -107,16 +107,16 @@ async fn a_bad_token_is_401_invalid_token() {
 #[tokio::test]
 async fn a_token_of_an_ended_session_is_401_invalid_token() {
     let jeton = Jeton::start().await;
-    let (store, now) = (&jeton.server.store, jeton.now());
+    let (store, cause) = (&jeton.server.store, jeton.cause());
     let first = jeton.sign_in().await.access_token;
     let second = jeton.sign_in().await.access_token;
     let id = |name: &str| claims(&first)[name].as_str().unwrap().parse().unwrap();
-    let revoked = session::revoke(store, id("sid"), Ending::Operator, now).await;
+    let revoked = session::revoke(store, id("sid"), Ending::Operator, &cause).await;
     assert!(revoked.unwrap());
     let answer = jeton.get_with("/account", &first).await;
     assert_challenge(&answer, 401, INVALID_TOKEN);
     assert_eq!(jeton.get_with("/account", &second).await.status, 200);
-    let ended = user::change(store, id("sub"), Change::Disable, now).await;
+    let ended = user::change(store, id("sub"), Change::Disable, &cause).await;
     assert_eq!(ended.unwrap(), Some(1));
     let answer = jeton.get_with("/account", &second).await;
     assert_challenge(&answer, 401, INVALID_TOKEN);

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use jeton::audit::Cause;
 use jeton::store::Store;
 use poem::http::Method;
 
@@ -274,7 +275,9 @@ async fn unknown_wrong_and_disabled_clients_get_the_same_answer() {
     jeton.add_client("spa", None, |_| {}).await;
     jeton.add_client("spa-off", None, |_| {}).await;
     for id in ["off", "spa-off"] {
-        let disabled = jeton::store::client::disable(&jeton.server.store, id, jeton.now()).await;
+        let disabled =
+            jeton::store::client::disable(&jeton.server.store, id, &Cause::system(jeton.now()))
+                .await;
         assert!(disabled.unwrap().is_some());
     }
     let mut answers = Vec::new();

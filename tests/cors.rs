@@ -8,7 +8,7 @@ use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderValue, Method};
 use poem::{Body, Endpoint as _, EndpointExt as _, Request, RequestBuilder, Response};
 
-use crate::support::{ALICE, Answer, Jeton, SECRET, SIGN_IN, START, and, basic_raw, encode, form};
+use crate::support::{ALICE, Answer, Jeton, SECRET, SIGN_IN, and, basic_raw, encode, form};
 
 /// Registered with the public client `app`.
 const APP: &str = "https://app.example.com";
@@ -38,9 +38,13 @@ async fn register(jeton: &Jeton) {
     for (id, secret, origin) in clients {
         jeton.add_client(id, secret, |_| {}).await;
         let origin = WebOrigin::parse(origin).unwrap();
-        client_origin::add(store, id, &[origin]).await.unwrap();
+        client_origin::add(store, id, &[origin], &jeton.cause())
+            .await
+            .unwrap();
     }
-    client::disable(store, "gone", START).await.unwrap();
+    client::disable(store, "gone", &jeton.cause())
+        .await
+        .unwrap();
 }
 
 fn request(method: Method, path: &str) -> RequestBuilder {
@@ -310,7 +314,7 @@ async fn an_account_is_read_by_pages_of_the_tokens_client_alone() {
     assert_eq!(answer.status, 401);
     assert_unreadable(&answer);
 
-    client::disable(&jeton.server.store, "app", jeton.now())
+    client::disable(&jeton.server.store, "app", &jeton.cause())
         .await
         .unwrap();
     let answer = ask(APP, &token).await;
@@ -462,7 +466,7 @@ async fn an_app_reads_from_an_origin_with_a_scheme_of_its_own() {
     let jeton = start().await;
     let origins = ["capacitor://localhost", "http://localhost:5173"];
     let parsed = origins.map(|origin| WebOrigin::parse(origin).unwrap());
-    client_origin::add(&jeton.server.store, "app", &parsed)
+    client_origin::add(&jeton.server.store, "app", &parsed, &jeton.cause())
         .await
         .unwrap();
     for origin in origins {
@@ -544,9 +548,11 @@ async fn a_change_of_origins_holds_at_once() {
     let jeton = start().await;
     let store = &jeton.server.store;
     let nobody = [WebOrigin::parse(NOBODY).unwrap()];
-    client_origin::add(store, "app", &nobody).await.unwrap();
+    client_origin::add(store, "app", &nobody, &jeton.cause())
+        .await
+        .unwrap();
     assert_readable(&token_from(&jeton, NOBODY, sign_in("app")).await, NOBODY);
-    client_origin::change(store, "app", &[], &nobody)
+    client_origin::change(store, "app", (&[], &nobody), &jeton.cause())
         .await
         .unwrap();
     assert_unreadable(&token_from(&jeton, NOBODY, sign_in("app")).await);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jeton::audit::Cause;
 use jeton::clock::{Clock, Timestamp};
 use jeton::key::{self, StoredKey};
 use jeton::store::signing_key;
@@ -159,7 +160,8 @@ async fn an_old_key_stays_published_for_the_longest_token_of_all() {
                 row.access_token_lifetime = Some(jeton::clock::micros(lifetime));
             };
             jeton.add_client("patient", None, patient).await;
-            let gone = jeton::store::client::delete(&jeton.server.store, "patient", START);
+            let cause = Cause::system(START);
+            let gone = jeton::store::client::delete(&jeton.server.store, "patient", &cause);
             assert_eq!(gone.await.unwrap(), Some(0));
         } else {
             // A node that lets tokens live longer, for a while.
@@ -246,9 +248,12 @@ async fn the_audit_log_tells_of_a_new_key() {
     let jeton = Jeton::start().await;
     jeton.at(START.plus(DAY * 90)).await;
     jeton.at(START.plus(DAY * 90 + SKEW)).await;
-    let entries = audit.entries("key_created");
-    assert_eq!(entries.len(), 1);
-    assert_eq!(entries[0]["kid"], jeton.kids().await[1]);
+    let told: Vec<String> = audit
+        .entries("key_created")
+        .into_iter()
+        .map(|entry| entry["kid"].clone())
+        .collect();
+    assert_eq!(told, jeton.kids().await);
 }
 
 /// row 30 for keys: a clock that steps back before the first key is no reason to stop.

@@ -18,6 +18,10 @@ mod account;
 mod app;
 /// What an adversary tried.
 mod attack;
+/// What is told of what happens, and kept.
+mod audit;
+/// Where a request comes from.
+mod caller;
 /// Which client asks: Basic, body credentials, public clients.
 mod client_authentication;
 /// Which pages of other origins may read what the doors answer.

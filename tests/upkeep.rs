@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jeton::audit::Cause;
 use jeton::clock::{Clock, Timestamp};
 use jeton::config::Span;
 use jeton::key::lifecycle;
@@ -243,12 +244,17 @@ async fn the_house_is_kept_swept_and_in_keys() {
     .await;
     let store = &jeton.server.store;
     let ended = jeton.sign_in().await;
-    session::revoke(store, ended.session(), Ending::Operator, START)
-        .await
-        .unwrap();
+    session::revoke(
+        store,
+        ended.session(),
+        Ending::Operator,
+        &Cause::system(START),
+    )
+    .await
+    .unwrap();
     jeton.advance(DAY * 89);
     let recent = jeton.sign_in().await;
-    session::revoke(store, recent.session(), Ending::Operator, jeton.now())
+    session::revoke(store, recent.session(), Ending::Operator, &jeton.cause())
         .await
         .unwrap();
     jeton.advance(DAY);

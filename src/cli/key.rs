@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use clap::Subcommand;
 
-use super::{Failure, output};
+use super::{Failure, operator, output};
+use crate::audit::Cause;
 use crate::clock::Timestamp;
 use crate::key::{State, StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
@@ -83,7 +84,7 @@ async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
             next.id, next.activates_at
         )));
     }
-    match add(server, activates_at, now..=activates_at).await? {
+    match add(server, activates_at, now..=activates_at, &operator(server)).await? {
         Some(id) => output::line(&format!(
             "key {id} is published and signs from {activates_at} on"
         )),
@@ -94,12 +95,12 @@ async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
 }
 
 async fn rotate_at_once(server: &AuthorizationServer) -> Result<(), Failure> {
-    let now = server.clock.now();
+    let cause = operator(server);
     // Whatever other key there is: an empty range holds none.
     let regardless = Timestamp::from_micros(1)..=Timestamp::from_micros(0);
-    let id = add(server, now, regardless).await?;
+    let id = add(server, cause.at, regardless, &cause).await?;
     let id = id.ok_or_else(|| Failure::new("the new key could not be stored"))?;
-    let dropped = signing_key::revoke_all_but(&server.store, &id, now).await?;
+    let dropped = signing_key::revoke_all_but(&server.store, &id, &operator(server)).await?;
     let interval = server.settings.keys.refresh_interval;
     output::line(&format!(
         "keys dropped: {dropped}\n\
@@ -113,7 +114,8 @@ async fn add(
     server: &AuthorizationServer,
     activates_at: Timestamp,
     unless: RangeInclusive<Timestamp>,
+    cause: &Cause,
 ) -> Result<Option<String>, Failure> {
-    let added = upkeep::add_key(server, activates_at, unless).await;
+    let added = upkeep::add_key(server, activates_at, unless, cause).await;
     added.map_err(|error| Failure::new(error.to_string()))
 }

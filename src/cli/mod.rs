@@ -1,5 +1,6 @@
 //! The command line: one file a command group.
 
+mod audit;
 mod client;
 mod input;
 mod key;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::audit::Cause;
 use crate::bootstrap::{self, BootstrapError};
 use crate::clock::Clock;
 use crate::config::{Origins, Settings, SettingsError};
@@ -35,6 +37,9 @@ pub struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
 }
+
+/// The longest list: more than a person reads; a database reads more.
+const MOST: u64 = 1000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +67,9 @@ enum Command {
     /// Keys that sign access tokens.
     #[command(subcommand)]
     Key(key::Command),
+    /// What has happened: sign-ins, refusals, changes, and who made them.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Print the OpenAPI document.
     Openapi,
     /// Print the settings in force, and where each came from. Secrets stay hidden.
@@ -87,6 +95,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Client(command) => command.run(&open_existing(settings).await?).await,
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
         Command::Key(command) => command.run(&open_existing(settings).await?).await,
+        Command::Audit(command) => command.run(&open_existing(settings).await?).await,
     }
 }
 
@@ -124,6 +133,14 @@ async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Fa
     // One command hashes one password at most.
     settings.password.threads = 1;
     Ok(bootstrap::open(settings, Clock::system()).await?)
+}
+
+/// Who is at the command line, now.
+fn operator(server: &AuthorizationServer) -> Cause {
+    let name = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    Cause::operator(name, server.clock.now())
 }
 
 /// Why a command failed: one message for the person at the terminal.

@@ -3,14 +3,11 @@
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{Failure, output};
+use super::{Failure, MOST, operator, output};
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending, Model};
 use crate::store::user::{self, Change};
-
-/// More than a person reads; a database reads more.
-const MOST: u64 = 1000;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -96,7 +93,7 @@ fn state(session: &Model, now: Timestamp) -> String {
 }
 
 async fn revoke(server: &AuthorizationServer, id: Uuid) -> Result<(), Failure> {
-    let ended = session::revoke(&server.store, id, Ending::Operator, server.clock.now()).await?;
+    let ended = session::revoke(&server.store, id, Ending::Operator, &operator(server)).await?;
     if ended {
         return output::line(&format!("session {id} is ended"));
     }
@@ -110,8 +107,8 @@ async fn revoke(server: &AuthorizationServer, id: Uuid) -> Result<(), Failure> {
 
 async fn revoke_all(server: &AuthorizationServer, username: &str) -> Result<(), Failure> {
     let user = super::user::find(server, username).await?;
-    let now = server.clock.now();
-    let ended = user::change(&server.store, user.id, Change::SignOut, now).await?;
+    let cause = operator(server);
+    let ended = user::change(&server.store, user.id, Change::SignOut, &cause).await?;
     let ended = ended.ok_or_else(|| Failure::new("the user is gone"))?;
     output::line(&format!("sessions of {} ended: {ended}", user.username))
 }

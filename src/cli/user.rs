@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Failure, input, output};
+use super::{Failure, input, operator, output};
 use crate::password::{Password, check_stored};
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
@@ -67,7 +67,7 @@ impl Command {
             }
             Self::Enable { username } => {
                 let user = find(server, &username).await?;
-                if !user::enable(&server.store, user.id).await? {
+                if !user::enable(&server.store, user.id, &operator(server)).await? {
                     return Err(Failure::new("the user is gone"));
                 }
                 output::line(&format!("user {} may sign in again", user.username))
@@ -112,7 +112,7 @@ async fn add(
         disabled_at: None,
     };
     let id = row.id;
-    match user::insert(&server.store, row).await {
+    match user::insert(&server.store, row, &operator(server)).await {
         Ok(()) => output::line(&format!("user {username} added: {id}")),
         Err(InsertError::Taken) => Err(Failure::new(format!(
             "there is a user {username} already; nothing was changed"
@@ -146,7 +146,7 @@ async fn change(
     change: Change,
     what: &str,
 ) -> Result<(), Failure> {
-    let ended = user::change(&server.store, user.id, change, server.clock.now()).await?;
+    let ended = user::change(&server.store, user.id, change, &operator(server)).await?;
     match ended {
         Some(ended) => output::line(&format!(
             "user {} {what}; sessions ended: {ended}",

@@ -55,6 +55,11 @@ impl Settings {
             "session.retention",
             "must be 1h or more",
         );
+        demand(
+            self.audit.retention.0 >= seconds(86_400),
+            "audit.retention",
+            "must be 1d or more",
+        );
         self.check_keys(&mut demand);
         self.check_server(&mut demand);
     }

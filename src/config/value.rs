@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::{LateRetry, LogFormat};
+use crate::device::{NotANetwork, TrustedProxies};
 use crate::secret::Secret;
 use crate::web_origin::WebOrigin;
 
@@ -80,6 +81,18 @@ fn word<'de, D: Deserializer<'de>, T: Copy>(
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(|_| {
         D::Error::custom("must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+    })
+}
+
+/// Networks, separated by spaces.
+pub(super) fn trusted_proxies<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<TrustedProxies, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error: NotANetwork| {
+        D::Error::custom(format!(
+            "must be networks, such as \"10.0.0.0/8 fd00::/8\", or empty: {error}"
+        ))
     })
 }
 

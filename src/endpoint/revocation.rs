@@ -10,8 +10,11 @@ use super::Tag;
 use super::authorization::single_authorization;
 use super::error::ErrorAnswer;
 use super::form::Form;
+use crate::audit::{Actor, Cause};
+use crate::caller;
 use crate::client_authentication;
 use crate::cors::on_behalf_of;
+use crate::device::Device;
 use crate::error::Error;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending};
@@ -79,7 +82,10 @@ impl RevocationEndpoint {
         let client_id = client.client.id;
         on_behalf_of(&client_id, request);
         match subject(token.expose(), &server) {
-            Subject::Session(id) => end(id, &client_id, &server).await?,
+            Subject::Session(id) => {
+                let device = caller::device(request, &server.settings);
+                end(id, &client_id, device, &server).await?;
+            }
             // "unsupported_token_type: The authorization server does not support the revocation of
             // the presented token type", RFC 7009 §2.2.1.
             Subject::Client(owner) if owner == client_id => {
@@ -118,31 +124,22 @@ fn subject(token: &str, server: &AuthorizationServer) -> Subject {
 async fn end(
     id: uuid::Uuid,
     client_id: &str,
+    device: Device,
     server: &AuthorizationServer,
-) -> Result<(), ErrorAnswer> {
-    let found = session::find(&server.store, id)
-        .await
-        .map_err(Error::from)?;
-    let Some(record) = found else {
+) -> Result<(), Error> {
+    let Some(record) = session::find(&server.store, id).await? else {
         return Ok(());
     };
     if record.session.client_id != client_id {
-        return Err(foreign().into());
+        return Err(foreign());
     }
-    let now = server.clock.now();
-    let ended = session::revoke(&server.store, id, Ending::SignOut, now)
-        .await
-        .map_err(Error::from)?;
-    if ended {
+    let cause = Cause {
+        at: server.clock.now(),
+        actor: Actor::Client(client_id.to_owned()),
+        device,
+    };
+    if session::revoke(&server.store, id, Ending::SignOut, &cause).await? {
         metrics::counter!("jeton_sign_outs_total").increment(1);
-        tracing::info!(
-            target: "jeton::audit",
-            event = "sign_out",
-            session = %id,
-            user = %record.session.user_id,
-            client = client_id,
-            "signed out"
-        );
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use poem::Request;
-use poem::http::header;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
@@ -12,9 +11,10 @@ use super::Tag;
 use super::authorization::single_authorization;
 use super::error::ErrorAnswer;
 use super::form::Form;
+use crate::caller;
 use crate::client_authentication;
 use crate::cors::on_behalf_of;
-use crate::grant::{Device, Grant};
+use crate::grant::Grant;
 use crate::server::AuthorizationServer;
 use crate::token::response::TokenResponse;
 
@@ -111,20 +111,8 @@ impl TokenEndpoint {
         let client =
             client_authentication::authenticate(authorization, &form.parameters, &server).await?;
         on_behalf_of(&client.client.id, request);
-        let tokens = grant.exchange(&client, device(request), &server).await?;
+        let device = caller::device(request, &server.settings);
+        let tokens = grant.exchange(&client, device, &server).await?;
         Ok(Tokens::Ok(Json(tokens.into())))
-    }
-}
-
-fn device(request: &Request) -> Device {
-    let address = request.remote_addr().as_socket_addr();
-    Device {
-        user_agent: request
-            .header(header::USER_AGENT)
-            .unwrap_or_default()
-            .to_owned(),
-        address: address
-            .map(|address| address.ip().to_string())
-            .unwrap_or_default(),
     }
 }

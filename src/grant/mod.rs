@@ -6,6 +6,7 @@ pub mod password;
 pub mod refresh_token;
 
 use crate::client_authentication::AuthenticatedClient;
+use crate::device::Device;
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::server::AuthorizationServer;
@@ -27,15 +28,6 @@ pub enum Grant {
     RefreshToken(refresh_token::Request),
     /// RFC 6749 §4.4.
     ClientCredentials(client_credentials::Request),
-}
-
-/// Where a request came from, so that people recognise a session in a list.
-#[derive(Clone, Debug, Default)]
-pub struct Device {
-    /// The `User-Agent`.
-    pub user_agent: String,
-    /// The address.
-    pub address: String,
 }
 
 impl Grant {
@@ -81,7 +73,7 @@ impl Grant {
         client.require_grant_type(self.grant_type())?;
         match self {
             Self::Password(request) => request.exchange(client, device, server).await,
-            Self::RefreshToken(request) => request.exchange(client, server).await,
+            Self::RefreshToken(request) => request.exchange(client, device, server).await,
             Self::ClientCredentials(request) => request.exchange(client, server),
         }
     }

@@ -4,14 +4,17 @@
 use tracing::Instrument as _;
 
 use super::narrowing::Narrowing;
+use crate::audit::{Action, Actor, Cause, Event};
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
+use crate::device::Device;
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::session::{self, Ending, Record, Rotation};
+use crate::store::audit_event;
+use crate::store::session::{self, Record, Rotation};
 use crate::token::refresh_token::RefreshToken;
 use crate::token::response::{Narrowed, TokenResponse};
 use crate::token::rotation::{Judgement, Position, judge};
@@ -54,6 +57,7 @@ impl Request {
     pub async fn exchange(
         self,
         client: &AuthenticatedClient,
+        device: Device,
         server: &AuthorizationServer,
     ) -> Result<TokenResponse, Error> {
         let token = RefreshToken::decode(self.refresh_token.expose(), &server.root_secrets)
@@ -61,6 +65,7 @@ impl Request {
         let refresh = Refresh {
             token,
             client,
+            device,
             server,
         };
         if !self.narrowing.is_empty() {
@@ -78,6 +83,7 @@ impl Request {
 struct Refresh<'a> {
     token: RefreshToken,
     client: &'a AuthenticatedClient,
+    device: Device,
     server: &'a AuthorizationServer,
 }
 
@@ -87,7 +93,7 @@ impl Refresh<'_> {
     async fn check(&self, narrowing: &Narrowing) -> Result<(), Error> {
         let record = self.find().await?;
         if let Judgement::Replay { distance } = self.judge(&record) {
-            return Err(self.end_replayed(distance).await?);
+            return Err(self.end_replayed(record.session, distance).await?);
         }
         narrow(narrowing.clone(), &record).map(drop)
     }
@@ -105,7 +111,9 @@ impl Refresh<'_> {
                     count("same_answer");
                     return Ok(record);
                 }
-                Judgement::Replay { distance } => return Err(self.end_replayed(distance).await?),
+                Judgement::Replay { distance } => {
+                    return Err(self.end_replayed(record.session, distance).await?);
+                }
                 Judgement::LateRetry => {
                     if let Some(record) = self.retry_late(&record).await? {
                         return self.begin_window(record).await;
@@ -139,16 +147,22 @@ impl Refresh<'_> {
             && session.rotation_gap > 0
         {
             count("ahead_of_store");
-            tracing::warn!(
-                target: "jeton::audit",
-                event = "refresh_ahead_of_store",
-                session = %session.id,
-                user = %session.user_id,
-                generations = session.rotation_gap,
-                "the store had lost the session's last rotations; the token proved them"
-            );
+            self.tell_of_gap(session).await;
         }
         Ok(record)
+    }
+
+    /// A row that cannot be written is no reason to keep the person out: the log has been told, and
+    /// the token has proved itself.
+    async fn tell_of_gap(&self, session: &session::Model) {
+        let event = Event::new(Action::RefreshAheadOfStore, &self.cause())
+            .user(session.user_id)
+            .client(&session.client_id)
+            .session(session.id)
+            .with("generations", session.rotation_gap);
+        if let Err(error) = audit_event::record(&self.server.store, &event).await {
+            tracing::error!(%error, "an audit event could not be stored");
+        }
     }
 
     /// The window counts from the answer: a write that waited long for its turn has used it up.
@@ -163,42 +177,21 @@ impl Refresh<'_> {
     }
 
     async fn retry_late(&self, seen: &Record) -> Result<Option<Record>, Error> {
-        let seen = &seen.session;
-        let now = self.now();
-        let record = session::retry_late(&self.server.store, seen, now).await?;
+        let store = &self.server.store;
+        let record = session::retry_late(store, &seen.session, &self.cause()).await?;
         if record.is_some() {
             count("late_retry");
-            tracing::info!(
-                target: "jeton::audit",
-                event = "late_retry",
-                session = %seen.id,
-                user = %seen.user_id,
-                generation = seen.generation,
-                seconds = now.since(seen.rotated_at).map_or(0, |late| late.as_secs()),
-                "the answer to a refresh was asked for again, late"
-            );
         }
         Ok(record)
     }
 
     /// Ends the session, in a statement of its own that the refusal does not roll back, and in a task
     /// of its own that the thief does not take along by hanging up.
-    async fn end_replayed(&self, distance: u32) -> Result<Error, Error> {
-        let store = self.server.store.clone();
-        let (session, now) = (self.token.session, self.now());
-        let client = self.client.client.id.clone();
+    async fn end_replayed(&self, session: session::Model, distance: u32) -> Result<Error, Error> {
+        let (store, cause) = (self.server.store.clone(), self.cause());
         let ending = async move {
-            let ended = session::revoke(&store, session, Ending::Replay, now).await?;
+            session::end_replayed(&store, &session, distance, &cause).await?;
             count("replay");
-            tracing::warn!(
-                target: "jeton::audit",
-                event = "replay",
-                %session,
-                client,
-                distance,
-                ended,
-                "a refresh token was used by two; its session is ended"
-            );
             Ok::<_, sea_orm::DbErr>(())
         };
         let ended = tokio::spawn(ending.in_current_span()).await;
@@ -240,6 +233,15 @@ impl Refresh<'_> {
             &self.client.policy,
             self.now(),
         )
+    }
+
+    /// Whoever shows the token: its owner or a thief.
+    fn cause(&self) -> Cause {
+        Cause {
+            at: self.now(),
+            actor: Actor::Client(self.client.client.id.clone()),
+            device: self.device.clone(),
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -1,10 +1,11 @@
 //! The table `client_origins`: whose pages may read what a client is answered.
 
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{InsertStatement, OnConflict, Query};
-use sea_orm::{QueryOrder, TransactionTrait as _};
 
 use super::{Store, client};
+use crate::audit::{Action, Cause, Event};
 use crate::web_origin::WebOrigin;
 
 /// An origin that is registered with a client.
@@ -45,11 +46,17 @@ impl ActiveModelBehavior for ActiveModel {}
 /// # Errors
 ///
 /// What the database says.
-pub async fn add(store: &Store, client_id: &str, origins: &[WebOrigin]) -> Result<(), DbErr> {
-    change(store, client_id, origins, &[]).await
+pub async fn add(
+    store: &Store,
+    client_id: &str,
+    origins: &[WebOrigin],
+    cause: &Cause,
+) -> Result<(), DbErr> {
+    change(store, client_id, (origins, &[]), cause).await
 }
 
-/// Removes origins from a client and registers others, as [`add`] does; all of it, or nothing.
+/// Registers the origins `added` with a client, as [`add`] does, and removes others; all of it, or
+/// nothing.
 ///
 /// # Errors
 ///
@@ -57,18 +64,33 @@ pub async fn add(store: &Store, client_id: &str, origins: &[WebOrigin]) -> Resul
 pub async fn change(
     store: &Store,
     client_id: &str,
-    added: &[WebOrigin],
-    removed: &[WebOrigin],
+    (added, removed): (&[WebOrigin], &[WebOrigin]),
+    cause: &Cause,
 ) -> Result<(), DbErr> {
-    let writer = store.write_durably().await;
-    let together = writer.connection().begin().await?;
-    Entity::delete_many()
+    let mut together = store.change_durably().await?;
+    let gone = Entity::delete_many()
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::Origin.is_in(removed.iter().map(WebOrigin::as_str)))
-        .exec(&together)
+        .exec(together.connection())
         .await?;
+    let mut changed = gone.rows_affected;
     for origin in added {
-        together.execute(&insert(client_id, origin)?).await?;
+        let inserted = together
+            .connection()
+            .execute(&insert(client_id, origin)?)
+            .await?;
+        changed += inserted.rows_affected();
+    }
+    if changed > 0 {
+        let joined = |origins: &[WebOrigin]| {
+            let texts: Vec<&str> = origins.iter().map(WebOrigin::as_str).collect();
+            texts.join(" ")
+        };
+        let event = Event::new(Action::ClientOriginsChanged, cause)
+            .client(client_id)
+            .with("added", joined(added))
+            .with("removed", joined(removed));
+        together.record(event).await?;
     }
     together.commit().await
 }

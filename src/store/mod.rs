@@ -1,9 +1,11 @@
 //! The store: one file a table, columns above, verbs below; the only SQL.
 
+pub mod audit_event;
 pub mod client;
 pub mod client_origin;
 pub mod session;
 pub mod signing_key;
+mod together;
 pub mod user;
 
 use std::fmt;

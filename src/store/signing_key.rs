@@ -6,7 +6,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::{Iterable as _, QueryOrder};
 
-use super::{Store, Writer};
+use super::Store;
+use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 use crate::key::StoredKey;
 
@@ -84,6 +85,7 @@ pub async fn insert(
     store: &Store,
     key: &StoredKey,
     unless: RangeInclusive<Timestamp>,
+    cause: &Cause,
 ) -> Result<bool, DbErr> {
     let other = Query::select()
         .expr(Expr::value(1))
@@ -110,9 +112,17 @@ pub async fn insert(
         .columns(Column::iter())
         .select_from(chosen)
         .map_err(|error| DbErr::Custom(error.to_string()))?;
-    let writer = store.write_durably().await;
-    let inserted = writer.connection().execute(&statement).await?;
-    Ok(inserted.rows_affected() == 1)
+    let mut together = store.change_durably().await?;
+    let inserted = together.connection().execute(&statement).await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let event = Event::new(Action::KeyCreated, cause)
+        .with("kid", key.id.clone())
+        .with("activates_at", key.activates_at.to_string());
+    together.record(event).await?;
+    together.commit().await?;
+    Ok(true)
 }
 
 /// Keeps every key published for tokens that live this long, in microseconds.
@@ -122,14 +132,14 @@ pub async fn insert(
 /// What the database says.
 pub async fn cover_all(store: &Store, lifetime: i64) -> Result<(), DbErr> {
     let writer = store.write_durably().await;
-    cover(&writer, lifetime).await
+    cover(writer.connection(), lifetime).await
 }
 
-pub(super) async fn cover(writer: &Writer<'_>, lifetime: i64) -> Result<(), DbErr> {
+pub(super) async fn cover(connection: &impl ConnectionTrait, lifetime: i64) -> Result<(), DbErr> {
     Entity::update_many()
         .col_expr(Column::LongestLifetime, Expr::value(lifetime))
         .filter(Column::LongestLifetime.lt(lifetime))
-        .exec(writer.connection())
+        .exec(connection)
         .await?;
     Ok(())
 }
@@ -156,12 +166,15 @@ pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: Vec<u8>) -> Re
 /// # Errors
 ///
 /// What the database says.
-pub async fn delete(store: &Store, id: &str) -> Result<(), DbErr> {
-    let writer = store.write_durably().await;
-    Entity::delete_by_id(id.to_owned())
-        .exec(writer.connection())
-        .await?;
-    Ok(())
+pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr> {
+    let mut together = store.change_durably().await?;
+    let deletion = Entity::delete_by_id(id.to_owned());
+    // Another node may have been first.
+    if deletion.exec(together.connection()).await?.rows_affected == 1 {
+        let event = Event::new(Action::KeyDeleted, cause).with("kid", id);
+        together.record(event).await?;
+    }
+    together.commit().await
 }
 
 /// Drops all keys but one at once: compromised keys are trusted no more, their private halves gone.
@@ -170,17 +183,22 @@ pub async fn delete(store: &Store, id: &str) -> Result<(), DbErr> {
 /// # Errors
 ///
 /// What the database says.
-pub async fn revoke_all_but(store: &Store, id: &str, now: Timestamp) -> Result<u64, DbErr> {
-    let writer = store.write_durably().await;
+pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<u64, DbErr> {
+    let mut together = store.change_durably().await?;
     let revoked = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
+        .col_expr(Column::RevokedAt, Expr::value(cause.at))
         .col_expr(
             Column::SealedPrivateKey,
             Expr::value(Option::<Vec<u8>>::None),
         )
         .filter(Column::Id.ne(id))
         .filter(Column::RevokedAt.is_null())
-        .exec(writer.connection())
+        .exec(together.connection())
         .await?;
+    let event = Event::new(Action::KeysRevoked, cause)
+        .with("keys_dropped", revoked.rows_affected)
+        .with("kept", id);
+    together.record(event).await?;
+    together.commit().await?;
     Ok(revoked.rows_affected)
 }

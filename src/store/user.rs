@@ -7,6 +7,7 @@ use sea_orm::{QueryOrder, SqlErr};
 
 use super::Store;
 use super::session::{self, Ending};
+use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 
 /// A person who signs in.
@@ -78,8 +79,11 @@ impl From<DbErr> for InsertError {
 /// # Errors
 ///
 /// [`InsertError::Taken`] when the user name is.
-pub async fn insert(store: &Store, user: Model) -> Result<(), InsertError> {
-    let writer = store.write_durably().await;
+pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), InsertError> {
+    let event = Event::new(Action::UserCreated, cause)
+        .user(user.id)
+        .with("username", user.username.clone())
+        .with("roles", user.roles.clone());
     let row = ActiveModel {
         id: Set(user.id),
         username: Set(user.username),
@@ -89,10 +93,12 @@ pub async fn insert(store: &Store, user: Model) -> Result<(), InsertError> {
         created_at: Set(user.created_at),
         disabled_at: Set(user.disabled_at),
     };
+    let mut together = store.change_durably().await?;
     Entity::insert(row)
-        .exec_without_returning(writer.connection())
+        .exec_without_returning(together.connection())
         .await?;
-    Ok(())
+    together.record(event).await?;
+    Ok(together.commit().await?)
 }
 
 /// The user with this id.
@@ -175,40 +181,45 @@ pub async fn change(
     store: &Store,
     id: Uuid,
     change: Change,
-    now: Timestamp,
+    cause: &Cause,
 ) -> Result<Option<u64>, DbErr> {
-    let writer = store.write_durably().await;
     let update = Entity::update_many()
         .col_expr(Column::SessionEpoch, Expr::col(Column::SessionEpoch).add(1))
         .filter(Column::Id.eq(id));
-    let (update, ending) = match change {
+    let (update, ending, action) = match change {
         Change::Password(hash) => (
             Some(update.col_expr(Column::PasswordHash, Expr::value(hash))),
             Ending::PasswordChange,
+            Action::PasswordChanged,
         ),
         Change::Disable => (
-            Some(update.col_expr(Column::DisabledAt, Expr::value(now))),
+            Some(update.col_expr(Column::DisabledAt, Expr::value(cause.at))),
             Ending::UserDisabled,
+            Action::UserDisabled,
         ),
-        Change::SignOut => (Some(update), Ending::Operator),
-        Change::Delete => (None, Ending::UserDeleted),
+        Change::SignOut => (Some(update), Ending::Operator, Action::SessionsRevoked),
+        Change::Delete => (None, Ending::UserDeleted, Action::UserDeleted),
     };
-    let rows = match update {
-        Some(update) => update.exec(writer.connection()).await?.rows_affected,
-        None => {
-            Entity::delete_by_id(id)
-                .exec(writer.connection())
-                .await?
-                .rows_affected
-        }
+    let mut together = store.change_durably().await?;
+    let changed = if let Some(update) = update {
+        let changed = update.exec_with_returning(together.connection()).await?;
+        changed.into_iter().next()
+    } else {
+        let deletion = Entity::delete_by_id(id);
+        deletion.exec_with_returning(together.connection()).await?
     };
-    if rows == 0 {
+    let Some(user) = changed else {
         return Ok(None);
-    }
+    };
     // That alone ends the sessions, at once and whole; marking them is for those who read.
-    session::end_of_user(&writer, id, ending, now)
-        .await
-        .map(Some)
+    let ended = session::end_of_user(together.connection(), id, ending, cause.at).await?;
+    let event = Event::new(action, cause)
+        .user(id)
+        .with("username", user.username)
+        .with("sessions_ended", ended);
+    together.record(event).await?;
+    together.commit().await?;
+    Ok(Some(ended))
 }
 
 /// Lets a disabled user sign in again; what was ended stays ended. `false` when there is no such
@@ -217,12 +228,20 @@ pub async fn change(
 /// # Errors
 ///
 /// What the database says.
-pub async fn enable(store: &Store, id: Uuid) -> Result<bool, DbErr> {
-    let writer = store.write_durably().await;
+pub async fn enable(store: &Store, id: Uuid, cause: &Cause) -> Result<bool, DbErr> {
+    let mut together = store.change_durably().await?;
     let updated = Entity::update_many()
         .col_expr(Column::DisabledAt, Expr::value(Option::<i64>::None))
         .filter(Column::Id.eq(id))
-        .exec(writer.connection())
+        .exec_with_returning(together.connection())
         .await?;
-    Ok(updated.rows_affected == 1)
+    let Some(user) = updated.into_iter().next() else {
+        return Ok(false);
+    };
+    let event = Event::new(Action::UserEnabled, cause)
+        .user(id)
+        .with("username", user.username);
+    together.record(event).await?;
+    together.commit().await?;
+    Ok(true)
 }

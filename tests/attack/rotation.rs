@@ -128,7 +128,7 @@ async fn a_late_retry_does_not_overtake_a_disabling() {
     hand.execute_unprepared("UPDATE users SET disabled_at = 1, session_epoch = session_epoch + 1")
         .await
         .unwrap();
-    let retried = session::retry_late(store, &seen, jeton.now())
+    let retried = session::retry_late(store, &seen, &jeton.cause())
         .await
         .unwrap();
     assert!(retried.is_none(), "an access token for a disabled user");

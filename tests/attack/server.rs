@@ -48,7 +48,7 @@ async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() 
         revoked_at: None,
     };
     let regardless = START..=START.minus(Duration::from_secs(1));
-    signing_key::insert(&jeton.server.store, &planted, regardless)
+    signing_key::insert(&jeton.server.store, &planted, regardless, &jeton.cause())
         .await
         .unwrap();
     let _ = upkeep::refresh_keys(&jeton.server).await;

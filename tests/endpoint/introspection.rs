@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use jeton::audit::Cause;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
 use serde_json::json;
@@ -68,13 +69,13 @@ async fn an_active_access_token_is_described_as_it_describes_itself() {
 async fn an_access_token_of_an_ended_session_is_inactive_at_once() {
     let jeton = start().await;
     let store = &jeton.server.store;
-    let now = jeton.now();
+    let cause = Cause::system(jeton.now());
     let tokens = jeton.sign_in_at("app").await;
     assert_eq!(
         introspect(&jeton, &tokens.access_token).await.json()["active"],
         true
     );
-    session::revoke(store, tokens.session(), Ending::Operator, now)
+    session::revoke(store, tokens.session(), Ending::Operator, &cause)
         .await
         .unwrap();
     assert_inactive(&jeton, &tokens.access_token).await;
@@ -83,7 +84,7 @@ async fn an_access_token_of_an_ended_session_is_inactive_at_once() {
     let tokens = jeton.sign_in_at("app").await;
     let alice = tokens.user();
     let change = Change::Disable;
-    user::change(store, alice, change, now).await.unwrap();
+    user::change(store, alice, change, &cause).await.unwrap();
     assert_inactive(&jeton, &tokens.access_token).await;
 }
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use jeton::audit::Cause;
 use jeton::clock::micros;
 use jeton::store::session::{self, Ending};
 use poem::Request;
@@ -45,7 +46,13 @@ fn next(answer: &Answer) -> String {
 
 async fn end(jeton: &Jeton, tokens: &Tokens) {
     let store = &jeton.server.store;
-    let ended = session::revoke(store, tokens.session(), Ending::Operator, jeton.now()).await;
+    let ended = session::revoke(
+        store,
+        tokens.session(),
+        Ending::Operator,
+        &Cause::system(jeton.now()),
+    )
+    .await;
     assert!(ended.unwrap());
 }
 
@@ -87,9 +94,14 @@ async fn an_ending_that_comes_to_light_late_is_not_passed_over() {
     end(&jeton, &tokens[0]).await;
     let first = ask(&jeton, None, None).await;
     let store = &jeton.server.store;
-    session::revoke(store, tokens[1].session(), Ending::Operator, earlier)
-        .await
-        .unwrap();
+    session::revoke(
+        store,
+        tokens[1].session(),
+        Ending::Operator,
+        &Cause::system(earlier),
+    )
+    .await
+    .unwrap();
     let second = ask(&jeton, Some(&next(&first)), None).await;
     assert!(ids(&second).contains(&tokens[1].session()));
 }
@@ -100,13 +112,15 @@ async fn what_ended_at_one_instant_is_told_page_by_page() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("app").await;
     let row = jeton.session(&tokens).await;
+    let cause = Cause::system(jeton.now());
     for number in 0..2500_u128 {
         let mut row = row.clone();
         row.id = Uuid::from_u128(number + 1);
-        session::begin(&jeton.server.store, row).await.unwrap();
+        session::begin(&jeton.server.store, row, &cause)
+            .await
+            .unwrap();
     }
-    let now = jeton.now();
-    let ended = jeton::store::client::disable(&jeton.server.store, "app", now).await;
+    let ended = jeton::store::client::disable(&jeton.server.store, "app", &cause).await;
     assert_eq!(ended.unwrap(), Some(2501));
     let mut told = std::collections::BTreeSet::new();
     let mut answer = ask(&jeton, None, None).await;

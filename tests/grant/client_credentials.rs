@@ -1,3 +1,4 @@
+use jeton::audit::Cause;
 use jeton::store::client;
 
 use crate::support::{Answer, Jeton, SECRET, basic_raw, claims};
@@ -111,8 +112,8 @@ async fn a_clients_own_token_is_active_until_the_client_is_disabled() {
     assert_eq!(answer.get("username"), None);
     let answer = jeton.post("/introspect", &job, &token).await;
     assert_eq!(answer.json()["active"], true);
-    let now = jeton.now();
-    client::disable(&jeton.server.store, "job", now)
+    let cause = Cause::system(jeton.now());
+    client::disable(&jeton.server.store, "job", &cause)
         .await
         .unwrap();
     let answer = jeton.post("/introspect", &api, &token).await;

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::audit::AuditLog;
 use crate::support::file::DataDir;
-use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, encode, form};
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, encode, form};
 
 /// The password of the hashes below, which other programs have made of it.
 const IMPORTED: &str = "correct horse battery stäple";
@@ -153,7 +153,7 @@ async fn a_password_is_any_text_in_nfc_and_is_not_changed_otherwise() {
 async fn a_wrong_password_an_unknown_user_and_a_disabled_one_are_answered_alike() {
     let jeton = Jeton::start().await;
     let bob = jeton.add_user("bob", "bob's").await;
-    user::change(&jeton.server.store, bob, Change::Disable, START)
+    user::change(&jeton.server.store, bob, Change::Disable, &jeton.cause())
         .await
         .unwrap();
     let wrong = jeton.sign_in_as(ALICE.0, "wrong").await;
@@ -359,7 +359,7 @@ async fn a_rehash_does_not_undo_a_new_password() {
         .hash(Password::new("new"))
         .await
         .unwrap();
-    user::change(store, read.id, Change::Password(new), START)
+    user::change(store, read.id, Change::Password(new), &jeton.cause())
         .await
         .unwrap();
     let renewed = jeton

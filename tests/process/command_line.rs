@@ -256,7 +256,7 @@ fn the_printed_document_is_the_served_one() {
 #[test]
 fn every_command_explains_itself() {
     let place = Place::empty();
-    let groups: [(&str, &[&str]); 7] = [
+    let groups: [(&str, &[&str]); 8] = [
         ("serve", &[]),
         (
             "user",
@@ -270,6 +270,7 @@ fn every_command_explains_itself() {
         ),
         ("session", &["list", "revoke"]),
         ("key", &["list", "rotate"]),
+        ("audit", &["list"]),
         ("openapi", &[]),
         ("config", &[]),
     ];

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use jeton::audit::Cause;
 use jeton::clock::Clock;
 use jeton::root_secret::RootSecrets;
 use jeton::secret::random_bytes;
@@ -117,7 +118,11 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
             generation: 0,
         };
         tokens.push(token.encode(&secrets).expose().to_owned());
-        assert!(session::begin(&store, row).await.unwrap());
+        assert!(
+            session::begin(&store, row, &Cause::system(now))
+                .await
+                .unwrap()
+        );
     }
     store.close().await.unwrap();
     tokens

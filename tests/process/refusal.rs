@@ -46,11 +46,11 @@ fn assert_unharmed(place: &Place) {
 fn an_unknown_setting_is_named_with_its_place() {
     insta::assert_snapshot!(refused(&[("JETON_SERVER__LISEN", "127.0.0.1:1")]), @r#"
     jeton: wrong settings:
-      server.lisen (JETON_SERVER__LISEN): there is no such setting; in server there are body_limit, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout
+      server.lisen (JETON_SERVER__LISEN): there is no such setting; in server there are body_limit, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout, trusted_proxies
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
+      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
     jeton: wrong settings:
@@ -58,7 +58,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
     jeton: wrong settings:
-      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
+      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
     "#);
 }
 
@@ -92,6 +92,10 @@ fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_would_be_right() {
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LATE_RETRY", "twice")]), @r#"
     jeton: wrong settings:
       session.late_retry = "twice" (JETON_SESSION__LATE_RETRY) must be "once" or "never"
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__TRUSTED_PROXIES", "::1 proxy")]), @r#"
+    jeton: wrong settings:
+      server.trusted_proxies = "::1 proxy" (JETON_SERVER__TRUSTED_PROXIES) must be networks, such as "10.0.0.0/8 fd00::/8", or empty: "proxy" is not a network
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG__FORMAT", "xml")]), @r#"
     jeton: wrong settings:
@@ -149,7 +153,7 @@ fn all_that_is_wrong_is_told_at_once() {
     ];
     insta::assert_snapshot!(refused(&settings), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
+      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
       keys.bits = "few" (JETON_KEYS__BITS) must be a whole number, 0 or more
       session.idle_lifetime = "1 fortnight" (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
       session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 60s

@@ -1,3 +1,4 @@
+use jeton::audit::Cause;
 use jeton::store::client_origin::{
     add, change, is_registered, is_registered_with, list, of_client,
 };
@@ -29,9 +30,9 @@ async fn two_clients() -> Jeton {
 async fn an_origin_is_registered_with_its_own_clients() -> Result<(), DbErr> {
     let jeton = two_clients().await;
     let store = &jeton.server.store;
-    add(store, "a", &[origin(OTHER), origin(APP)]).await?;
-    add(store, "a", &[origin(APP)]).await?;
-    add(store, "b", &[origin(OTHER)]).await?;
+    add(store, "a", &[origin(OTHER), origin(APP)], &jeton.cause()).await?;
+    add(store, "a", &[origin(APP)], &jeton.cause()).await?;
+    add(store, "b", &[origin(OTHER)], &jeton.cause()).await?;
     assert_eq!(of_client(store, "a").await?, [APP, OTHER]);
     assert_eq!(of_client(store, "b").await?, [OTHER]);
     assert_eq!(list(store).await?.len(), 3);
@@ -41,8 +42,14 @@ async fn an_origin_is_registered_with_its_own_clients() -> Result<(), DbErr> {
     assert!(!is_registered(store, &origin("https://app.example.com:8443")).await?);
 
     let third = "capacitor://localhost";
-    change(store, "b", &[], &[origin(APP)]).await?;
-    change(store, "a", &[origin(third)], &[origin(APP), origin(OTHER)]).await?;
+    change(store, "b", (&[], &[origin(APP)]), &jeton.cause()).await?;
+    change(
+        store,
+        "a",
+        (&[origin(third)], &[origin(APP), origin(OTHER)]),
+        &jeton.cause(),
+    )
+    .await?;
     assert_eq!(of_client(store, "a").await?, [third]);
     assert!(!is_registered(store, &origin(APP)).await?);
     assert!(is_registered(store, &origin(OTHER)).await?);
@@ -54,13 +61,13 @@ async fn an_origin_is_registered_with_its_own_clients() -> Result<(), DbErr> {
 async fn the_origins_of_a_disabled_client_are_as_good_as_none() -> Result<(), DbErr> {
     let jeton = two_clients().await;
     let store = &jeton.server.store;
-    add(store, "a", &[origin(APP)]).await?;
-    client::disable(store, "a", START).await?;
+    add(store, "a", &[origin(APP)], &jeton.cause()).await?;
+    client::disable(store, "a", &jeton.cause()).await?;
     assert!(!is_registered(store, &origin(APP)).await?);
     assert!(!is_registered_with(store, "a", &origin(APP)).await?);
-    add(store, "b", &[origin(APP)]).await?;
+    add(store, "b", &[origin(APP)], &jeton.cause()).await?;
     assert!(is_registered(store, &origin(APP)).await?);
-    client::enable(store, "a").await?;
+    client::enable(store, "a", &jeton.cause()).await?;
     assert!(is_registered_with(store, "a", &origin(APP)).await?);
     Ok(())
 }
@@ -71,13 +78,13 @@ async fn a_deleted_client_takes_its_origins_along() -> Result<(), DbErr> {
     let jeton = two_clients().await;
     let store = &jeton.server.store;
     for id in ["a", "b"] {
-        add(store, id, &[origin(APP)]).await?;
+        add(store, id, &[origin(APP)], &jeton.cause()).await?;
     }
-    assert!(client::delete(store, "a", START).await?.is_some());
-    assert!(client::delete(store, "a", START).await?.is_none());
+    assert!(client::delete(store, "a", &jeton.cause()).await?.is_some());
+    assert!(client::delete(store, "a", &jeton.cause()).await?.is_none());
     assert_eq!(list(store).await?.len(), 1);
     // What comes too late, too.
-    add(store, "a", &[origin(APP)]).await?;
+    add(store, "a", &[origin(APP)], &jeton.cause()).await?;
     jeton.add_client("a", None, |_| {}).await;
     assert!(of_client(store, "a").await?.is_empty());
     assert!(is_registered_with(store, "b", &origin(APP)).await?);
@@ -93,11 +100,12 @@ async fn an_older_store_gets_the_table_and_can_give_it_back() -> Result<(), DbEr
     Migrator::up(&connection, Some(1)).await?;
     data.execute("INSERT INTO clients VALUES ('a', 'a', NULL, '', '', '', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL)").await;
     let store = Store::open(&data.database()).await.unwrap();
-    add(&store, "a", &[origin(APP)]).await?;
+    add(&store, "a", &[origin(APP)], &Cause::system(START)).await?;
     assert_eq!(of_client(&store, "a").await?, [APP]);
     store.close().await?;
-    let steps = u32::try_from(Migrator::migrations().len()).unwrap();
-    Migrator::down(&connection, Some(steps - 1)).await?;
+    // Back to the first version.
+    let later = u32::try_from(Migrator::migrations().len() - 1).unwrap();
+    Migrator::down(&connection, Some(later)).await?;
     assert_eq!(data.execute("UPDATE clients SET name = 'b'").await, 1);
     Migrator::up(&connection, None).await?;
     let store = data.open().await;

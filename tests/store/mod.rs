@@ -5,6 +5,7 @@ mod client_origin;
 
 use std::time::Duration;
 
+use jeton::audit::Cause;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
 use jeton::store::{Store, client};
@@ -61,6 +62,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
     for what in ["password", "disabled", "deleted", "client"] {
         let jeton = Jeton::start().await;
         let store = &jeton.server.store;
+        let cause = jeton.cause();
         let tokens = jeton.sign_in().await;
         let late = session::Model {
             id: Uuid::from_u128(1),
@@ -70,7 +72,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
             id: Uuid::from_u128(2),
             ..late.clone()
         };
-        assert!(session::begin(store, twin).await?);
+        assert!(session::begin(store, twin, &cause).await?);
         let change = match what {
             "password" => Some(Change::Password("x".to_owned())),
             "disabled" => Some(Change::Disable),
@@ -78,11 +80,11 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
             _ => None,
         };
         if let Some(change) = change {
-            user::change(store, tokens.user(), change, START).await?;
+            user::change(store, tokens.user(), change, &cause).await?;
         } else {
-            client::disable(store, "first-party", START).await?;
+            client::disable(store, "first-party", &cause).await?;
         }
-        assert!(!session::begin(store, late).await?, "{what}");
+        assert!(!session::begin(store, late, &cause).await?, "{what}");
         assert!(session::find(store, Uuid::from_u128(1)).await?.is_none());
     }
     Ok(())
@@ -96,12 +98,12 @@ async fn the_sweep_removes_what_is_past_retention_in_batches() -> Result<(), DbE
     let mut revoked = Vec::new();
     for _ in 0..7 {
         let tokens = jeton.sign_in().await;
-        session::revoke(store, tokens.session(), Ending::Operator, jeton.now()).await?;
+        session::revoke(store, tokens.session(), Ending::Operator, &jeton.cause()).await?;
         revoked.push(tokens);
     }
     jeton.advance(MICROSECOND);
     let later = jeton.sign_in().await;
-    session::revoke(store, later.session(), Ending::Operator, jeton.now()).await?;
+    session::revoke(store, later.session(), Ending::Operator, &jeton.cause()).await?;
     let living = jeton.sign_in().await;
     let ended_at = START;
     assert_eq!(session::sweep(store, ended_at, 100).await?, 0);
@@ -158,17 +160,17 @@ async fn a_late_retry_is_written_by_one_of_two_who_read_the_same_row() -> Result
     let second = jeton.refresh(&first.refresh_token).await.tokens();
     let seen = jeton.session(&second).await;
     jeton.advance(DAY);
-    let later = jeton.now().plus(MICROSECOND);
-    let written = session::retry_late(store, &seen, jeton.now()).await?;
+    let later = Cause::system(jeton.now().plus(MICROSECOND));
+    let written = session::retry_late(store, &seen, &jeton.cause()).await?;
     assert_eq!(written.unwrap().session.rotated_at, jeton.now());
-    assert!(session::retry_late(store, &seen, later).await?.is_none());
+    assert!(session::retry_late(store, &seen, &later).await?.is_none());
     let row = jeton.session(&second).await;
     assert_eq!(row.rotated_at, jeton.now());
     // Nor is it written over a refresh, or over an end.
     jeton.refresh(&second.refresh_token).await.tokens();
-    assert!(session::retry_late(store, &row, later).await?.is_none());
+    assert!(session::retry_late(store, &row, &later).await?.is_none());
     let row = jeton.session(&second).await;
-    session::revoke(store, row.id, Ending::Replay, later).await?;
-    assert!(session::retry_late(store, &row, later).await?.is_none());
+    session::revoke(store, row.id, Ending::Replay, &later).await?;
+    assert!(session::retry_late(store, &row, &later).await?.is_none());
     Ok(())
 }

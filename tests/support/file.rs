@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use jeton::store::Store;
-use sea_orm::{ConnectionTrait as _, Database};
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, QueryResult, Statement};
 use tempfile::TempDir;
 
 use super::ROOT_SECRET;
@@ -33,6 +33,18 @@ impl DataDir {
         let outcome = connection.execute_unprepared(sql).await.unwrap();
         connection.close().await.unwrap();
         outcome.rows_affected()
+    }
+
+    /// Asks the database, by a connection of its own; the answer as text.
+    pub async fn question(&self, sql: &str) -> String {
+        let url = format!("sqlite:{}", self.database().display());
+        let connection = Database::connect(url).await.unwrap();
+        let statement = Statement::from_string(DbBackend::Sqlite, sql);
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        let text = |row: &QueryResult| row.try_get::<String>("", "detail").unwrap();
+        let texts: Vec<String> = rows.iter().map(text).collect();
+        connection.close().await.unwrap();
+        texts.join("\n")
     }
 
     /// All that is on disk.

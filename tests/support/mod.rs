@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod file;
+pub mod peer;
 mod session;
 
 use std::sync::{Arc, OnceLock};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jeton::app::app;
+use jeton::audit::Cause;
 use jeton::bootstrap;
 use jeton::client_authentication::secret_digest;
 use jeton::clock::{Clock, Timestamp, micros};
@@ -113,6 +115,11 @@ impl Jeton {
         self.server.clock.now()
     }
 
+    /// What the test does past the doors.
+    pub fn cause(&self) -> Cause {
+        Cause::system(self.now())
+    }
+
     /// Moves the clock on.
     pub fn advance(&self, duration: Duration) {
         self.server.clock.set(self.now().plus(duration));
@@ -139,7 +146,9 @@ impl Jeton {
             created_at: self.now(),
             disabled_at: None,
         };
-        user::insert(&self.server.store, row).await.unwrap();
+        user::insert(&self.server.store, row, &self.cause())
+            .await
+            .unwrap();
         id
     }
 
@@ -168,7 +177,9 @@ impl Jeton {
             disabled_at: None,
         };
         change(&mut row);
-        client::insert(&self.server.store, row).await.unwrap();
+        client::insert(&self.server.store, row, &self.cause())
+            .await
+            .unwrap();
     }
 
     /// Sends any request.
@@ -383,7 +394,7 @@ async fn seed_signing_key(store: &Store, root_secrets: &RootSecrets, now: Timest
         longest_lifetime: micros(Duration::from_mins(15)),
         revoked_at: None,
     };
-    signing_key::insert(store, &stored, lifecycle::ANY_TIME)
+    signing_key::insert(store, &stored, lifecycle::ANY_TIME, &Cause::system(now))
         .await
         .unwrap();
 }

@@ -41,7 +41,9 @@ impl Jeton {
             created_at: self.now(),
             disabled_at: None,
         };
-        user::insert(&self.server.store, carol).await.unwrap();
+        user::insert(&self.server.store, carol, &self.cause())
+            .await
+            .unwrap();
     }
 
     async fn sign_in_for(&self, client_id: &str, resources: &[&str]) -> Answer {

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use self::origins::Origins;
-use super::{Failure, input, output};
+use super::{Failure, input, operator, output};
 use crate::client_authentication::secret_digest;
 use crate::clock::micros;
 use crate::config::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW};
@@ -100,22 +100,22 @@ pub struct Add {
 
 impl Command {
     pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
-        let now = server.clock.now();
+        let cause = operator(server);
         match self {
             Self::Add(add) => add.run(server).await,
             Self::List => list::print(server).await,
             Self::Origins(origins) => origins.run(server).await,
             Self::Secret { id } => replace_secret(server, &id).await,
             Self::Disable { id } => {
-                let ended = client::disable(&server.store, &id, now).await?;
+                let ended = client::disable(&server.store, &id, &cause).await?;
                 report(&id, "is disabled", ended)
             }
             Self::Enable { id } => {
-                let known = client::enable(&server.store, &id).await?;
+                let known = client::enable(&server.store, &id, &cause).await?;
                 report(&id, "may have tokens again", known.then_some(0))
             }
             Self::Delete { id } => {
-                let ended = client::delete(&server.store, &id, now).await?;
+                let ended = client::delete(&server.store, &id, &cause).await?;
                 report(&id, "is deleted", ended)
             }
         }
@@ -139,14 +139,15 @@ impl Add {
             ));
         }
         let (id, origins) = (self.id.clone(), self.origins.clone());
-        match client::insert(&server.store, self.row(secret.as_ref(), server)).await {
+        let (cause, row) = (operator(server), self.row(secret.as_ref(), server));
+        match client::insert(&server.store, row, &cause).await {
             Ok(()) => {}
             Err(InsertError::Taken) => {
                 return Err(Failure::new(format!("there is a client {id} already")));
             }
             Err(InsertError::Store(error)) => return Err(error.into()),
         }
-        client_origin::add(&server.store, &id, &origins).await?;
+        client_origin::add(&server.store, &id, &origins, &cause).await?;
         output::line(&format!("client_id {id}"))?;
         match secret {
             Some(secret) => show(&secret),
@@ -262,7 +263,7 @@ impl Add {
 async fn replace_secret(server: &AuthorizationServer, id: &str) -> Result<(), Failure> {
     let secret = new_secret();
     let digest = secret_digest(secret.expose());
-    if !client::replace_secret(&server.store, id, &digest).await? {
+    if !client::replace_secret(&server.store, id, &digest, &operator(server)).await? {
         return Err(Failure::new(format!(
             "there is no confidential client {id}; see `jeton client list`"
         )));

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Failure, output, unknown};
+use super::{Failure, operator, output, unknown};
 use crate::server::AuthorizationServer;
 use crate::store::{client, client_origin};
 use crate::web_origin::WebOrigin;
@@ -33,7 +33,8 @@ impl Origins {
                 "{missing} is not an origin of client {id}; see `jeton client origins {id}`"
             )));
         }
-        client_origin::change(store, id, &self.added, &self.removed).await?;
+        let changes = (&*self.added, &*self.removed);
+        client_origin::change(store, id, changes, &operator(server)).await?;
         let origins = client_origin::of_client(store, id).await?;
         if origins.is_empty() {
             return output::line(&format!(

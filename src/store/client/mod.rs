@@ -1,18 +1,17 @@
 //! The table `clients`: applications that ask for tokens.
 
+mod change;
 mod policy;
 
 use std::time::Duration;
 
-use sea_orm::ActiveValue::Set;
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder, TransactionTrait as _};
 
+pub use change::{delete, disable, enable, insert, replace_secret};
 pub use policy::{AccessTokenFormat, Policy};
 
-use super::session::{self, Ending};
-use super::user::InsertError;
-use super::{Store, client_origin, signing_key};
+use super::Store;
 use crate::clock::{Timestamp, micros};
 use crate::scope::Scope;
 
@@ -110,39 +109,6 @@ impl Model {
     }
 }
 
-/// Adds a client, and sees to it that signing keys stay published for as long as its tokens live.
-///
-/// # Errors
-///
-/// [`InsertError::Taken`] when the id is.
-pub async fn insert(store: &Store, client: Model) -> Result<(), InsertError> {
-    let writer = store.write_durably().await;
-    if let Some(lifetime) = client.access_token_lifetime {
-        signing_key::cover(&writer, lifetime).await?;
-    }
-    let row = ActiveModel {
-        id: Set(client.id),
-        name: Set(client.name),
-        secret_digest: Set(client.secret_digest),
-        grant_types: Set(client.grant_types),
-        scope: Set(client.scope),
-        audience: Set(client.audience),
-        access_token_lifetime: Set(client.access_token_lifetime),
-        session_lifetime: Set(client.session_lifetime),
-        session_idle_lifetime: Set(client.session_idle_lifetime),
-        retry_window: Set(client.retry_window),
-        late_retry: Set(client.late_retry),
-        late_retry_spacing: Set(client.late_retry_spacing),
-        access_token_format: Set(client.access_token_format),
-        created_at: Set(client.created_at),
-        disabled_at: Set(client.disabled_at),
-    };
-    Entity::insert(row)
-        .exec_without_returning(writer.connection())
-        .await?;
-    Ok(())
-}
-
 /// The client with this id, disabled or not.
 ///
 /// # Errors
@@ -178,76 +144,4 @@ pub async fn longest_lifetime(store: &Store) -> Result<i64, DbErr> {
     Ok(longest
         .and_then(|client| client.access_token_lifetime)
         .unwrap_or(micros(Duration::ZERO)))
-}
-
-/// Replaces the secret of a confidential client; `false` when there is no such client.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn replace_secret(store: &Store, id: &str, digest: &[u8]) -> Result<bool, DbErr> {
-    let writer = store.write_durably().await;
-    let updated = Entity::update_many()
-        .col_expr(Column::SecretDigest, Expr::value(digest.to_vec()))
-        .filter(Column::Id.eq(id))
-        .filter(Column::SecretDigest.is_not_null())
-        .exec(writer.connection())
-        .await?;
-    Ok(updated.rows_affected == 1)
-}
-
-/// Disables a client and ends its sessions, and says how many; `None` when there is no such client.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn disable(store: &Store, id: &str, now: Timestamp) -> Result<Option<u64>, DbErr> {
-    let writer = store.write_durably().await;
-    let updated = Entity::update_many()
-        .col_expr(Column::DisabledAt, Expr::value(now))
-        .filter(Column::Id.eq(id))
-        .exec(writer.connection())
-        .await?;
-    if updated.rows_affected == 0 {
-        return Ok(None);
-    }
-    session::end_of_client(&writer, id, Ending::ClientDisabled, now)
-        .await
-        .map(Some)
-}
-
-/// Lets a disabled client have tokens again; what was ended stays ended. `false` when there is no
-/// such client.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn enable(store: &Store, id: &str) -> Result<bool, DbErr> {
-    let writer = store.write_durably().await;
-    let updated = Entity::update_many()
-        .col_expr(Column::DisabledAt, Expr::value(Option::<i64>::None))
-        .filter(Column::Id.eq(id))
-        .exec(writer.connection())
-        .await?;
-    Ok(updated.rows_affected == 1)
-}
-
-/// Deletes a client and ends its sessions, and says how many; `None` when there is no such client.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn delete(store: &Store, id: &str, now: Timestamp) -> Result<Option<u64>, DbErr> {
-    let writer = store.write_durably().await;
-    // Together, or a later client of the same id would find them.
-    let together = writer.connection().begin().await?;
-    let gone = Entity::delete_by_id(id.to_owned()).exec(&together).await?;
-    client_origin::remove_all(&together, id).await?;
-    together.commit().await?;
-    if gone.rows_affected == 0 {
-        return Ok(None);
-    }
-    session::end_of_client(&writer, id, Ending::ClientDeleted, now)
-        .await
-        .map(Some)
 }

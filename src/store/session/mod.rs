@@ -1,5 +1,6 @@
 //! The table `sessions`: one row for one sign-in, however often it is refreshed.
 
+mod ending;
 mod revoked;
 mod rotation;
 
@@ -9,12 +10,15 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _, QueryOrder, QuerySelect};
 
+pub(super) use ending::{end_of_client, end_of_user};
+pub use ending::{end_replayed, revoke, sweep};
 pub use revoked::{Revoked, revoked_after};
 pub use rotation::{Rotation, restamp, retry_late, rotate};
 
+use super::Store;
 use super::client;
 use super::user;
-use super::{Store, Writer};
+use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 
 /// One sign-in of one user at one client.
@@ -122,8 +126,11 @@ impl Record {
 /// # Errors
 ///
 /// What the database says.
-pub async fn begin(store: &Store, session: Model) -> Result<bool, DbErr> {
-    let writer = store.write_durably().await;
+pub async fn begin(store: &Store, session: Model, cause: &Cause) -> Result<bool, DbErr> {
+    let event = Event::new(Action::SignIn, cause)
+        .user(session.user_id)
+        .client(&session.client_id)
+        .session(session.id);
     let values = [
         Expr::value(session.id),
         Expr::value(session.user_id),
@@ -156,8 +163,14 @@ pub async fn begin(store: &Store, session: Model) -> Result<bool, DbErr> {
         .columns(Column::iter())
         .select_from(chosen)
         .map_err(|error| DbErr::Custom(error.to_string()))?;
-    let inserted = writer.connection().execute(&statement).await?;
-    Ok(inserted.rows_affected() == 1)
+    let mut together = store.change_durably().await?;
+    let inserted = together.connection().execute(&statement).await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    together.record(event).await?;
+    together.commit().await?;
+    Ok(true)
 }
 
 /// The session with this id, over or not.
@@ -189,67 +202,6 @@ pub async fn list(store: &Store, user_id: Option<Uuid>, limit: u64) -> Result<Ve
         query = query.filter(Column::UserId.eq(user_id));
     }
     query.all(store.read()).await
-}
-
-/// Ends a session, durably, in a statement of its own; `false` when it was over already.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn revoke(store: &Store, id: Uuid, why: Ending, now: Timestamp) -> Result<bool, DbErr> {
-    let writer = store.write_durably().await;
-    let ended = end(&writer, Column::Id.eq(id), why, now).await?;
-    Ok(ended == 1)
-}
-
-/// Deletes sessions that have been over since before `cutoff`, at most `limit` of them, and says
-/// how many.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
-    let mut over = Query::select();
-    over.column(Column::Id)
-        .from(Entity)
-        .and_where(Column::ExpiresAt.lt(cutoff))
-        .limit(limit);
-    let writer = store.write_relaxed().await;
-    let gone = Entity::delete_many()
-        .filter(Column::Id.in_subquery(over))
-        .exec(writer.connection())
-        .await?;
-    Ok(gone.rows_affected)
-}
-
-pub(super) async fn end_of_user(
-    writer: &Writer<'_>,
-    user_id: Uuid,
-    why: Ending,
-    now: Timestamp,
-) -> Result<u64, DbErr> {
-    end(writer, Column::UserId.eq(user_id), why, now).await
-}
-
-pub(super) async fn end_of_client(
-    writer: &Writer<'_>,
-    client_id: &str,
-    why: Ending,
-    now: Timestamp,
-) -> Result<u64, DbErr> {
-    end(writer, Column::ClientId.eq(client_id), why, now).await
-}
-
-async fn end(writer: &Writer<'_>, which: Expr, why: Ending, now: Timestamp) -> Result<u64, DbErr> {
-    let ended = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
-        .col_expr(Column::RevocationReason, Expr::value(why))
-        .col_expr(Column::ExpiresAt, Expr::value(now))
-        .filter(which)
-        .filter(Column::RevokedAt.is_null())
-        .exec(writer.connection())
-        .await?;
-    Ok(ended.rows_affected)
 }
 
 fn columns() -> impl Iterator<Item = Expr> {

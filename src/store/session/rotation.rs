@@ -4,9 +4,11 @@ use sea_orm::FromQueryResult as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query, Returning, UpdateStatement};
 
+use super::ending::of;
 use super::{Column, Entity, Model, Record, columns, living_client, living_user};
+use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
-use crate::store::{Store, Writer};
+use crate::store::Store;
 
 /// What a rotation is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +51,7 @@ pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Reco
         .and_where(Column::RotatedAt.gt(rotation.idle_since));
     while_it_lives(&mut statement, rotation.now);
     let writer = store.write_relaxed().await;
-    update_returning(&writer, statement).await
+    update_returning(writer.connection(), statement).await
 }
 
 /// Gives the current generation out again, later than the window allows: if the row is still as it
@@ -62,9 +64,21 @@ pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Reco
 pub async fn retry_late(
     store: &Store,
     seen: &Model,
-    now: Timestamp,
+    cause: &Cause,
 ) -> Result<Option<Record>, DbErr> {
-    give_out_again(store, seen, now, Some(seen.generation)).await
+    let now = cause.at;
+    let statement = give_out_again(seen, now, Some(seen.generation));
+    let mut together = store.change_relaxed().await?;
+    let Some(record) = update_returning(together.connection(), statement).await? else {
+        return Ok(None);
+    };
+    let late = now.since(seen.rotated_at).map_or(0, |late| late.as_secs());
+    let event = of(seen, Action::LateRetry, cause)
+        .with("generation", seen.generation)
+        .with("seconds", late);
+    together.record(event).await?;
+    together.commit().await?;
+    Ok(Some(record))
 }
 
 /// Begins the window anew for a generation whose writing took long, so that the client's second try
@@ -78,15 +92,16 @@ pub async fn restamp(
     written: &Model,
     now: Timestamp,
 ) -> Result<Option<Record>, DbErr> {
-    give_out_again(store, written, now, written.late_retry_generation).await
+    let statement = give_out_again(written, now, written.late_retry_generation);
+    let writer = store.write_relaxed().await;
+    update_returning(writer.connection(), statement).await
 }
 
-async fn give_out_again(
-    store: &Store,
+fn give_out_again(
     seen: &Model,
     now: Timestamp,
     late_retry_generation: Option<i64>,
-) -> Result<Option<Record>, DbErr> {
+) -> UpdateStatement {
     let mut statement = Query::update();
     statement
         .table(Entity)
@@ -96,8 +111,7 @@ async fn give_out_again(
         .and_where(Column::Generation.eq(seen.generation))
         .and_where(Column::RotatedAt.eq(seen.rotated_at));
     while_it_lives(&mut statement, now);
-    let writer = store.write_relaxed().await;
-    update_returning(&writer, statement).await
+    statement
 }
 
 /// The session is not over, and neither its user nor its client is gone or disabled.
@@ -114,13 +128,13 @@ fn while_it_lives(statement: &mut UpdateStatement, now: Timestamp) {
 }
 
 async fn update_returning(
-    writer: &Writer<'_>,
+    connection: &impl ConnectionTrait,
     mut statement: UpdateStatement,
 ) -> Result<Option<Record>, DbErr> {
     let roles =
         Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
     statement.returning(Returning::new().exprs(columns().chain([roles])));
-    match writer.connection().query_one(&statement).await? {
+    match connection.query_one(&statement).await? {
         Some(row) => Record::from_query_result(&row, "").map(Some),
         None => Ok(None),
     }

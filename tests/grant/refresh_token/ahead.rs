@@ -87,11 +87,12 @@ async fn a_thief_who_comes_first_to_a_forgetful_store_is_found_out() {
 #[tokio::test]
 async fn a_token_ahead_of_the_store_does_not_revive_a_revoked_session() {
     let (_data, jeton, tokens) = forgetful().await;
+    let cause = jeton.cause();
     let revoked = jeton::store::session::revoke(
         &jeton.server.store,
         tokens[0].session(),
         jeton::store::session::Ending::Operator,
-        jeton.now(),
+        &cause,
     );
     assert!(revoked.await.unwrap());
     jeton.assert_over(&tokens[5]).await;

@@ -116,13 +116,15 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         };
         let here = sign_in("first-party").await;
         let there = sign_in("other").await;
-        let ended = user::change(store, id, change, jeton.now()).await.unwrap();
+        let ended = user::change(store, id, change, &jeton.cause())
+            .await
+            .unwrap();
         assert_eq!(ended, Some(2));
         assert_eq!(jeton.session(&here).await.revocation_reason, Some(why));
         jeton.assert_over(&here).await;
         let answer = jeton.refresh_at("other", &there).await;
         answer.assert_error(400, "invalid_grant");
-        user::enable(store, id).await.unwrap();
+        user::enable(store, id, &jeton.cause()).await.unwrap();
         jeton.assert_over(&here).await;
         jeton.refresh(&bystander.refresh_token).await.tokens();
     }
@@ -134,7 +136,7 @@ async fn enabling_a_user_ends_no_session() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     assert!(
-        user::enable(&jeton.server.store, tokens.user())
+        user::enable(&jeton.server.store, tokens.user(), &jeton.cause())
             .await
             .unwrap()
     );
@@ -150,18 +152,18 @@ async fn what_happens_to_a_client_ends_all_its_sessions() {
     let bystander = jeton.sign_in().await;
 
     let tokens = jeton.sign_in_at("app").await;
-    let ended = client::disable(store, "app", jeton.now()).await.unwrap();
+    let ended = client::disable(store, "app", &jeton.cause()).await.unwrap();
     assert_eq!(ended, Some(1));
     let answer = jeton.refresh_at("app", &tokens).await;
     answer.assert_error(401, "invalid_client");
-    assert!(client::enable(store, "app").await.unwrap());
+    assert!(client::enable(store, "app", &jeton.cause()).await.unwrap());
     let answer = jeton.refresh_at("app", &tokens).await;
     answer.assert_error(400, "invalid_grant");
     let row = jeton.session(&tokens).await;
     assert_eq!(row.revocation_reason, Some(Ending::ClientDisabled));
 
     let tokens = jeton.sign_in_at("app").await;
-    let ended = client::delete(store, "app", jeton.now()).await.unwrap();
+    let ended = client::delete(store, "app", &jeton.cause()).await.unwrap();
     assert_eq!(ended, Some(1));
     let answer = jeton.refresh_at("app", &tokens).await;
     answer.assert_error(401, "invalid_client");
@@ -192,7 +194,8 @@ async fn a_revoked_session_is_over_at_once() {
     let new = jeton.refresh(&old.refresh_token).await.tokens();
     let second = jeton.sign_in().await;
     let third = jeton.sign_in().await;
-    let revoke = || session::revoke(store, new.session(), Ending::Operator, jeton.now());
+    let cause = jeton.cause();
+    let revoke = || session::revoke(store, new.session(), Ending::Operator, &cause);
     assert!(revoke().await.unwrap());
     assert!(!revoke().await.unwrap(), "it is over already");
     for tokens in [&new, &old] {
@@ -201,7 +204,7 @@ async fn a_revoked_session_is_over_at_once() {
     let row = jeton.session(&new).await;
     assert_eq!(row.revocation_reason, Some(Ending::Operator));
     let second = jeton.refresh(&second.refresh_token).await.tokens();
-    let all = user::change(store, new.user(), Change::SignOut, jeton.now());
+    let all = user::change(store, new.user(), Change::SignOut, &cause);
     assert_eq!(all.await.unwrap(), Some(2));
     for tokens in [&second, &third] {
         jeton.assert_over(tokens).await;

@@ -182,7 +182,7 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
         Step::Revoke => {
             model.revoke();
             let store = &world.jeton.server.store;
-            session::revoke(store, session, Ending::Operator, world.jeton.now())
+            session::revoke(store, session, Ending::Operator, &world.jeton.cause())
                 .await
                 .unwrap();
         }

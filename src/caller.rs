@@ -1,0 +1,34 @@
+//! The device that a request comes from, read from its headers and its connection.
+
+use poem::Request;
+use poem::http::header::{self, HeaderName};
+
+use crate::config::Settings;
+use crate::device::{Device, Forwarding};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Where `request` comes from: the peer, or whom a trusted proxy names.
+#[must_use]
+pub fn device(request: &Request, settings: &Settings) -> Device {
+    let values = |name: HeaderName| {
+        let values = request.headers().get_all(name).iter();
+        values.map(poem::http::HeaderValue::as_bytes).collect()
+    };
+    let peer = request.remote_addr().as_socket_addr();
+    let address = peer.map(|peer| {
+        let forwarding = Forwarding {
+            forwarded: values(header::FORWARDED),
+            x_forwarded_for: values(X_FORWARDED_FOR),
+        };
+        settings
+            .server
+            .trusted_proxies
+            .client(peer.ip(), &forwarding)
+    });
+    let user_agent = request.headers().get(header::USER_AGENT);
+    Device::new(
+        user_agent.map_or(b"", poem::http::HeaderValue::as_bytes),
+        address,
+    )
+}

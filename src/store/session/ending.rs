@@ -1,0 +1,109 @@
+//! How sessions end before their time, and how they are removed.
+
+use sea_orm::UpdateMany;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
+
+use super::{Column, Ending, Entity, Model};
+use crate::audit::{Action, Cause, Event};
+use crate::clock::Timestamp;
+use crate::store::Store;
+
+/// Ends a session, durably; `false` when it was over already.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn revoke(store: &Store, id: Uuid, why: Ending, cause: &Cause) -> Result<bool, DbErr> {
+    let mut together = store.change_durably().await?;
+    let ended = end(Column::Id.eq(id), why, cause.at)
+        .exec_with_returning(together.connection())
+        .await?;
+    let Some(session) = ended.first() else {
+        return Ok(false);
+    };
+    let event = of(session, Action::SessionRevoked, cause).with("why", why.to_value());
+    together.record(event).await?;
+    together.commit().await?;
+    Ok(true)
+}
+
+/// Ends a session whose token was used by two, the older one `distance` generations behind. That is
+/// told also when the session was over already.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn end_replayed(
+    store: &Store,
+    session: &Model,
+    distance: u32,
+    cause: &Cause,
+) -> Result<(), DbErr> {
+    let mut together = store.change_durably().await?;
+    let ended = end(Column::Id.eq(session.id), Ending::Replay, cause.at)
+        .exec(together.connection())
+        .await?;
+    let event = of(session, Action::Replay, cause)
+        .with("distance", distance)
+        .with("ended", ended.rows_affected == 1);
+    together.record(event).await?;
+    together.commit().await
+}
+
+/// An event that concerns this session.
+pub(super) fn of(session: &Model, action: Action, cause: &Cause) -> Event {
+    Event::new(action, cause)
+        .user(session.user_id)
+        .client(&session.client_id)
+        .session(session.id)
+}
+
+/// Deletes sessions that have been over since before `cutoff`, at most `limit` of them, and says
+/// how many.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
+    let mut over = Query::select();
+    over.column(Column::Id)
+        .from(Entity)
+        .and_where(Column::ExpiresAt.lt(cutoff))
+        .limit(limit);
+    let writer = store.write_relaxed().await;
+    let gone = Entity::delete_many()
+        .filter(Column::Id.in_subquery(over))
+        .exec(writer.connection())
+        .await?;
+    Ok(gone.rows_affected)
+}
+
+pub(in crate::store) async fn end_of_user(
+    connection: &impl ConnectionTrait,
+    user_id: Uuid,
+    why: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let ended = end(Column::UserId.eq(user_id), why, now).exec(connection);
+    Ok(ended.await?.rows_affected)
+}
+
+pub(in crate::store) async fn end_of_client(
+    connection: &impl ConnectionTrait,
+    client_id: &str,
+    why: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let ended = end(Column::ClientId.eq(client_id), why, now).exec(connection);
+    Ok(ended.await?.rows_affected)
+}
+
+fn end(which: Expr, why: Ending, now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .col_expr(Column::RevocationReason, Expr::value(why))
+        .col_expr(Column::ExpiresAt, Expr::value(now))
+        .filter(which)
+        .filter(Column::RevokedAt.is_null())
+}

@@ -1,0 +1,134 @@
+//! Every change has its row, by whom it was made; what changes nothing has none.
+
+use jeton::audit::{Action, Cause};
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change};
+use jeton::store::{client, client_origin};
+use jeton::upkeep;
+use jeton::web_origin::WebOrigin;
+use sea_orm::DbErr;
+
+use super::{DAY, detail};
+use crate::support::audit::AuditLog;
+use crate::support::{ALICE, Jeton};
+
+/// Somebody at the command line.
+fn operator(jeton: &Jeton) -> Cause {
+    Cause::operator(Some("root\n".to_owned()), jeton.now())
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_is_told_once() -> Result<(), DbErr> {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let (store, operator) = (&jeton.server.store, operator(&jeton));
+    let tokens = jeton.sign_in().await;
+    let id = tokens.session();
+    assert!(session::revoke(store, id, Ending::Operator, &operator).await?);
+    assert!(!session::revoke(store, id, Ending::Operator, &operator).await?);
+    let row = jeton.told_once(Action::SessionRevoked).await;
+    assert_eq!(
+        (row.user_id, row.session_id),
+        (Some(tokens.user()), Some(id))
+    );
+    assert_eq!(row.client_id.as_deref(), Some("first-party"));
+    assert_eq!(detail(&row)["why"], "operator");
+    assert_eq!(row.actor_id.as_deref(), Some("root\u{fffd}"));
+    assert_eq!((&*row.actor_kind, &*row.address), ("operator", ""));
+    // Of what was undone the log was not told either.
+    assert_eq!(log.entries("session_revoked").len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let (store, operator) = (&jeton.server.store, operator(&jeton));
+    jeton.add_client("app", None, |_| {}).await;
+    jeton
+        .add_client("backend", Some(crate::support::SECRET), |_| {})
+        .await;
+    jeton.sign_in_at("app").await;
+
+    let origins = [WebOrigin::parse("https://app.example.com").unwrap()];
+    client_origin::add(store, "app", &origins, &operator).await?;
+    client_origin::add(store, "app", &origins, &operator).await?;
+    let row = jeton.told_once(Action::ClientOriginsChanged).await;
+    assert_eq!(detail(&row)["added"], "https://app.example.com");
+
+    let digest = [0; 32];
+    assert!(!client::replace_secret(store, "app", &digest, &operator).await?);
+    assert!(client::replace_secret(store, "backend", &digest, &operator).await?);
+    let row = jeton.told_once(Action::ClientSecretReplaced).await;
+    assert_eq!(row.client_id.as_deref(), Some("backend"));
+
+    assert_eq!(client::disable(store, "app", &operator).await?, Some(1));
+    assert!(client::enable(store, "app", &operator).await?);
+    assert_eq!(client::delete(store, "app", &operator).await?, Some(0));
+    assert_eq!(client::delete(store, "app", &operator).await?, None);
+    assert_eq!(client::disable(store, "app", &operator).await?, None);
+    assert!(!client::enable(store, "app", &operator).await?);
+    let row = jeton.told_once(Action::ClientDisabled).await;
+    assert_eq!(detail(&row)["sessions_ended"], 1);
+    for action in [
+        Action::ClientOriginsChanged,
+        Action::ClientDisabled,
+        Action::ClientEnabled,
+        Action::ClientDeleted,
+    ] {
+        jeton.told_once(action).await;
+        assert_eq!(log.entries(action.name()).len(), 1, "{action:?}");
+    }
+    assert_eq!(jeton.told(Action::ClientCreated).await.len(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let (store, operator) = (&jeton.server.store, operator(&jeton));
+    let id = jeton.sign_in().await.user();
+    let change = async |change| user::change(store, id, change, &operator).await;
+    assert_eq!(change(Change::Password("x".to_owned())).await?, Some(1));
+    let row = jeton.told_once(Action::PasswordChanged).await;
+    assert_eq!(detail(&row)["username"], ALICE.0);
+    assert_eq!(detail(&row)["sessions_ended"], 1);
+    assert_eq!((row.user_id, &*row.actor_kind), (Some(id), "operator"));
+    assert_eq!(change(Change::Disable).await?, Some(0));
+    assert!(user::enable(store, id, &operator).await?);
+    assert_eq!(change(Change::SignOut).await?, Some(0));
+    assert_eq!(change(Change::Delete).await?, Some(0));
+    assert_eq!(change(Change::Delete).await?, None);
+    assert_eq!(change(Change::SignOut).await?, None);
+    assert!(!user::enable(store, id, &operator).await?);
+    for action in [
+        Action::UserCreated,
+        Action::PasswordChanged,
+        Action::UserDisabled,
+        Action::UserEnabled,
+        Action::SessionsRevoked,
+        Action::UserDeleted,
+    ] {
+        assert_eq!(jeton.told_once(action).await.user_id, Some(id));
+        assert_eq!(log.entries(action.name()).len(), 1, "{action:?}");
+    }
+    Ok(())
+}
+
+/// Signing keys come and go by themselves, and that is told as well.
+#[tokio::test]
+async fn keys_that_come_and_go_are_told() {
+    let jeton = Jeton::start().await;
+    let first = jeton.told_once(Action::KeyCreated).await;
+    for _ in 0..2 {
+        jeton.advance(DAY * 91);
+        upkeep::refresh_keys(&jeton.server).await.unwrap();
+    }
+    let created = jeton.told(Action::KeyCreated).await;
+    assert!(created.len() > 1);
+    assert_eq!(created[0].actor_kind, "system");
+    let deleted = jeton.told_once(Action::KeyDeleted).await;
+    assert_eq!(detail(&deleted)["kid"], detail(&first)["kid"]);
+}

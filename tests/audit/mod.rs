@@ -1,0 +1,261 @@
+//! The audit log: a row for what happens, none for what is ordinary, no secret in any.
+
+mod change;
+mod search;
+mod sweep;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jeton::audit::Action;
+use jeton::clock::Clock;
+use jeton::password::Password;
+use jeton::store::audit_event::{self, Filter, Model};
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change};
+use jeton::store::{Store, client};
+use sea_orm::DbErr;
+
+use crate::support::audit::AuditLog;
+use crate::support::file::DataDir;
+use crate::support::peer::sent_from;
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, encode, form};
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const WRONG: &str = "a password that is wrong";
+
+impl Jeton {
+    async fn sign_in_from(&self, username: &str, password: &str, user_agent: &[u8]) -> Answer {
+        let body = encode(&[
+            ("grant_type", "password"),
+            ("username", username),
+            ("password", password),
+        ]);
+        let request = form("/token").header("user-agent", user_agent).body(body);
+        self.send(sent_from("203.0.113.9", request)).await
+    }
+}
+
+fn detail(event: &Model) -> serde_json::Value {
+    serde_json::from_str(&event.detail).unwrap()
+}
+
+/// Who, what, when, from where, outcome; and the log is told the same.
+#[tokio::test]
+async fn a_sign_in_is_told_with_who_what_when_and_from_where() {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    jeton.advance(HOUR);
+    let answer = jeton.sign_in_from(ALICE.0, ALICE.1, b"curl/8").await;
+    let tokens = answer.tokens();
+    let row = jeton.told_once(Action::SignIn).await;
+    assert_eq!((row.at, row.outcome.as_str()), (jeton.now(), "success"));
+    assert_eq!(row.actor_kind, "user");
+    assert_eq!(row.actor_id, Some(tokens.user().to_string()));
+    assert_eq!(row.user_id, Some(tokens.user()));
+    assert_eq!(row.session_id, Some(tokens.session()));
+    assert_eq!(row.client_id.as_deref(), Some("first-party"));
+    assert_eq!((&*row.address, &*row.user_agent), ("203.0.113.9", "curl/8"));
+    assert_eq!(row.detail, "{}");
+    let entries = log.entries("sign_in");
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0]["session"], tokens.session().to_string());
+    assert_eq!(entries[0]["user_agent"], "curl/8");
+    assert_eq!(entries[0]["outcome"], "success");
+}
+
+/// A refused sign-in names the user if there is one, and never what was typed: people type passwords
+/// into the field for the name.
+#[tokio::test]
+async fn a_refused_sign_in_is_told_without_what_was_typed() {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let bob = jeton.add_user("bob", "bob's").await;
+    user::change(&jeton.server.store, bob, Change::Disable, &jeton.cause())
+        .await
+        .unwrap();
+    let alice = jeton.sign_in().await.user();
+    let mut expected = BTreeMap::new();
+    for (username, password, user_id, reason) in [
+        (ALICE.0, WRONG, Some(alice), "wrong password"),
+        ("hunter2hunter2", WRONG, None, "unknown user"),
+        ("not a name: hunter2hunter2", WRONG, None, "unknown user"),
+        ("bob", "bob's", Some(bob), "disabled user"),
+        ("bob", WRONG, Some(bob), "wrong password"),
+    ] {
+        jeton.advance(HOUR);
+        let answer = jeton.sign_in_from(username, password, b"curl/8").await;
+        answer.assert_error(400, "invalid_grant");
+        expected.insert(jeton.now(), (user_id, reason));
+    }
+    let rows = jeton.told(Action::SignInFailed).await;
+    assert_eq!(rows.len(), 5);
+    for row in rows {
+        let (user_id, reason) = expected[&row.at];
+        assert_eq!(row.user_id, user_id);
+        assert_eq!(detail(&row)["reason"], reason);
+        assert_eq!(row.outcome, "failure");
+        assert_eq!(row.actor_kind, "client");
+        assert_eq!(row.client_id.as_deref(), Some("first-party"));
+        assert_eq!(row.address, "203.0.113.9");
+        assert!(!format!("{row:?}").contains("hunter2"));
+    }
+    let entries = log.entries("sign_in_failed");
+    assert_eq!(entries.len(), 5);
+    assert!(!format!("{entries:?}").contains("hunter2"));
+}
+
+/// What is ordinary leaves no row; what is not leaves one, with what a reader wants to know.
+#[tokio::test]
+async fn a_refresh_is_told_when_it_is_late_or_a_replay_or_ahead_of_the_store() -> Result<(), DbErr>
+{
+    let data = DataDir::new();
+    let jeton = alone(data.open().await).await;
+    let first = jeton.sign_in().await;
+    let mut newest = first.clone();
+    for _ in 0..3 {
+        newest = jeton.go_on(&newest, HOUR).await;
+        jeton.refresh(&newest.refresh_token).await.tokens();
+        newest = jeton.refresh(&newest.refresh_token).await.tokens();
+    }
+    let all = audit_event::search(&jeton.server.store, Filter::default(), None, 99).await?;
+    let session = Some(first.session());
+    let own = all.iter().filter(|event| event.session_id == session);
+    assert_eq!(own.count(), 1, "of the sign-in");
+
+    let before = newest.clone();
+    newest = jeton.go_on(&newest, HOUR).await;
+    jeton.advance(HOUR);
+    jeton.refresh(&before.refresh_token).await.tokens();
+    let late = jeton.told_once(Action::LateRetry).await;
+    assert_eq!((late.at, late.user_id), (jeton.now(), Some(first.user())));
+    assert_eq!(detail(&late)["seconds"], 3600);
+    assert_eq!(late.actor_id.as_deref(), Some("first-party"));
+
+    data.execute("UPDATE sessions SET generation = 2").await;
+    newest = jeton.refresh(&newest.refresh_token).await.tokens();
+    let ahead = jeton.told_once(Action::RefreshAheadOfStore).await;
+    assert_eq!(detail(&ahead)["generations"], 5);
+    assert_eq!(ahead.session_id, session);
+
+    jeton.assert_over(&first).await;
+    let replay = jeton.told_once(Action::Replay).await;
+    assert_eq!(detail(&replay)["distance"], 8);
+    assert_eq!(detail(&replay)["ended"], true);
+    assert_eq!((replay.session_id, &*replay.outcome), (session, "failure"));
+    assert_eq!(replay.user_id, Some(first.user()));
+    jeton.assert_over(&newest).await;
+    assert_eq!(jeton.told(Action::SessionRevoked).await.len(), 0);
+    Ok(())
+}
+
+/// The user `alice` and the client `first-party` on a store of its own.
+async fn alone(store: Store) -> Jeton {
+    let jeton = Jeton::on(store, Clock::standing_at(START), ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    jeton
+}
+
+/// "A failed audit write never signs anyone in unseen": nobody gets in, nothing is changed, and a
+/// right password is answered as a wrong one is.
+#[tokio::test]
+async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
+    let log = AuditLog::listen();
+    let data = DataDir::new();
+    let jeton = alone(data.open().await).await;
+    let store = &jeton.server.store;
+    let tokens = jeton.sign_in().await;
+    data.execute(
+        "CREATE TRIGGER untold BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .await;
+    for password in [ALICE.1, WRONG] {
+        let answer = jeton.sign_in_from(ALICE.0, password, b"").await;
+        answer.assert_error(500, "server_error");
+    }
+    assert_eq!(session::list(store, None, 9).await?.len(), 1);
+    assert_eq!(log.entries("sign_in").len(), 1);
+
+    let (cause, id) = (jeton.cause(), tokens.user());
+    let user = user::find(store, id).await?;
+    for change in [
+        Change::Password("x".into()),
+        Change::Disable,
+        Change::SignOut,
+        Change::Delete,
+    ] {
+        assert!(user::change(store, id, change, &cause).await.is_err());
+        assert_eq!(user::find(store, id).await?, user);
+    }
+    assert!(
+        session::revoke(store, tokens.session(), Ending::Operator, &cause)
+            .await
+            .is_err()
+    );
+    assert!(client::disable(store, "first-party", &cause).await.is_err());
+    assert!(client::delete(store, "first-party", &cause).await.is_err());
+    // Who is in stays in: a refresh needs no row.
+    jeton.refresh(&tokens.refresh_token).await.tokens();
+
+    data.execute("DROP TRIGGER untold").await;
+    jeton.sign_in().await;
+    Ok(())
+}
+
+/// "No secret in it": passwords right and wrong, hashes, tokens and client secrets are searched for
+/// in every row and in the log.
+#[tokio::test]
+async fn no_secret_is_in_any_row() -> Result<(), DbErr> {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let store = &jeton.server.store;
+    let secret = crate::support::SECRET;
+    jeton.add_client("backend", Some(secret), |_| {}).await;
+    let first = jeton.sign_in().await;
+    let second = jeton.go_on(&first, HOUR).await;
+    jeton.advance(HOUR);
+    jeton.refresh(&first.refresh_token).await.tokens();
+    let third = jeton.refresh(&second.refresh_token).await.tokens();
+    jeton.assert_over(&first).await;
+    for (username, password) in [(ALICE.0, WRONG), (WRONG, WRONG), (ALICE.1, WRONG)] {
+        jeton.sign_in_from(username, password, b"curl/8").await;
+    }
+    let new = "an entirely new password";
+    let hash = jeton.server.hasher.hash(Password::new(new)).await.unwrap();
+    let change = Change::Password(hash.clone());
+    user::change(store, first.user(), change, &jeton.cause()).await?;
+
+    let rows = audit_event::search(store, Filter::default(), None, 1000).await?;
+    assert!(rows.len() > 8);
+    let told = format!("{rows:?} {}", log.text());
+    for secret in [
+        ALICE.1,
+        WRONG,
+        new,
+        &hash,
+        secret,
+        &first.refresh_token,
+        &second.refresh_token,
+        &third.access_token,
+        "argon2",
+        "jrt_",
+    ] {
+        assert!(!told.contains(secret), "{secret}");
+    }
+    Ok(())
+}
+
+/// A line end in a `User-Agent` begins no line of a log.
+#[tokio::test]
+async fn what_a_client_calls_itself_injects_nothing() {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let forged = "x\u{85}2026-01-01 admin signed in\u{9b}31m\tok\u{202e}".as_bytes();
+    jeton.sign_in_from(ALICE.0, WRONG, forged).await;
+    let row = jeton.told_once(Action::SignInFailed).await;
+    let harmless = "x\u{fffd}2026-01-01 admin signed in\u{fffd}31m\u{fffd}ok\u{fffd}";
+    assert_eq!(row.user_agent, harmless);
+    assert_eq!(log.entries("sign_in_failed")[0]["user_agent"], harmless);
+}
