@@ -4,6 +4,7 @@ use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::Value;
 
 use crate::account::profile::ProfileDoor;
+use crate::account::sessions::SessionsDoor;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
@@ -21,6 +22,7 @@ pub type Doors = (
     JwksEndpoint,
     MetadataEndpoint,
     ProfileDoor,
+    SessionsDoor,
     LandingPage,
 );
 
@@ -35,6 +37,7 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         JwksEndpoint,
         MetadataEndpoint,
         ProfileDoor,
+        SessionsDoor,
         LandingPage,
     );
     OpenApiService::new(doors, "Jeton", env!("CARGO_PKG_VERSION"))

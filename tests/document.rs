@@ -38,11 +38,14 @@ fn every_operation_has_an_id_of_its_own() {
     }
     insta::assert_debug_snapshot!(ids, @r#"
     {
+        "endAccountSession",
+        "endAccountSessions",
         "fetchAccount",
         "fetchJsonWebKeySet",
         "fetchOpenidConfiguration",
         "fetchServerMetadata",
         "introspectToken",
+        "listAccountSessions",
         "listRevokedSessions",
         "requestToken",
         "revokeToken",

@@ -12,6 +12,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthSco
 use uuid::Uuid;
 
 use super::problem::Problem;
+use crate::audit::{Actor, Cause};
+use crate::caller;
 use crate::cors::on_behalf_of;
 use crate::scope::Scope;
 use crate::server::AuthorizationServer;
@@ -62,6 +64,18 @@ impl SignedIn {
                 user,
             }),
             _ => Err(Problem::InvalidToken("it speaks for no person".to_owned())),
+        }
+    }
+}
+
+impl SignedIn {
+    /// What the person causes by a request.
+    #[must_use]
+    pub fn cause(&self, request: &Request, server: &AuthorizationServer) -> Cause {
+        Cause {
+            at: server.clock.now(),
+            actor: Actor::User(self.user.id),
+            device: caller::device(request, &server.settings),
         }
     }
 }

@@ -1,21 +1,15 @@
 //! Who am I.
 
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Object, OpenApi, Tags};
+use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
+use super::Tag;
 use super::bearer::{Scopes, SignedIn};
 use super::problem::Problem;
 
 /// The door.
 pub struct ProfileDoor;
-
-/// How the operations are grouped in the document.
-#[derive(Tags)]
-enum Tag {
-    /// What a signed-in person sees of themselves.
-    Account,
-}
 
 /// Who is signed in, and how.
 #[derive(Object)]

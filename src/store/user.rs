@@ -7,7 +7,7 @@ use sea_orm::{QueryOrder, SqlErr};
 
 use super::Store;
 use super::session::{self, Ending};
-use crate::audit::{Action, Cause, Event};
+use crate::audit::{Action, Actor, Cause, Event};
 use crate::clock::Timestamp;
 
 /// A person who signs in.
@@ -183,6 +183,21 @@ pub async fn change(
     change: Change,
     cause: &Cause,
 ) -> Result<Option<u64>, DbErr> {
+    change_but(store, id, change, None, cause).await
+}
+
+/// The same, but for one session of the user, `kept`, which goes on.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn change_but(
+    store: &Store,
+    id: Uuid,
+    change: Change,
+    kept: Option<Uuid>,
+    cause: &Cause,
+) -> Result<Option<u64>, DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::SessionEpoch, Expr::col(Column::SessionEpoch).add(1))
         .filter(Column::Id.eq(id));
@@ -197,7 +212,13 @@ pub async fn change(
             Ending::UserDisabled,
             Action::UserDisabled,
         ),
-        Change::SignOut => (Some(update), Ending::Operator, Action::SessionsRevoked),
+        Change::SignOut => {
+            let ending = match cause.actor {
+                Actor::User(_) => Ending::SignOut,
+                _ => Ending::Operator,
+            };
+            (Some(update), ending, Action::SessionsRevoked)
+        }
         Change::Delete => (None, Ending::UserDeleted, Action::UserDeleted),
     };
     let mut together = store.change_durably().await?;
@@ -212,7 +233,11 @@ pub async fn change(
         return Ok(None);
     };
     // That alone ends the sessions, at once and whole; marking them is for those who read.
-    let ended = session::end_of_user(together.connection(), id, ending, cause.at).await?;
+    let connection = together.connection();
+    if let Some(kept) = kept {
+        session::carry_over(connection, kept, id, user.session_epoch).await?;
+    }
+    let ended = session::end_of_user(connection, id, kept, ending, cause.at).await?;
     let event = Event::new(action, cause)
         .user(id)
         .with("username", user.username)

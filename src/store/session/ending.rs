@@ -82,11 +82,32 @@ pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, 
 pub(in crate::store) async fn end_of_user(
     connection: &impl ConnectionTrait,
     user_id: Uuid,
+    kept: Option<Uuid>,
     why: Ending,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let ended = end(Column::UserId.eq(user_id), why, now).exec(connection);
-    Ok(ended.await?.rows_affected)
+    let mut ended = end(Column::UserId.eq(user_id), why, now);
+    if let Some(kept) = kept {
+        ended = ended.filter(Column::Id.ne(kept));
+    }
+    Ok(ended.exec(connection).await?.rows_affected)
+}
+
+/// Lets a session go on in the user's new epoch.
+pub(in crate::store) async fn carry_over(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    user_id: Uuid,
+    epoch: i64,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::SessionEpoch, Expr::value(epoch))
+        .filter(Column::Id.eq(id))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::SessionEpoch.eq(epoch - 1))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 pub(in crate::store) async fn end_of_client(

@@ -10,7 +10,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _, QueryOrder, QuerySelect};
 
-pub(super) use ending::{end_of_client, end_of_user};
+pub(super) use ending::{carry_over, end_of_client, end_of_user};
 pub use ending::{end_replayed, revoke, sweep};
 pub use revoked::{Revoked, revoked_after};
 pub use rotation::{Rotation, restamp, retry_late, rotate};
@@ -107,16 +107,23 @@ pub struct Record {
     pub roles: Option<String>,
 }
 
+impl Model {
+    /// Whether the session was not ended and its time is not over at `now`, when it may be idle for so
+    /// long; its user and client are not looked at.
+    #[must_use]
+    pub fn is_running(&self, now: Timestamp, idle_lifetime: Duration) -> bool {
+        self.revoked_at.is_none()
+            && self.expires_at > now
+            && self.rotated_at > now.minus(idle_lifetime)
+    }
+}
+
 impl Record {
     /// Whether the session is not over at `now`, when it may be idle for so long, and its user and
     /// client live.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp, idle_lifetime: Duration) -> bool {
-        let session = &self.session;
-        session.revoked_at.is_none()
-            && session.expires_at > now
-            && session.rotated_at > now.minus(idle_lifetime)
-            && self.roles.is_some()
+        self.session.is_running(now, idle_lifetime) && self.roles.is_some()
     }
 }
 

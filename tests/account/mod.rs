@@ -1,3 +1,6 @@
+/// Where a person is signed in, and signing out there.
+mod sessions;
+
 use std::time::Duration;
 
 use jeton::store::session::{self, Ending};

@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use jeton::store::audit_event::{self, Filter};
+use poem::Request;
+use poem::http::Method;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::{Answer, Jeton, Tokens};
+
+const PATH: &str = "/account/sessions";
+
+async fn list(jeton: &Jeton, tokens: &Tokens) -> Vec<Value> {
+    let answer = jeton.get_with(PATH, &tokens.access_token).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()["sessions"].as_array().unwrap().clone()
+}
+
+async fn delete(jeton: &Jeton, path: &str, tokens: &Tokens) -> Answer {
+    let request = Request::builder()
+        .method(Method::DELETE)
+        .uri(path.parse().unwrap())
+        .header("authorization", format!("Bearer {}", tokens.access_token));
+    jeton.send(request.finish()).await
+}
+
+fn path_of(tokens: &Tokens) -> String {
+    format!("{PATH}/{}", tokens.session())
+}
+
+#[tokio::test]
+async fn a_person_sees_where_they_are_signed_in() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("tv", None, |row| "The television".clone_into(&mut row.name))
+        .await;
+    let first = jeton.sign_in_at("tv").await;
+    jeton.advance(Duration::from_mins(5));
+    let second = jeton.sign_in().await;
+    let refreshed = jeton.go_on(&second, Duration::from_mins(1)).await;
+    let sessions = list(&jeton, &refreshed).await;
+    let ids: Vec<_> = sessions
+        .iter()
+        .map(|one| one["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ids,
+        [second.session().to_string(), first.session().to_string()]
+    );
+    assert_eq!(
+        (&sessions[0]["current"], &sessions[1]["current"]),
+        (&true.into(), &false.into())
+    );
+    let mut tv = sessions[1].clone();
+    tv["id"] = "[uuid]".into();
+    insta::assert_json_snapshot!(tv, @r#"
+    {
+      "id": "[uuid]",
+      "client_id": "tv",
+      "client_name": "The television",
+      "user_agent": "",
+      "address": "",
+      "signed_in_at": 1767225600,
+      "last_used_at": 1767225600,
+      "expires_at": 1775001600,
+      "current": false
+    }
+    "#);
+}
+
+/// What is over, and what is another person's, is not listed.
+#[tokio::test]
+async fn only_ones_own_living_sessions_are_listed() {
+    let jeton = Jeton::start().await;
+    jeton.add_user("bob", "a password of bob's own").await;
+    let bob = jeton
+        .token(&[
+            ("grant_type", "password"),
+            ("username", "bob"),
+            ("password", "a password of bob's own"),
+        ])
+        .await
+        .tokens();
+    let idle = jeton.sign_in().await;
+    jeton.advance(Duration::from_hours(14 * 24));
+    let ended = jeton.sign_in().await;
+    let mine = jeton.sign_in().await;
+    assert_eq!(delete(&jeton, &path_of(&ended), &mine).await.status, 204);
+    let ids: Vec<_> = list(&jeton, &mine)
+        .await
+        .iter()
+        .map(|one| one["id"].clone())
+        .collect();
+    assert_eq!(ids, [mine.session().to_string()]);
+    jeton.assert_over(&idle).await;
+    // row 54: another's is as if it were not there, and stays.
+    let answer = delete(&jeton, &path_of(&bob), &mine).await;
+    assert_eq!(answer.status, 404);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert!(jeton.session(&bob).await.revoked_at.is_none());
+}
+
+/// "I forgot to sign out at the library." RFC 9110 §9.2.2: the second DELETE is as good as the first.
+#[tokio::test]
+async fn a_person_signs_out_elsewhere() {
+    let jeton = Jeton::start().await;
+    let library = jeton.sign_in().await;
+    let home = jeton.sign_in().await;
+    jeton.advance(Duration::from_mins(1));
+    for _ in 0..2 {
+        let answer = delete(&jeton, &path_of(&library), &home).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
+    }
+    jeton.assert_over(&library).await;
+    assert_eq!(
+        jeton.get_with(PATH, &library.access_token).await.status,
+        401
+    );
+    jeton.refresh(&home.refresh_token).await.tokens();
+    let filter = Filter {
+        session_id: Some(library.session()),
+        ..Filter::default()
+    };
+    let told = audit_event::search(&jeton.server.store, filter, None, 10)
+        .await
+        .unwrap();
+    let told: Vec<_> = told.iter().map(|event| event.action.as_str()).collect();
+    assert_eq!(told, ["session_revoked", "sign_in"]);
+}
+
+#[tokio::test]
+async fn a_person_signs_out_everywhere() {
+    let jeton = Jeton::start().await;
+    let sessions = [
+        jeton.sign_in().await,
+        jeton.sign_in().await,
+        jeton.sign_in().await,
+    ];
+    let answer = delete(&jeton, PATH, &sessions[2]).await;
+    assert_eq!(answer.body, r#"{"sessions_ended":3}"#);
+    for tokens in &sessions {
+        jeton.assert_over(tokens).await;
+    }
+}
+
+/// All others end, and this one goes on: its access token, its refresh token, its next ones.
+#[tokio::test]
+async fn a_person_signs_out_everywhere_else() {
+    let jeton = Jeton::start().await;
+    let sessions = [
+        jeton.sign_in().await,
+        jeton.sign_in().await,
+        jeton.sign_in().await,
+    ];
+    let path = format!("{PATH}?keep_current=true");
+    let answer = delete(&jeton, &path, &sessions[1]).await;
+    assert_eq!(answer.body, r#"{"sessions_ended":2}"#);
+    assert_eq!(list(&jeton, &sessions[1]).await.len(), 1);
+    let next = jeton.refresh(&sessions[1].refresh_token).await.tokens();
+    jeton.go_on(&next, Duration::from_mins(1)).await;
+    for tokens in [&sessions[0], &sessions[2]] {
+        jeton.assert_over(tokens).await;
+    }
+    let again = delete(&jeton, &path, &next).await;
+    assert_eq!(again.body, r#"{"sessions_ended":0}"#);
+    jeton.sign_in().await;
+}
+
+#[tokio::test]
+async fn bad_requests_are_told_as_problems() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    let unknown = format!("{PATH}/{}", Uuid::from_u128(7));
+    for (path, status) in [
+        (unknown.as_str(), 404),
+        ("/account/sessions/x", 400),
+        ("/account/sessions?keep_current=perhaps", 400),
+    ] {
+        let answer = delete(&jeton, path, &tokens).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert_eq!(answer.json()["status"], status);
+    }
+    jeton.refresh(&tokens.refresh_token).await.tokens();
+    let answer = jeton.get(PATH).await;
+    assert_eq!(answer.status, 401);
+    let answer = jeton.post(PATH, "", &[]).await;
+    assert_eq!(answer.status, 405);
+    assert_eq!(answer.header("allow"), Some("GET, HEAD, DELETE"));
+}
