@@ -108,10 +108,8 @@ impl<'a, R: Requires, C: DeserializeOwned + Send> ApiExtractor<'a> for Bearer<R,
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        let verifier = verifier(request)?;
-        let token = authorize(verifier, request, body, &R::REQUIREMENT).await;
         Ok(Self {
-            token: token.map_err(|refusal| refused(verifier, refusal, &R::REQUIREMENT))?,
+            token: admit(request, body, &R::REQUIREMENT).await?,
             requirement: PhantomData,
         })
     }
@@ -140,11 +138,10 @@ impl<'a, R: Requires, C: DeserializeOwned + Send> ApiExtractor<'a> for OptionalB
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        let verifier = verifier(request)?;
-        let token = match authorize(verifier, request, body, &R::REQUIREMENT).await {
+        let token = match admit(request, body, &R::REQUIREMENT).await {
             Ok(token) => Some(token),
-            Err(Refusal::NoToken) => None,
-            Err(refusal) => return Err(refused(verifier, refusal, &R::REQUIREMENT)),
+            Err(error) if is_for_want_of_a_token(&error) => None,
+            Err(error) => return Err(error),
         };
         Ok(Self {
             token,
@@ -155,26 +152,32 @@ impl<'a, R: Requires, C: DeserializeOwned + Send> ApiExtractor<'a> for OptionalB
 
 impl<'a, R: Requires, C: DeserializeOwned + Send> FromRequest<'a> for Authorized<R, C> {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> poem::Result<Self> {
-        let verifier = verifier(request)?;
-        let token = authorize(verifier, request, body, &R::REQUIREMENT).await;
         Ok(Self {
-            token: token.map_err(|refusal| refused(verifier, refusal, &R::REQUIREMENT))?,
+            token: admit(request, body, &R::REQUIREMENT).await?,
             requirement: PhantomData,
         })
     }
 }
 
-async fn authorize<C: DeserializeOwned>(
-    verifier: &Verifier,
+/// The token of a request that is let in.
+async fn admit<C: DeserializeOwned>(
     request: &Request,
     body: &mut RequestBody,
     requirement: &Requirement,
-) -> Result<AccessToken<C>, Refusal> {
+) -> poem::Result<AccessToken<C>> {
+    let verifier = verifier(request)?;
     let form = form::peek(request, body);
     let query = request.uri().query();
     verifier
         .admit(request.headers(), query, form, requirement)
         .await
+        .map_err(|refusal| refused(verifier, refusal, requirement))
+}
+
+fn is_for_want_of_a_token(error: &poem::Error) -> bool {
+    error
+        .downcast_ref()
+        .is_some_and(|refused: &Refused| refused.refusal == Refusal::NoToken)
 }
 
 fn verifier(request: &Request) -> poem::Result<&Verifier> {

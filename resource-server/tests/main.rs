@@ -1,6 +1,5 @@
 //! All tests of the crate, against an issuer that really listens.
 
-#![allow(missing_docs)]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
