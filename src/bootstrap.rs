@@ -202,7 +202,7 @@ fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Mo
         id: id.to_owned(),
         name: name.to_owned(),
         secret_digest: None,
-        grant_types: grant::TYPES.join(" "),
+        grant_types: grant::FOR_PEOPLE.join(" "),
         scope: scope.to_owned(),
         audience: String::new(),
         access_token_lifetime: None,

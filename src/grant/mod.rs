@@ -19,6 +19,9 @@ pub const TYPES: [&str; 3] = [
     client_credentials::TYPE,
 ];
 
+/// The grant types by which people sign in and stay signed in.
+pub const FOR_PEOPLE: [&str; 2] = [password::TYPE, refresh_token::TYPE];
+
 /// A request for tokens, its own parameters read.
 #[derive(Debug)]
 pub enum Grant {

@@ -204,6 +204,8 @@ fn the_first_start_makes_a_client_for_the_example_api() {
     assert!(none.starts_with("none: "), "{none}");
 
     // It is made once: an operator who deletes it is not contradicted.
+    // It signs people in, and does not speak for itself.
+    assert!(!place.ok(&["client", "list"]).contains("client_credentials"));
     place.ok(&["client", "delete", "my-info"]);
     server.stop("TERM");
     place.start();
