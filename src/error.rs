@@ -42,6 +42,8 @@ pub enum Error {
     InsufficientScope(&'static str),
     /// `temporarily_unavailable`: try again soon.
     TemporarilyUnavailable(Reason),
+    /// `temporarily_unavailable`, with status 429: too many sign-ins have failed. The seconds to wait.
+    TooManyAttempts(u64),
     /// `server_error`: our own failure.
     ServerError(Reason),
 }
@@ -64,7 +66,7 @@ impl Error {
             Self::UnsupportedTokenType(_) => "unsupported_token_type",
             Self::InvalidToken(_) => "invalid_token",
             Self::InsufficientScope(_) => "insufficient_scope",
-            Self::TemporarilyUnavailable(_) => "temporarily_unavailable",
+            Self::TemporarilyUnavailable(_) | Self::TooManyAttempts(_) => "temporarily_unavailable",
             Self::ServerError(_) => "server_error",
         }
     }
@@ -111,6 +113,9 @@ impl Error {
                 "The bearer token does not allow this. Ask for the scope that WWW-Authenticate names."
             }
             Self::TemporarilyUnavailable(_) => "The server is busy. Try again after Retry-After.",
+            Self::TooManyAttempts(_) => {
+                "Too many sign-ins have failed. Try again after Retry-After."
+            }
             Self::ServerError(_) => "The server failed. The request can be tried again.",
         }
     }
@@ -134,6 +139,7 @@ impl Error {
             | Self::ServerError(reason) => reason,
             Self::MethodNotAllowed(_) => "method not allowed",
             Self::InsufficientScope(_) => "insufficient scope",
+            Self::TooManyAttempts(_) => "too many sign-ins have failed",
         }
     }
 }

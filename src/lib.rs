@@ -11,12 +11,14 @@
 //! - [`cors`], [`caller`]: which pages may read what the doors answer; where a request comes from
 //! - [`grant`]: what a client gives for tokens, one file a grant type
 //! - [`token`]: what is handed out
-//! - [`client_authentication`], [`user_authentication`]: who asks
+//! - [`user_authentication`]: which person asks
+//! - [`client_authentication`]: which client asks
 //! - [`upkeep`]: what runs beside the requests
 //! - [`server`]: the parts, and no logic
 //! - [`store`]: one file a table; the only SQL
 //! - [`key`], [`password`]: signing keys; Argon2id on its own few threads
-//! - [`config`](mod@config), [`audit`]: settings; what is told of what happens
+//! - [`config`](mod@config), [`audit`], [`throttle`]: settings; what is told of what happens; how often
+//!   something may fail
 //! - [`parameters`], [`scope`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
 //! - [`error`]: what can go wrong for a client
 //! - [`secret`]: values that are not shown, and where randomness comes from
@@ -45,6 +47,7 @@ pub mod scope;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod throttle;
 pub mod token;
 pub mod upkeep;
 pub mod user_authentication;

@@ -6,6 +6,7 @@ use crate::key::Keys;
 use crate::password::PasswordHasher;
 use crate::root_secret::RootSecrets;
 use crate::store::Store;
+use crate::throttle::SignInThrottle;
 
 /// The parts of a running server.
 pub struct AuthorizationServer {
@@ -19,6 +20,8 @@ pub struct AuthorizationServer {
     pub root_secrets: RootSecrets,
     /// What checks passwords.
     pub hasher: PasswordHasher,
+    /// What slows the guessing of passwords.
+    pub throttle: SignInThrottle,
     /// The time.
     pub clock: Clock,
 }

@@ -11,7 +11,7 @@ use crate::audit::Cause;
 use crate::clock::{JumpDetector, Timestamp};
 use crate::key::{self, KeyError, KeyRing, StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
-use crate::store::{audit_event, client, session, signing_key};
+use crate::store::{audit_event, client, session, sign_in_throttle, signing_key};
 
 /// Rows that one sweep removes: a batch so small that no refresh waits for it.
 const BATCH: u64 = 500;
@@ -34,6 +34,7 @@ pub async fn keep_house(server: Arc<AuthorizationServer>) {
             );
             cautious_until = Some(Instant::now() + CAUTION);
         }
+        server.throttle.sweep(server.clock.now());
         if let Err(error) = refresh_keys(&server).await {
             tracing::error!(%error, "signing keys could not be looked after; the last stay in force");
         }
@@ -49,6 +50,10 @@ async fn sweep(server: &AuthorizationServer) {
     let ended = now.minus(server.settings.session.retention.0);
     in_batches("ended sessions", || session::sweep(store, ended, BATCH)).await;
     let told = now.minus(server.settings.audit.retention.0);
+    // Not to the instant: the clocks of other nodes may be behind.
+    let free = now.minus(Duration::from_mins(1));
+    let throttled = || sign_in_throttle::sweep(store, free, BATCH);
+    in_batches("memories of failed sign-ins", throttled).await;
     in_batches("audit events", || audit_event::sweep(store, told, BATCH)).await;
 }
 

@@ -46,6 +46,9 @@ mod store;
 /// What is handed out: tokens, and the rules of rotation.
 mod token;
 
+/// Which person asks, and how guessing is slowed.
+mod user_authentication;
+
 /// The map of the house holds.
 mod house;
 /// The real binary, its command line, and what it survives.

@@ -9,6 +9,7 @@ use sea_orm_migration::prelude::*;
 mod m20261122_000001_create_store;
 mod m20261122_000002_add_client_origins;
 mod m20261122_000003_add_audit_events;
+mod m20261122_000004_add_sign_in_throttle;
 mod m20261122_000005_add_access_token_format;
 mod m20261122_000006_index_revoked_sessions;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_create_store::Migration),
             Box::new(m20261122_000002_add_client_origins::Migration),
             Box::new(m20261122_000003_add_audit_events::Migration),
+            Box::new(m20261122_000004_add_sign_in_throttle::Migration),
             Box::new(m20261122_000005_add_access_token_format::Migration),
             Box::new(m20261122_000006_index_revoked_sessions::Migration),
         ]

@@ -36,6 +36,10 @@ fn describe() {
     );
     metrics::describe_counter!("jeton_sign_ins_total", "Sessions begun by a password.");
     metrics::describe_counter!(
+        "jeton_sign_ins_slowed_total",
+        "Sign-ins refused because too many had failed, by what counts them: account, address."
+    );
+    metrics::describe_counter!(
         "jeton_refreshes_total",
         "Refreshes, by outcome: rotated, same_answer, late_retry, replay; ahead_of_store besides."
     );

@@ -61,6 +61,7 @@ impl Settings {
             "must be 1d or more",
         );
         self.check_keys(&mut demand);
+        self.check_sign_in(&mut demand);
         self.check_server(&mut demand);
     }
 
@@ -87,6 +88,28 @@ impl Settings {
             "keys.refresh_interval",
             "must be between 1s and 5m",
         );
+    }
+
+    fn check_sign_in(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
+        let limits = &self.sign_in;
+        let bursts = [
+            ("sign_in.account_burst", limits.account_burst),
+            ("sign_in.address_burst", limits.address_burst),
+        ];
+        for (name, burst) in bursts {
+            demand(burst <= 10_000, name, "must be between 0 and 10000");
+        }
+        let intervals = [
+            ("sign_in.account_interval", limits.account_interval.0),
+            ("sign_in.address_interval", limits.address_interval.0),
+        ];
+        for (name, interval) in intervals {
+            demand(
+                interval >= Duration::from_millis(1) && interval <= Duration::from_hours(1),
+                name,
+                "must be between 1ms and 1h: nobody is kept out for good",
+            );
+        }
     }
 
     fn check_server(&self, demand: &mut dyn FnMut(bool, &str, &str)) {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub use origins::{Origin, Origins, SettingsError};
 pub use section::{
     AccessToken, Audit, Bootstrap, Database, Keys, LateRetry, Log, LogFormat, Metrics, Password,
-    RootSecret, Server, Session,
+    RootSecret, Server, Session, SignIn,
 };
 pub use value::{SecretText, Span};
 
@@ -46,6 +46,7 @@ pub struct Settings {
     pub session: Session,
     pub keys: Keys,
     pub password: Password,
+    pub sign_in: SignIn,
     pub metrics: Metrics,
     pub audit: Audit,
     pub log: Log,

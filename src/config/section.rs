@@ -130,6 +130,20 @@ pub struct Password {
     pub queue: usize,
 }
 
+/// `[sign_in]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "config/default.toml says what each setting means"
+)]
+pub struct SignIn {
+    pub account_burst: u32,
+    pub account_interval: Span,
+    pub address_burst: u32,
+    pub address_interval: Span,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

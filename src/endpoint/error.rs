@@ -81,6 +81,7 @@ impl ResponseError for ErrorAnswer {
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::TemporarilyUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Error::ServerError(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
@@ -127,6 +128,9 @@ impl ResponseError for ErrorAnswer {
             Error::TemporarilyUnavailable(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
             }
+            Error::TooManyAttempts(seconds) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            }
             // The rest of a body that was not read would be taken for the next request.
             Error::TooLarge(_) => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -159,6 +163,11 @@ impl ApiResponse for ErrorAnswer {
                     vec![documented("WWW-Authenticate", "RFC 9110 section 11.6.1.")],
                 ),
                 answer(413, "The body is too large.", vec![]),
+                answer(
+                    429,
+                    "Too many sign-ins have failed.",
+                    vec![documented("Retry-After", "Seconds to wait.")],
+                ),
                 answer(500, "The server failed.", vec![]),
                 answer(
                     503,

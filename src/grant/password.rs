@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::session;
 use crate::token::response::TokenResponse;
-use crate::user_authentication::{self, Attempt};
+use crate::user_authentication::{self, Attempt, AuthenticatedUser};
 
 /// The value of `grant_type`.
 pub const TYPE: &str = "password";
@@ -47,6 +47,7 @@ impl Request {
     /// # Errors
     ///
     /// [`Error::InvalidGrant`] for an unknown or disabled user or a wrong password, alike;
+    /// [`Error::TooManyAttempts`] when too many have failed;
     /// [`Error::InvalidScope`] or [`Error::InvalidTarget`] when it asks for more than the client
     /// may have.
     pub async fn exchange(
@@ -60,10 +61,11 @@ impl Request {
         let attempt = Attempt {
             username: &self.username,
             password: &self.password,
-            client_id: &client.client.id,
+            client,
             device: &device,
         };
-        let user = user_authentication::authenticate(attempt, server).await?;
+        let AuthenticatedUser { user, place } =
+            user_authentication::authenticate(attempt, server).await?;
         let now = server.clock.now();
         let session = session::Model {
             id: time_ordered_id(now),
@@ -88,11 +90,13 @@ impl Request {
             actor: Actor::User(user.id),
             device,
         };
-        if !session::begin(&server.store, session.clone(), &cause).await? {
+        let reservation = place.as_ref().map(|place| place.reservation);
+        if !session::begin(&server.store, session.clone(), reservation, &cause).await? {
             return Err(Error::InvalidGrant(
                 "the user or client changed during sign-in".into(),
             ));
         }
+        drop(place);
         metrics::counter!("jeton_sign_ins_total").increment(1);
         TokenResponse::for_session(&session, &user.roles, narrowed, client, server)
     }

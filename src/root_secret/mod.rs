@@ -29,6 +29,7 @@ struct Derived {
     refresh_token: hmac::Key,
     access_token: hmac::Key,
     token_id: hmac::Key,
+    sign_in_subject: hmac::Key,
     sealing: LessSafeKey,
 }
 
@@ -104,6 +105,18 @@ impl RootSecrets {
         hmac::sign(&self.current().token_id, content)
     }
 
+    /// Whose sign-ins are counted: a MAC over its name, by the current secret, so that a reader of the
+    /// database learns no names.
+    #[must_use]
+    pub fn sign_in_subject(&self, name: &[&str]) -> [u8; LENGTH] {
+        let tag = hmac::sign(&self.current().sign_in_subject, name.join("\0").as_bytes());
+        let mut subject = [0; LENGTH];
+        for (place, byte) in subject.iter_mut().zip(tag.as_ref()) {
+            *place = *byte;
+        }
+        subject
+    }
+
     /// Seals `plain` with AES-256-GCM by the current secret, bound to `context`.
     ///
     /// # Errors
@@ -172,6 +185,7 @@ impl Derived {
             refresh_token: hmac_key(root, b"jeton refresh token v1")?,
             access_token: hmac_key(root, b"jeton access token v1")?,
             token_id: hmac_key(root, b"jeton token id v1")?,
+            sign_in_subject: hmac_key(root, b"jeton sign-in subject v1")?,
             sealing: LessSafeKey::new(sealing),
         })
     }

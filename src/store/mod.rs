@@ -4,6 +4,7 @@ pub mod audit_event;
 pub mod client;
 pub mod client_origin;
 pub mod session;
+pub mod sign_in_throttle;
 pub mod signing_key;
 mod together;
 pub mod user;

@@ -116,7 +116,7 @@ async fn what_ended_at_one_instant_is_told_page_by_page() {
     for number in 0..2500_u128 {
         let mut row = row.clone();
         row.id = Uuid::from_u128(number + 1);
-        session::begin(&jeton.server.store, row, &cause)
+        session::begin(&jeton.server.store, row, None, &cause)
             .await
             .unwrap();
     }

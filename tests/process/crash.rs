@@ -119,7 +119,7 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
         };
         tokens.push(token.encode(&secrets).expose().to_owned());
         assert!(
-            session::begin(&store, row, &Cause::system(now))
+            session::begin(&store, row, None, &Cause::system(now))
                 .await
                 .unwrap()
         );

@@ -50,7 +50,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
+      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
     jeton: wrong settings:
@@ -58,7 +58,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
     jeton: wrong settings:
-      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
+      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
     "#);
 }
 
@@ -113,6 +113,15 @@ fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_would_be_right() {
 
 #[test]
 fn a_value_out_of_bounds_is_named_with_the_bounds() {
+    insta::assert_snapshot!(refused(&[("JETON_SIGN_IN__ACCOUNT_INTERVAL", "1d")]), @r#"
+    jeton: wrong settings:
+      sign_in.account_interval = "1d" (JETON_SIGN_IN__ACCOUNT_INTERVAL) must be between 1ms and 1h: nobody is kept out for good
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SIGN_IN__ADDRESS_BURST", "10001"), ("JETON_AUDIT__RETENTION", "1h")]), @r#"
+    jeton: wrong settings:
+      audit.retention = "1h" (JETON_AUDIT__RETENTION) must be 1d or more
+      sign_in.address_burst = "10001" (JETON_SIGN_IN__ADDRESS_BURST) must be between 0 and 10000
+    "#);
     insta::assert_snapshot!(refused(&[("JETON_ACCESS_TOKEN__LIFETIME", "31d")]), @r#"
     jeton: wrong settings:
       access_token.lifetime = "31d" (JETON_ACCESS_TOKEN__LIFETIME) must be between 1s and 30d: people forget to sign out of shared devices
@@ -153,7 +162,7 @@ fn all_that_is_wrong_is_told_at_once() {
     ];
     insta::assert_snapshot!(refused(&settings), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session
+      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
       keys.bits = "few" (JETON_KEYS__BITS) must be a whole number, 0 or more
       session.idle_lifetime = "1 fortnight" (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
       session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 60s

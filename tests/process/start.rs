@@ -124,8 +124,16 @@ fn metrics_have_a_listener_of_their_own_that_may_be_missing() {
     let place = Place::furnished().set("JETON_METRICS__LISTEN", address.to_string());
     let one = place.start();
     assert_eq!(one.sign_in("admin", PASSWORD).status, 200);
+    for _ in 0..10 {
+        one.sign_in("nobody", "x")
+            .assert_error(400, "invalid_grant");
+    }
+    let slowed = one.sign_in("nobody", "x");
+    slowed.assert_error(429, "temporarily_unavailable");
     let answer = Connection::open(address).unwrap().get("/metrics").unwrap();
     assert!(answer.body.contains("jeton_sign_ins_total 1"), "{answer:?}");
+    let counted = "jeton_sign_ins_slowed_total{by=\"account\"} 1";
+    assert!(answer.body.contains(counted), "{answer:?}");
     one.get("/metrics").assert_error(404, "invalid_request");
 
     let other = Place::furnished().set("JETON_METRICS__LISTEN", address.to_string());

@@ -72,7 +72,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
             id: Uuid::from_u128(2),
             ..late.clone()
         };
-        assert!(session::begin(store, twin, &cause).await?);
+        assert!(session::begin(store, twin, None, &cause).await?);
         let change = match what {
             "password" => Some(Change::Password("x".to_owned())),
             "disabled" => Some(Change::Disable),
@@ -84,7 +84,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
         } else {
             client::disable(store, "first-party", &cause).await?;
         }
-        assert!(!session::begin(store, late, &cause).await?, "{what}");
+        assert!(!session::begin(store, late, None, &cause).await?, "{what}");
         assert!(session::find(store, Uuid::from_u128(1)).await?.is_none());
     }
     Ok(())

@@ -6,6 +6,8 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Request, RequestParts};
 
+use super::{Answer, Jeton, encode, form};
+
 /// The same request on a connection from `address`.
 pub fn sent_from(address: &str, request: Request) -> Request {
     let (sent, body) = request.into_parts();
@@ -17,4 +19,26 @@ pub fn sent_from(address: &str, request: Request) -> Request {
     let remote = RemoteAddr(Addr::SocketAddr(peer));
     let parts = RequestParts::from((parts, LocalAddr::default(), remote, Scheme::HTTP));
     Request::from_parts(parts, body)
+}
+
+impl Jeton {
+    /// Posts parameters to /token from an address, by a program that calls itself `user_agent`.
+    pub async fn token_from(
+        &self,
+        (address, user_agent): (&str, &str),
+        parameters: &[(&str, &str)],
+    ) -> Answer {
+        let request = form("/token").header("user-agent", user_agent);
+        self.send(sent_from(address, request.body(encode(parameters))))
+            .await
+    }
+}
+
+/// A name and a password, as a sign-in sends them.
+pub fn credentials<'a>(username: &'a str, password: &'a str) -> [(&'a str, &'a str); 3] {
+    [
+        ("grant_type", "password"),
+        ("username", username),
+        ("password", password),
+    ]
 }

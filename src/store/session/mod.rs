@@ -1,6 +1,7 @@
 //! The table `sessions`: one row for one sign-in, however often it is refreshed.
 
 mod ending;
+mod known_device;
 mod revoked;
 mod rotation;
 
@@ -12,11 +13,13 @@ use sea_orm::{FromQueryResult, Iterable as _, QueryOrder, QuerySelect};
 
 pub(super) use ending::{carry_over, end_of_client, end_of_user};
 pub use ending::{end_replayed, revoke, sweep};
+pub use known_device::{KnownDevice, is_known};
 pub use revoked::{Revoked, revoked_after};
 pub use rotation::{Rotation, restamp, retry_late, rotate};
 
 use super::Store;
 use super::client;
+use super::sign_in_throttle::{self, Reservation};
 use super::user;
 use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
@@ -127,13 +130,18 @@ impl Record {
     }
 }
 
-/// Begins a session, unless the user's sessions were ended since `user` was read; says whether it
-/// did.
+/// Begins a session and gives back the `place` that the sign-in took, unless the user's sessions were
+/// ended since `user` was read; says whether it did.
 ///
 /// # Errors
 ///
 /// What the database says.
-pub async fn begin(store: &Store, session: Model, cause: &Cause) -> Result<bool, DbErr> {
+pub async fn begin(
+    store: &Store,
+    session: Model,
+    place: Option<Reservation>,
+    cause: &Cause,
+) -> Result<bool, DbErr> {
     let event = Event::new(Action::SignIn, cause)
         .user(session.user_id)
         .client(&session.client_id)
@@ -176,6 +184,9 @@ pub async fn begin(store: &Store, session: Model, cause: &Cause) -> Result<bool,
         return Ok(false);
     }
     together.record(event).await?;
+    if let Some(place) = place {
+        sign_in_throttle::give_back_within(together.connection(), place).await?;
+    }
     together.commit().await?;
     Ok(true)
 }

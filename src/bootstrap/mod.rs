@@ -1,25 +1,27 @@
 //! From settings to a server that is ready: data directory, root secret, store, keys, first user.
 
-use std::fmt;
+mod error;
+
 use std::path::Path;
 use std::slice;
 
+use crate::audit::Cause;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sea_orm::DbErr;
+pub use error::BootstrapError;
 
-use crate::audit::Cause;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::grant;
 use crate::key::Keys;
 use crate::password::{Cost, Password, PasswordHasher};
-use crate::root_secret::{RootSecretError, RootSecrets};
+use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
-use crate::store::{OpenError, Store, client, client_origin, signing_key, user};
-use crate::upkeep::{self, UpkeepError};
+use crate::store::{Store, client, client_origin, signing_key, user};
+use crate::throttle::{Quota, SignInThrottle};
+use crate::upkeep;
 use crate::web_origin::is_loopback;
 
 /// The user that the first start makes.
@@ -106,12 +108,18 @@ pub async fn assemble(
     let password = &settings.password;
     let hasher = PasswordHasher::start(cost(&settings), password.threads, password.queue)
         .map_err(|error| BootstrapError::Threads(error.to_string()))?;
+    let limits = &settings.sign_in;
+    let throttle = SignInThrottle::new(
+        Quota::new(limits.account_burst, limits.account_interval.0),
+        Quota::new(limits.address_burst, limits.address_interval.0),
+    );
     let server = AuthorizationServer {
         settings,
         store,
         keys: Keys::default(),
         root_secrets,
         hasher,
+        throttle,
         clock,
     };
     upkeep::refresh_keys(&server).await?;
@@ -233,62 +241,4 @@ fn create_directory(path: &Path) -> Result<(), BootstrapError> {
             path.display()
         ))
     })
-}
-
-/// Why the server cannot start.
-#[derive(Debug)]
-pub enum BootstrapError {
-    /// The data directory.
-    Directory(String),
-    /// The root secret.
-    RootSecret(String),
-    /// The store.
-    Open(OpenError),
-    /// The signing keys.
-    Keys(UpkeepError),
-    /// The cost of password hashing.
-    Cost(String),
-    /// The threads that hash passwords.
-    Threads(String),
-    /// The store, once it was open.
-    Store(DbErr),
-}
-
-impl fmt::Display for BootstrapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Directory(text) | Self::RootSecret(text) => f.write_str(text),
-            Self::Open(error) => error.fmt(f),
-            Self::Keys(error) => error.fmt(f),
-            Self::Cost(text) => write!(f, "wrong settings:\n  password: {text}"),
-            Self::Threads(text) => write!(f, "passwords cannot be hashed: {text}"),
-            Self::Store(error) => write!(f, "store: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for BootstrapError {}
-
-impl From<RootSecretError> for BootstrapError {
-    fn from(error: RootSecretError) -> Self {
-        Self::RootSecret(error.to_string())
-    }
-}
-
-impl From<OpenError> for BootstrapError {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
-impl From<UpkeepError> for BootstrapError {
-    fn from(error: UpkeepError) -> Self {
-        Self::Keys(error)
-    }
-}
-
-impl From<DbErr> for BootstrapError {
-    fn from(error: DbErr) -> Self {
-        Self::Store(error)
-    }
 }

@@ -1,0 +1,88 @@
+//! One address that tries many accounts.
+
+use std::time::Duration;
+
+use jeton::audit::Action;
+
+use super::WRONG;
+use crate::support::peer::credentials;
+use crate::support::{ALICE, Answer, Jeton};
+
+/// `sign_in.address_burst`.
+const BURST: usize = 100;
+
+async fn sign_in(jeton: &Jeton, address: &str, username: &str, password: &str) -> Answer {
+    let device = (address, "curl/8");
+    jeton
+        .token_from(device, &credentials(username, password))
+        .await
+}
+
+async fn exhaust(jeton: &Jeton, address: impl Fn(usize) -> String) {
+    for number in 0..BURST {
+        let username = format!("name-{number}");
+        let answer = sign_in(jeton, &address(number), &username, WRONG).await;
+        answer.assert_error(400, "invalid_grant");
+    }
+}
+
+/// row 20, row 38: so many failures at once, then one a second; others are not slowed.
+#[tokio::test]
+async fn an_address_that_tries_many_accounts_is_slowed() {
+    let jeton = Jeton::start().await;
+    exhaust(&jeton, |_| "203.0.113.9".to_owned()).await;
+    for (username, password) in [(ALICE.0, ALICE.1), (ALICE.0, WRONG), ("nobody", WRONG)] {
+        let answer = sign_in(&jeton, "203.0.113.9", username, password).await;
+        assert_eq!(answer.retry_after(), 1);
+    }
+    sign_in(&jeton, "203.0.113.8", ALICE.0, ALICE.1)
+        .await
+        .tokens();
+    let row = jeton.told_once(Action::SignInThrottled).await;
+    assert_eq!(row.detail, r#"{"by":"address","retry_after":1}"#);
+    assert_eq!((row.user_id, &*row.address), (None, "203.0.113.9"));
+    jeton.advance(Duration::from_secs(1));
+    // A sign-in that goes well takes no place.
+    for _ in 0..3 {
+        sign_in(&jeton, "203.0.113.9", ALICE.0, ALICE.1)
+            .await
+            .tokens();
+    }
+    let wrong = sign_in(&jeton, "203.0.113.9", "nobody", WRONG).await;
+    wrong.assert_error(400, "invalid_grant");
+    sign_in(&jeton, "203.0.113.9", "nobody", WRONG)
+        .await
+        .retry_after();
+}
+
+/// row 20: who has one IPv6 address has 2^64 of them.
+#[tokio::test]
+async fn an_ipv6_network_is_one_address() {
+    let jeton = Jeton::start().await;
+    exhaust(&jeton, |number| format!("2001:db8:1:2:{number:x}::1")).await;
+    let answer = sign_in(&jeton, "2001:db8:1:2:ffff::", ALICE.0, ALICE.1).await;
+    answer.retry_after();
+    let other = sign_in(&jeton, "2001:db8:1:3::1", ALICE.0, ALICE.1).await;
+    other.tokens();
+}
+
+/// row 20: an address that is slowed costs the account that it names no place, and an account that is
+/// slowed costs the address that asks for it none.
+#[tokio::test]
+async fn who_is_refused_without_a_look_at_the_password_takes_no_place() {
+    let jeton = Jeton::start().await;
+    exhaust(&jeton, |_| "203.0.113.9".to_owned()).await;
+    for _ in 0..50 {
+        sign_in(&jeton, "203.0.113.9", ALICE.0, WRONG)
+            .await
+            .retry_after();
+    }
+    jeton.exhaust(ALICE.0).await;
+    for _ in 0..2 * BURST {
+        sign_in(&jeton, "203.0.113.8", ALICE.0, WRONG)
+            .await
+            .retry_after();
+    }
+    let other = sign_in(&jeton, "203.0.113.8", "nobody", WRONG).await;
+    other.assert_error(400, "invalid_grant");
+}

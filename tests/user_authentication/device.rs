@@ -1,0 +1,112 @@
+//! A device on which the owner is signed in is not slowed by strangers.
+
+use std::time::Duration;
+
+use jeton::config::Span;
+use jeton::store::session::{self, Ending};
+
+use super::{BURST, WRONG};
+use crate::support::peer::credentials;
+use crate::support::{ALICE, Answer, Jeton, Tokens};
+
+const HOME: (&str, &str) = ("203.0.113.9", "Mozilla/5.0 (owner)");
+
+async fn sign_in(jeton: &Jeton, device: (&str, &str), password: &str) -> Answer {
+    jeton
+        .token_from(device, &credentials(ALICE.0, password))
+        .await
+}
+
+/// row 20: a thousand wrong passwords from as many addresses; the owner signs in all the while.
+#[tokio::test]
+async fn a_thousand_wrong_passwords_do_not_keep_the_owner_out() {
+    let jeton = Jeton::start().await;
+    let mut owner = sign_in(&jeton, HOME, ALICE.1).await.tokens();
+    let mut let_through = 0;
+    for number in 0..1000 {
+        let answer = jeton.guess(number, ALICE.0, WRONG).await;
+        if answer.status == 400 {
+            let_through += 1;
+        } else {
+            assert!((1..=30).contains(&answer.retry_after()), "{number}");
+        }
+        let unknown = jeton.guess(number, "nobody", WRONG).await;
+        assert_eq!(unknown.status, answer.status, "{number}");
+        assert_eq!(unknown.steady_headers(), answer.steady_headers());
+        assert_eq!(unknown.body, answer.body);
+        if number % 20 == 0 {
+            sign_in(&jeton, HOME, ALICE.1).await.tokens();
+            owner = jeton.refresh(&owner.refresh_token).await.tokens();
+        }
+        jeton.advance(Duration::from_millis(300));
+    }
+    // The burst, and one each thirty seconds of five minutes.
+    assert_eq!(let_through, BURST + 9);
+    assert_eq!(jeton.session(&owner).await.revoked_at, None);
+}
+
+/// row 20: it is known by the client, the address and the user agent of a session that lives; nobody
+/// else is.
+#[tokio::test]
+async fn a_device_is_known_by_a_living_session_with_its_client_address_and_user_agent() {
+    let jeton = Jeton::with(|settings| {
+        settings.session.idle_lifetime = Span(Duration::from_mins(4));
+    })
+    .await;
+    jeton.add_client("app", None, |_| {}).await;
+    let at_app = |device| {
+        let parameters = [&credentials(ALICE.0, ALICE.1)[..], &[("client_id", "app")]].concat();
+        let jeton = &jeton;
+        async move { jeton.token_from(device, &parameters).await }
+    };
+    let first = sign_in(&jeton, HOME, ALICE.1).await.tokens();
+    jeton.exhaust(ALICE.0).await;
+    for stranger in [
+        (HOME.0, "curl/8"),
+        ("203.0.113.8", HOME.1),
+        ("203.0.113.8", ""),
+    ] {
+        sign_in(&jeton, stranger, ALICE.1).await.retry_after();
+    }
+    at_app(HOME).await.retry_after();
+    let second = sign_in(&jeton, HOME, ALICE.1).await.tokens();
+
+    let end = async |tokens: &Tokens| {
+        let store = &jeton.server.store;
+        session::revoke(store, tokens.session(), Ending::Operator, &jeton.cause())
+            .await
+            .unwrap();
+    };
+    end(&first).await;
+    let third = sign_in(&jeton, HOME, ALICE.1).await.tokens();
+    end(&second).await;
+    end(&third).await;
+    sign_in(&jeton, HOME, ALICE.1).await.retry_after();
+
+    // Nor is a session that is idle too long.
+    jeton.advance(Duration::from_mins(5));
+    sign_in(&jeton, HOME, ALICE.1).await.tokens();
+    jeton.advance(Duration::from_mins(4));
+    jeton.exhaust(ALICE.0).await;
+    sign_in(&jeton, HOME, ALICE.1).await.retry_after();
+}
+
+/// row 20: whoever sits at the device, or behind the same address with the same browser, is slowed as
+/// anybody is, by what failed there.
+#[tokio::test]
+async fn a_known_device_is_slowed_by_its_own_failures() {
+    let jeton = Jeton::start().await;
+    sign_in(&jeton, HOME, ALICE.1).await.tokens();
+    jeton.exhaust(ALICE.0).await;
+    for _ in 0..BURST {
+        let answer = sign_in(&jeton, HOME, WRONG).await;
+        answer.assert_error(400, "invalid_grant");
+        if jeton.now().as_micros() % 2 == 0 {
+            jeton.advance(Duration::from_micros(1));
+        }
+    }
+    sign_in(&jeton, HOME, WRONG).await.retry_after();
+    let wait = sign_in(&jeton, HOME, ALICE.1).await.retry_after();
+    jeton.advance(Duration::from_secs(wait));
+    sign_in(&jeton, HOME, ALICE.1).await.tokens();
+}
