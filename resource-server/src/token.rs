@@ -1,5 +1,8 @@
 //! What a verified access token says, RFC 9068 §2.2.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use serde::Deserialize;

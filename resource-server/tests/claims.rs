@@ -1,9 +1,11 @@
 use std::time::Duration;
 
-use jeton_resource_server::{Refusal, Requirement, Verifier};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use jeton_resource_server::{BuildError, Refusal, Requirement, Verifier, bearer_token};
 use serde_json::json;
 
-use crate::support::{Issuer, claims, claims_with, now, rsa, verifier, verify};
+use crate::support::{AUDIENCE, Issuer, Signer, claims, claims_with, now, rsa, verifier, verify};
 
 /// "Authorization servers SHOULD encode the corresponding claim values according to the guidance defined in
 /// RFC 7643", RFC 9068 §2.2.3.1: there a group, a role and an entitlement are objects with a `value`.
@@ -85,5 +87,83 @@ async fn a_member_that_comes_twice_is_told_by_a_verifier_of_several_issuers() {
         let twice = claims.replacen('{', &twice, 1);
         let refusal = verify(&both, &rsa(0).sign_text(&header, &twice)).await;
         assert_eq!(refusal.unwrap_err(), Refusal::Duplicate);
+    }
+}
+
+#[tokio::test]
+async fn an_api_may_have_two_names() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let builder = Verifier::builder(&issuer.url, AUDIENCE).also_audience("https://old.test");
+    let verifier = builder.build().await.unwrap();
+    for (aud, good) in [
+        (AUDIENCE, true),
+        ("https://old.test", true),
+        ("https://other.test", false),
+    ] {
+        let token = rsa(0).token(&claims_with(&issuer.url, "aud", json!(aud)));
+        assert_eq!(verify(&verifier, &token).await.is_ok(), good, "{aud}");
+    }
+    let empty = Verifier::builder(&issuer.url, AUDIENCE).also_audience("");
+    assert_eq!(empty.build().await.unwrap_err(), BuildError::NoAudience);
+    // The first is the realm where none is named.
+    let quote = Verifier::builder(&issuer.url, "a\"b");
+    assert_eq!(quote.build().await.unwrap_err(), BuildError::Realm);
+}
+
+/// 16 KiB, or what was said: for each of several issuers its own.
+#[tokio::test]
+async fn how_long_a_token_may_be_has_a_bound() {
+    let ours = Issuer::start(&[rsa(0)]).await;
+    let theirs = Issuer::start(&[rsa(1)]).await;
+    let default = verifier(&ours).await;
+    let long = Verifier::builder(&theirs.url, AUDIENCE).longest_token(32 * 1024);
+    let long = long.build().await.unwrap();
+    let both = Verifier::any_of([default.clone(), long.clone()]).unwrap();
+    let token = |signer: &Signer, issuer: &Issuer, size: usize| {
+        let bare = signer.token(&claims_with(&issuer.url, "x", json!("")));
+        let filler = "x".repeat((size - bare.len()) * 3 / 4);
+        let token = signer.token(&claims_with(&issuer.url, "x", json!(filler)));
+        assert!(token.len() <= size && token.len() > size - 8);
+        token
+    };
+    let (ours_longest, ours_too_long) = (token(rsa(0), &ours, 16384), token(rsa(0), &ours, 16400));
+    let (theirs_longest, theirs_too_long) =
+        (token(rsa(1), &theirs, 32768), token(rsa(1), &theirs, 32784));
+    for (verifier, token, good) in [
+        (&default, &ours_longest, true),
+        (&default, &ours_too_long, false),
+        (&long, &theirs_longest, true),
+        (&long, &theirs_too_long, false),
+        (&both, &ours_longest, true),
+        (&both, &ours_too_long, false),
+        (&both, &theirs_longest, true),
+        (&both, &theirs_too_long, false),
+    ] {
+        let outcome = verify(verifier, token).await.map(drop);
+        assert_eq!(outcome, good.then_some(()).ok_or(Refusal::TooLong));
+    }
+    // Too long for all of them: nothing of it is read.
+    let junk = "A".repeat(32 * 1024 + 1);
+    let refusal = verify(&both, &junk).await.unwrap_err();
+    assert_eq!(refusal, Refusal::TooLong);
+}
+
+/// Five minutes are not longer than five minutes.
+#[tokio::test]
+async fn the_longest_leeway_is_allowed() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let longest = Duration::from_mins(5);
+    let builder = Verifier::builder(&issuer.url, AUDIENCE);
+    let verifier = builder.expiry_leeway(longest).clock_skew(longest);
+    verifier.build().await.unwrap();
+}
+
+/// The scheme alone is no token, and no other scheme's business.
+#[test]
+fn bearer_without_a_token_is_malformed() {
+    for text in ["Bearer", "Bearer ", "bearer  "] {
+        let value = HeaderValue::from_static(text);
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        assert_eq!(bearer_token(&headers, None, None), Err(Refusal::Malformed));
     }
 }

@@ -5,7 +5,7 @@ use jeton_resource_server::{BuildError, FetchError, Observer, Refusal, Verifier}
 use serde_json::json;
 
 use crate::support::issuer::{JWKS, METADATA, Reply};
-use crate::support::{AUDIENCE, Issuer, claims, rsa, verifier, verify};
+use crate::support::{AUDIENCE, Issuer, claims, rsa, settle, verifier, verify};
 
 /// A thousand requests with the same new key, or with as many unknown ones, make one fetch.
 #[tokio::test(flavor = "multi_thread")]
@@ -217,13 +217,6 @@ async fn keys_are_fetched_again_before_they_expire_and_by_their_etag() {
         .await
         .unwrap();
     assert_eq!(issuer.requests(METADATA), 1);
-}
-
-/// Waits until so many fetches have ended.
-async fn settle(verifier: &Verifier, fetches: u64) {
-    while verifier.status().issuers[0].fetches < fetches {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[derive(Clone, Debug, Default)]

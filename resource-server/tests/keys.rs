@@ -55,6 +55,12 @@ async fn an_issuer_that_has_openid_discovery_alone_is_found() {
     let verifier = build(&issuer).await.unwrap();
     let token = rsa(0).token(&claims(&issuer.url));
     verify(&verifier, &token).await.unwrap();
+    // An issuer that is ill is not one that has none.
+    let ill = Reply::text("503 Service Unavailable", "text/plain", "");
+    issuer.reply(METADATA, ill);
+    let url = format!("{}{METADATA}", issuer.url);
+    assert_eq!(fetch_error(&issuer).await, FetchError::Status(url, 503));
+    issuer.forget(METADATA);
     issuer.forget(OPENID);
     let error = fetch_error(&issuer).await;
     let url = format!("{}{METADATA}", issuer.url);
@@ -79,6 +85,7 @@ async fn the_address_of_the_keys_is_https_or_this_machine() {
     }
     for issuer in [
         "http://issuer.test",
+        "http://notlocalhost",
         "issuer",
         "",
         "https://issuer.test/#x",

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on stops, and says where"
 )]
 
+/// Which algorithms and keys verify.
+mod algorithms;
 /// What a request may look like, and what it gets: RFC 6750.
 mod answer;
 /// The axum adapter.
@@ -19,10 +21,14 @@ mod feed;
 mod freshness;
 /// Where keys come from, and which are taken.
 mod keys;
+/// What the layer of tower makes of bodies and services.
+mod layer;
 /// Issuers that hang, move, or take new keys at a bad time.
 mod outage;
 /// The poem adapter.
 mod poem;
+/// When keys and metadata are fetched again.
+mod refresh;
 /// An issuer, and tokens of all kinds.
 mod support;
 /// Which tokens are taken, and which never.

@@ -147,13 +147,13 @@ impl Keeper {
                 snapshot.fetches >= fetch || self.usable(snapshot).as_ref().is_some_and(has)
             });
             let ended = timeout(self.rules.wait, there).await;
+            // It takes too long, or the task ended with its runtime and nobody fetches any more.
             if !ended.is_ok_and(|ended| ended.is_ok()) {
                 return Found::Unavailable;
             }
         }
         let snapshot = self.snapshot();
-        // With its runtime the task ends, and nobody asks the issuer any more.
-        let failing = snapshot.failing.is_some() || self.snapshot.has_changed().is_err();
+        let failing = snapshot.failing.is_some();
         match (self.usable(&snapshot), snapshot.confirmed_at) {
             (Some(keys), _) if has(&keys) => Found::Keys(keys),
             // While the issuer cannot be asked, a key that is not there may be a new one: the client is

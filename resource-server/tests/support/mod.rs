@@ -3,7 +3,7 @@
 pub mod issuer;
 
 use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -50,6 +50,13 @@ impl Signer {
         Self::new(EncodingKey::from_ec_der(der.as_ref()), Algorithm::ES256)
     }
 
+    pub fn es384() -> Self {
+        use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random).unwrap();
+        Self::new(EncodingKey::from_ec_der(der.as_ref()), Algorithm::ES384)
+    }
+
     pub fn ed25519() -> Self {
         let random = aws_lc_rs::rand::SystemRandom::new();
         let der = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8v1(&random).unwrap();
@@ -64,6 +71,16 @@ impl Signer {
             kid,
             jwk: serde_json::to_value(jwk).unwrap(),
             key,
+            algorithm,
+        }
+    }
+
+    /// The same key, signing by another algorithm of its kind.
+    pub fn by(&self, algorithm: Algorithm) -> Self {
+        Self {
+            kid: self.kid.clone(),
+            jwk: self.jwk.clone(),
+            key: self.key.clone(),
             algorithm,
         }
     }
@@ -156,4 +173,17 @@ pub async fn verifier(issuer: &Issuer) -> Verifier {
 
 pub async fn verify(verifier: &Verifier, token: &str) -> Result<AccessToken, Refusal> {
     verifier.verify(token).await
+}
+
+/// Waits until so many fetches have ended, and a moment longer for one too many.
+pub async fn settle(verifier: &Verifier, fetches: u64) {
+    let settled = async {
+        while verifier.status().issuers[0].fetches < fetches {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let settled = tokio::time::timeout(Duration::from_secs(5), settled).await;
+    assert!(settled.is_ok(), "{:?}", verifier.status());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(verifier.status().issuers[0].fetches, fetches);
 }
