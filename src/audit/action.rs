@@ -10,6 +10,7 @@ pub enum Action {
     LateRetry,
     RefreshAheadOfStore,
     Replay,
+    SignOut,
     SessionRevoked,
     SessionsRevoked,
     PasswordChanged,
@@ -30,13 +31,14 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::SignInThrottled,
         Self::LateRetry,
         Self::RefreshAheadOfStore,
         Self::Replay,
+        Self::SignOut,
         Self::SessionRevoked,
         Self::SessionsRevoked,
         Self::PasswordChanged,
@@ -84,6 +86,7 @@ impl Action {
                 "replay",
                 "a refresh token was used by two; its session is ended",
             ),
+            Self::SignOut => ("sign_out", "signed out"),
             Self::SessionRevoked => ("session_revoked", "a session was ended"),
             Self::SessionsRevoked => ("sessions_revoked", "all sessions of a user were ended"),
             Self::PasswordChanged => ("password_changed", "a password was changed"),

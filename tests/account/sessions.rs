@@ -128,7 +128,7 @@ async fn a_person_signs_out_elsewhere() {
         .await
         .unwrap();
     let told: Vec<_> = told.iter().map(|event| event.action.as_str()).collect();
-    assert_eq!(told, ["session_revoked", "sign_in"]);
+    assert_eq!(told, ["sign_out", "sign_in"]);
 }
 
 #[tokio::test]

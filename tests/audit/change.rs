@@ -10,7 +10,8 @@ use sea_orm::DbErr;
 
 use super::{DAY, detail};
 use crate::support::audit::AuditLog;
-use crate::support::{ALICE, Jeton};
+use crate::support::peer::sent_from;
+use crate::support::{ALICE, Jeton, encode, form};
 
 /// Somebody at the command line.
 fn operator(jeton: &Jeton) -> Cause {
@@ -38,6 +39,27 @@ async fn the_end_of_a_session_is_told_once() -> Result<(), DbErr> {
     // Of what was undone the log was not told either.
     assert_eq!(log.entries("session_revoked").len(), 1);
     Ok(())
+}
+
+/// A person who signs out is told apart from one who is signed out.
+#[tokio::test]
+async fn a_sign_out_is_told_once_with_from_where() {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    for _ in 0..2 {
+        let request = form("/revoke").header("user-agent", "curl/8");
+        let body = encode(&[("token", &tokens.refresh_token)]);
+        let answer = jeton.send(sent_from("203.0.113.9", request.body(body)));
+        assert_eq!(answer.await.status, 200);
+    }
+    let row = jeton.told_once(Action::SignOut).await;
+    assert_eq!(row.session_id, Some(tokens.session()));
+    assert_eq!(row.user_id, Some(tokens.user()));
+    assert_eq!((&*row.address, &*row.user_agent), ("203.0.113.9", "curl/8"));
+    assert_eq!(row.actor_id.as_deref(), Some("first-party"));
+    assert_eq!(log.entries("sign_out").len(), 1);
+    assert_eq!(jeton.told(Action::SessionRevoked).await.len(), 0);
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn the_command_line_lists_what_happened() {
     ] {
         assert_eq!(listed(&data, filter).await, events[2..3], "{filter:?}");
     }
-    let refused = data.jeton(&["audit", "list", "--action", "sign_out"]).await;
+    let refused = data.jeton(&["audit", "list", "--action", "sign_off"]).await;
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("sign_in_failed"));
 }

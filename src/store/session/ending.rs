@@ -22,7 +22,10 @@ pub async fn revoke(store: &Store, id: Uuid, why: Ending, cause: &Cause) -> Resu
     let Some(session) = ended.first() else {
         return Ok(false);
     };
-    let event = of(session, Action::SessionRevoked, cause).with("why", why.to_value());
+    let event = match why {
+        Ending::SignOut => of(session, Action::SignOut, cause),
+        _ => of(session, Action::SessionRevoked, cause).with("why", why.to_value()),
+    };
     together.record(event).await?;
     together.commit().await?;
     Ok(true)
