@@ -4,7 +4,7 @@ pub mod access_token;
 pub mod active;
 pub mod claims;
 pub mod opaque;
-mod proof;
+pub mod proof;
 pub mod refresh_token;
 pub mod response;
 pub mod rotation;

@@ -19,7 +19,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Far more than an access token with a hundred roles.
 const LONGEST_TOKEN: usize = 16 * 1024;
 
-/// Makes a [`Verifier`]; [`Verifier::builder`] says what for.
+/// Makes a [`Verifier`](crate::Verifier); [`Verifier::builder`](crate::Verifier::builder) says what for.
 #[derive(Debug)]
 #[must_use]
 pub struct VerifierBuilder {
@@ -177,7 +177,7 @@ impl VerifierBuilder {
 
     /// Asks the issuer every second which sessions were ended, and refuses their tokens from then on.
     /// Jeton has such a feed; it is no RFC's. While it is away, tokens go on until they expire, and the
-    /// [status](Verifier::status) says so.
+    /// [status](crate::Verifier::status) says so.
     pub fn revocation_feed(mut self, feed: RevocationFeed) -> Self {
         self.feed = Some(feed);
         self
