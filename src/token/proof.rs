@@ -24,7 +24,7 @@ pub fn write(prefix: &str, content: &[u8], mac: &[u8]) -> Secret {
 ///
 /// # Errors
 ///
-/// [`NotAProof`] for anything that [`write`] did not make with the same prefix.
+/// [`NotAProof`] for anything that [`write()`] did not make with the same prefix.
 pub fn read<const CONTENT: usize>(
     prefix: &str,
     text: &str,
