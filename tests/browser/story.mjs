@@ -8,7 +8,12 @@ import { faults } from "./faults.mjs";
 import { API, FRESH, ISSUER, PASSWORD, logOf, startJeton, startMyInfo, stopAll, until } from "./processes.mjs";
 import { shapes } from "./shapes.mjs";
 
-const see = (page) => page.getByRole("button", { name: "See my info" }).click();
+/** Presses the button. An access token that lives for three seconds may expire on its way: it is refused then, and refreshed. */
+function see(page) {
+  expect([401, `${API}/my-info`]);
+  return page.getByRole("button", { name: "See my info" }).click();
+}
+
 const info = (page) => seen(page.getByRole("heading", { name: "Your info" }));
 const field = (page, name) => page.locator("#info-fields dt", { hasText: name }).locator("xpath=following-sibling::dd[1]").innerText();
 
