@@ -47,7 +47,7 @@ pub async fn watch(verifier: Verifier, site: Site) {
         }
         Ok(Standing::UnknownClient) => tracing::warn!(
             "{issuer} does not know the client {client_id}; introduce it: jeton client add \
-             {client_id} --grant password --scope my-info:read --scope my-info:write --audience \
+             {client_id} --first-party --grant password --scope my-info:read --scope my-info:write --audience \
              {resource} --origin {resource}"
         ),
         Ok(Standing::UnknownOrigin) => tracing::warn!(

@@ -1,6 +1,7 @@
 //! `jeton client origins`: whose pages may read what a client is answered.
 
 use clap::Args;
+use serde_json::json;
 
 use super::{Failure, operator, output, unknown};
 use crate::server::AuthorizationServer;
@@ -17,6 +18,9 @@ pub struct Origins {
     /// An origin to remove; may be given again.
     #[arg(long = "remove", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     removed: Vec<WebOrigin>,
+    /// Print one JSON object: the client's `origins` then.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Origins {
@@ -36,6 +40,10 @@ impl Origins {
         let changes = (&*self.added, &*self.removed);
         client_origin::change(store, id, changes, &operator(server)).await?;
         let origins = client_origin::of_client(store, id).await?;
+        if self.json {
+            let object = json!({ "client_id": id, "origins": origins });
+            return output::line(&object.to_string());
+        }
         if origins.is_empty() {
             return output::line(&format!(
                 "none: no page of another origin can read what client {id} is answered"
