@@ -6,6 +6,9 @@ use serde_json::Value;
 use crate::account::profile::ProfileDoor;
 use crate::account::sessions::SessionsDoor;
 use crate::admin::audit_events::AuditEventsDoor;
+use crate::admin::keys::KeysDoor;
+use crate::admin::sessions::AdminSessionsDoor;
+use crate::admin::users::UsersDoor;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
@@ -24,6 +27,9 @@ pub type Doors = (
     MetadataEndpoint,
     ProfileDoor,
     SessionsDoor,
+    UsersDoor,
+    AdminSessionsDoor,
+    KeysDoor,
     AuditEventsDoor,
     LandingPage,
 );
@@ -40,6 +46,9 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         MetadataEndpoint,
         ProfileDoor,
         SessionsDoor,
+        UsersDoor,
+        AdminSessionsDoor,
+        KeysDoor,
         AuditEventsDoor,
         LandingPage,
     );

@@ -149,7 +149,7 @@ impl From<audit_event::Model> for AuditEvent {
         let text = |text: String| (!text.is_empty()).then_some(text);
         Self {
             id: row.id,
-            at: row.at.precise().to_string(),
+            at: row.at.precise(),
             action: row.action,
             outcome: row.outcome,
             actor: row.actor_kind,

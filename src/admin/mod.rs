@@ -3,7 +3,10 @@
 mod administrator;
 pub mod audit_events;
 mod entity_tag;
+pub mod keys;
 mod page;
+pub mod sessions;
+pub mod users;
 
 use poem_openapi::Tags;
 

@@ -1,16 +1,13 @@
 //! `jeton key`: keys that sign access tokens.
 
-use std::ops::RangeInclusive;
-
 use clap::Subcommand;
 
 use super::{Failure, operator, output};
-use crate::audit::Cause;
 use crate::clock::Timestamp;
-use crate::key::{State, StoredKey, lifecycle};
+use crate::key::{StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
-use crate::upkeep;
+use crate::upkeep::rotation::{self, RotationError};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -69,53 +66,32 @@ fn row(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Vec<String> {
 }
 
 async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
-    let now = server.clock.now();
-    let keys = signing_key::list(&server.store).await?;
-    let activates_at = now.plus(lifecycle::lead(&server.settings));
-    let next = keys.iter().find(|key| {
-        let superseded_at = lifecycle::superseded_at(key, &keys);
-        // One that a clock far ahead of this one planned is not what anybody waits for.
-        lifecycle::state(key, superseded_at, now) == State::Next && key.activates_at <= activates_at
-    });
-    if let Some(next) = next {
-        return Err(Failure::new(format!(
-            "key {} is published already and signs from {} on; until then some cache may not know \
-             it. Rotate again after that, or, if a key is compromised, with --emergency",
-            next.id, next.activates_at
-        )));
-    }
-    match add(server, activates_at, now..=activates_at, &operator(server)).await? {
-        Some(id) => output::line(&format!(
-            "key {id} is published and signs from {activates_at} on"
-        )),
-        None => Err(Failure::new(
-            "another node has just rotated; see `jeton key list`",
-        )),
-    }
-}
-
-async fn rotate_at_once(server: &AuthorizationServer) -> Result<(), Failure> {
-    let cause = operator(server);
-    // Whatever other key there is: an empty range holds none.
-    let regardless = Timestamp::from_micros(1)..=Timestamp::from_micros(0);
-    let id = add(server, cause.at, regardless, &cause).await?;
-    let id = id.ok_or_else(|| Failure::new("the new key could not be stored"))?;
-    let dropped = signing_key::revoke_all_but(&server.store, &id, &operator(server)).await?;
-    let interval = server.settings.keys.refresh_interval;
+    let rotated = rotation::rotate(server, &operator(server)).await?;
     output::line(&format!(
-        "keys dropped: {dropped}\n\
-         key {id} signs on every node within {interval}\n\
-         Access tokens made before are invalid as soon as an API fetches the keys again; clients get \
-         new ones by refreshing."
+        "key {} is published and signs from {} on",
+        rotated.kid, rotated.activates_at
     ))
 }
 
-async fn add(
-    server: &AuthorizationServer,
-    activates_at: Timestamp,
-    unless: RangeInclusive<Timestamp>,
-    cause: &Cause,
-) -> Result<Option<String>, Failure> {
-    let added = upkeep::add_key(server, activates_at, unless, cause).await;
-    added.map_err(|error| Failure::new(error.to_string()))
+async fn rotate_at_once(server: &AuthorizationServer) -> Result<(), Failure> {
+    let rotated = rotation::replace_at_once(server, &operator(server)).await?;
+    let interval = server.settings.keys.refresh_interval;
+    output::line(&format!(
+        "keys dropped: {}\n\
+         key {} signs on every node within {interval}\n\
+         Access tokens made before are invalid as soon as an API fetches the keys again; clients get \
+         new ones by refreshing.",
+        rotated.dropped, rotated.kid
+    ))
+}
+
+impl From<RotationError> for Failure {
+    fn from(error: RotationError) -> Self {
+        Self::new(match error {
+            RotationError::Early { .. } => format!(
+                "{error}. Rotate again after that, or, if a key is compromised, with --emergency"
+            ),
+            other => other.to_string(),
+        })
+    }
 }
