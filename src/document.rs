@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::account::profile::ProfileDoor;
 use crate::account::sessions::SessionsDoor;
+use crate::admin::audit_events::AuditEventsDoor;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
@@ -23,6 +24,7 @@ pub type Doors = (
     MetadataEndpoint,
     ProfileDoor,
     SessionsDoor,
+    AuditEventsDoor,
     LandingPage,
 );
 
@@ -38,6 +40,7 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         MetadataEndpoint,
         ProfileDoor,
         SessionsDoor,
+        AuditEventsDoor,
         LandingPage,
     );
     OpenApiService::new(doors, "Jeton", env!("CARGO_PKG_VERSION"))

@@ -7,7 +7,9 @@
 //! - [`app`], [`connection`]: all doors in one route; connections and their limits
 //! - [`document`]: the OpenAPI document
 //! - [`bootstrap`]: from settings to a server that is ready
-//! - [`endpoint`], [`account`]: the doors, for clients and for signed-in people
+//! - [`endpoint`], [`account`], [`admin`]: the doors, for clients, for signed-in people, for operators
+//! - [`bearer`], [`json_body`]: the token that opens the account and the admin door; what is sent there
+//! - [`problem`]: what can go wrong there
 //! - [`cors`], [`caller`]: which pages may read what the doors answer; where a request comes from
 //! - [`grant`]: what a client gives for tokens, one file a grant type
 //! - [`token`]: what is handed out
@@ -24,8 +26,10 @@
 //! - [`secret`]: values that are not shown, and where randomness comes from
 
 pub mod account;
+pub mod admin;
 pub mod app;
 pub mod audit;
+pub mod bearer;
 pub mod bootstrap;
 pub mod caller;
 pub mod cli;
@@ -39,9 +43,11 @@ pub mod document;
 pub mod endpoint;
 pub mod error;
 pub mod grant;
+pub mod json_body;
 pub mod key;
 pub mod parameters;
 pub mod password;
+pub mod problem;
 pub mod root_secret;
 pub mod scope;
 pub mod secret;

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+/// Allows people to see and change their own account.
+pub const ACCOUNT: &str = "account";
+/// Allows administrators to administer this server.
+pub const ADMIN: &str = "admin";
+
 /// A set of scope tokens, in the order in which they were named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope(Vec<String>);
@@ -40,6 +45,12 @@ impl Scope {
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|token| self.0.contains(token))
+    }
+
+    /// All tokens but this one.
+    #[must_use]
+    pub fn without(&self, token: &str) -> Self {
+        Self(self.0.iter().filter(|own| *own != token).cloned().collect())
     }
 
     /// The tokens.

@@ -36,21 +36,12 @@ fn every_operation_has_an_id_of_its_own() {
             assert!(ids.insert(id.to_owned()), "{id} is there twice");
         }
     }
-    insta::assert_debug_snapshot!(ids, @r#"
-    {
-        "endAccountSession",
-        "endAccountSessions",
-        "fetchAccount",
-        "fetchJsonWebKeySet",
-        "fetchOpenidConfiguration",
-        "fetchServerMetadata",
-        "introspectToken",
-        "listAccountSessions",
-        "listRevokedSessions",
-        "requestToken",
-        "revokeToken",
+    for id in ids {
+        assert!(
+            id.chars().all(|c| c.is_ascii_alphabetic()) && id.starts_with(char::is_lowercase),
+            "{id} makes no good name of a method"
+        );
     }
-    "#);
 }
 
 /// Generators take `application/json; charset=utf-8` for a format that they do not know.

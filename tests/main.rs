@@ -14,6 +14,8 @@ mod support;
 
 /// The door for a signed-in person: what an access token opens, and how it is refused.
 mod account;
+/// What operators do over HTTP.
+mod admin;
 /// The layers that every request passes: caching, framework errors, panics, time.
 mod app;
 /// What an adversary tried.

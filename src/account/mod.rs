@@ -1,9 +1,8 @@
 //! The door for a signed-in person: who am I, and where am I signed in.
 
-mod bearer;
-pub mod problem;
 pub mod profile;
 pub mod sessions;
+mod signed_in;
 
 use poem_openapi::Tags;
 

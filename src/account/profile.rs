@@ -5,8 +5,9 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
 use super::Tag;
-use super::bearer::{Scopes, SignedIn};
-use super::problem::Problem;
+use super::signed_in::SignedIn;
+use crate::bearer::Scopes;
+use crate::problem::Problem;
 
 /// The door.
 pub struct ProfileDoor;
@@ -57,6 +58,7 @@ impl ProfileDoor {
             claims,
             session_id,
             user,
+            ..
         } = signed_in;
         Ok(AccountAnswer::Ok(Json(Account {
             sub: user.id,

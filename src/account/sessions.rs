@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -11,12 +10,13 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
 use super::Tag;
-use super::bearer::{Scopes, SignedIn};
-use super::problem::Problem;
+use super::signed_in::SignedIn;
+use crate::bearer::Scopes;
+use crate::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::client;
 use crate::store::session::{self, Ending};
-use crate::store::user::{self, Change};
+use crate::store::user::{self, Change, ChangeError, Whom};
 
 /// More than anybody looks through.
 const MOST: u64 = 500;
@@ -137,7 +137,6 @@ impl SessionsDoor {
     )]
     async fn end(
         &self,
-        request: &Request,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
         /// The session's id.
@@ -147,8 +146,7 @@ impl SessionsDoor {
         found
             .filter(|record| record.session.user_id == signed_in.user.id)
             .ok_or(Problem::NotFound)?;
-        let cause = signed_in.cause(request, &server);
-        session::revoke(&server.store, id.0, Ending::SignOut, &cause).await?;
+        session::revoke(&server.store, id.0, Ending::SignOut, signed_in.cause()).await?;
         Ok(EndAnswer::Ended)
     }
 
@@ -164,23 +162,21 @@ impl SessionsDoor {
     )]
     async fn end_all(
         &self,
-        request: &Request,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
         /// Stay signed in here.
         keep_current: Query<Option<bool>>,
     ) -> Result<EndAllAnswer, Problem> {
-        let keep = keep_current
-            .0
-            .unwrap_or(false)
-            .then_some(signed_in.session_id);
-        let cause = signed_in.cause(request, &server);
-        let (store, id) = (&server.store, signed_in.user.id);
-        let ended = user::change_but(store, id, Change::SignOut, keep, &cause).await?;
+        let keep = keep_current.0.unwrap_or(false);
+        let whom = Whom::from(signed_in.user.id).but(keep.then_some(signed_in.session_id));
+        let cause = signed_in.cause();
+        let ended = match user::change(&server.store, whom, Change::SignOut, cause).await {
+            Ok(changed) => changed.sessions_ended,
+            Err(ChangeError::Gone) => 0,
+            Err(error) => return Err(error.into()),
+        };
         Ok(EndAllAnswer::Ok(Json(Ended {
-            sessions_ended: ended
-                .and_then(|ended| i64::try_from(ended).ok())
-                .unwrap_or_default(),
+            sessions_ended: i64::try_from(ended).unwrap_or(i64::MAX),
         })))
     }
 }

@@ -18,6 +18,7 @@ pub(super) enum Door {
     Metadata,
     Document,
     Account,
+    Admin,
     Other,
 }
 
@@ -32,8 +33,11 @@ impl Door {
             jwks::PATH => Self::Jwks,
             DOCUMENT => Self::Document,
             _ if path.starts_with("/.well-known/") => Self::Metadata,
-            _ if path.split('/').nth(1) == Some("account") => Self::Account,
-            _ => Self::Other,
+            _ => match path.split('/').nth(1) {
+                Some("account") => Self::Account,
+                Some("admin") => Self::Admin,
+                _ => Self::Other,
+            },
         }
     }
 
@@ -47,6 +51,7 @@ impl Door {
             Self::Jwks => "jwks",
             Self::Metadata => "metadata",
             Self::Account => "account",
+            Self::Admin => "admin",
             Self::Document | Self::Other => "other",
         }
     }
@@ -58,7 +63,8 @@ impl Door {
             | Self::Revocation
             | Self::Introspection
             | Self::RevokedSessions
-            | Self::Account => Readers::Registered,
+            | Self::Account
+            | Self::Admin => Readers::Registered,
             Self::Jwks | Self::Metadata | Self::Document => Readers::Everyone,
             Self::Other => Readers::Ourselves,
         }
@@ -66,6 +72,6 @@ impl Door {
 
     /// Whether its errors are problem details (RFC 9457) rather than those of RFC 6749 §5.2.
     pub(super) const fn has_problems(self) -> bool {
-        matches!(self, Self::Account)
+        matches!(self, Self::Account | Self::Admin)
     }
 }

@@ -18,12 +18,12 @@ use tracing::Instrument as _;
 
 use self::door::{DOCUMENT, Door};
 use self::methods::Methods;
-use crate::account::problem::Problem;
 use crate::cors::Crossing;
 use crate::document;
 use crate::endpoint::error::ErrorAnswer;
 use crate::endpoint::{health, metadata};
 use crate::error::Error;
+use crate::problem::Problem;
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 

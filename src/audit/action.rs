@@ -15,6 +15,7 @@ pub enum Action {
     SessionsRevoked,
     PasswordChanged,
     UserCreated,
+    UserUpdated,
     UserDisabled,
     UserEnabled,
     UserDeleted,
@@ -31,7 +32,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::SignInThrottled,
@@ -43,6 +44,7 @@ impl Action {
         Self::SessionsRevoked,
         Self::PasswordChanged,
         Self::UserCreated,
+        Self::UserUpdated,
         Self::UserDisabled,
         Self::UserEnabled,
         Self::UserDeleted,
@@ -91,6 +93,7 @@ impl Action {
             Self::SessionsRevoked => ("sessions_revoked", "all sessions of a user were ended"),
             Self::PasswordChanged => ("password_changed", "a password was changed"),
             Self::UserCreated => ("user_created", "a user was added"),
+            Self::UserUpdated => ("user_updated", "a user was changed"),
             Self::UserDisabled => ("user_disabled", "a user was disabled"),
             Self::UserEnabled => ("user_enabled", "a user was enabled"),
             Self::UserDeleted => ("user_deleted", "a user was deleted"),

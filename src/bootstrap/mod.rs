@@ -158,6 +158,7 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
         session_epoch: 0,
         created_at: server.clock.now(),
         disabled_at: None,
+        revision: 0,
     };
     let cause = Cause::system(server.clock.now());
     match user::insert(&server.store, admin, &cause).await {
@@ -198,7 +199,7 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
     let now = server.clock.now();
     add_client(
         server,
-        first_client(FIRST_PARTY, "First party", "account", now),
+        first_client(FIRST_PARTY, "First party", "account admin", now),
     )
     .await?;
     let settings = &server.settings;

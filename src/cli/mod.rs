@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::config::{Origins, Settings, SettingsError};
 use crate::document;
 use crate::server::AuthorizationServer;
+use crate::store::user::ChangeError;
 
 /// An OAuth 2 authorization server.
 ///
@@ -176,6 +177,12 @@ impl From<BootstrapError> for Failure {
 impl From<sea_orm::DbErr> for Failure {
     fn from(error: sea_orm::DbErr) -> Self {
         Self(format!("store: {error}"))
+    }
+}
+
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
+        Self(error.to_string())
     }
 }
 

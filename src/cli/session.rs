@@ -108,7 +108,7 @@ async fn revoke(server: &AuthorizationServer, id: Uuid) -> Result<(), Failure> {
 async fn revoke_all(server: &AuthorizationServer, username: &str) -> Result<(), Failure> {
     let user = super::user::find(server, username).await?;
     let cause = operator(server);
-    let ended = user::change(&server.store, user.id, Change::SignOut, &cause).await?;
-    let ended = ended.ok_or_else(|| Failure::new("the user is gone"))?;
+    let changed = user::change(&server.store, user.id, Change::SignOut, &cause).await?;
+    let ended = changed.sessions_ended;
     output::line(&format!("sessions of {} ended: {ended}", user.username))
 }

@@ -6,7 +6,7 @@ use super::{Failure, input, operator, output};
 use crate::password::{Password, check_stored};
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
-use crate::store::user::{self, Change, InsertError};
+use crate::store::user::{self, Change, Filter, InsertError};
 use crate::username::Username;
 
 #[derive(Debug, Subcommand)]
@@ -63,13 +63,12 @@ impl Command {
             }
             Self::Disable { username } => {
                 let user = find(server, &username).await?;
-                change(server, &user, Change::Disable, "is disabled").await
+                change(server, &user, Change::DISABLE, "is disabled").await
             }
             Self::Enable { username } => {
                 let user = find(server, &username).await?;
-                if !user::enable(&server.store, user.id, &operator(server)).await? {
-                    return Err(Failure::new("the user is gone"));
-                }
+                let cause = operator(server);
+                user::change(&server.store, user.id, Change::ENABLE, &cause).await?;
                 output::line(&format!("user {} may sign in again", user.username))
             }
             Self::Delete { username } => {
@@ -110,6 +109,7 @@ async fn add(
         session_epoch: 0,
         created_at: server.clock.now(),
         disabled_at: None,
+        revision: 0,
     };
     let id = row.id;
     match user::insert(&server.store, row, &operator(server)).await {
@@ -122,7 +122,13 @@ async fn add(
 }
 
 async fn list(server: &AuthorizationServer) -> Result<(), Failure> {
-    let users = user::list(&server.store).await?;
+    let users = user::search(
+        &server.store,
+        Filter::default(),
+        None,
+        i64::MAX.unsigned_abs(),
+    )
+    .await?;
     let rows = users.into_iter().map(|user| {
         let state = if user.disabled_at.is_some() {
             "disabled"
@@ -146,14 +152,11 @@ async fn change(
     change: Change,
     what: &str,
 ) -> Result<(), Failure> {
-    let ended = user::change(&server.store, user.id, change, &operator(server)).await?;
-    match ended {
-        Some(ended) => output::line(&format!(
-            "user {} {what}; sessions ended: {ended}",
-            user.username
-        )),
-        None => Err(Failure::new("the user is gone")),
-    }
+    let changed = user::change(&server.store, user.id, change, &operator(server)).await?;
+    output::line(&format!(
+        "user {} {what}; sessions ended: {}",
+        user.username, changed.sessions_ended
+    ))
 }
 
 /// The hash of a password that the operator chooses, by the rules that hold for everyone: who wants an

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::token::response::Narrowed;
 
 /// What a request asks for less of.
@@ -38,6 +38,31 @@ impl Narrowing {
     /// Whether nothing is to be narrowed.
     pub const fn is_empty(&self) -> bool {
         self.scope.is_none() && self.resource.is_none()
+    }
+
+    /// Where a person signs in and the request names no scope: all that the client may have, but for
+    /// administration, which must be asked for by name: who has the role does other things too, and a
+    /// token for these need not open that door. "If the client omits the scope parameter [...], the
+    /// authorization server MUST either process the request using a pre-defined default value or fail
+    /// the request indicating an invalid scope", RFC 6749 §3.3.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidScope`] when nothing is left.
+    pub fn or_usual(self, scope: &Scope) -> Result<Self, Error> {
+        if self.scope.is_some() || !scope.covers(&Scope::from_stored(scope::ADMIN)) {
+            return Ok(self);
+        }
+        let usual = scope.without(scope::ADMIN);
+        if usual.tokens().is_empty() {
+            return Err(Error::InvalidScope(
+                "admin must be asked for by name".into(),
+            ));
+        }
+        Ok(Self {
+            scope: Some(usual),
+            ..self
+        })
     }
 
     /// What remains of what may be had.

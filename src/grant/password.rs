@@ -57,7 +57,8 @@ impl Request {
         server: &AuthorizationServer,
     ) -> Result<TokenResponse, Error> {
         let audience = client.client.audience(&server.settings.issuer);
-        let narrowed = self.narrowing.apply(&client.client.scope(), audience)?;
+        let scope = client.client.scope();
+        let narrowed = self.narrowing.or_usual(&scope)?.apply(&scope, audience)?;
         let attempt = Attempt {
             username: &self.username,
             password: &self.password,

@@ -119,8 +119,8 @@ async fn a_token_of_an_ended_session_is_401_invalid_token() {
     let answer = jeton.get_with("/account", &first).await;
     assert_challenge(&answer, 401, INVALID_TOKEN);
     assert_eq!(jeton.get_with("/account", &second).await.status, 200);
-    let ended = user::change(store, id("sub"), Change::Disable, &cause).await;
-    assert_eq!(ended.unwrap(), Some(1));
+    let ended = user::change(store, id("sub"), Change::DISABLE, &cause).await;
+    assert_eq!(ended.unwrap().sessions_ended, 1);
     let answer = jeton.get_with("/account", &second).await;
     assert_challenge(&answer, 401, INVALID_TOKEN);
 }

@@ -176,8 +176,8 @@ async fn bad_requests_are_told_as_problems() {
     let unknown = format!("{PATH}/{}", Uuid::from_u128(7));
     for (path, status) in [
         (unknown.as_str(), 404),
-        ("/account/sessions/x", 400),
-        ("/account/sessions?keep_current=perhaps", 400),
+        ("/account/sessions/x", 404),
+        ("/account/sessions?keep_current=perhaps", 422),
     ] {
         let answer = delete(&jeton, path, &tokens).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.body);

@@ -2,7 +2,7 @@
 
 use jeton::audit::{Action, Cause};
 use jeton::store::session::{self, Ending};
-use jeton::store::user::{self, Change};
+use jeton::store::user::{self, Amendment, Change, ChangeError};
 use jeton::store::{client, client_origin};
 use jeton::upkeep;
 use jeton::web_origin::WebOrigin;
@@ -112,19 +112,39 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
     let jeton = Jeton::start().await;
     let (store, operator) = (&jeton.server.store, operator(&jeton));
     let id = jeton.sign_in().await.user();
-    let change = async |change| user::change(store, id, change, &operator).await;
-    assert_eq!(change(Change::Password("x".to_owned())).await?, Some(1));
+    let change = async |change| {
+        let changed = user::change(store, id, change, &operator).await;
+        changed.map(|changed| changed.sessions_ended)
+    };
+    assert_eq!(change(Change::Password("x".to_owned())).await.unwrap(), 1);
     let row = jeton.told_once(Action::PasswordChanged).await;
     assert_eq!(detail(&row)["username"], ALICE.0);
     assert_eq!(detail(&row)["sessions_ended"], 1);
     assert_eq!((row.user_id, &*row.actor_kind), (Some(id), "operator"));
-    assert_eq!(change(Change::Disable).await?, Some(0));
-    assert!(user::enable(store, id, &operator).await?);
-    assert_eq!(change(Change::SignOut).await?, Some(0));
-    assert_eq!(change(Change::Delete).await?, Some(0));
-    assert_eq!(change(Change::Delete).await?, None);
-    assert_eq!(change(Change::SignOut).await?, None);
-    assert!(!user::enable(store, id, &operator).await?);
+    let kept = Change::Amend(Amendment {
+        username: Some(ALICE.0.to_owned()),
+        roles: Some(String::new()),
+        disabled: Some(false),
+    });
+    let renamed = Change::Amend(Amendment {
+        username: Some("alison".to_owned()),
+        roles: Some("reader".to_owned()),
+        disabled: None,
+    });
+    for change_ in [kept, renamed, Change::DISABLE, Change::DISABLE] {
+        assert_eq!(change(change_).await.unwrap(), 0);
+    }
+    let row = jeton.told_once(Action::UserUpdated).await;
+    assert_eq!(detail(&row)["username"], ALICE.0);
+    assert_eq!(detail(&row)["new_username"], "alison");
+    assert_eq!(detail(&row)["roles"], "reader");
+    for change_ in [Change::ENABLE, Change::SignOut, Change::Delete] {
+        assert_eq!(change(change_).await.unwrap(), 0);
+    }
+    for change_ in [Change::Delete, Change::SignOut, Change::ENABLE] {
+        let gone = change(change_).await;
+        assert!(matches!(gone, Err(ChangeError::Gone)));
+    }
     for action in [
         Action::UserCreated,
         Action::PasswordChanged,

@@ -72,7 +72,7 @@ async fn a_refused_sign_in_is_told_without_what_was_typed() {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let bob = jeton.add_user("bob", "bob's").await;
-    user::change(&jeton.server.store, bob, Change::Disable, &jeton.cause())
+    user::change(&jeton.server.store, bob, Change::DISABLE, &jeton.cause())
         .await
         .unwrap();
     let alice = jeton.sign_in().await.user();
@@ -182,7 +182,7 @@ async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
     let user = user::find(store, id).await?;
     for change in [
         Change::Password("x".into()),
-        Change::Disable,
+        Change::DISABLE,
         Change::SignOut,
         Change::Delete,
     ] {
@@ -225,7 +225,9 @@ async fn no_secret_is_in_any_row() -> Result<(), DbErr> {
     let new = "an entirely new password";
     let hash = jeton.server.hasher.hash(Password::new(new)).await.unwrap();
     let change = Change::Password(hash.clone());
-    user::change(store, first.user(), change, &jeton.cause()).await?;
+    user::change(store, first.user(), change, &jeton.cause())
+        .await
+        .unwrap();
 
     let rows = audit_event::search(store, Filter::default(), None, 1000).await?;
     assert!(rows.len() > 8);

@@ -83,7 +83,7 @@ async fn an_access_token_of_an_ended_session_is_inactive_at_once() {
 
     let tokens = jeton.sign_in_at("app").await;
     let alice = tokens.user();
-    let change = Change::Disable;
+    let change = Change::DISABLE;
     user::change(store, alice, change, &cause).await.unwrap();
     assert_inactive(&jeton, &tokens.access_token).await;
 }

@@ -153,7 +153,7 @@ async fn a_password_is_any_text_in_nfc_and_is_not_changed_otherwise() {
 async fn a_wrong_password_an_unknown_user_and_a_disabled_one_are_answered_alike() {
     let jeton = Jeton::start().await;
     let bob = jeton.add_user("bob", "bob's").await;
-    user::change(&jeton.server.store, bob, Change::Disable, &jeton.cause())
+    user::change(&jeton.server.store, bob, Change::DISABLE, &jeton.cause())
         .await
         .unwrap();
     let wrong = jeton.sign_in_as(ALICE.0, "wrong").await;

@@ -75,12 +75,14 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
         assert!(session::begin(store, twin, None, &cause).await?);
         let change = match what {
             "password" => Some(Change::Password("x".to_owned())),
-            "disabled" => Some(Change::Disable),
+            "disabled" => Some(Change::DISABLE),
             "deleted" => Some(Change::Delete),
             _ => None,
         };
         if let Some(change) = change {
-            user::change(store, tokens.user(), change, &cause).await?;
+            user::change(store, tokens.user(), change, &cause)
+                .await
+                .unwrap();
         } else {
             client::disable(store, "first-party", &cause).await?;
         }

@@ -145,6 +145,7 @@ impl Jeton {
             session_epoch: 0,
             created_at: self.now(),
             disabled_at: None,
+            revision: 0,
         };
         user::insert(&self.server.store, row, &self.cause())
             .await

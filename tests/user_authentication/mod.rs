@@ -89,7 +89,7 @@ async fn a_right_password_is_refused_while_slowed_and_taken_after_retry_after() 
 async fn known_and_unknown_names_are_slowed_alike() {
     let jeton = Jeton::start().await;
     let bob = jeton.add_user("bob", "bob's").await;
-    user::change(&jeton.server.store, bob, Change::Disable, &jeton.cause())
+    user::change(&jeton.server.store, bob, Change::DISABLE, &jeton.cause())
         .await
         .unwrap();
     let mut seen = Vec::new();

@@ -100,7 +100,7 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         .unwrap();
     for (name, change, why) in [
         ("password", Change::Password(hash), Ending::PasswordChange),
-        ("disabled", Change::Disable, Ending::UserDisabled),
+        ("disabled", Change::DISABLE, Ending::UserDisabled),
         ("deleted", Change::Delete, Ending::UserDeleted),
     ] {
         let bystander = jeton.sign_in().await;
@@ -116,15 +116,15 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         };
         let here = sign_in("first-party").await;
         let there = sign_in("other").await;
-        let ended = user::change(store, id, change, &jeton.cause())
-            .await
-            .unwrap();
-        assert_eq!(ended, Some(2));
+        let deleted = matches!(change, Change::Delete);
+        let changed = user::change(store, id, change, &jeton.cause()).await;
+        assert_eq!(changed.unwrap().sessions_ended, 2);
         assert_eq!(jeton.session(&here).await.revocation_reason, Some(why));
         jeton.assert_over(&here).await;
         let answer = jeton.refresh_at("other", &there).await;
         answer.assert_error(400, "invalid_grant");
-        user::enable(store, id, &jeton.cause()).await.unwrap();
+        let enabled = user::change(store, id, Change::ENABLE, &jeton.cause()).await;
+        assert_eq!(enabled.is_err(), deleted);
         jeton.assert_over(&here).await;
         jeton.refresh(&bystander.refresh_token).await.tokens();
     }
@@ -135,11 +135,9 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
 async fn enabling_a_user_ends_no_session() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
-    assert!(
-        user::enable(&jeton.server.store, tokens.user(), &jeton.cause())
-            .await
-            .unwrap()
-    );
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let enabled = user::change(store, tokens.user(), Change::ENABLE, &cause).await;
+    assert_eq!(enabled.unwrap().sessions_ended, 0);
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
@@ -205,7 +203,7 @@ async fn a_revoked_session_is_over_at_once() {
     assert_eq!(row.revocation_reason, Some(Ending::Operator));
     let second = jeton.refresh(&second.refresh_token).await.tokens();
     let all = user::change(store, new.user(), Change::SignOut, &cause);
-    assert_eq!(all.await.unwrap(), Some(2));
+    assert_eq!(all.await.unwrap().sessions_ended, 2);
     for tokens in [&second, &third] {
         jeton.assert_over(tokens).await;
     }

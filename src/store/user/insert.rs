@@ -1,0 +1,72 @@
+//! New users, and new hashes of old passwords.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::SqlErr;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+
+use super::{ActiveModel, Column, Entity, Model};
+use crate::audit::{Action, Cause, Event};
+use crate::store::Store;
+
+/// Why a row could not be written.
+#[derive(Debug)]
+pub enum InsertError {
+    /// There is one with this name or id already.
+    Taken,
+    /// The store failed.
+    Store(DbErr),
+}
+
+impl From<DbErr> for InsertError {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => Self::Taken,
+            _ => Self::Store(error),
+        }
+    }
+}
+
+/// Adds a user.
+///
+/// # Errors
+///
+/// [`InsertError::Taken`] when the user name is.
+pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), InsertError> {
+    let event = Event::new(Action::UserCreated, cause)
+        .user(user.id)
+        .with("username", user.username.clone())
+        .with("roles", user.roles.clone());
+    let row = ActiveModel {
+        id: Set(user.id),
+        username: Set(user.username),
+        password_hash: Set(user.password_hash),
+        roles: Set(user.roles),
+        session_epoch: Set(user.session_epoch),
+        created_at: Set(user.created_at),
+        disabled_at: Set(user.disabled_at),
+        revision: Set(user.revision),
+    };
+    let mut together = store.change_durably().await?;
+    Entity::insert(row)
+        .exec_without_returning(together.connection())
+        .await?;
+    together.record(event).await?;
+    Ok(together.commit().await?)
+}
+
+/// Replaces a hash by another of the same password, unless it was changed meanwhile. Ends nothing.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn rehash(store: &Store, user: &Model, hash: String) -> Result<(), DbErr> {
+    let writer = store.write_durably().await;
+    Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(hash))
+        .filter(Column::Id.eq(user.id))
+        .filter(Column::PasswordHash.eq(&user.password_hash))
+        .exec(writer.connection())
+        .await?;
+    Ok(())
+}

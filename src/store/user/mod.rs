@@ -1,0 +1,172 @@
+//! The table `users`: people who sign in.
+
+mod change;
+mod insert;
+mod outcome;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::LikeExpr;
+use sea_orm::{Condition, QueryOrder, QuerySelect};
+
+pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
+pub use insert::{InsertError, insert, rehash};
+
+use super::Store;
+use crate::clock::Timestamp;
+
+/// The role of those who administer the server.
+pub const ADMIN_ROLE: &str = "admin";
+
+/// A person who signs in.
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    /// The `sub` of this user's tokens.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// In the normal form of [`Username`](crate::username::Username).
+    #[sea_orm(unique)]
+    pub username: String,
+    /// A PHC string, or another form that [`password`](crate::password) verifies.
+    pub password_hash: String,
+    /// Separated by spaces.
+    pub roles: String,
+    /// How often all sessions of this user were ended at once. A session lives only in the epoch
+    /// that it was born in, so that a sign-in which raced with a password change is dead at birth.
+    pub session_epoch: i64,
+    /// When the user was made.
+    pub created_at: Timestamp,
+    /// Since when the user may not sign in.
+    pub disabled_at: Option<Timestamp>,
+    /// How often this row was changed in what an operator sees of it.
+    pub revision: i64,
+}
+
+/// No user is related to another by a query yet.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The roles, in the order in which they were given.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.split_whitespace()
+    }
+
+    /// Whether the user may administer the server.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.disabled_at.is_none() && self.roles().any(|role| role == ADMIN_ROLE)
+    }
+}
+
+/// The password's hash stays out of the log.
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The user with this id.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn find(store: &Store, id: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(id).one(store.read()).await
+}
+
+/// The user with this name, in its normal form.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn find_by_username(store: &Store, username: &str) -> Result<Option<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::Username.eq(username))
+        .one(store.read())
+        .await
+}
+
+/// Which users are searched for; what is `None` may be any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter<'a> {
+    /// Those with this in their names.
+    pub name_part: Option<&'a str>,
+    /// Those who have this role.
+    pub role: Option<&'a str>,
+    /// Those who are disabled, or those who are not.
+    pub disabled: Option<bool>,
+}
+
+/// The users who pass the filter, by name, from the one that follows the name `after` on, at most
+/// `limit`.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn search(
+    store: &Store,
+    filter: Filter<'_>,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    // Names are kept in lower case.
+    let name_part = filter.name_part.map(str::to_lowercase);
+    let passing = Condition::all()
+        .add_option(name_part.map(|part| Column::Username.like(containing(&part))))
+        .add_option(filter.role.map(with_role))
+        .add_option(filter.disabled.map(|disabled| match disabled {
+            true => Column::DisabledAt.is_not_null(),
+            false => Column::DisabledAt.is_null(),
+        }))
+        .add_option(after.map(|after| Column::Username.gt(after)));
+    Entity::find()
+        .filter(passing)
+        .order_by_asc(Column::Username)
+        .limit(limit)
+        .all(store.read())
+        .await
+}
+
+/// Text with `part` in it, in which nothing is a wildcard.
+fn containing(part: &str) -> LikeExpr {
+    LikeExpr::new(format!("%{}%", escaped(part))).escape(ESCAPE)
+}
+
+const ESCAPE: char = '!';
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | ESCAPE) {
+            escaped.push(ESCAPE);
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// Who has this role among those that spaces separate.
+fn with_role(role: &str) -> Condition {
+    let like = |pattern: String| Column::Roles.like(LikeExpr::new(pattern).escape(ESCAPE));
+    let role_pattern = escaped(role);
+    Condition::any()
+        .add(Column::Roles.eq(role))
+        .add(like(format!("{role_pattern} %")))
+        .add(like(format!("% {role_pattern}")))
+        .add(like(format!("% {role_pattern} %")))
+}
+
+/// Whether there is any user.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn any(store: &Store) -> Result<bool, DbErr> {
+    Ok(Entity::find().one(store.read()).await?.is_some())
+}
