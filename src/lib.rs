@@ -18,7 +18,7 @@
 //! - [`upkeep`]: what runs beside the requests
 //! - [`server`]: the parts, and no logic
 //! - [`store`]: one file a table; the only SQL
-//! - [`key`], [`password`]: signing keys; Argon2id on its own few threads
+//! - [`key`], [`password`]: signing keys; Argon2id on its own few threads, and what a password must be
 //! - [`config`](mod@config), [`audit`], [`throttle`]: settings; what is told of what happens; how often
 //!   something may fail
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]

@@ -33,7 +33,7 @@ api=http://127.0.0.1:$(free_port)
 
 with_jeton() {
   JETON_SERVER__LISTEN=${issuer#http://} JETON_DATA_DIR=$work/data JETON_METRICS__LISTEN='' \
-    JETON_BOOTSTRAP__ADMIN_PASSWORD='correct horse' JETON_BOOTSTRAP__EXAMPLE_API=$api \
+    JETON_BOOTSTRAP__ADMIN_PASSWORD='correct horse battery staple' JETON_BOOTSTRAP__EXAMPLE_API=$api \
     JETON_KEYS__REFRESH_INTERVAL=1s "$@"
 }
 
@@ -71,7 +71,7 @@ my_info_is() {
 # sign_in FILE: signs in at the page's client; the tokens are in FILE.
 sign_in() {
   curl --silent --fail "$token_endpoint" -d grant_type=password -d client_id=my-info -d resource="$api" \
-    -d username=admin --data-urlencode 'password=correct horse' >"$1"
+    -d username=admin --data-urlencode 'password=correct horse battery staple' >"$1"
 }
 
 bearer() {

@@ -58,7 +58,7 @@ impl Command {
             Self::List => list(server).await,
             Self::Password { username } => {
                 let user = find(server, &username).await?;
-                let hash = hash_new_password(server).await?;
+                let hash = hash_new_password(server, &parse(&user.username)?).await?;
                 change(server, &user, Change::Password(hash), "has a new password").await
             }
             Self::Disable { username } => {
@@ -99,7 +99,7 @@ async fn add(
         check_stored(hash.expose()).map_err(Failure::new)?;
         hash.expose().to_owned()
     } else {
-        hash_new_password(server).await?
+        hash_new_password(server, &username).await?
     };
     let row = user::Model {
         id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
@@ -159,10 +159,16 @@ async fn change(
     ))
 }
 
-async fn hash_new_password(server: &AuthorizationServer) -> Result<String, Failure> {
-    let password = input::new_password()?;
-    let hashed = server.hasher.hash(Password::new(password.expose())).await;
-    hashed.map_err(|error| Failure::new(error.to_string()))
+/// The hash of a password that the operator chooses, by the rules that hold for everyone: who wants an
+/// exception names it, as a setting for this one command.
+async fn hash_new_password(
+    server: &AuthorizationServer,
+    username: &Username,
+) -> Result<String, Failure> {
+    let password = Password::new(input::new_password()?.expose());
+    let (hasher, rules) = (&server.hasher, &server.password_rules);
+    let outcome = hasher.hash_chosen(password, username, rules).await;
+    outcome.map_err(|error| Failure::new(format!("nothing was changed: {error}")))
 }
 
 /// The user with this name.

@@ -128,6 +128,8 @@ pub struct Password {
     pub parallelism: u32,
     pub threads: usize,
     pub queue: usize,
+    pub min_length: usize,
+    pub min_score: u8,
 }
 
 /// `[sign_in]`

@@ -26,7 +26,11 @@ impl Password {
 
     /// The bytes that are hashed: UTF-8, without a terminator.
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.expose().as_bytes()
+        self.text().as_bytes()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        self.0.expose()
     }
 }
 

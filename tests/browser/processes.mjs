@@ -11,7 +11,7 @@ const { CHECK_JETON, CHECK_MY_INFO, CHECK_WORK } = process.env;
 export const FRESH = 6;
 /** Seconds that an access token lives. */
 export const LIFETIME = 3;
-export const PASSWORD = "correct horse";
+export const PASSWORD = "correct horse battery staple";
 
 const ports = { jeton: await freePort(), api: await freePort() };
 export const ISSUER = `http://127.0.0.1:${ports.jeton}`;

@@ -146,6 +146,11 @@ fn a_value_out_of_bounds_is_named_with_the_bounds() {
     jeton: wrong settings:
       keys.bits = "1024" (JETON_KEYS__BITS) must be 2048, 3072 or 4096
     "#);
+    insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MIN_LENGTH", "7"), ("JETON_PASSWORD__MIN_SCORE", "5")]), @r#"
+    jeton: wrong settings:
+      password.min_length = "7" (JETON_PASSWORD__MIN_LENGTH) must be between 8 and 64
+      password.min_score = "5" (JETON_PASSWORD__MIN_SCORE) must be between 0 and 4
+    "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG__FILTER", "a=b=c")]), @r#"
     jeton: wrong settings:
       log.filter = "a=b=c" (JETON_LOG__FILTER) is not a filter (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5); write a level such as info, or info,jeton=debug
