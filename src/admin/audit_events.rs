@@ -36,7 +36,7 @@ struct AuditEvents {
 /// Something that happened. What it lacks is absent.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
-struct AuditEvent {
+pub struct AuditEvent {
     /// Its id, which orders by time.
     id: Uuid,
     /// When, in RFC 3339.

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
 use crate::upkeep;
-use crate::upkeep::rotation::{self, RotationError};
+use crate::upkeep::rotation::{self, Rotated, RotationError};
 
 /// The door.
 pub struct KeysDoor;
@@ -31,7 +31,7 @@ struct SigningKeys {
 
 /// A key that signs access tokens, or did, or will.
 #[derive(Object)]
-struct SigningKey {
+pub struct SigningKey {
     /// Its `kid`, as in the JWKS and in tokens.
     kid: String,
     /// Where it is in its life.
@@ -48,7 +48,7 @@ struct SigningKey {
 /// Where a key is in its life.
 #[derive(Enum)]
 #[oai(rename_all = "snake_case")]
-enum SigningKeyState {
+pub enum SigningKeyState {
     /// In the JWKS, and does not sign yet.
     Next,
     /// Signs.
@@ -75,7 +75,7 @@ struct KeyRotation {
 
 /// The key that was brought in.
 #[derive(Object)]
-struct RotatedKey {
+pub struct RotatedKey {
     /// Its `kid`.
     kid: String,
     /// From when on it signs, in seconds since 1970.
@@ -139,16 +139,14 @@ impl KeysDoor {
         upkeep::refresh_keys(&server)
             .await
             .map_err(|error| Problem::Failed(error.to_string()))?;
-        Ok(RotateAnswer::Created(Json(RotatedKey {
-            kid: rotated.kid,
-            activates_at: rotated.activates_at.as_seconds(),
-            keys_dropped: i64::try_from(rotated.dropped).unwrap_or(i64::MAX),
-        })))
+        Ok(RotateAnswer::Created(Json(rotated.into())))
     }
 }
 
 impl SigningKey {
-    fn of(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Self {
+    /// A key among all keys.
+    #[must_use]
+    pub fn of(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Self {
         let superseded_at = lifecycle::superseded_at(key, all);
         let until = key
             .revoked_at
@@ -165,6 +163,16 @@ impl SigningKey {
             created_at: key.created_at.as_seconds(),
             activates_at: key.activates_at.as_seconds(),
             published_until: until.map(Timestamp::as_seconds),
+        }
+    }
+}
+
+impl From<Rotated> for RotatedKey {
+    fn from(rotated: Rotated) -> Self {
+        Self {
+            kid: rotated.kid,
+            activates_at: rotated.activates_at.as_seconds(),
+            keys_dropped: i64::try_from(rotated.dropped).unwrap_or(i64::MAX),
         }
     }
 }

@@ -33,7 +33,7 @@ struct Sessions {
 /// One sign-in of one user at one client.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
-struct Session {
+pub struct Session {
     /// Its id, the `sid` of its access tokens.
     id: Uuid,
     /// Who signed in.

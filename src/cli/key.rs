@@ -1,16 +1,27 @@
 //! `jeton key`: keys that sign access tokens.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Failure, operator, output};
+use crate::admin::json;
+use crate::admin::keys::{RotatedKey, SigningKey};
 use crate::clock::Timestamp;
 use crate::key::{StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
-use crate::upkeep::rotation::{self, RotationError};
+use crate::upkeep::rotation::{self, Rotated, RotationError};
+
+#[derive(Debug, Args)]
+pub struct Group {
+    /// Print JSON: one object a line, as the admin API gives it.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// List signing keys with their states and times.
     List,
     /// Bring in a new signing key. It is published at once and signs when every cache knows it.
@@ -23,19 +34,49 @@ pub enum Command {
     },
 }
 
-impl Command {
+impl Group {
     pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
-        match self {
-            Self::List => list(server).await,
-            Self::Rotate { emergency: false } => rotate(server).await,
-            Self::Rotate { emergency: true } => rotate_at_once(server).await,
+        let Command::Rotate { emergency } = self.command else {
+            return list(server, self.json).await;
+        };
+        let cause = operator(server);
+        let rotated = if emergency {
+            rotation::replace_at_once(server, &cause).await?
+        } else {
+            rotation::rotate(server, &cause).await?
+        };
+        if self.json {
+            return output::line(&json(&RotatedKey::from(rotated)).to_string());
         }
+        let Rotated {
+            kid,
+            activates_at,
+            dropped,
+        } = rotated;
+        if !emergency {
+            return output::line(&format!(
+                "key {kid} is published and signs from {activates_at} on"
+            ));
+        }
+        let interval = server.settings.keys.refresh_interval;
+        output::line(&format!(
+            "keys dropped: {dropped}\n\
+             key {kid} signs on every node within {interval}\n\
+             Access tokens made before are invalid as soon as an API fetches the keys again; clients \
+             get new ones by refreshing."
+        ))
     }
 }
 
-async fn list(server: &AuthorizationServer) -> Result<(), Failure> {
+async fn list(server: &AuthorizationServer, as_json: bool) -> Result<(), Failure> {
     let now = server.clock.now();
     let keys = signing_key::list(&server.store).await?;
+    if as_json {
+        let shown = keys.iter().map(|key| SigningKey::of(key, &keys, now));
+        return shown
+            .map(|key| json(&key).to_string())
+            .try_for_each(|line| output::line(&line));
+    }
     let rows = keys
         .iter()
         .map(|key| row(key, &keys, now))
@@ -63,26 +104,6 @@ fn row(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Vec<String> {
         key.activates_at.to_string(),
         until,
     ]
-}
-
-async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
-    let rotated = rotation::rotate(server, &operator(server)).await?;
-    output::line(&format!(
-        "key {} is published and signs from {} on",
-        rotated.kid, rotated.activates_at
-    ))
-}
-
-async fn rotate_at_once(server: &AuthorizationServer) -> Result<(), Failure> {
-    let rotated = rotation::replace_at_once(server, &operator(server)).await?;
-    let interval = server.settings.keys.refresh_interval;
-    output::line(&format!(
-        "keys dropped: {}\n\
-         key {} signs on every node within {interval}\n\
-         Access tokens made before are invalid as soon as an API fetches the keys again; clients get \
-         new ones by refreshing.",
-        rotated.dropped, rotated.kid
-    ))
 }
 
 impl From<RotationError> for Failure {

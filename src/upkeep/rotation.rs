@@ -66,7 +66,12 @@ pub async fn replace_at_once(
 ) -> Result<Rotated, RotationError> {
     let kid = add_key(server, cause.at, REGARDLESS, cause).await?;
     let kid = kid.ok_or(RotationError::Raced)?;
-    let dropped = signing_key::revoke_all_but(&server.store, &kid, cause).await?;
+    // Later than the new key, as the audit log has it.
+    let then = Cause {
+        at: server.clock.now(),
+        ..cause.clone()
+    };
+    let dropped = signing_key::revoke_all_but(&server.store, &kid, &then).await?;
     Ok(Rotated {
         kid,
         activates_at: cause.at,

@@ -116,6 +116,9 @@ async fn what_a_user_cannot_be_is_refused_by_the_name_of_the_field() {
         ("roles", json!([""])),
         ("roles", json!("admin")),
         ("rolls", json!([])),
+        ("password", json!("")),
+        ("password", json!("password1234567")),
+        ("password", json!(7)),
         ("id", json!("x")),
     ] {
         let mut body = json!({"username": "bob", "password": BOB.1});

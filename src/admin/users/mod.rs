@@ -10,6 +10,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use uuid::Uuid;
 
+pub use self::shape::User;
 use self::shape::{
     CreateAnswer, DeleteAnswer, EndAnswer, ListAnswer, NewPassword, NewUser, UserAnswer,
     UserChange, Users, parse_roles, parse_username,
@@ -20,11 +21,12 @@ use super::entity_tag;
 use super::page::{self, List};
 use crate::bearer::Scopes;
 use crate::json_body::JsonBody;
-use crate::password::{Password, check_stored};
+use crate::password::{NotHashed, Password, check_stored};
 use crate::problem::Problem;
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, Change, Filter, InsertError, Whom};
+use crate::username::Username;
 
 /// The door.
 pub struct UsersDoor;
@@ -89,7 +91,7 @@ impl UsersDoor {
         let username = parse_username(&username)?;
         let roles = parse_roles(&roles)?;
         let password_hash = match (password, password_hash) {
-            (Some(password), None) => hash(&password, &server).await?,
+            (Some(password), None) => hash(&password, &username, &server).await?,
             (None, Some(hash)) => {
                 check_stored(&hash).map_err(|why| Problem::invalid("password_hash", why))?;
                 hash
@@ -194,9 +196,10 @@ impl UsersDoor {
         id: Path<Uuid>,
         body: JsonBody<NewPassword>,
     ) -> Result<EndAnswer, Problem> {
-        find(id.0, &server).await?;
-        let change = Change::Password(hash(&body.0.password, &server).await?);
-        let changed = user::change(&server.store, id.0, change, administrator.cause()).await?;
+        let username = parse_username(&find(id.0, &server).await?.username)?;
+        let hash = hash(&body.0.password, &username, &server).await?;
+        let (store, cause) = (&server.store, administrator.cause());
+        let changed = user::change(store, id.0, Change::Password(hash), cause).await?;
         Ok(changed.sessions_ended.into())
     }
 
@@ -240,7 +243,17 @@ async fn whom(
     })
 }
 
-async fn hash(password: &str, server: &AuthorizationServer) -> Result<String, Problem> {
-    let hashed = server.hasher.hash(Password::new(password)).await;
-    hashed.map_err(|error| Problem::Busy(error.to_string()))
+async fn hash(
+    password: &str,
+    username: &Username,
+    server: &AuthorizationServer,
+) -> Result<String, Problem> {
+    let (hasher, rules) = (&server.hasher, &server.password_rules);
+    let outcome = hasher
+        .hash_chosen(Password::new(password), username, rules)
+        .await;
+    outcome.map_err(|error| match error {
+        NotHashed::Weak(weakness) => Problem::invalid("password", weakness.to_string()),
+        NotHashed::Busy(busy) => Problem::Busy(busy.to_string()),
+    })
 }
