@@ -3,6 +3,7 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::Value;
 
+use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;
 use crate::account::sessions::SessionsDoor;
 use crate::admin::audit_events::AuditEventsDoor;
@@ -23,6 +24,7 @@ pub type Doors = (
     JwksEndpoint,
     MetadataEndpoint,
     ProfileDoor,
+    PasswordDoor,
     SessionsDoor,
     AuditEventsDoor,
     LandingPage,
@@ -39,6 +41,7 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         JwksEndpoint,
         MetadataEndpoint,
         ProfileDoor,
+        PasswordDoor,
         SessionsDoor,
         AuditEventsDoor,
         LandingPage,
