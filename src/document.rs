@@ -3,6 +3,7 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::Value;
 
+use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;
 use crate::account::sessions::SessionsDoor;
 use crate::admin::audit_events::AuditEventsDoor;
@@ -26,6 +27,7 @@ pub type Doors = (
     JwksEndpoint,
     MetadataEndpoint,
     ProfileDoor,
+    PasswordDoor,
     SessionsDoor,
     UsersDoor,
     AdminSessionsDoor,
@@ -45,6 +47,7 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         JwksEndpoint,
         MetadataEndpoint,
         ProfileDoor,
+        PasswordDoor,
         SessionsDoor,
         UsersDoor,
         AdminSessionsDoor,

@@ -59,9 +59,17 @@ struct Session {
 /// What was ended.
 #[derive(Object)]
 #[oai(rename = "AccountSessionsEnded")]
-struct Ended {
+pub(super) struct Ended {
     /// How many sessions.
     sessions_ended: i64,
+}
+
+impl Ended {
+    pub(super) fn sessions(count: u64) -> Self {
+        Self {
+            sessions_ended: i64::try_from(count).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 #[derive(ApiResponse)]
@@ -177,8 +185,6 @@ impl SessionsDoor {
             Err(ChangeError::Gone) => 0,
             Err(error) => return Err(error.into()),
         };
-        Ok(EndAllAnswer::Ok(Json(Ended {
-            sessions_ended: i64::try_from(ended).unwrap_or(i64::MAX),
-        })))
+        Ok(EndAllAnswer::Ok(Json(Ended::sessions(ended))))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{LateRetry, LogFormat};
+use super::{LateRetry, LogFormat, Registration};
 use crate::device::{NotANetwork, TrustedProxies};
 use crate::secret::Secret;
 use crate::web_origin::WebOrigin;
@@ -49,6 +49,15 @@ impl<'de> Deserialize<'de> for LateRetry {
         word(
             deserializer,
             &[("once", Self::Once), ("never", Self::Never)],
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for Registration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word(
+            deserializer,
+            &[("closed", Self::Closed), ("open", Self::Open)],
         )
     }
 }

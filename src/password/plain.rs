@@ -24,6 +24,12 @@ impl Password {
         Self(Secret::new(normalized))
     }
 
+    /// Whether the two are one password.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+
     /// The bytes that are hashed: UTF-8, without a terminator.
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.text().as_bytes()

@@ -99,6 +99,8 @@ async fn a_user_may_bring_the_hash_of_a_password_along() {
 async fn what_a_user_cannot_be_is_refused_by_the_name_of_the_field() {
     let admin = Admin::start().await;
     let many: Vec<String> = (0..10_000).map(|n| format!("role-{n}")).collect();
+    let body = json!({"username": "bob", "password": BOB.1, "roles": many});
+    assert_problem(&admin.post(PATH, body).await, 413, &[]);
     for (name, value) in [
         ("username", json!("")),
         ("username", json!("a b")),
@@ -107,10 +109,10 @@ async fn what_a_user_cannot_be_is_refused_by_the_name_of_the_field() {
         ("username", json!("\u{202e}bob")),
         ("username", json!("bob\u{200f}")),
         ("username", json!("x".repeat(300))),
-        ("username", json!("x".repeat(20_000))),
+        ("username", json!("x".repeat(10_000))),
         ("username", json!(7)),
         ("username", Value::Null),
-        ("roles", json!(many)),
+        ("roles", json!(many[..51])),
         ("roles", json!(["a b"])),
         ("roles", json!(["\u{202e}nimda"])),
         ("roles", json!([""])),
