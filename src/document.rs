@@ -3,9 +3,13 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::Value;
 
+use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;
 use crate::account::sessions::SessionsDoor;
 use crate::admin::audit_events::AuditEventsDoor;
+use crate::admin::keys::KeysDoor;
+use crate::admin::sessions::AdminSessionsDoor;
+use crate::admin::users::UsersDoor;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
@@ -23,7 +27,11 @@ pub type Doors = (
     JwksEndpoint,
     MetadataEndpoint,
     ProfileDoor,
+    PasswordDoor,
     SessionsDoor,
+    UsersDoor,
+    AdminSessionsDoor,
+    KeysDoor,
     AuditEventsDoor,
     LandingPage,
 );
@@ -39,7 +47,11 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         JwksEndpoint,
         MetadataEndpoint,
         ProfileDoor,
+        PasswordDoor,
         SessionsDoor,
+        UsersDoor,
+        AdminSessionsDoor,
+        KeysDoor,
         AuditEventsDoor,
         LandingPage,
     );

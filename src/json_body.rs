@@ -1,14 +1,18 @@
 //! The JSON body of a request at the account and the admin door. What is wrong with it is told by
 //! the name of the field.
 
-use poem::{FromRequest, Request, RequestBody};
+use std::sync::Arc;
+
+use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
-use poem_openapi::types::Type;
+use poem_openapi::types::{Password, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize as _, Deserializer};
 use serde_json::error::Category;
 
 use crate::problem::Problem;
+use crate::server::AuthorizationServer;
 
 const JSON: &str = "application/json";
 
@@ -46,9 +50,34 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for JsonBody<T> {
         if !is_json(request.content_type()) {
             return Err(Problem::UnsupportedMediaType.into());
         }
-        let bytes = <Vec<u8> as FromRequest>::from_request(request, body).await?;
+        let server = request.data::<Arc<AuthorizationServer>>();
+        let server = server.ok_or_else(|| Problem::Failed("no server in the request".into()))?;
+        let limit = server.settings.server.body_limit;
+        let bytes = body.take()?.into_bytes_limit(limit).await?;
         Ok(Self(parse(&bytes)?))
     }
+}
+
+/// A password, of which the error says nothing, whatever was sent instead of a text.
+///
+/// # Errors
+///
+/// When it is no text.
+pub fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+    let text = String::deserialize(deserializer);
+    text.map(Password)
+        .map_err(|_| D::Error::custom("expected a string"))
+}
+
+/// The same, where it may be absent.
+///
+/// # Errors
+///
+/// When it is no text.
+pub fn password_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Password>, D::Error> {
+    password(deserializer).map(Some)
 }
 
 /// With whatever parameters; JSON is UTF-8 in any case (RFC 8259 §8.1).

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::key::Keys;
-use crate::password::PasswordHasher;
+use crate::password::{PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::store::Store;
 use crate::throttle::SignInThrottle;
@@ -20,6 +20,8 @@ pub struct AuthorizationServer {
     pub root_secrets: RootSecrets,
     /// What checks passwords.
     pub hasher: PasswordHasher,
+    /// What passwords must be that somebody chooses.
+    pub password_rules: Rules,
     /// What slows the guessing of passwords.
     pub throttle: SignInThrottle,
     /// The time.

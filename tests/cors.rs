@@ -99,7 +99,8 @@ async fn a_preflight_of_a_registered_origin_says_what_the_page_may_send() {
     let jeton = start().await;
     for (path, methods) in [
         ("/token", "POST"),
-        ("/account", "GET, HEAD"),
+        ("/account", "GET, HEAD, POST"),
+        ("/account/password", "PUT"),
         ("/account/nothing", "GET, HEAD"),
     ] {
         for origin in [APP, BACKEND] {
@@ -142,10 +143,10 @@ async fn an_options_that_is_no_preflight_is_405() {
             let request = request(Method::OPTIONS, path).header(name, value);
             let answer = jeton.send(request.finish()).await;
             assert_eq!(answer.status, 405, "{path} {name}");
-            let allow = if path == "/token" {
-                "POST"
-            } else {
-                "GET, HEAD"
+            let allow = match path {
+                "/token" => "POST",
+                "/account" => "GET, HEAD, POST",
+                _ => "GET, HEAD",
             };
             assert_eq!(answer.header("allow"), Some(allow));
         }
@@ -338,7 +339,7 @@ async fn the_frameworks_errors_are_readable() {
         .header("origin", APP)
         .finish();
     let nothing = request(Method::GET, "/account/nothing").header("origin", APP);
-    let post = form("/account").header("origin", APP).body("a=b");
+    let post = form("/account/sessions").header("origin", APP).body("a=b");
     for (request, status) in [
         (oversized, 413),
         (json, 400),

@@ -12,7 +12,7 @@ mkdir -p "$work/target/release"
 ln -s "$binary" "$work/target/release/jeton"
 cd "$work"
 for name in $(compgen -e JETON_ || true); do unset "$name"; done
-JETON_BOOTSTRAP__ADMIN_PASSWORD='correct horse' "$binary" >console.log 2>server.log &
+JETON_BOOTSTRAP__ADMIN_PASSWORD='correct horse battery staple' "$binary" >console.log 2>server.log &
 server=$!
 for try in {1..100}; do
   curl --silent --fail --output /dev/null http://127.0.0.1:8080/readyz && break

@@ -1,6 +1,9 @@
-//! The door for a signed-in person: who am I, and where am I signed in.
+//! The door for a person: who am I, where am I signed in, a new password; and for one who wants an
+//! account.
 
+pub mod password;
 pub mod profile;
+mod registration;
 pub mod sessions;
 mod signed_in;
 
@@ -9,6 +12,6 @@ use poem_openapi::Tags;
 /// How the operations are grouped in the document.
 #[derive(Tags)]
 enum Tag {
-    /// What a signed-in person sees and does about themselves.
+    /// What a person sees and does about themselves.
     Account,
 }

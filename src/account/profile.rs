@@ -1,13 +1,20 @@
-//! Who am I.
+//! Who am I; and an account for who has none, which stands at the same path.
 
+use std::sync::Arc;
+
+use poem::Request;
+use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
 use super::Tag;
+use super::registration::{self, Registration, RegistrationAnswer};
 use super::signed_in::SignedIn;
 use crate::bearer::Scopes;
+use crate::json_body::JsonBody;
 use crate::problem::Problem;
+use crate::server::AuthorizationServer;
 
 /// The door.
 pub struct ProfileDoor;
@@ -69,5 +76,25 @@ impl ProfileDoor {
             scope: claims.scope,
             auth_time: claims.auth_time.unwrap_or_default(),
         })))
+    }
+
+    /// Register
+    ///
+    /// Makes an account, without roles, for whoever asks: 403 unless the server is set so
+    /// (`account.registration`). It signs nobody in: ask `/token` next. 409 says that the name is taken,
+    /// and so who has an account; how often one address may ask is limited (429).
+    #[oai(
+        path = "/account",
+        method = "post",
+        operation_id = "registerAccount",
+        tag = "Tag::Account"
+    )]
+    async fn register(
+        &self,
+        request: &Request,
+        server: Data<&Arc<AuthorizationServer>>,
+        body: JsonBody<Registration>,
+    ) -> Result<RegistrationAnswer, Problem> {
+        registration::register(body.0, request, &server).await
     }
 }

@@ -26,6 +26,7 @@ pub struct SessionsDoor;
 
 /// Where you are signed in, the newest sign-in first.
 #[derive(Object)]
+#[oai(rename = "AccountSessions")]
 struct Sessions {
     /// The sessions.
     sessions: Vec<Session>,
@@ -57,9 +58,18 @@ struct Session {
 
 /// What was ended.
 #[derive(Object)]
-struct Ended {
+#[oai(rename = "AccountSessionsEnded")]
+pub(super) struct Ended {
     /// How many sessions.
     sessions_ended: i64,
+}
+
+impl Ended {
+    pub(super) fn sessions(count: u64) -> Self {
+        Self {
+            sessions_ended: i64::try_from(count).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 #[derive(ApiResponse)]
@@ -176,8 +186,6 @@ impl SessionsDoor {
             Err(ChangeError::Gone) => 0,
             Err(error) => return Err(error.into()),
         };
-        Ok(EndAllAnswer::Ok(Json(Ended {
-            sessions_ended: i64::try_from(ended).unwrap_or(i64::MAX),
-        })))
+        Ok(EndAllAnswer::Ok(Json(Ended::sessions(ended))))
     }
 }

@@ -1,6 +1,7 @@
 //! Who is signed in: the person for whom an access token of our own speaks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
@@ -42,6 +43,22 @@ impl SignedIn {
             }),
             _ => Err(Problem::InvalidToken("it speaks for no person".to_owned())),
         }
+    }
+
+    /// Asks for a sign-in, not a refresh, that is not older than this.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::StaleSignIn`]: "the authentication event associated with the access token presented
+    /// with the request does not meet the authentication requirements", RFC 9470 §3.
+    pub fn require_fresh(&self, max_age: Duration) -> Result<(), Problem> {
+        let signed_in_at = self.claims.auth_time.unwrap_or_default();
+        let age = self.cause.at.as_seconds().saturating_sub(signed_in_at);
+        let max_age = max_age.as_secs();
+        if u64::try_from(age).unwrap_or_default() > max_age {
+            return Err(Problem::StaleSignIn(max_age));
+        }
+        Ok(())
     }
 
     /// What the person causes by the request.

@@ -14,7 +14,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::grant;
 use crate::key::Keys;
-use crate::password::{Cost, Password, PasswordHasher};
+use crate::password::{Busy, Cost, NotHashed, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
@@ -22,6 +22,7 @@ use crate::store::user::InsertError;
 use crate::store::{Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
 use crate::upkeep;
+use crate::username::Username;
 use crate::web_origin::{WebOrigin, is_loopback};
 
 /// The user that the first start makes.
@@ -113,12 +114,14 @@ pub async fn assemble(
         Quota::new(limits.account_burst, limits.account_interval.0),
         Quota::new(limits.address_burst, limits.address_interval.0),
     );
+    let password_rules = Rules::new(&settings.password, &settings.issuer);
     let server = AuthorizationServer {
         settings,
         store,
         keys: Keys::default(),
         root_secrets,
         hasher,
+        password_rules,
         throttle,
         clock,
     };
@@ -137,18 +140,16 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
     if user::any(&server.store).await? {
         return Ok(None);
     }
-    let given = server.settings.bootstrap.admin_password.0.clone();
-    let made_up = given.expose().is_empty();
-    let password = if made_up {
-        Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>()))
-    } else {
-        given
+    let given = &server.settings.bootstrap.admin_password.0;
+    let made_up = given
+        .expose()
+        .is_empty()
+        .then(|| Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>())));
+    let hashed = match &made_up {
+        Some(password) => server.hasher.hash(Password::new(password.expose())).await,
+        None => hash_given(given, server).await,
     };
-    let hash = server
-        .hasher
-        .hash(Password::new(password.expose()))
-        .await
-        .map_err(|error| BootstrapError::Threads(error.to_string()))?;
+    let hash = hashed.map_err(|error| BootstrapError::Threads(error.to_string()))?;
     let admin = user::Model {
         id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
         username: ADMIN.to_owned(),
@@ -161,11 +162,34 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
     };
     let cause = Cause::system(server.clock.now());
     match user::insert(&server.store, admin, &cause).await {
-        Ok(()) => Ok(made_up.then_some(password)),
+        Ok(()) => Ok(made_up),
         // Another process starts on the same store, and was first.
         Err(InsertError::Taken) => Ok(None),
         Err(InsertError::Store(error)) => Err(error.into()),
     }
+}
+
+/// The hash of the first password, if somebody has chosen it. A weak one is told and taken: whoever sets
+/// it has the machine and everything on it, and a start that is refused helps nobody to a better one.
+async fn hash_given(password: &Secret, server: &AuthorizationServer) -> Result<String, Busy> {
+    let hasher = &server.hasher;
+    let weakness = match Username::parse(ADMIN) {
+        Ok(admin) => {
+            let password = Password::new(password.expose());
+            let rules = &server.password_rules;
+            match hasher.hash_chosen(password, &admin, rules).await {
+                Ok(hash) => return Ok(hash),
+                Err(NotHashed::Busy(busy)) => return Err(busy),
+                Err(NotHashed::Weak(weakness)) => weakness.to_string(),
+            }
+        }
+        Err(error) => error.to_string(),
+    };
+    tracing::warn!(
+        weakness,
+        "bootstrap.admin_password is weak; set another with `jeton user password {ADMIN}`"
+    );
+    hasher.hash(Password::new(password.expose())).await
 }
 
 async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError> {
@@ -183,9 +207,11 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
     let api = settings.bootstrap.example_api.as_ref();
     // Elsewhere, a client that anybody knows from a manual has no business.
     if let Some(api) = api.filter(|_| is_loopback(&settings.issuer)) {
+        let scope = "my-info:read my-info:write account";
         let my_info = client::Model {
-            audience: api.to_string(),
-            ..first_client(MY_INFO, "My info", "my-info:read my-info:write", now)
+            // The page asks for tokens for one of them: for the API, and to sign out everywhere, for us.
+            audience: format!("{api} {}", settings.issuer),
+            ..first_client(MY_INFO, "My info", scope, now)
         };
         add_client(server, my_info, slice::from_ref(api)).await?;
     }

@@ -61,6 +61,7 @@ impl Settings {
             "must be 1d or more",
         );
         self.check_keys(&mut demand);
+        self.check_password(&mut demand);
         self.check_sign_in(&mut demand);
         self.check_server(&mut demand);
     }
@@ -87,6 +88,29 @@ impl Settings {
             refresh >= seconds(1) && refresh <= seconds(300),
             "keys.refresh_interval",
             "must be between 1s and 5m",
+        );
+    }
+
+    fn check_password(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
+        demand(
+            self.password.threads <= 1024,
+            "password.threads",
+            "must be 1024 or less",
+        );
+        demand(
+            (1..=100_000).contains(&self.password.queue),
+            "password.queue",
+            "must be between 1 and 100000",
+        );
+        demand(
+            (8..=64).contains(&self.password.min_length),
+            "password.min_length",
+            "must be between 8 and 64",
+        );
+        demand(
+            self.password.min_score <= 4,
+            "password.min_score",
+            "must be between 0 and 4",
         );
     }
 
@@ -119,16 +143,6 @@ impl Settings {
             metrics.is_empty() || metrics.parse::<SocketAddr>().is_ok(),
             "metrics.listen",
             "must be an address and a port, such as 127.0.0.1:9464, or empty",
-        );
-        demand(
-            self.password.threads <= 1024,
-            "password.threads",
-            "must be 1024 or less",
-        );
-        demand(
-            (1..=100_000).contains(&self.password.queue),
-            "password.queue",
-            "must be between 1 and 100000",
         );
         demand(
             (1024..=1_048_576).contains(&self.server.body_limit),

@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 pub use origins::{Origin, Origins, SettingsError};
 pub use section::{
-    AccessToken, Audit, Bootstrap, Database, Keys, LateRetry, Log, LogFormat, Metrics, Password,
-    RootSecret, Server, Session, SignIn,
+    AccessToken, Account, Audit, Bootstrap, Database, Keys, LateRetry, Log, LogFormat, Metrics,
+    Password, Registration, RootSecret, Server, Session, SignIn,
 };
 pub use value::{SecretText, Span};
 
@@ -46,6 +46,7 @@ pub struct Settings {
     pub session: Session,
     pub keys: Keys,
     pub password: Password,
+    pub account: Account,
     pub sign_in: SignIn,
     pub metrics: Metrics,
     pub audit: Audit,

@@ -148,6 +148,28 @@ pub struct Password {
     pub parallelism: u32,
     pub threads: usize,
     pub queue: usize,
+    pub min_length: usize,
+    pub min_score: u8,
+}
+
+/// `[account]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "config/default.toml says what each setting means"
+)]
+pub struct Account {
+    pub registration: Registration,
+}
+
+/// Whether people may make accounts for themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Only operators add users.
+    Closed,
+    /// Anyone may.
+    Open,
 }
 
 /// `[sign_in]`

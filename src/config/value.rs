@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{LateRetry, LogFormat};
+use super::{LateRetry, LogFormat, Registration};
 use crate::device::{NotANetwork, TrustedProxies};
 use crate::secret::Secret;
 use crate::web_origin::WebOrigin;
@@ -47,6 +47,15 @@ impl<'de> Deserialize<'de> for SecretText {
 impl<'de> Deserialize<'de> for LateRetry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         word(deserializer, &Self::ALL.map(|one| (one.name(), one)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Registration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word(
+            deserializer,
+            &[("closed", Self::Closed), ("open", Self::Open)],
+        )
     }
 }
 

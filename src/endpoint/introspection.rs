@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::server::AuthorizationServer;
 use crate::store::{client, session, user};
 use crate::token::active::{ActiveToken, Inactive};
-use crate::token::claims::{Audience, Claims};
+use crate::token::claims::{self, Audience, Claims};
 use crate::token::refresh_token::RefreshToken;
 use crate::token::response::Narrowed;
 use crate::token::rotation::{Judgement, Position, judge};
@@ -62,6 +62,8 @@ struct Introspection {
     exp: Option<i64>,
     /// When the person signed in, in seconds since 1970.
     auth_time: Option<i64>,
+    /// How the person signed in: `pwd`, by password alone.
+    acr: Option<String>,
     /// The access token's own id.
     jti: Option<String>,
     /// The session.
@@ -170,6 +172,7 @@ async fn refresh_token(
         iat: Some(session.rotated_at.as_seconds()),
         exp: Some(session.ends_at(&policy).as_seconds()),
         auth_time: Some(session.authenticated_at.as_seconds()),
+        acr: Some(claims::PASSWORD.to_owned()),
         sid: Some(session.id.to_string()),
         ..Introspection::default()
     })
@@ -192,6 +195,7 @@ impl Introspection {
             iat: Some(claims.iat),
             exp: Some(claims.exp),
             auth_time: claims.auth_time,
+            acr: claims.acr,
             jti: Some(claims.jti),
             sid: claims.sid.map(|sid| sid.to_string()),
             roles: Some(claims.roles).filter(|roles| !roles.is_empty()),

@@ -11,6 +11,7 @@ use super::caching::Cached;
 use super::{authorization, jwks, revoked_sessions};
 use crate::grant;
 use crate::server::AuthorizationServer;
+use crate::token::claims;
 
 /// The path of RFC 8414 §3, before the issuer's own path.
 pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
@@ -51,6 +52,8 @@ struct ServerMetadata {
     service_documentation: String,
     /// `public`: everyone sees the same `sub`.
     subject_types_supported: Vec<String>,
+    /// How people sign in, the `acr` of their tokens (RFC 9470): `pwd`, by password alone.
+    acr_values_supported: Vec<String>,
     /// Required by OpenID Connect Discovery; access tokens are signed with it.
     id_token_signing_alg_values_supported: Vec<String>,
 }
@@ -79,6 +82,7 @@ impl ServerMetadata {
             ]),
             service_documentation: format!("{issuer}/docs"),
             subject_types_supported: list(&["public"]),
+            acr_values_supported: list(&[claims::PASSWORD]),
             id_token_signing_alg_values_supported: list(&["RS256"]),
         }
     }

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::session;
 use crate::token::response::TokenResponse;
-use crate::user_authentication::{self, Attempt, AuthenticatedUser};
+use crate::user_authentication::{self, Asker, Attempt, AuthenticatedUser};
 
 /// The value of `grant_type`.
 pub const TYPE: &str = "password";
@@ -62,8 +62,11 @@ impl Request {
         let attempt = Attempt {
             username: &self.username,
             password: &self.password,
-            client,
-            device: &device,
+            session: None,
+            asker: Asker {
+                client: &client.client,
+                device: &device,
+            },
         };
         let AuthenticatedUser { user, place } =
             user_authentication::authenticate(attempt, server).await?;

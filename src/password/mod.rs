@@ -5,6 +5,7 @@ mod cost;
 mod parse;
 mod phc;
 mod plain;
+mod rules;
 mod stored;
 mod worker;
 
@@ -20,7 +21,9 @@ use tokio::sync::oneshot;
 pub use self::cost::Cost;
 pub use self::parse::check_stored;
 pub use self::plain::Password;
+pub use self::rules::{Rules, Weakness};
 use self::worker::Worker;
+use crate::username::Username;
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
@@ -59,6 +62,26 @@ impl PasswordHasher {
     pub async fn hash(&self, password: Password) -> Result<String, Busy> {
         let answer = self.submit(move |worker| worker.hash(&password))?;
         answer.await.ok().flatten().ok_or(Busy)
+    }
+
+    /// The same for a password that somebody chooses, if it is what the rules ask for.
+    ///
+    /// # Errors
+    ///
+    /// [`NotHashed`].
+    pub async fn hash_chosen(
+        &self,
+        password: Password,
+        username: &Username,
+        rules: &Rules,
+    ) -> Result<String, NotHashed> {
+        let (username, rules) = (username.clone(), rules.clone());
+        let answer = self.submit(move |worker| {
+            let checked = rules.check(&password, &username);
+            checked.map(|()| worker.hash(&password))
+        })?;
+        let hash = answer.await.map_err(|_| Busy)?.map_err(NotHashed::Weak)?;
+        Ok(hash.ok_or(Busy)?)
     }
 
     /// Whether `stored` was made of `password`. `None` stands for a user who does not exist: the
@@ -134,6 +157,32 @@ impl fmt::Display for Busy {
 }
 
 impl Error for Busy {}
+
+/// Why there is no hash of a password that somebody chose.
+#[derive(Debug)]
+pub enum NotHashed {
+    /// It is not what the rules ask for.
+    Weak(Weakness),
+    /// It was not looked at.
+    Busy(Busy),
+}
+
+impl From<Busy> for NotHashed {
+    fn from(busy: Busy) -> Self {
+        Self::Busy(busy)
+    }
+}
+
+impl fmt::Display for NotHashed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weak(weakness) => weakness.fmt(f),
+            Self::Busy(busy) => busy.fmt(f),
+        }
+    }
+}
+
+impl Error for NotHashed {}
 
 fn spawn(waiting: Receiver<Job>, cost: Cost, threads: usize) -> io::Result<Vec<JoinHandle<()>>> {
     let waiting = Arc::new(Mutex::new(waiting));

@@ -24,9 +24,19 @@ impl Password {
         Self(Secret::new(normalized))
     }
 
+    /// Whether the two are one password.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+
     /// The bytes that are hashed: UTF-8, without a terminator.
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.expose().as_bytes()
+        self.text().as_bytes()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        self.0.expose()
     }
 }
 

@@ -10,6 +10,7 @@ use poem_openapi::Object;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 
 use crate::error::Error;
+use crate::password::NotHashed;
 use crate::store::user::ChangeError;
 use crate::token::active::Inactive;
 
@@ -88,6 +89,15 @@ impl Problem {
             field: field.to_owned(),
             detail: detail.into(),
         }])
+    }
+
+    /// Why the password in this field could not be hashed.
+    #[must_use]
+    pub fn of_new_password(field: &str, error: NotHashed) -> Self {
+        match error {
+            NotHashed::Weak(weakness) => Self::invalid(field, weakness.to_string()),
+            NotHashed::Busy(busy) => Self::Busy(busy.to_string()),
+        }
     }
 
     fn words(&self) -> (&'static str, &str) {

@@ -15,6 +15,12 @@ use crate::store::session::Model as Session;
 /// 128 bits: enough that no two tokens share a `jti`.
 const TOKEN_ID: usize = 16;
 
+/// `acr` of a sign-in by password alone, the only one there is. "Parties using this claim will need to
+/// agree upon the meanings of the values used, which may be context-specific", OpenID Connect Core §2:
+/// the README says what it means. A stronger sign-in will have a value of its own. There is no `amr`: it
+/// would say the same in more bytes.
+pub const PASSWORD: &str = "pwd";
+
 /// What the tokens of this server say, RFC 9068 §2.2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -36,6 +42,9 @@ pub struct Claims {
     /// When the person signed in, in seconds: the same for the whole session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    /// How the person signed in: the same for the whole session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// The token's own id.
     pub jti: String,
     /// The session; none where a client speaks for itself.
@@ -116,6 +125,7 @@ impl Claims {
             iat: validity.issued_at.as_seconds(),
             exp: validity.expires_at.as_seconds(),
             auth_time: Some(session.authenticated_at.as_seconds()),
+            acr: Some(PASSWORD.to_owned()),
             jti: URL_SAFE_NO_PAD.encode(mac.as_ref().get(..TOKEN_ID).unwrap_or_default()),
             sid: Some(session.id),
             roles: roles.split_whitespace().map(str::to_owned).collect(),
@@ -141,6 +151,7 @@ impl Claims {
             iat: validity.issued_at.as_seconds(),
             exp: validity.expires_at.as_seconds(),
             auth_time: None,
+            acr: None,
             jti: URL_SAFE_NO_PAD.encode(random_bytes::<TOKEN_ID>()),
             sid: None,
             roles: Vec::new(),

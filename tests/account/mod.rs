@@ -1,3 +1,7 @@
+/// A new password, by the person themselves.
+mod password;
+/// A new account, where that is open to everyone.
+mod registration;
 /// Where a person is signed in, and signing out there.
 mod sessions;
 

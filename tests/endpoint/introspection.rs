@@ -36,7 +36,7 @@ async fn assert_inactive(jeton: &Jeton, token: &str) {
     assert_eq!(answer.body, r#"{"active":false}"#);
 }
 
-/// row 53: what an API is told is what the token says.
+/// row 53, and RFC 9470 §6.2, which adds `acr` and `auth_time`: what an API is told is what the token says.
 #[tokio::test]
 async fn an_active_access_token_is_described_as_it_describes_itself() {
     let jeton = start().await;

@@ -53,6 +53,9 @@ async fn the_metadata_says_what_the_server_can_do() {
       "subject_types_supported": [
         "public"
       ],
+      "acr_values_supported": [
+        "pwd"
+      ],
       "id_token_signing_alg_values_supported": [
         "RS256"
       ]

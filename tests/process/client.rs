@@ -22,7 +22,8 @@ fn hide(value: &mut Value) {
             for (name, value) in members {
                 match &**name {
                     "id" | "created_at" | "expires_at" | "disabled_at" | "client_secret" => {
-                        assert!(value.as_str().is_some_and(|text| text.len() >= 27));
+                        let is_time = value.as_i64().is_some_and(|at| at > 1_700_000_000);
+                        assert!(is_time || value.as_str().is_some_and(|text| text.len() >= 36));
                         *value = "[hidden]".into();
                     }
                     _ => hide(value),
@@ -74,16 +75,15 @@ fn a_client_is_added_shown_and_changed_as_json() {
       "grant_types": [
         "refresh_token"
       ],
-      "scopes": [
-        "orders"
-      ],
-      "audiences": [
+      "scope": "orders",
+      "audience": [
         "https://api.example.com"
       ],
       "access_token_type": "JWT",
       "access_token_lifetime": 300,
       "rotation": "never",
       "origins": [],
+      "disabled": false,
       "created_at": "[hidden]",
       "secrets": [
         {
@@ -123,15 +123,13 @@ fn a_client_is_added_shown_and_changed_as_json() {
       "grant_types": [
         "refresh_token"
       ],
-      "scopes": [
-        "orders",
-        "bills"
-      ],
-      "audiences": [],
+      "scope": "orders bills",
+      "audience": [],
       "access_token_lifetime": 300,
       "session_lifetime": 86400,
       "rotation": "never",
       "origins": [],
+      "disabled": false,
       "created_at": "[hidden]",
       "secrets": [
         {
@@ -141,14 +139,14 @@ fn a_client_is_added_shown_and_changed_as_json() {
       ]
     }
     "#);
-    let mut expected = shown.clone();
-    expected["changed"] = serde_json::json!([
+    let names = [
         "name",
-        "scopes",
-        "audiences",
+        "scope",
+        "audience",
         "access_token_type",
-        "session_lifetime"
-    ]);
+        "session_lifetime",
+    ];
+    let expected = serde_json::json!({ "client": shown, "changed": names, "sessions_ended": 0 });
     assert_eq!(updated, expected);
     insta::assert_snapshot!(place.ok(&["client", "update", "shop", "--name", "The shop"]), @r#"client shop is like that already"#);
     insta::assert_snapshot!(place.ok(&["client", "update", "shop", "--name", "Shop", "--late-retry", "never"]), @r#"client shop: changed name, late_retry"#);
@@ -170,7 +168,34 @@ fn a_client_is_added_shown_and_changed_as_json() {
     "#);
     insta::assert_json_snapshot!(place.object(&["client", "disable", "shop", "--json"]), @r#"
     {
-      "client_id": "shop",
+      "client": {
+        "client_id": "shop",
+        "confidential": true,
+        "name": "Shop",
+        "first_party": false,
+        "grant_types": [
+          "refresh_token"
+        ],
+        "scope": "orders bills",
+        "audience": [],
+        "access_token_lifetime": 300,
+        "session_lifetime": 86400,
+        "rotation": "never",
+        "late_retry": "never",
+        "origins": [
+          "https://shop.example.com"
+        ],
+        "disabled": true,
+        "created_at": "[hidden]",
+        "disabled_at": "[hidden]",
+        "secrets": [
+          {
+            "id": "[hidden]",
+            "created_at": "[hidden]"
+          }
+        ]
+      },
+      "changed": [],
       "sessions_ended": 0
     }
     "#);
@@ -178,13 +203,64 @@ fn a_client_is_added_shown_and_changed_as_json() {
     assert_eq!(shown["disabled_at"], "[hidden]");
     insta::assert_json_snapshot!(place.object(&["client", "enable", "shop", "--json"]), @r#"
     {
-      "client_id": "shop",
+      "client": {
+        "client_id": "shop",
+        "confidential": true,
+        "name": "Shop",
+        "first_party": false,
+        "grant_types": [
+          "refresh_token"
+        ],
+        "scope": "orders bills",
+        "audience": [],
+        "access_token_lifetime": 300,
+        "session_lifetime": 86400,
+        "rotation": "never",
+        "late_retry": "never",
+        "origins": [
+          "https://shop.example.com"
+        ],
+        "disabled": false,
+        "created_at": "[hidden]",
+        "secrets": [
+          {
+            "id": "[hidden]",
+            "created_at": "[hidden]"
+          }
+        ]
+      },
+      "changed": [],
       "sessions_ended": 0
     }
     "#);
     insta::assert_json_snapshot!(place.object(&["client", "delete", "shop", "--json"]), @r#"
     {
-      "client_id": "shop",
+      "client": {
+        "client_id": "shop",
+        "confidential": true,
+        "name": "Shop",
+        "first_party": false,
+        "grant_types": [
+          "refresh_token"
+        ],
+        "scope": "orders bills",
+        "audience": [],
+        "access_token_lifetime": 300,
+        "session_lifetime": 86400,
+        "rotation": "never",
+        "late_retry": "never",
+        "origins": [
+          "https://shop.example.com"
+        ],
+        "disabled": false,
+        "created_at": "[hidden]",
+        "secrets": [
+          {
+            "id": "[hidden]",
+            "created_at": "[hidden]"
+          }
+        ]
+      },
       "sessions_ended": 0
     }
     "#);
@@ -212,11 +288,13 @@ fn a_client_is_shown_to_people() {
     WHAT                   VALUE
     client_id              web
     confidential           no
+    origins                (none)
+    disabled               no
     name                   web
     first_party            yes
     grant_types            password refresh_token
-    scopes                 account
-    audiences              (the issuer)
+    scope                  account
+    audience               (the issuer)
     access_token_format    (as the server)
     access_token_type      (as the server)
     access_token_lifetime  (as the server)
@@ -226,7 +304,6 @@ fn a_client_is_shown_to_people() {
     retry_window           5s
     late_retry             (as the server)
     late_retry_spacing     (as the server)
-    origins                (none)
     "#);
 }
 

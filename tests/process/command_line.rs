@@ -29,10 +29,12 @@ fn a_user_lives_and_dies_by_the_command_line() {
     let (place, server) = running();
     let added = place.run_with(
         &["user", "add", "Alice", "--role", "ops"],
-        "first one here\n",
+        "the first one here\n",
     );
     assert!(added.ok().starts_with("user alice added: "));
-    let token = server.sign_in("alice", "first one here").refresh_token();
+    let token = server
+        .sign_in("alice", "the first one here")
+        .refresh_token();
     let listed = place.ok(&["user", "list"]);
     assert!(row(&listed, "alice").contains("active"), "{listed}");
     assert!(row(&listed, "alice").contains("ops"), "{listed}");
@@ -44,7 +46,7 @@ fn a_user_lives_and_dies_by_the_command_line() {
     );
     server.refresh(&token).assert_error(400, "invalid_grant");
     server
-        .sign_in("alice", "first one here")
+        .sign_in("alice", "the first one here")
         .assert_error(400, "invalid_grant");
     let token = server.sign_in("alice", NEW).refresh_token();
 
@@ -65,6 +67,35 @@ fn a_user_lives_and_dies_by_the_command_line() {
         .sign_in("alice", NEW)
         .assert_error(400, "invalid_grant");
     assert!(!place.ok(&["user", "list"]).contains("alice"));
+    assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
+}
+
+/// "Verifiers and CSPs SHALL require passwords that are used as a single-factor authentication mechanism
+/// to be a minimum of 15 characters in length", NIST SP 800-63B-4 §3.1.1.2; the operator too is told
+/// which rule it is, and an exception is a setting. A hash is imported as it is.
+#[test]
+fn a_weak_password_is_refused_with_the_reason_unless_the_settings_allow_it() {
+    let place = Place::furnished();
+    let refusal = |arguments: &[&str], input: &str| place.run_with(arguments, input).refusal();
+    insta::assert_snapshot!(refusal(&["user", "add", "bob"], "fourteen chars\n"), @r#"jeton: nothing was changed: a password has 15 characters or more; a few words do"#);
+    insta::assert_snapshot!(refusal(&["user", "add", "bob"], "password12345678\n"), @r#"jeton: nothing was changed: the password is too easy to guess. This is similar to a commonly used password. Add another word or two. Uncommon words are better."#);
+    insta::assert_snapshot!(refusal(&["user", "add", "bob.the.builder"], "Bob.The.Builder\n"), @r#"jeton: nothing was changed: a password is not the name of its user or of this server"#);
+    insta::assert_snapshot!(refusal(&["user", "password", "admin"], "hunter2\n"), @r#"jeton: nothing was changed: a password has 15 characters or more; a few words do"#);
+    insta::assert_snapshot!(refusal(&["user", "password", "admin"], &"n0 end ".repeat(40)), @r#"jeton: nothing was changed: a password has 256 characters at most"#);
+    assert_eq!(place.ok(&["user", "list"]).lines().count(), 2);
+
+    // bcrypt of "U*U".
+    let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n";
+    place
+        .run_with(&["user", "add", "carol", "--password-hash"], hash)
+        .ok();
+    let place = place
+        .set("JETON_PASSWORD__MIN_LENGTH", "8")
+        .set("JETON_PASSWORD__MIN_SCORE", "0");
+    place.run_with(&["user", "add", "bob"], "password\n").ok();
+    let server = place.start();
+    assert_eq!(server.sign_in("bob", "password").status, 200);
+    assert_eq!(server.sign_in("carol", "U*U").status, 200);
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
 }
 
@@ -322,7 +353,7 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
     insta::assert_snapshot!(refusal(
         &["user", "add", "bob", "--role", "a b"],
         "some passphrase\n"
-    ), @r#"jeton: a role is one word; give --role again for each"#);
+    ), @r#"jeton: a user has at most 50 roles, each a word of 1 to 64 visible ASCII characters; give --role again for each"#);
     insta::assert_snapshot!(refusal(&["client", "add", "first-party"], ""), @r#"jeton: there is a client first-party already"#);
     let uuid = "01900000-0000-7000-8000-000000000001";
     insta::assert_snapshot!(refusal(&["client", "add", uuid], ""), @r#"jeton: a client id must not be a UUID: users' ids are"#);

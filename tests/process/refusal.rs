@@ -50,7 +50,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
     jeton: wrong settings:
@@ -58,7 +58,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
     jeton: wrong settings:
-      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
     "#);
 }
 
@@ -146,6 +146,11 @@ fn a_value_out_of_bounds_is_named_with_the_bounds() {
     jeton: wrong settings:
       keys.bits = "1024" (JETON_KEYS__BITS) must be 2048, 3072 or 4096
     "#);
+    insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MIN_LENGTH", "7"), ("JETON_PASSWORD__MIN_SCORE", "5")]), @r#"
+    jeton: wrong settings:
+      password.min_length = "7" (JETON_PASSWORD__MIN_LENGTH) must be between 8 and 64
+      password.min_score = "5" (JETON_PASSWORD__MIN_SCORE) must be between 0 and 4
+    "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG__FILTER", "a=b=c")]), @r#"
     jeton: wrong settings:
       log.filter = "a=b=c" (JETON_LOG__FILTER) is not a filter (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5); write a level such as info, or info,jeton=debug
@@ -162,7 +167,7 @@ fn all_that_is_wrong_is_told_at_once() {
     ];
     insta::assert_snapshot!(refused(&settings), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
       keys.bits = "few" (JETON_KEYS__BITS) must be a whole number, 0 or more
       session.idle_lifetime = "1 fortnight" (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
       session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 60s

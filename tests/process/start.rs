@@ -92,6 +92,22 @@ fn the_first_password_may_be_given_and_is_then_printed_nowhere() {
     assert!(!process.log().contains(PASSWORD));
 }
 
+/// The operator has the machine: a start that was refused would help nobody.
+#[test]
+fn a_weak_first_password_is_taken_and_told_in_the_log_without_itself() {
+    let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", "hunter2");
+    let process = place.start();
+    assert_eq!(process.sign_in("admin", "hunter2").status, 200);
+    let log = process.log();
+    assert!(log.contains("bootstrap.admin_password is weak"), "{log}");
+    assert!(log.contains("15 characters or more"), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+
+    let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
+    let process = place.start();
+    assert!(!process.log().contains("is weak"), "{}", process.log());
+}
+
 #[test]
 fn the_printed_command_names_a_client_where_there_is_no_default_one() {
     let place = Place::empty().set("JETON_DEFAULT_CLIENT", "");

@@ -56,11 +56,11 @@ fn what_a_client_may_have_depends_on_what_it_is() {
     for scope in ["account", "admin"] {
         let scopes = |first_party| {
             wrong(true, |own| {
-                own.scopes = words(&["read", scope]);
+                own.scope = words(&["read", scope]);
                 own.first_party = first_party;
             })
         };
-        assert_eq!(scopes(false), ["scopes"]);
+        assert_eq!(scopes(false), ["scope"]);
         assert_eq!(scopes(true), [""; 0]);
     }
     let never = |own: &mut Settings| own.rotation = Some(RefreshTokenRotation::Never);
@@ -82,10 +82,10 @@ fn what_a_client_may_have_depends_on_what_it_is() {
 /// RFC 6749 §3.3, RFC 8707 §2; and so much that a token still fits into a header.
 #[test]
 fn scopes_and_audiences_are_well_formed_and_not_too_many() {
-    let scopes = |scopes: Vec<String>| wrong(true, |own| own.scopes = scopes);
-    let audiences = |audiences: Vec<String>| wrong(true, |own| own.audiences = audiences);
+    let scopes = |scopes: Vec<String>| wrong(true, |own| own.scope = scopes);
+    let audiences = |audiences: Vec<String>| wrong(true, |own| own.audience = audiences);
     for scope in ["", "a b", "a\"", "a\\", "é", "a\nb"] {
-        assert_eq!(scopes(words(&[scope])), ["scopes"], "{scope:?}");
+        assert_eq!(scopes(words(&[scope])), ["scope"], "{scope:?}");
     }
     for audience in [
         "",
@@ -97,7 +97,7 @@ fn scopes_and_audiences_are_well_formed_and_not_too_many() {
         "https://a.\ttest",
         "https://é.test",
     ] {
-        assert_eq!(audiences(words(&[audience])), ["audiences"], "{audience:?}");
+        assert_eq!(audiences(words(&[audience])), ["audience"], "{audience:?}");
     }
     assert_eq!(
         audiences(words(&["https://a.test/x?y=z", "urn:example:api"])),
@@ -109,22 +109,22 @@ fn scopes_and_audiences_are_well_formed_and_not_too_many() {
             .collect::<Vec<_>>()
     };
     assert_eq!((scopes(many(64)), audiences(many(64))), (vec![], vec![]));
-    assert_eq!(scopes(many(65)), ["scopes"]);
-    assert_eq!(audiences(many(65)), ["audiences"]);
+    assert_eq!(scopes(many(65)), ["scope"]);
+    assert_eq!(audiences(many(65)), ["audience"]);
     assert_eq!(scopes(vec!["x".repeat(2048)]), [""; 0]);
-    assert_eq!(scopes(vec!["x".repeat(2049)]), ["scopes"]);
+    assert_eq!(scopes(vec!["x".repeat(2049)]), ["scope"]);
     assert_eq!(
         audiences(vec![format!("x:{}", "y".repeat(2047))]),
-        ["audiences"]
+        ["audience"]
     );
     let opaque = |scopes: usize, audiences: usize| {
         wrong(true, |own| {
             own.access_token_format = Some(AccessTokenFormat::Opaque);
-            (own.scopes, own.audiences) = (many(scopes), many(audiences));
+            (own.scope, own.audience) = (many(scopes), many(audiences));
         })
     };
     assert_eq!(opaque(16, 8), [""; 0]);
-    assert_eq!(opaque(17, 9), ["scopes", "audiences"]);
+    assert_eq!(opaque(17, 9), ["scope", "audience"]);
 }
 
 #[test]
@@ -229,7 +229,7 @@ async fn a_new_client_has_little() {
     assert_eq!(&*own.scope, "account");
     assert!(own.first_party && own.confidential);
     let scopeless = Change {
-        scopes: Setting::To(vec![]),
+        scope: Setting::To(vec![]),
         ..first_party
     };
     let own = register(&jeton, "other", true, scopeless).await.unwrap();
@@ -276,8 +276,8 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
         name: Setting::To("Web".to_owned()),
         first_party: Setting::To(true),
         grant_types: Setting::To(words(&["refresh_token", "password", "password"])),
-        scopes: Setting::To(words(&["b", "a", "b"])),
-        audiences: Setting::To(words(&["https://b.test", "https://a.test"])),
+        scope: Setting::To(words(&["b", "a", "b"])),
+        audience: Setting::To(words(&["https://b.test", "https://a.test"])),
         access_token_type: Setting::To(AccessTokenType::Jwt),
         access_token_lifetime: Setting::To(SECOND * 60),
         session_lifetime: Setting::To(DAY),
@@ -304,11 +304,11 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
     assert_eq!((&nothing.client, nothing.settings.len()), (&before, 0));
     let renamed = change(Change {
         name: Setting::To("Shop".to_owned()),
-        scopes: Setting::To(words(&["c"])),
+        scope: Setting::To(words(&["c"])),
         ..Change::default()
     })
     .await;
-    assert_eq!(renamed.settings, ["name", "scopes"]);
+    assert_eq!(renamed.settings, ["name", "scope"]);
     let expected = client::Model {
         name: "Shop".to_owned(),
         scope: "c".to_owned(),
@@ -323,8 +323,8 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
         name: Setting::Default,
         first_party: Setting::Default,
         grant_types: Setting::Default,
-        scopes: Setting::Default,
-        audiences: Setting::Default,
+        scope: Setting::Default,
+        audience: Setting::Default,
         access_token_format: Setting::Default,
         access_token_type: Setting::Default,
         access_token_lifetime: Setting::Default,
@@ -364,14 +364,14 @@ async fn a_change_is_refused_for_what_it_makes_wrong() {
     };
     assert_eq!(try_(renamed).await.unwrap().settings, ["name"]);
     let scopes = Change {
-        scopes: Setting::To(words(&["account"])),
+        scope: Setting::To(words(&["account"])),
         ..Change::default()
     };
     let grants = Change {
         grant_types: Setting::To(words(&["password"])),
         ..Change::default()
     };
-    for (change, field) in [(scopes, "scopes"), (grants, "grant_types")] {
+    for (change, field) in [(scopes, "scope"), (grants, "grant_types")] {
         let Err(Refused::Invalid(wrong)) = try_(change).await else {
             panic!("{field}");
         };

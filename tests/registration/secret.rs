@@ -42,6 +42,7 @@ async fn ids(jeton: &Jeton) -> Vec<Uuid> {
 #[tokio::test]
 async fn each_living_secret_is_good_until_it_is_removed() {
     let jeton = start().await;
+    jeton.advance(HOUR);
     let (second, added) = give(&jeton, None).await;
     let added = added.unwrap();
     assert!(second.starts_with("jcs_") && second.len() == 47);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use poem::http::Method;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Request, RequestParts};
@@ -32,6 +33,18 @@ impl Jeton {
         self.send(sent_from(address, request.body(encode(parameters))))
             .await
     }
+}
+
+/// A request with a JSON body, and an access token unless it is empty.
+pub fn json(method: Method, path: &str, access_token: &str, body: &str) -> Request {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path.parse().unwrap())
+        .content_type("application/json");
+    if !access_token.is_empty() {
+        request = request.header("authorization", format!("Bearer {access_token}"));
+    }
+    request.body(body.to_owned())
 }
 
 /// A name and a password, as a sign-in sends them.

@@ -192,6 +192,7 @@ async fn the_claims_are_these_and_no_others() {
         "iat": 1767225600,
         "exp": 1767226500,
         "auth_time": 1767225600,
+        "acr": "pwd",
         "jti": "[jti]",
         "sid": "[sid]",
         "roles": [
@@ -208,6 +209,7 @@ async fn the_claims_are_these_and_no_others() {
         "iat": 1767225660,
         "exp": 1767226560,
         "auth_time": 1767225600,
+        "acr": "pwd",
         "jti": "[jti]",
         "sid": "[sid]",
         "roles": [
@@ -252,19 +254,21 @@ async fn a_refresh_brings_the_roles_of_the_moment() {
     assert_eq!(claims(&second.access_token)["roles"], json!(["admin"]));
 }
 
-/// row 41: "`auth_time` [...] jti": `auth_time` is the sign-in's for the whole session, RFC 9068
-/// §2.2.1, and no two tokens share a `jti`.
+/// row 41: "`auth_time` [...] jti": `auth_time` and `acr` are the sign-in's for the whole session, RFC
+/// 9068 §2.2.1, and no two tokens share a `jti`.
 #[tokio::test]
-async fn auth_time_is_fixed_and_every_token_has_an_id_of_its_own() {
+async fn auth_time_and_acr_are_fixed_and_every_token_has_an_id_of_its_own() {
     let jeton = Jeton::start().await;
     let mut tokens = jeton.sign_in().await;
     let first = claims(&tokens.access_token);
     assert_eq!(first["auth_time"], jeton.now().as_seconds());
+    assert_eq!(first["acr"], "pwd");
     let mut ids = BTreeSet::from([first["jti"].to_string()]);
     for round in 1..=1000_i64 {
         let next = jeton.go_on(&tokens, MINUTE).await;
         let now = claims(&next.access_token);
         assert_eq!(now["auth_time"], first["auth_time"]);
+        assert_eq!(now["acr"], first["acr"]);
         assert_eq!(now["sid"], first["sid"]);
         assert_eq!(now["iat"], jeton.now().as_seconds());
         assert_eq!(now["exp"], jeton.now().as_seconds() + 900);

@@ -55,6 +55,7 @@ async fn an_opaque_token_says_nothing_by_itself_and_all_at_introspection() {
       "iat": 1767225600,
       "exp": 1767226500,
       "auth_time": 1767225600,
+      "acr": "pwd",
       "jti": "[id]",
       "sid": "[id]"
     }

@@ -25,13 +25,10 @@ pub struct Add {
     /// An origin whose pages may read its answers, such as `https://app.example.com`; may be given again.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     origins: Vec<WebOrigin>,
-    /// Print one JSON object: the client, and `client_secret`.
-    #[arg(long)]
-    json: bool,
 }
 
 impl Add {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
         let secret = match (self.confidential, self.secret_stdin) {
             (false, _) => None,
             (true, true) => Some(NewSecret::given(input::line()?)?),
@@ -45,12 +42,12 @@ impl Add {
         };
         let added = add(new, &operator(server), server).await;
         let client = added.map_err(|why| refused(&self.id, why))?;
-        if self.json {
+        if json {
             let mut object = object::of(&client, &server.store).await?;
             if let Some(secret) = secret {
                 object.insert("client_secret".to_owned(), json!(secret.text().expose()));
             }
-            return object::print(object);
+            return object::print(&object);
         }
         output::line(&format!("client_id {}", self.id))?;
         match secret {

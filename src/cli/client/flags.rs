@@ -27,10 +27,10 @@ pub struct Flags {
     grants: Option<Vec<String>>,
     /// A scope its tokens may have; may be given again. [default: `account` with --first-party, else none]
     #[arg(long = "scope", value_name = "SCOPE")]
-    scopes: Option<Vec<String>>,
+    scope: Option<Vec<String>>,
     /// An API its tokens are for, as a URI; may be given again. [default: the issuer itself]
     #[arg(long = "audience", value_name = "URI")]
-    audiences: Option<Vec<String>>,
+    audience: Option<Vec<String>>,
     /// What its access tokens look like: a JWT that APIs verify by themselves, or a reference that they
     /// ask about at /introspect. [default: jwt]
     #[arg(long, value_name = "FORMAT", value_parser = choice(AccessTokenFormat::ALL.map(AccessTokenFormat::name), AccessTokenFormat::parse))]
@@ -99,8 +99,8 @@ impl Flags {
             name: setting(self.name, is_default("name")),
             first_party: setting(self.first_party.then_some(true), is_default("first-party")),
             grant_types: setting(self.grants.map(complete), is_default("grant")),
-            scopes: setting(self.scopes, is_default("scope")),
-            audiences: setting(self.audiences, is_default("audience")),
+            scope: setting(self.scope, is_default("scope")),
+            audience: setting(self.audience, is_default("audience")),
             access_token_format: setting(
                 self.access_token_format,
                 is_default("access-token-format"),
@@ -157,8 +157,6 @@ pub fn complaint(invalid: Invalid) -> String {
 fn flag(field: &str) -> String {
     let name = match field {
         "grant_types" => "grant",
-        "scopes" => "scope",
-        "audiences" => "audience",
         "origins" => "origin",
         other => other,
     };

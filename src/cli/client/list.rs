@@ -1,8 +1,12 @@
-//! `jeton client list`.
+//! `jeton client list` and `jeton client show`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::{Failure, object, output};
+use serde_json::Value;
+
+use super::{Failure, find, object, output};
+use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
 use crate::store::client::Model;
 use crate::store::{Store, client, client_origin};
@@ -17,7 +21,7 @@ pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<()
     });
     if json {
         return with_origins.try_for_each(|(client, origins)| {
-            object::print(object::without_secrets(&client, &origins))
+            object::print(&object::without_secrets(&client, &origins))
         });
     }
     output::table(
@@ -66,4 +70,59 @@ async fn origins_by_client(store: &Store) -> Result<BTreeMap<String, Vec<String>
         origins.entry(row.client_id).or_default().push(row.origin);
     }
     Ok(origins)
+}
+
+/// Prints all that is known of a client: a line each, or one object.
+pub(super) async fn print_one(
+    id: &str,
+    json: bool,
+    server: &AuthorizationServer,
+) -> Result<(), Failure> {
+    let client = find(id, server).await?;
+    let object = object::of(&client, &server.store).await?;
+    if json {
+        return object::print(&object);
+    }
+    let settings = client
+        .settings()
+        .map(|(name, value)| (name.to_owned(), value));
+    let is_setting = |name: &str| settings.iter().any(|(own, _)| own == name);
+    let (around, _): (Vec<_>, Vec<_>) = object.into_iter().partition(|(name, _)| !is_setting(name));
+    let all = around.into_iter().chain(settings.clone());
+    output::table(
+        &["WHAT", "VALUE"],
+        all.map(|(name, value)| described(name, &value)),
+    )
+}
+
+fn described(name: String, value: &Value) -> Vec<String> {
+    let text = match (name.as_str(), value) {
+        (_, Value::Null) => "(as the server)".to_owned(),
+        ("audience", Value::Array(own)) if own.is_empty() => "(the issuer)".to_owned(),
+        ("created_at" | "disabled_at", Value::Number(at)) => {
+            let micros = at.as_i64().unwrap_or_default().saturating_mul(1_000_000);
+            Timestamp::from_micros(micros).to_string()
+        }
+        ("late_retry_spacing", number) => number.to_string(),
+        (_, Value::Number(seconds)) => {
+            let duration = Duration::try_from_secs_f64(seconds.as_f64().unwrap_or_default());
+            humantime::format_duration(duration.unwrap_or_default()).to_string()
+        }
+        _ => text(value),
+    };
+    vec![name, text]
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) if !text.is_empty() => text.clone(),
+        Value::Array(values) if !values.is_empty() => {
+            values.iter().map(text).collect::<Vec<_>>().join(" ")
+        }
+        // A secret, of which `jeton client secret list` tells more.
+        Value::Object(secret) => secret.get("id").map(text).unwrap_or_default(),
+        _ => "(none)".to_owned(),
+    }
 }

@@ -6,7 +6,6 @@ mod list;
 mod object;
 mod origins;
 mod secret;
-mod show;
 mod update;
 
 use clap::{Args, Subcommand};
@@ -16,22 +15,31 @@ use self::add::Add;
 use self::origins::Origins;
 use self::update::Update;
 use super::{Failure, input, operator, output};
+use crate::registration::client::{Change, Setting};
 use crate::registration::{Invalid, Refused};
 use crate::server::AuthorizationServer;
 use crate::store::client;
 
+#[derive(Debug, Args)]
+pub struct Group {
+    /// Print JSON: one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// Add a client. The secret of a confidential one is shown once.
     Add(Box<Add>),
     /// List clients.
-    List {
-        /// Print one JSON object a line, with all that is known but the secrets' ids.
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Show all that is known of a client.
-    Show(Whom),
+    Show {
+        /// The client's id.
+        id: String,
+    },
     /// Change what a client may do. It counts from the next request on; access tokens that are out stay
     /// as they are.
     Update(Box<Update>),
@@ -42,58 +50,61 @@ pub enum Command {
     /// Say from which origins a client's pages may read its answers, and change that.
     Origins(Origins),
     /// Give a client no more tokens, and end all its sessions.
-    Disable(Whom),
+    Disable {
+        /// The client's id.
+        id: String,
+    },
     /// Let a disabled client have tokens again.
-    Enable(Whom),
+    Enable {
+        /// The client's id.
+        id: String,
+    },
     /// Delete a client, and end all its sessions.
-    Delete(Whom),
+    Delete {
+        /// The client's id.
+        id: String,
+    },
 }
 
-#[derive(Debug, Args)]
-pub struct Whom {
-    /// The client's id.
-    id: String,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
-impl Command {
+impl Group {
     pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
-        let cause = operator(server);
-        match self {
-            Self::Add(add) => add.run(server).await,
-            Self::List { json } => list::print(json, server).await,
-            Self::Show(whom) => show::print(&whom, server).await,
-            Self::Update(update) => update.run(server).await,
-            Self::Secret(command) => command.run(server).await,
-            Self::Origins(origins) => origins.run(server).await,
-            Self::Disable(whom) => {
-                let ended = client::disable(&server.store, &whom.id, &cause).await?;
-                whom.report("is disabled", ended)
-            }
-            Self::Enable(whom) => {
-                let known = client::enable(&server.store, &whom.id, &cause).await?;
-                whom.report("may have tokens again", known.then_some(0))
-            }
-            Self::Delete(whom) => {
-                let ended = client::delete(&server.store, &whom.id, &cause).await?;
-                whom.report("is deleted", ended)
-            }
+        let json = self.json;
+        match self.command {
+            Command::Add(add) => add.run(json, server).await,
+            Command::List => list::print(json, server).await,
+            Command::Show { id } => list::print_one(&id, json, server).await,
+            Command::Update(update) => update.run(json, server).await,
+            Command::Secret(command) => command.run(json, server).await,
+            Command::Origins(origins) => origins.run(json, server).await,
+            Command::Disable { id } => update::run(&id, disabled(true), json, server).await,
+            Command::Enable { id } => update::run(&id, disabled(false), json, server).await,
+            Command::Delete { id } => delete(&id, json, server).await,
         }
     }
 }
 
-impl Whom {
-    fn report(&self, what: &str, ended: Option<u64>) -> Result<(), Failure> {
-        let id = &self.id;
-        let ended = ended.ok_or_else(|| unknown(id))?;
-        if self.json {
-            let object = json!({ "client_id": id, "sessions_ended": ended });
-            return output::line(&object.to_string());
-        }
-        output::line(&format!("client {id} {what}; sessions ended: {ended}"))
+fn disabled(disabled: bool) -> Change {
+    Change {
+        disabled: Setting::To(disabled),
+        ..Change::default()
     }
+}
+
+async fn delete(id: &str, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+    let client = find(id, server).await?;
+    let object = object::of(&client, &server.store).await?;
+    let ended = client::delete(&server.store, id, &operator(server)).await?;
+    let ended = ended.ok_or_else(|| unknown(id))?;
+    if as_json {
+        let object = json!({ "client": object, "sessions_ended": ended });
+        return output::line(&object.to_string());
+    }
+    output::line(&format!("client {id} is deleted; sessions ended: {ended}"))
+}
+
+async fn find(id: &str, server: &AuthorizationServer) -> Result<client::Model, Failure> {
+    let found = client::find(&server.store, id).await?;
+    found.ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: &str) -> Failure {

@@ -18,14 +18,11 @@ pub struct Origins {
     /// An origin to remove; may be given again.
     #[arg(long = "remove", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     removed: Vec<WebOrigin>,
-    /// Print one JSON object: the client's `origins` then.
-    #[arg(long)]
-    json: bool,
 }
 
 impl Origins {
     /// All that is asked for, or nothing; prints what is registered then.
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
         let (id, store) = (self.id.as_str(), &server.store);
         if client::find(store, id).await?.is_none() {
             return Err(unknown(id));
@@ -40,7 +37,7 @@ impl Origins {
         let changes = (&*self.added, &*self.removed);
         client_origin::change(store, id, changes, &operator(server)).await?;
         let origins = client_origin::of_client(store, id).await?;
-        if self.json {
+        if as_json {
             let object = json!({ "client_id": id, "origins": origins });
             return output::line(&object.to_string());
         }

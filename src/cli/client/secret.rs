@@ -6,11 +6,10 @@ use clap::Subcommand;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Failure, input, object, operator, output, unknown};
+use super::{Failure, find, input, object, operator, output};
 use crate::registration;
 use crate::registration::secret::NewSecret;
 use crate::server::AuthorizationServer;
-use crate::store::client;
 use crate::store::client_secret::{self, MOST, SecretError};
 
 #[derive(Debug, Subcommand)]
@@ -25,17 +24,11 @@ pub enum Command {
         /// Read the secret from standard input instead of making one.
         #[arg(long)]
         secret_stdin: bool,
-        /// Print one JSON object: the secret, its text in `client_secret`.
-        #[arg(long)]
-        json: bool,
     },
     /// List a client's secrets: their ids and times, the oldest first.
     List {
         /// The client's id.
         client: String,
-        /// Print one JSON object a line.
-        #[arg(long)]
-        json: bool,
     },
     /// Remove a secret: it works no more, at once. The last one stays.
     Remove {
@@ -43,20 +36,16 @@ pub enum Command {
         client: String,
         /// The secret's id; see `jeton client secret list`.
         id: Uuid,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
     },
 }
 
 impl Command {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
         match self {
             Self::Add {
                 client,
                 expires_in,
                 secret_stdin,
-                json,
             } => {
                 let secret = if secret_stdin {
                     NewSecret::given(input::line()?)?
@@ -65,8 +54,8 @@ impl Command {
                 };
                 add(&client, &secret.expiring(expires_in)?, json, server).await
             }
-            Self::List { client, json } => list(&client, json, server).await,
-            Self::Remove { client, id, json } => remove(&client, id, json, server).await,
+            Self::List { client } => list(&client, json, server).await,
+            Self::Remove { client, id } => remove(&client, id, json, server).await,
         }
     }
 }
@@ -83,7 +72,7 @@ async fn add(
         let mut object = object::secret(&row);
         object.insert("client_id".to_owned(), json!(client));
         object.insert("client_secret".to_owned(), json!(secret.text().expose()));
-        return object::print(object);
+        return object::print(&object);
     }
     output::line(&format!("client_id {client}"))?;
     output::line(&format!("secret_id {}", row.id))?;
@@ -91,13 +80,11 @@ async fn add(
 }
 
 async fn list(client: &str, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
-    if client::find(&server.store, client).await?.is_none() {
-        return Err(unknown(client));
-    }
+    find(client, server).await?;
     let secrets = client_secret::of_client(&server.store, client).await?;
     if json {
         let mut objects = secrets.iter().map(object::secret);
-        return objects.try_for_each(object::print);
+        return objects.try_for_each(|secret| object::print(&secret));
     }
     let now = server.clock.now();
     let rows = secrets.iter().map(|secret| {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::flags::{self, Flags};
 use super::{Failure, object, operator, output, refused};
-use crate::registration::client::update;
+use crate::registration::client::{Change, Setting, update};
 use crate::server::AuthorizationServer;
 
 #[derive(Debug, Args)]
@@ -18,25 +18,39 @@ pub struct Update {
     /// A setting that becomes again what it is for a client of which nothing is said; may be given again.
     #[arg(long = "default", value_name = "SETTING", value_parser = PossibleValuesParser::new(flags::SETTINGS))]
     defaults: Vec<String>,
-    /// Print one JSON object: the client, and the names of what was `changed`.
-    #[arg(long)]
-    json: bool,
 }
 
 impl Update {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
         let change = self.flags.change(&self.defaults);
-        let changed = update(&*self.id, change, &operator(server), server).await;
-        let changed = changed.map_err(|why| refused(&self.id, why))?;
-        if self.json {
-            let mut object = object::of(&changed.client, &server.store).await?;
-            object.insert("changed".to_owned(), json!(changed.settings));
-            return object::print(object);
-        }
-        if changed.settings.is_empty() {
-            return output::line(&format!("client {} is like that already", self.id));
-        }
-        let names = changed.settings.join(", ");
-        output::line(&format!("client {}: changed {names}", self.id))
+        run(&self.id, change, json, server).await
     }
+}
+
+/// Changes a client and says what came of it.
+pub(super) async fn run(
+    id: &str,
+    change: Change,
+    as_json: bool,
+    server: &AuthorizationServer,
+) -> Result<(), Failure> {
+    let disabled = change.disabled;
+    let changed = update(id, change, &operator(server), server).await;
+    let changed = changed.map_err(|why| refused(id, why))?;
+    let ended = changed.sessions_ended;
+    if as_json {
+        let object = object::of(&changed.client, &server.store).await?;
+        let object = json!({
+            "client": object,
+            "changed": changed.settings,
+            "sessions_ended": ended,
+        });
+        return output::line(&object.to_string());
+    }
+    output::line(&match disabled {
+        Setting::To(true) => format!("client {id} is disabled; sessions ended: {ended}"),
+        Setting::To(false) => format!("client {id} may have tokens again"),
+        _ if changed.settings.is_empty() => format!("client {id} is like that already"),
+        _ => format!("client {id}: changed {}", changed.settings.join(", ")),
+    })
 }

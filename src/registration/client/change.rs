@@ -31,8 +31,8 @@ pub struct Change {
     pub name: Setting<String>,
     pub first_party: Setting<bool>,
     pub grant_types: Setting<Vec<String>>,
-    pub scopes: Setting<Vec<String>>,
-    pub audiences: Setting<Vec<String>>,
+    pub scope: Setting<Vec<String>>,
+    pub audience: Setting<Vec<String>>,
     pub access_token_format: Setting<AccessTokenFormat>,
     pub access_token_type: Setting<AccessTokenType>,
     pub access_token_lifetime: Setting<Duration>,
@@ -86,7 +86,7 @@ impl Change {
     pub(super) fn of_new_client(self, id: &str) -> Settings {
         let change = Self {
             name: self.name.anew(),
-            scopes: self.scopes.anew(),
+            scope: self.scope.anew(),
             ..self
         };
         change.applied_to(Settings::default(), id)
@@ -94,7 +94,7 @@ impl Change {
 
     fn applied_to(self, own: Settings, id: &str) -> Settings {
         let first_party = self.first_party.or(own.first_party, || false);
-        let scopes = || {
+        let scope = || {
             let by_default = first_party.then(|| FIRST_PARTY_SCOPE.to_owned());
             by_default.into_iter().collect()
         };
@@ -105,8 +105,8 @@ impl Change {
             name: self.name.or(own.name, || id.to_owned()),
             first_party,
             grant_types,
-            scopes: each_once(self.scopes.or(own.scopes, scopes)),
-            audiences: each_once(self.audiences.or(own.audiences, Vec::new)),
+            scope: each_once(self.scope.or(own.scope, scope)),
+            audience: each_once(self.audience.or(own.audience, Vec::new)),
             access_token_format: self.access_token_format.or_server(own.access_token_format),
             access_token_type: self.access_token_type.or_server(own.access_token_type),
             access_token_lifetime: self

@@ -102,8 +102,8 @@ impl Settings {
     fn check_scopes(&self, demand: &mut dyn FnMut(bool, &'static str, &str)) {
         let well_formed = |scope: &String| Scope::parse(scope).is_ok() && !scope.contains(' ');
         demand(
-            self.scopes.iter().all(well_formed),
-            "scopes",
+            self.scope.iter().all(well_formed),
+            "scope",
             "must each be printable ASCII, without spaces, \" and \\",
         );
         let most = if self.is_opaque() {
@@ -112,14 +112,14 @@ impl Settings {
             MOST_WORDS
         };
         demand(
-            self.scopes.len() <= most && bytes(&self.scopes) <= MOST_BYTES,
-            "scopes",
+            self.scope.len() <= most && bytes(&self.scope) <= MOST_BYTES,
+            "scope",
             &too_many(most, self.is_opaque()),
         );
         let of_own_doors = |scope: &String| OWN_DOORS.contains(&scope.as_str());
         demand(
-            self.first_party || !self.scopes.iter().any(of_own_doors),
-            "scopes",
+            self.first_party || !self.scope.iter().any(of_own_doors),
+            "scope",
             &format!(
                 "{} open this server's own doors, for clients that are as much yours as this server \
                  is; say so by `first_party`",
@@ -136,8 +136,8 @@ impl Settings {
                 && url::Url::parse(audience).is_ok_and(|uri| uri.fragment().is_none())
         };
         demand(
-            self.audiences.iter().all(well_formed),
-            "audiences",
+            self.audience.iter().all(well_formed),
+            "audience",
             "must each be an absolute URI without a fragment, such as https://api.example.com",
         );
         let most = if self.is_opaque() {
@@ -146,8 +146,8 @@ impl Settings {
             MOST_WORDS
         };
         demand(
-            self.audiences.len() <= most && bytes(&self.audiences) <= MOST_BYTES,
-            "audiences",
+            self.audience.len() <= most && bytes(&self.audience) <= MOST_BYTES,
+            "audience",
             &too_many(most, self.is_opaque()),
         );
     }

@@ -31,9 +31,9 @@ pub struct Settings {
     /// Which grant types it may use.
     pub grant_types: Vec<String>,
     /// What its tokens may allow, and what they do when a request names no scope.
-    pub scopes: Vec<String>,
+    pub scope: Vec<String>,
     /// Whom its tokens are for; nobody: the issuer itself.
-    pub audiences: Vec<String>,
+    pub audience: Vec<String>,
     /// What its access tokens look like.
     pub access_token_format: Option<AccessTokenFormat>,
     /// The `typ` of its JWTs.
@@ -143,8 +143,8 @@ impl Settings {
             name: row.name.clone(),
             first_party: row.first_party,
             grant_types: words(&row.grant_types),
-            scopes: words(&row.scope),
-            audiences: words(&row.audience),
+            scope: words(&row.scope),
+            audience: words(&row.audience),
             access_token_format: row.own_access_token_format(),
             access_token_type: row.own_access_token_type(),
             access_token_lifetime: duration(row.access_token_lifetime),
@@ -163,8 +163,8 @@ impl Settings {
             name: self.name,
             first_party: self.first_party,
             grant_types: self.grant_types.join(" "),
-            scope: self.scopes.join(" "),
-            audience: self.audiences.join(" "),
+            scope: self.scope.join(" "),
+            audience: self.audience.join(" "),
             access_token_format: self.access_token_format.map(|own| own.name().to_owned()),
             access_token_type: self.access_token_type.map(|own| own.name().to_owned()),
             access_token_lifetime: self.access_token_lifetime.map(micros),

@@ -30,14 +30,14 @@ fn words(words: &[&str]) -> Setting<Vec<String>> {
 
 fn scopes(scopes: &[&str]) -> Change {
     Change {
-        scopes: words(scopes),
+        scope: words(scopes),
         ..Change::default()
     }
 }
 
 fn audiences(audiences: &[&str]) -> Change {
     Change {
-        audiences: words(audiences),
+        audience: words(audiences),
         ..Change::default()
     }
 }
@@ -85,7 +85,7 @@ async fn a_session_of_which_nothing_is_left_needs_another_sign_in() {
         jeton.sign_in_at("app").await;
         // Nothing was ended: who undoes the change in time loses nobody.
         let undone = Change {
-            audiences: words(&[API, FILES]),
+            audience: words(&[API, FILES]),
             ..scopes(&["account", "read", "write"])
         };
         jeton.change_client("app", undone).await;

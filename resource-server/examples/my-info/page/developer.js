@@ -11,7 +11,7 @@ const RUNS = 12;
 const MEANINGS = {
   iss: "who issued it", sub: "who it is about", aud: "the API that it is for", exp: "when it expires",
   iat: "when it was issued", nbf: "not good before", jti: "its own number", client_id: "the client that asked",
-  scope: "what it allows", auth_time: "when the person signed in", sid: "the session it belongs to", roles: "the person’s roles",
+  scope: "what it allows", auth_time: "when the person signed in", acr: "how: pwd, by password", sid: "the session it belongs to", roles: "the person’s roles",
 };
 const TIMES = new Set(["exp", "iat", "nbf", "auth_time"]);
 
@@ -61,6 +61,10 @@ export function showStep(why, method, url, headers, body) {
       const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`);
       finish(response.ok ? "good" : "bad", statusLine(response), "Answer",
         [`HTTP ${statusLine(response)}`, ...lines, "", json ? readable(json) : text].join("\n").trim());
+      const token = json?.access_token;
+      if (!token) return;
+      inside.append(element("h4", {}, "The token taken apart"),
+        element("pre", {}, [header(token), claims(token)].map(readable).join("\n")));
     },
     unanswered(error) {
       finish("bad", "no answer", "What the browser says", `${error.name}: ${error.message}`);

@@ -3,15 +3,17 @@
 //! Guessing is slowed for each address and for each account, known or not, by the places that failed
 //! attempts take and that come back with time. A place is taken before the password is looked at, and
 //! given back when it was right. An account is never shut: a device on which its owner is signed in has
-//! places of its own, which no stranger takes.
+//! places of its own, which no stranger takes; and so has a session by which they are signed in.
+
+mod slowed;
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::audit::{Action, Actor, Cause, Event};
-use crate::client_authentication::AuthenticatedClient;
-use crate::device::Device;
+use self::slowed::Slowed;
+pub use self::slowed::{AddressPlace, Asker};
+use crate::audit::Action;
 use crate::error::Error;
 use crate::password::{Password, Verdict};
 use crate::secret::Secret;
@@ -29,10 +31,10 @@ pub struct Attempt<'a> {
     pub username: &'a Secret,
     /// As it was typed.
     pub password: &'a Secret,
-    /// At which client.
-    pub client: &'a AuthenticatedClient,
-    /// From where.
-    pub device: &'a Device,
+    /// The living session by which they are signed in already, where they must prove it once more.
+    pub session: Option<Uuid>,
+    /// At which client, and from where.
+    pub asker: Asker<'a>,
 }
 
 /// Somebody whose password was right.
@@ -61,15 +63,6 @@ impl Place {
     }
 }
 
-/// Who is slowed, and for how long.
-struct Slowed {
-    /// By what: `address` or `account`.
-    by: &'static str,
-    subject: Subject,
-    user_id: Option<Uuid>,
-    wait: Duration,
-}
-
 /// Finds the user with this name and password. Whoever there is none for costs the same work.
 ///
 /// # Errors
@@ -80,24 +73,11 @@ pub async fn authenticate(
     attempt: Attempt<'_>,
     server: &AuthorizationServer,
 ) -> Result<AuthenticatedUser, Error> {
-    let Some(network) = attempt.device.network() else {
-        return attempt.at_account(server).await;
-    };
-    let addresses = &server.throttle.addresses;
-    if let Err(wait) = addresses.take(network, server.clock.now()) {
-        let named = ["address", &network.to_string()];
-        let slowed = Slowed {
-            by: "address",
-            subject: server.root_secrets.sign_in_subject(&named),
-            user_id: None,
-            wait,
-        };
-        return Err(attempt.slow(slowed, server).await?);
-    }
+    let place = AddressPlace::take(attempt.asker, server).await?;
     let outcome = attempt.at_account(server).await;
     // What counts is a password that was looked at and found wrong.
     if !matches!(outcome, Err(Error::InvalidGrant(_))) {
-        addresses.give_back(network);
+        place.give_back(server);
     }
     outcome
 }
@@ -123,15 +103,17 @@ impl Attempt<'_> {
                     user_id,
                     wait,
                 };
-                return Err(self.slow(slowed, server).await?);
+                return Err(slowed.tell(self.asker, server).await?);
             }
         };
         match self.check(user, server).await {
             Ok(Ok(user)) => Ok(AuthenticatedUser { user, place }),
             Ok(Err(reason)) => {
                 // Not what was typed: people type passwords there.
-                let event = self.event(Action::SignInFailed, user_id, server);
-                audit_event::record(&server.store, &event.with("reason", reason)).await?;
+                let mut event = self.asker.event(Action::SignInFailed, server);
+                event.session_id = self.session;
+                let event = event.user(user_id).with("reason", reason);
+                audit_event::record(&server.store, &event).await?;
                 Err(Error::InvalidGrant(reason.into()))
             }
             Err(error) => {
@@ -143,7 +125,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// A place at the account, or of its owner's device; else how long to wait.
+    /// A place at the account, or of its owner's session or device; else how long to wait.
     async fn take_place(
         self,
         subject: Subject,
@@ -154,7 +136,7 @@ impl Attempt<'_> {
             return Ok(Ok(None));
         };
         let in_flight = &server.throttle.in_flight;
-        let mut looked_at_device = false;
+        let mut looked_at_own = false;
         loop {
             let underway = in_flight.watch(subject);
             let now = server.clock.now();
@@ -163,9 +145,9 @@ impl Attempt<'_> {
                 Ok(reservation) => return Ok(Ok(Some(Place::new(reservation, subject, server)))),
                 Err(wait) => wait,
             };
-            if !looked_at_device {
-                looked_at_device = true;
-                if let Some(place) = self.take_place_of_device(user_id, quota, server).await? {
+            if !looked_at_own {
+                looked_at_own = true;
+                if let Some(place) = self.take_own_place(user_id, quota, server).await? {
                     return Ok(Ok(Some(place)));
                 }
             }
@@ -179,35 +161,54 @@ impl Attempt<'_> {
         }
     }
 
-    /// A place of this device, if its user is signed in on it.
-    async fn take_place_of_device(
+    /// A place of the session, or else of this device, if its user is signed in on it.
+    async fn take_own_place(
         self,
         user_id: Option<Uuid>,
         quota: Quota,
         server: &AuthorizationServer,
     ) -> Result<Option<Place>, Error> {
         let now = server.clock.now();
+        let subject = match self.session {
+            Some(id) => server
+                .root_secrets
+                .sign_in_subject(&["session", &id.to_string()]),
+            None => match self.known_device(user_id, server).await? {
+                Some(subject) => subject,
+                None => return Ok(None),
+            },
+        };
+        let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now).await?;
+        let place = |reservation| Place::new(reservation, subject, server);
+        Ok(reserved.ok().map(place))
+    }
+
+    async fn known_device(
+        self,
+        user_id: Option<Uuid>,
+        server: &AuthorizationServer,
+    ) -> Result<Option<Subject>, Error> {
+        let now = server.clock.now();
+        let Asker { client, device } = self.asker;
+        let policy = client.policy(&server.settings);
         let known = KnownDevice {
             // Nobody's, for the same work.
             user_id: user_id.unwrap_or_default(),
-            client_id: &self.client.client.id,
-            device: self.device,
-            idle_since: now.minus(self.client.policy.session_idle_lifetime),
+            client_id: &client.id,
+            device,
+            idle_since: now.minus(policy.session_idle_lifetime),
             now,
         };
         if !session::is_known(&server.store, known).await? {
             return Ok(None);
         }
-        let subject = server.root_secrets.sign_in_subject(&[
+        Ok(Some(server.root_secrets.sign_in_subject(&[
             "device",
             &known.user_id.to_string(),
             known.client_id,
-            &self.device.address_text(),
-            self.device.user_agent(),
-        ]);
-        let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now).await?;
-        let place = |reservation| Place::new(reservation, subject, server);
-        Ok(reserved.ok().map(place))
+            &device.address_text(),
+            device.user_agent(),
+        ])))
     }
 
     /// The user, if the password is right and the user may sign in; else why not.
@@ -233,38 +234,5 @@ impl Attempt<'_> {
             }
         }
         Ok(Ok(user))
-    }
-
-    /// Tells that somebody is slowed, once a minute for each: a flood of attempts is no flood of rows.
-    async fn slow(self, slowed: Slowed, server: &AuthorizationServer) -> Result<Error, Error> {
-        let Slowed {
-            by,
-            subject,
-            user_id,
-            wait,
-        } = slowed;
-        // Rounded up: who comes back as it says finds a place.
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        metrics::counter!("jeton_sign_ins_slowed_total", "by" => by).increment(1);
-        let notices = &server.throttle.notices;
-        if notices.take(subject, server.clock.now()).is_ok() {
-            let event = self
-                .event(Action::SignInThrottled, user_id, server)
-                .with("by", by)
-                .with("retry_after", seconds);
-            audit_event::record(&server.store, &event).await?;
-        }
-        Ok(Error::TooManyAttempts(seconds))
-    }
-
-    fn event(self, action: Action, user_id: Option<Uuid>, server: &AuthorizationServer) -> Event {
-        let cause = Cause {
-            at: server.clock.now(),
-            actor: Actor::Client(self.client.client.id.clone()),
-            device: self.device.clone(),
-        };
-        Event::new(action, &cause)
-            .user(user_id)
-            .client(&self.client.client.id)
     }
 }
