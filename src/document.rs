@@ -7,6 +7,9 @@ use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;
 use crate::account::sessions::SessionsDoor;
 use crate::admin::audit_events::AuditEventsDoor;
+use crate::admin::keys::KeysDoor;
+use crate::admin::sessions::AdminSessionsDoor;
+use crate::admin::users::UsersDoor;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
@@ -26,6 +29,9 @@ pub type Doors = (
     ProfileDoor,
     PasswordDoor,
     SessionsDoor,
+    UsersDoor,
+    AdminSessionsDoor,
+    KeysDoor,
     AuditEventsDoor,
     LandingPage,
 );
@@ -43,6 +49,9 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         ProfileDoor,
         PasswordDoor,
         SessionsDoor,
+        UsersDoor,
+        AdminSessionsDoor,
+        KeysDoor,
         AuditEventsDoor,
         LandingPage,
     );

@@ -21,7 +21,7 @@
 //! - [`key`], [`password`]: signing keys; Argon2id on its own few threads, and what a password must be
 //! - [`config`](mod@config), [`audit`], [`throttle`]: settings; what is told of what happens; how often
 //!   something may fail
-//! - [`parameters`], [`scope`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
+//! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
 //! - [`error`]: what can go wrong for a client
 //! - [`secret`]: values that are not shown, and where randomness comes from
 
@@ -48,6 +48,7 @@ pub mod key;
 pub mod parameters;
 pub mod password;
 pub mod problem;
+pub mod roles;
 pub mod root_secret;
 pub mod scope;
 pub mod secret;

@@ -68,10 +68,10 @@ my_info_is() {
   echo "ok $what: $status"
 }
 
-# sign_in FILE: signs in at the page's client; the tokens are in FILE.
+# sign_in FILE [RESOURCE [SCOPE]]: signs in at the page's client, for the API alone or for RESOURCE; the tokens are in FILE.
 sign_in() {
-  curl --silent --fail "$token_endpoint" -d grant_type=password -d client_id=my-info -d resource="$api" \
-    -d username=admin --data-urlencode 'password=correct horse battery staple' >"$1"
+  curl --silent --fail "$token_endpoint" -d grant_type=password -d client_id=my-info -d resource="${2:-$api}" \
+    -d scope="${3:-my-info:read my-info:write}" -d username=admin --data-urlencode 'password=correct horse battery staple' >"$1"
 }
 
 bearer() {
@@ -137,3 +137,20 @@ while [[ $(curl --silent --output /dev/null --write-out '%{http_code}' --header 
 done
 my_info_is 401 "signed out at the library, heard after $SECONDS s" --header "$library"
 my_info_is 200 "and still signed in here" --header "$(bearer "$work/new.json")"
+
+# Out everywhere. What the page keeps is for the API alone and may not do that; a token for the account may, and is for nothing else.
+sign_out_everywhere() {
+  curl --silent --write-out '%{http_code}' --request DELETE --header "$(bearer "$1")" "$issuer/account/sessions"
+}
+refused=$(sign_out_everywhere "$work/new.json")
+[[ $refused == *401 ]] || { echo "not ok the page's token ends sessions: $refused" >&2; exit 1; }
+sign_in "$work/account.json" "$issuer" account
+my_info_is 401 "with a token for the account" --header "$(bearer "$work/account.json")"
+ended=$(sign_out_everywhere "$work/account.json")
+[[ $ended == '{"sessions_ended":'*200 ]] || { echo "not ok signed out everywhere: $ended" >&2; exit 1; }
+for _ in {1..20}; do
+  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --header "$(bearer "$work/new.json")" "$api/my-info")
+  [[ $status == 200 ]] || break
+  sleep 0.1
+done
+my_info_is 401 "signed out everywhere, heard within 2 s" --header "$(bearer "$work/new.json")"

@@ -26,6 +26,7 @@ pub struct SessionsDoor;
 
 /// Where you are signed in, the newest sign-in first.
 #[derive(Object)]
+#[oai(rename = "AccountSessions")]
 struct Sessions {
     /// The sessions.
     sessions: Vec<Session>,
@@ -57,6 +58,7 @@ struct Session {
 
 /// What was ended.
 #[derive(Object)]
+#[oai(rename = "AccountSessionsEnded")]
 pub(super) struct Ended {
     /// How many sessions.
     sessions_ended: i64,

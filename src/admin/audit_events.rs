@@ -36,7 +36,7 @@ struct AuditEvents {
 /// Something that happened. What it lacks is absent.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
-struct AuditEvent {
+pub struct AuditEvent {
     /// Its id, which orders by time.
     id: Uuid,
     /// When, in RFC 3339.
@@ -149,7 +149,7 @@ impl From<audit_event::Model> for AuditEvent {
         let text = |text: String| (!text.is_empty()).then_some(text);
         Self {
             id: row.id,
-            at: row.at.precise().to_string(),
+            at: row.at.precise(),
             action: row.action,
             outcome: row.outcome,
             actor: row.actor_kind,

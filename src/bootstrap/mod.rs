@@ -206,9 +206,11 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
     let api = settings.bootstrap.example_api.as_ref();
     // Elsewhere, a client that anybody knows from a manual has no business.
     if let Some(api) = api.filter(|_| is_loopback(&settings.issuer)) {
+        let scope = "my-info:read my-info:write account";
         let my_info = client::Model {
-            audience: api.to_string(),
-            ..first_client(MY_INFO, "My info", "my-info:read my-info:write", now)
+            // The page asks for tokens for one of them: for the API, and to sign out everywhere, for us.
+            audience: format!("{api} {}", settings.issuer),
+            ..first_client(MY_INFO, "My info", scope, now)
         };
         add_client(server, my_info).await?;
         let origins = slice::from_ref(api);

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Failure, MOST, output};
+use crate::admin::audit_events::AuditEvent;
+use crate::admin::json;
 use crate::audit::Action;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event::{self, Filter, Model};
@@ -51,11 +52,10 @@ impl Command {
         let Self::List(list) = self;
         let events = list.search(server).await?;
         if list.json {
-            let lines: Vec<String> = events
-                .iter()
-                .map(|event| object(event).to_string())
-                .collect();
-            return lines.iter().try_for_each(|line| output::line(line));
+            let mut lines = events
+                .into_iter()
+                .map(|event| json(&AuditEvent::from(event)).to_string());
+            return lines.try_for_each(|line| output::line(&line));
         }
         let header = [
             "TIME", "ACTION", "ACTOR", "USER", "CLIENT", "SESSION", "ADDRESS", "DETAIL",
@@ -103,29 +103,4 @@ fn row(event: Model) -> Vec<String> {
         event.address,
         event.detail,
     ]
-}
-
-/// The event with what it has; what it lacks is absent.
-fn object(event: &Model) -> Value {
-    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let members = [
-        ("id", json!(event.id)),
-        ("at", json!(event.at.precise())),
-        ("action", json!(event.action)),
-        ("outcome", json!(event.outcome)),
-        ("actor", json!(event.actor_kind)),
-        ("actor_id", json!(event.actor_id)),
-        ("user_id", json!(event.user_id)),
-        ("client_id", json!(event.client_id)),
-        ("session_id", json!(event.session_id)),
-        ("address", json!(text(&event.address))),
-        ("user_agent", json!(text(&event.user_agent))),
-        (
-            "detail",
-            serde_json::from_str(&event.detail).unwrap_or_default(),
-        ),
-    ];
-    let present = members.into_iter().filter(|(_, value)| !value.is_null());
-    let named = present.map(|(name, value)| (name.to_owned(), value));
-    Value::Object(named.collect::<Map<_, _>>())
 }

@@ -1,19 +1,27 @@
 //! `jeton key`: keys that sign access tokens.
 
-use std::ops::RangeInclusive;
-
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Failure, operator, output};
-use crate::audit::Cause;
+use crate::admin::json;
+use crate::admin::keys::{RotatedKey, SigningKey};
 use crate::clock::Timestamp;
-use crate::key::{State, StoredKey, lifecycle};
+use crate::key::{StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
-use crate::upkeep;
+use crate::upkeep::rotation::{self, Rotated, RotationError};
+
+#[derive(Debug, Args)]
+pub struct Group {
+    /// Print JSON: one object a line, as the admin API gives it.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// List signing keys with their states and times.
     List,
     /// Bring in a new signing key. It is published at once and signs when every cache knows it.
@@ -26,19 +34,49 @@ pub enum Command {
     },
 }
 
-impl Command {
+impl Group {
     pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
-        match self {
-            Self::List => list(server).await,
-            Self::Rotate { emergency: false } => rotate(server).await,
-            Self::Rotate { emergency: true } => rotate_at_once(server).await,
+        let Command::Rotate { emergency } = self.command else {
+            return list(server, self.json).await;
+        };
+        let cause = operator(server);
+        let rotated = if emergency {
+            rotation::replace_at_once(server, &cause).await?
+        } else {
+            rotation::rotate(server, &cause).await?
+        };
+        if self.json {
+            return output::line(&json(&RotatedKey::from(rotated)).to_string());
         }
+        let Rotated {
+            kid,
+            activates_at,
+            dropped,
+        } = rotated;
+        if !emergency {
+            return output::line(&format!(
+                "key {kid} is published and signs from {activates_at} on"
+            ));
+        }
+        let interval = server.settings.keys.refresh_interval;
+        output::line(&format!(
+            "keys dropped: {dropped}\n\
+             key {kid} signs on every node within {interval}\n\
+             Access tokens made before are invalid as soon as an API fetches the keys again; clients \
+             get new ones by refreshing."
+        ))
     }
 }
 
-async fn list(server: &AuthorizationServer) -> Result<(), Failure> {
+async fn list(server: &AuthorizationServer, as_json: bool) -> Result<(), Failure> {
     let now = server.clock.now();
     let keys = signing_key::list(&server.store).await?;
+    if as_json {
+        let shown = keys.iter().map(|key| SigningKey::of(key, &keys, now));
+        return shown
+            .map(|key| json(&key).to_string())
+            .try_for_each(|line| output::line(&line));
+    }
     let rows = keys
         .iter()
         .map(|key| row(key, &keys, now))
@@ -68,54 +106,13 @@ fn row(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Vec<String> {
     ]
 }
 
-async fn rotate(server: &AuthorizationServer) -> Result<(), Failure> {
-    let now = server.clock.now();
-    let keys = signing_key::list(&server.store).await?;
-    let activates_at = now.plus(lifecycle::lead(&server.settings));
-    let next = keys.iter().find(|key| {
-        let superseded_at = lifecycle::superseded_at(key, &keys);
-        // One that a clock far ahead of this one planned is not what anybody waits for.
-        lifecycle::state(key, superseded_at, now) == State::Next && key.activates_at <= activates_at
-    });
-    if let Some(next) = next {
-        return Err(Failure::new(format!(
-            "key {} is published already and signs from {} on; until then some cache may not know \
-             it. Rotate again after that, or, if a key is compromised, with --emergency",
-            next.id, next.activates_at
-        )));
+impl From<RotationError> for Failure {
+    fn from(error: RotationError) -> Self {
+        Self::new(match error {
+            RotationError::Early { .. } => format!(
+                "{error}. Rotate again after that, or, if a key is compromised, with --emergency"
+            ),
+            other => other.to_string(),
+        })
     }
-    match add(server, activates_at, now..=activates_at, &operator(server)).await? {
-        Some(id) => output::line(&format!(
-            "key {id} is published and signs from {activates_at} on"
-        )),
-        None => Err(Failure::new(
-            "another node has just rotated; see `jeton key list`",
-        )),
-    }
-}
-
-async fn rotate_at_once(server: &AuthorizationServer) -> Result<(), Failure> {
-    let cause = operator(server);
-    // Whatever other key there is: an empty range holds none.
-    let regardless = Timestamp::from_micros(1)..=Timestamp::from_micros(0);
-    let id = add(server, cause.at, regardless, &cause).await?;
-    let id = id.ok_or_else(|| Failure::new("the new key could not be stored"))?;
-    let dropped = signing_key::revoke_all_but(&server.store, &id, &operator(server)).await?;
-    let interval = server.settings.keys.refresh_interval;
-    output::line(&format!(
-        "keys dropped: {dropped}\n\
-         key {id} signs on every node within {interval}\n\
-         Access tokens made before are invalid as soon as an API fetches the keys again; clients get \
-         new ones by refreshing."
-    ))
-}
-
-async fn add(
-    server: &AuthorizationServer,
-    activates_at: Timestamp,
-    unless: RangeInclusive<Timestamp>,
-    cause: &Cause,
-) -> Result<Option<String>, Failure> {
-    let added = upkeep::add_key(server, activates_at, unless, cause).await;
-    added.map_err(|error| Failure::new(error.to_string()))
 }

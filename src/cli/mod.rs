@@ -57,17 +57,14 @@ enum Command {
     /// Start the server (the default).
     Serve,
     /// People who sign in.
-    #[command(subcommand)]
-    User(user::Command),
+    User(user::Group),
     /// Applications that ask for tokens.
     #[command(subcommand)]
     Client(client::Command),
     /// Sign-ins: who is signed in where, and how to end it.
-    #[command(subcommand)]
-    Session(session::Command),
+    Session(session::Group),
     /// Keys that sign access tokens.
-    #[command(subcommand)]
-    Key(key::Command),
+    Key(key::Group),
     /// What has happened: sign-ins, refusals, changes, and who made them.
     #[command(subcommand)]
     Audit(audit::Command),

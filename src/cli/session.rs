@@ -1,24 +1,50 @@
 //! `jeton session`: sign-ins.
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Failure, MOST, operator, output};
+use crate::admin::json;
+use crate::admin::sessions::Session;
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
-use crate::store::session::{self, Ending, Model};
+use crate::store::session::{self, Ending, Filter, Model};
 use crate::store::user::{self, Change};
 
+#[derive(Debug, Args)]
+pub struct Group {
+    /// Print JSON: one object a line, as the admin API gives it.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// List sessions, the newest first.
     List {
         /// Only those of this user.
         #[arg(long, value_name = "USERNAME")]
         user: Option<String>,
+        /// Only those at this client.
+        #[arg(long, value_name = "CLIENT_ID")]
+        client: Option<String>,
+        /// Only those that are not over, or only those that are.
+        #[arg(long, value_name = "BOOL")]
+        active: Option<bool>,
+        /// Only those before this one: the last of the page before.
+        #[arg(long, value_name = "ID")]
+        before: Option<Uuid>,
         /// At most so many.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=MOST))]
         limit: u64,
+    },
+    /// Show a session.
+    Show {
+        /// The session's id.
+        id: Uuid,
     },
     /// End a session, or all sessions of a user. A refresh fails at once; access tokens that are
     /// out end within their lifetime.
@@ -35,30 +61,48 @@ pub struct Revoke {
     user: Option<String>,
 }
 
-impl Command {
+impl Group {
     pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
-        match self {
-            Self::List { user, limit } => list(server, user, limit).await,
-            Self::Revoke(Revoke { id: Some(id), .. }) => revoke(server, id).await,
-            Self::Revoke(Revoke { user, .. }) => {
-                revoke_all(server, &user.unwrap_or_default()).await
+        let json = self.json;
+        match self.command {
+            Command::List {
+                user,
+                client,
+                active,
+                before,
+                limit,
+            } => {
+                let user_id = match user {
+                    Some(name) => Some(super::user::find(server, &name).await?.id),
+                    None => None,
+                };
+                let filter = Filter {
+                    user_id,
+                    client_id: client.as_deref(),
+                    over: active.map(|active| (!active, server.clock.now())),
+                };
+                let found = session::search(&server.store, filter, before, limit).await?;
+                print(found, json, server.clock.now())
+            }
+            Command::Show { id } => {
+                let found = session::find(&server.store, id).await?;
+                let found = found.ok_or_else(|| unknown(id))?;
+                print(vec![found.session], json, server.clock.now())
+            }
+            Command::Revoke(Revoke { id: Some(id), .. }) => revoke(server, id, json).await,
+            Command::Revoke(Revoke { user, .. }) => {
+                revoke_all(server, &user.unwrap_or_default(), json).await
             }
         }
     }
 }
 
-async fn list(
-    server: &AuthorizationServer,
-    username: Option<String>,
-    limit: u64,
-) -> Result<(), Failure> {
-    let user_id = match username {
-        Some(name) => Some(super::user::find(server, &name).await?.id),
-        None => None,
-    };
-    let now = server.clock.now();
-    let sessions = session::list(&server.store, user_id, limit).await?;
-    let rows = sessions.into_iter().map(|session| {
+fn print(sessions: Vec<Model>, as_json: bool, now: Timestamp) -> Result<(), Failure> {
+    let mut sessions = sessions.into_iter();
+    if as_json {
+        return sessions.try_for_each(|row| output::line(&json(&Session::from(row)).to_string()));
+    }
+    let rows = sessions.map(|session| {
         vec![
             session.id.to_string(),
             session.user_id.to_string(),
@@ -92,23 +136,38 @@ fn state(session: &Model, now: Timestamp) -> String {
     }
 }
 
-async fn revoke(server: &AuthorizationServer, id: Uuid) -> Result<(), Failure> {
+async fn revoke(server: &AuthorizationServer, id: Uuid, as_json: bool) -> Result<(), Failure> {
     let ended = session::revoke(&server.store, id, Ending::Operator, &operator(server)).await?;
-    if ended {
-        return output::line(&format!("session {id} is ended"));
+    if !ended && session::find(&server.store, id).await?.is_none() {
+        return Err(unknown(id));
     }
-    match session::find(&server.store, id).await? {
-        Some(_) => output::line(&format!("session {id} was over already")),
-        None => Err(Failure::new(format!(
-            "there is no session {id}; see `jeton session list`"
-        ))),
+    if as_json {
+        return output::line(&json!({"sessions_ended": u64::from(ended)}).to_string());
     }
+    output::line(&if ended {
+        format!("session {id} is ended")
+    } else {
+        format!("session {id} was over already")
+    })
 }
 
-async fn revoke_all(server: &AuthorizationServer, username: &str) -> Result<(), Failure> {
+async fn revoke_all(
+    server: &AuthorizationServer,
+    username: &str,
+    as_json: bool,
+) -> Result<(), Failure> {
     let user = super::user::find(server, username).await?;
     let cause = operator(server);
     let changed = user::change(&server.store, user.id, Change::SignOut, &cause).await?;
     let ended = changed.sessions_ended;
+    if as_json {
+        return output::line(&json!({"sessions_ended": ended}).to_string());
+    }
     output::line(&format!("sessions of {} ended: {ended}", user.username))
+}
+
+fn unknown(id: Uuid) -> Failure {
+    Failure::new(format!(
+        "there is no session {id}; see `jeton session list`"
+    ))
 }

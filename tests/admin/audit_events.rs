@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{Admin, assert_problem};
 use crate::support::Jeton;
 
@@ -27,6 +29,7 @@ async fn pages_follow_each_other_while_events_come_in() {
     loop {
         let answer = admin.get(&path).await;
         seen.extend(ids(&answer));
+        admin.jeton.advance(Duration::from_secs(1));
         admin.jeton.sign_in().await;
         let json = answer.json();
         let Some(cursor) = json["next_cursor"].as_str() else {

@@ -2,6 +2,12 @@
 mod administrator;
 /// The audit log, searched page by page.
 mod audit_events;
+/// Signing keys, rotated while the server runs.
+mod keys;
+/// Who is signed in where.
+mod sessions;
+/// People who sign in.
+mod users;
 
 use jeton::store::user::{self, Amendment, Change};
 use poem::Request;

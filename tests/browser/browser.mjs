@@ -83,17 +83,20 @@ export async function open(context, path = "/") {
 }
 
 /** From the first press to the info. */
-export async function signIn(page) {
+export async function signIn(page, username = "admin") {
   expect([401, `${API}/my-info`]);
   await page.getByRole("button", { name: "See my info" }).click();
   const form = page.getByRole("region", { name: "Sign in" });
-  await form.getByLabel("User name").fill("admin");
+  await form.getByLabel("User name").fill(username);
   await form.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
   await seen(page.getByRole("heading", { name: "Your info" }));
 }
 
 export const tokens = (page) => page.evaluate(() => JSON.parse(localStorage.getItem("my-info.session")));
+
+/** What stands in an access token. */
+export const claims = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 
 export async function expiry(page) {
   const { expires_at } = await tokens(page);

@@ -1,7 +1,7 @@
 // The API's own Swagger UI signs in at Jeton.
 
-import { equal, open, seen, shoot, step, visitor } from "./browser.mjs";
-import { API, PASSWORD, until } from "./processes.mjs";
+import { claims, equal, open, seen, shoot, step, visitor } from "./browser.mjs";
+import { API, ISSUER, PASSWORD, until } from "./processes.mjs";
 
 export async function docs() {
   const context = await visitor();
@@ -14,7 +14,10 @@ export async function docs() {
     await dialog.locator("#oauth_username").fill("admin");
     await dialog.locator("#oauth_password").fill(PASSWORD);
     await shoot(page, "docs-1-authorize");
+    const tokens = page.waitForResponse(`${ISSUER}/token`);
     await dialog.getByRole("button", { name: /^(Apply given OAuth2|Authorize)/ }).click();
+    const { aud, scope } = claims((await (await tokens).json()).access_token);
+    equal([aud, scope], [API, "my-info:read my-info:write"], "what the token is good for");
     await seen(dialog.getByText("authorized", { exact: false }).first());
     await dialog.getByRole("button", { name: /^Close/ }).first().click();
     await page.locator("#operations-Info-fetchMyInfo .opblock-summary-control").click();

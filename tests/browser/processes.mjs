@@ -1,6 +1,7 @@
 // Jeton and the example as processes, on free ports and in a temporary directory.
 
 import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { createWriteStream, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -12,6 +13,8 @@ export const FRESH = 6;
 /** Seconds that an access token lives. */
 export const LIFETIME = 3;
 export const PASSWORD = "correct horse battery staple";
+
+const API_SECRET = randomBytes(32).toString("base64url");
 
 const ports = { jeton: await freePort(), api: await freePort() };
 export const ISSUER = `http://127.0.0.1:${ports.jeton}`;
@@ -34,14 +37,24 @@ export function startJeton() {
 
 /** Runs a command of Jeton's beside the running server. */
 export function jeton(...words) {
-  execFileSync(CHECK_JETON, words, { cwd: CHECK_WORK, env: { ...process.env, ...settings }, stdio: "pipe" });
+  jetonReading("", ...words);
+}
+
+/** The same, with something on standard input. */
+export function jetonReading(input, ...words) {
+  execFileSync(CHECK_JETON, words, { cwd: CHECK_WORK, env: { ...process.env, ...settings }, stdio: "pipe", input });
+}
+
+/** Lets the API hear which sessions were ended. */
+export function letApiHear() {
+  jetonReading(API_SECRET, "client", "add", "my-info-api", "--confidential", "--secret-stdin", "--audience", API);
 }
 
 export function startMyInfo() {
   return start("my-info", CHECK_MY_INFO, [
     "--listen", API.slice("http://".length), "--issuer", ISSUER,
     "--database", join(CHECK_WORK, "my-info", "my-info.db"), "--fresh-sign-in", `${FRESH}s`,
-  ], `${API}/healthz`, {});
+  ], `${API}/healthz`, { MY_INFO_API_CLIENT_SECRET: API_SECRET });
 }
 
 async function start(name, binary, parameters, probe, environment) {

@@ -42,7 +42,9 @@ async function byKeyboard() {
     await page.keyboard.press("Shift+Tab");
     equal(await focus(), "see", "backwards");
     await page.keyboard.press("Shift+Tab");
-    equal(await focus(), "sign-out", "backwards again");
+    equal(await focus(), "everywhere", "backwards again");
+    await page.keyboard.press("Shift+Tab");
+    equal(await focus(), "sign-out", "and again");
     await page.keyboard.press("Enter");
     await until("the first button has the focus", async () => (await focus()) === "see");
   });
@@ -69,6 +71,10 @@ async function inShape(name, options) {
     await wellMade(page);
     await shoot(page, `${name}-4-edit`);
     await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Sign out everywhere" }).click();
+    await wellMade(page);
+    await shoot(page, `${name}-5-everywhere`);
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
     const before = await tokens(page);
     await expiry(page);
     await page.getByRole("button", { name: "See my info" }).click();

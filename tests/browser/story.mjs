@@ -1,11 +1,12 @@
 // The whole story in a real browser: refused, signed in, refreshed, edited, signed out.
 
 import {
-  closeBrowser, contains, equal, expect, expiry, open, refreshes, report, seen, shoot, step, tokens, visitor, wellMade,
+  claims, closeBrowser, contains, equal, expect, expiry, open, refreshes, report, seen, shoot, step, tokens, visitor, wellMade,
 } from "./browser.mjs";
 import { docs } from "./docs.mjs";
+import { everywhere } from "./everywhere.mjs";
 import { faults } from "./faults.mjs";
-import { API, FRESH, ISSUER, PASSWORD, logOf, startJeton, startMyInfo, stopAll, until } from "./processes.mjs";
+import { API, FRESH, ISSUER, PASSWORD, logOf, letApiHear, startJeton, startMyInfo, stopAll, until } from "./processes.mjs";
 import { shapes } from "./shapes.mjs";
 
 /** Presses the button. An access token that lives for three seconds may expire on its way: it is refused then, and refreshed. */
@@ -19,8 +20,7 @@ const field = (page, name) => page.locator("#info-fields dt", { hasText: name })
 
 /** Waits until the sign-in is too old to change anything. */
 async function growOld(page) {
-  const { access_token } = await tokens(page);
-  const { auth_time } = JSON.parse(Buffer.from(access_token.split(".")[1], "base64url"));
+  const { auth_time } = claims((await tokens(page)).access_token);
   await until("the sign-in grows old", () => Date.now() / 1000 > auth_time + FRESH + 1);
 }
 
@@ -123,7 +123,7 @@ async function story() {
     await see(other);
     await info(other);
     const before = await tokens(page);
-    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("button", { name: "Sign out", exact: true }).click();
     await until("the page says so", async () => (await page.locator("#status").innerText()).startsWith("Signed out"));
     equal(await tokens(page), null, "what is kept");
     await until("the other tab notices", async () => (await other.locator("#who").innerText()) === "Signed out");
@@ -243,8 +243,10 @@ async function confirmIfAsked(page) {
 let good = false;
 try {
   await startJeton();
+  letApiHear();
   await startMyInfo();
   await story();
+  await everywhere();
   await faults();
   await shapes();
   await docs();

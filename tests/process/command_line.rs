@@ -335,7 +335,7 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
     insta::assert_snapshot!(refusal(
         &["user", "add", "bob", "--role", "a b"],
         "some passphrase\n"
-    ), @r#"jeton: a role is one word; give --role again for each"#);
+    ), @r#"jeton: a user has at most 50 roles, each a word of 1 to 64 visible ASCII characters; give --role again for each"#);
     insta::assert_snapshot!(refusal(&["client", "add", "first-party"], ""), @r#"jeton: there is a client first-party already"#);
     let uuid = "01900000-0000-7000-8000-000000000001";
     insta::assert_snapshot!(refusal(&["client", "add", uuid], ""), @r#"jeton: a client id must not be a UUID: users' ids are"#);

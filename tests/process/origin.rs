@@ -10,12 +10,23 @@ const APP: &str = "https://app.example.com";
 
 /// Signs in at `client`, from a page of `origin` if there is one.
 fn sign_in(server: &Process, client: &str, origin: Option<&str>) -> Answer {
-    let form = encode(&[
+    sign_in_for(server, client, origin, &[])
+}
+
+/// The same, for what `narrowed` asks for.
+fn sign_in_for(
+    server: &Process,
+    client: &str,
+    origin: Option<&str>,
+    narrowed: &[(&str, &str)],
+) -> Answer {
+    let who = [
         ("grant_type", "password"),
         ("username", "admin"),
         ("password", PASSWORD),
         ("client_id", client),
-    ]);
+    ];
+    let form = encode(&[&who, narrowed].concat());
     let origin = origin.map(|origin| format!("Origin: {origin}\r\n"));
     let lines = format!(
         "Content-Length: {}\r\n{}",
@@ -181,18 +192,28 @@ async fn the_log_says_why_a_page_cannot_read() {
     assert!(server.log().contains(unknown));
 }
 
-/// row 39: out of the box, the page of the example API signs people in, for its API and no other.
+/// row 39: out of the box, the page of the example API signs people in, for its API alone or, to sign
+/// them out everywhere, for their account alone.
 #[test]
 fn the_first_start_makes_a_client_for_the_example_api() {
-    let place = Place::furnished();
+    let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
     let server = place.start();
     let page = "http://127.0.0.1:8081";
-    let answer = sign_in(&server, "my-info", Some(page));
+    let narrowed = [("resource", page), ("scope", "my-info:read my-info:write")];
+    let answer = sign_in_for(&server, "my-info", Some(page), &narrowed);
     assert_eq!(reader(&answer), Some(page));
     assert_eq!(answer.json()["scope"], "my-info:read my-info:write");
-    let claims = claims(&answer.member("access_token"));
-    assert_eq!(claims["aud"], page);
-    assert_eq!(claims["client_id"], "my-info");
+    let claims_of = |answer: &Answer| claims(&answer.member("access_token"));
+    assert_eq!(claims_of(&answer)["aud"], page);
+    assert_eq!(claims_of(&answer)["client_id"], "my-info");
+    let issuer = claims_of(&answer)["iss"].as_str().unwrap().to_owned();
+    let narrowed = [("resource", issuer.as_str()), ("scope", "account")];
+    let account = sign_in_for(&server, "my-info", Some(page), &narrowed);
+    assert_eq!(account.json()["scope"], "account");
+    assert_eq!(claims_of(&account)["aud"], issuer);
+    assert!(place.ok(&["client", "list"]).contains(&format!(
+        " my-info:read my-info:write account  {page} {issuer}  {page}"
+    )));
     let refreshed = server.token(&[
         ("grant_type", "refresh_token"),
         ("refresh_token", &answer.refresh_token()),
@@ -221,7 +242,7 @@ fn the_example_api_may_be_elsewhere() {
         .set("JETON_BOOTSTRAP__EXAMPLE_API", "https://API.example.com/");
     let server = place.start();
     let page = "https://api.example.com";
-    let answer = sign_in(&server, "my-info", Some(page));
+    let answer = sign_in_for(&server, "my-info", Some(page), &[("resource", page)]);
     assert_eq!(reader(&answer), Some(page));
     assert_eq!(claims(&answer.member("access_token"))["aud"], page);
 }

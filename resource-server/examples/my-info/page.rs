@@ -29,6 +29,11 @@ pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
             SCRIPT,
             include_str!("page/developer.js").to_owned(),
         ),
+        (
+            "/everywhere.js",
+            SCRIPT,
+            include_str!("page/everywhere.js").to_owned(),
+        ),
         ("/http.js", SCRIPT, include_str!("page/http.js").to_owned()),
         ("/jwt.js", SCRIPT, include_str!("page/jwt.js").to_owned()),
         (

@@ -24,7 +24,7 @@ pub async fn revoke(store: &Store, id: Uuid, why: Ending, cause: &Cause) -> Resu
     };
     let event = match why {
         Ending::SignOut => of(session, Action::SignOut, cause),
-        _ => of(session, Action::SessionRevoked, cause).with("why", why.to_value()),
+        _ => of(session, Action::SessionRevoked, cause).with("why", why.name()),
     };
     together.record(event).await?;
     together.commit().await?;

@@ -4,18 +4,20 @@ mod ending;
 mod known_device;
 mod revoked;
 mod rotation;
+mod search;
 
 use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
-use sea_orm::{FromQueryResult, Iterable as _, QueryOrder, QuerySelect};
+use sea_orm::{FromQueryResult, Iterable as _};
 
 pub(super) use ending::{carry_over, end_of_client, end_of_user};
 pub use ending::{end_replayed, revoke, sweep};
 pub use known_device::{KnownDevice, is_known};
 pub use revoked::{Revoked, revoked_after};
 pub use rotation::{Rotation, restamp, retry_late, rotate};
+pub use search::{Filter, list, search};
 
 use super::Store;
 use super::client;
@@ -97,6 +99,14 @@ pub enum Ending {
     /// The client was deleted.
     #[sea_orm(string_value = "client_deleted")]
     ClientDeleted,
+}
+
+impl Ending {
+    /// The name by which it is stored.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_value()
+    }
 }
 
 /// A session with what its user is and may do at this moment.
@@ -207,19 +217,6 @@ pub async fn find(store: &Store, id: Uuid) -> Result<Option<Record>, DbErr> {
         Some(row) => Record::from_query_result(&row, "").map(Some),
         None => Ok(None),
     }
-}
-
-/// Sessions, the newest first; of one user, or of all.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn list(store: &Store, user_id: Option<Uuid>, limit: u64) -> Result<Vec<Model>, DbErr> {
-    let mut query = Entity::find().order_by_desc(Column::Id).limit(limit);
-    if let Some(user_id) = user_id {
-        query = query.filter(Column::UserId.eq(user_id));
-    }
-    query.all(store.read()).await
 }
 
 fn columns() -> impl Iterator<Item = Expr> {

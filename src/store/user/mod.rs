@@ -120,9 +120,12 @@ pub async fn search(
     let passing = Condition::all()
         .add_option(name_part.map(|part| Column::Username.like(containing(&part))))
         .add_option(filter.role.map(with_role))
-        .add_option(filter.disabled.map(|disabled| match disabled {
-            true => Column::DisabledAt.is_not_null(),
-            false => Column::DisabledAt.is_null(),
+        .add_option(filter.disabled.map(|disabled| {
+            if disabled {
+                Column::DisabledAt.is_not_null()
+            } else {
+                Column::DisabledAt.is_null()
+            }
         }))
         .add_option(after.map(|after| Column::Username.gt(after)));
     Entity::find()

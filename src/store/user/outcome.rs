@@ -63,28 +63,25 @@ impl Outcome {
         if self.actions.is_empty() {
             return Ok(());
         }
-        let touched = match &self.after {
-            Some(after) => {
-                let mut update = Entity::update_many()
-                    .col_expr(Column::Username, Expr::value(&after.username))
-                    .col_expr(Column::Roles, Expr::value(&after.roles))
-                    .col_expr(Column::SessionEpoch, Expr::value(after.session_epoch))
-                    .col_expr(Column::DisabledAt, Expr::value(after.disabled_at))
-                    .col_expr(Column::Revision, Expr::value(after.revision));
-                // Else it might undo a rehash.
-                if after.password_hash != before.password_hash {
-                    let hash = Expr::value(&after.password_hash);
-                    update = update.col_expr(Column::PasswordHash, hash);
-                }
-                let update = update.filter(Column::Id.eq(before.id));
-                let update = update.filter(Column::Revision.eq(before.revision));
-                update.exec(connection).await?.rows_affected
+        let touched = if let Some(after) = &self.after {
+            let mut update = Entity::update_many()
+                .col_expr(Column::Username, Expr::value(&after.username))
+                .col_expr(Column::Roles, Expr::value(&after.roles))
+                .col_expr(Column::SessionEpoch, Expr::value(after.session_epoch))
+                .col_expr(Column::DisabledAt, Expr::value(after.disabled_at))
+                .col_expr(Column::Revision, Expr::value(after.revision));
+            // Else it might undo a rehash.
+            if after.password_hash != before.password_hash {
+                let hash = Expr::value(&after.password_hash);
+                update = update.col_expr(Column::PasswordHash, hash);
             }
-            None => {
-                let deletion = Entity::delete_by_id(before.id);
-                let deletion = deletion.filter(Column::Revision.eq(before.revision));
-                deletion.exec(connection).await?.rows_affected
-            }
+            let update = update.filter(Column::Id.eq(before.id));
+            let update = update.filter(Column::Revision.eq(before.revision));
+            update.exec(connection).await?.rows_affected
+        } else {
+            let deletion = Entity::delete_by_id(before.id);
+            let deletion = deletion.filter(Column::Revision.eq(before.revision));
+            deletion.exec(connection).await?.rows_affected
         };
         if touched == 1 {
             Ok(())

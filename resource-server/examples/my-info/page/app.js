@@ -2,8 +2,9 @@
 
 import { call } from "./api.js";
 import { beginRun, element, statusLine } from "./developer.js";
+import { signOutEverywhere } from "./everywhere.js";
 import { challenge } from "./http.js";
-import { $, inTime, inWords, refused, say, show, showSession, showTrouble, time } from "./screen.js";
+import { $, busily, inTime, inWords, refused, say, show, showSession, showTrouble, submitter, time } from "./screen.js";
 import {
   Busy, RESOURCE, Refused, adopt, discover, kept, onChangeElsewhere, revoke, signIn, signOut, subject,
 } from "./tokens.js";
@@ -135,6 +136,13 @@ async function leave() {
   $("see").focus();
 }
 
+async function leaveEverywhere() {
+  const told = await signOutEverywhere(kept());
+  if (!told) return;
+  clear(told);
+  $("see").focus();
+}
+
 function showInfo(answer) {
   const { json, headers } = answer;
   const session = kept();
@@ -225,7 +233,7 @@ function clearErrors() {
 
 /** What was on screen is nobody's any more, or somebody else's: it goes, and `why` is told. */
 function clear(why) {
-  if ($("again").open) $("again").close();
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   shown = null;
   show();
   showSession(kept());
@@ -236,29 +244,22 @@ function clear(why) {
 async function run(button, story) {
   if (busy) return;
   busy = true;
-  $("trouble").hidden = true;
   try {
-    await busily(button, story);
-  } catch (error) {
-    showTrouble(error);
+    await attempt(button, story);
   } finally {
     busy = false;
   }
 }
 
-/** Runs a story once while its button says that it is busy; a disabled one would lose the focus. */
-async function busily(button, story) {
-  if (button.ariaDisabled) return;
-  button.ariaDisabled = "true";
+/** Runs a story beside whatever else is under way, and tells what goes wrong. */
+async function attempt(button, story) {
+  $("trouble").hidden = true;
   try {
-    await story();
-  } finally {
-    button.ariaDisabled = null;
+    await busily(button, story);
+  } catch (error) {
+    showTrouble(error);
   }
 }
-
-/** The button that sent a form, also when Enter did. */
-const submitter = (event) => event.submitter ?? event.target.querySelector("button");
 
 const onPress = (id, story) => $(id).addEventListener("click", () => run($(id), story));
 const onSubmit = (id, story) => $(id).addEventListener("submit", (event) => {
@@ -268,12 +269,15 @@ const onSubmit = (id, story) => $(id).addEventListener("submit", (event) => {
 
 onPress("see", see);
 // Whatever else is under way, signing out does not wait for it.
-$("sign-out").addEventListener("click", () => busily($("sign-out"), leave));
+$("sign-out").addEventListener("click", () => attempt($("sign-out"), leave));
+$("everywhere").addEventListener("click", () => attempt($("everywhere"), leaveEverywhere));
 onPress("edit", async () => edit());
 onPress("cancel", async () => cancel());
 onSubmit("sign-in-form", submitSignIn);
 onSubmit("editor-form", save);
-$("again-cancel").addEventListener("click", () => $("again").close());
+for (const button of document.querySelectorAll("dialog .cancel")) {
+  button.addEventListener("click", () => button.closest("dialog").close());
+}
 
 onChangeElsewhere((session) => {
   if (!session) return clear("You signed out in another tab.");

@@ -61,6 +61,10 @@ export function showStep(why, method, url, headers, body) {
       const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`);
       finish(response.ok ? "good" : "bad", statusLine(response), "Answer",
         [`HTTP ${statusLine(response)}`, ...lines, "", json ? readable(json) : text].join("\n").trim());
+      const token = json?.access_token;
+      if (!token) return;
+      inside.append(element("h4", {}, "The token taken apart"),
+        element("pre", {}, [header(token), claims(token)].map(readable).join("\n")));
     },
     unanswered(error) {
       finish("bad", "no answer", "What the browser says", `${error.name}: ${error.message}`);

@@ -8,6 +8,14 @@ const VIEWS = ["trouble", "refusal", "sign-in", "info", "editor"];
 
 export const $ = (id) => document.getElementById(id);
 
+/** What cannot be mended by trying again: a title, and what to do about it; `$ ` begins a command. */
+export class Advice extends Error {
+  constructor(title, ...texts) {
+    super(title);
+    this.texts = texts;
+  }
+}
+
 /** Shows these parts of the page and no others. */
 export function show(...views) {
   for (const view of VIEWS) $(view).hidden = !views.includes(view);
@@ -21,7 +29,7 @@ export function say(text) {
 /** Shows who is signed in, and their access token. */
 export function showSession(session) {
   $("who").textContent = session ? `Signed in as ${session.username}` : "Signed out";
-  $("sign-out").hidden = !session;
+  $("leaving").hidden = !session;
   showToken(session);
 }
 
@@ -47,6 +55,7 @@ function trouble(error) {
       `$ jeton client origins ${CLIENT} --add ${location.origin}`,
       ...(kept() ? ["Your sign-in is kept. Press the button again when that is done."] : [])];
   }
+  if (error instanceof Advice) return [error.message, ...error.texts];
   return [error instanceof Busy ? "Please wait a moment" : "That did not work", inWords(error)];
 }
 
@@ -73,3 +82,17 @@ export function inTime(seconds) {
 export function time(milliseconds) {
   return new Date(milliseconds).toLocaleTimeString();
 }
+
+/** Runs a story once while its button says that it is busy; a disabled one would lose the focus. */
+export async function busily(button, story) {
+  if (button.ariaDisabled) return;
+  button.ariaDisabled = "true";
+  try {
+    await story();
+  } finally {
+    button.ariaDisabled = null;
+  }
+}
+
+/** The button that sent a form, also when Enter did. */
+export const submitter = (event) => event.submitter ?? event.target.querySelector("button");

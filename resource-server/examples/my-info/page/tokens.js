@@ -26,10 +26,10 @@ export class Refused extends Error {
   }
 }
 
-/** A server is overloaded, or not ready; `seconds` is when to come again. */
+/** A server is overloaded, not ready, or slows down guessing; `seconds` is when to come again. */
 export class Busy extends Error {
-  constructor(url, seconds) {
-    super(`${new URL(url).host} is busy`);
+  constructor(url, seconds, what = `${new URL(url).host} is busy`) {
+    super(what);
     this.seconds = seconds;
   }
 }
@@ -92,17 +92,24 @@ async function fetched(request) {
   throw new Refused(answer.status, answer.json?.error, answer.json?.error_description);
 }
 
-/** Exchanges user name and password for tokens, and keeps these. The password is not kept. */
-export async function signIn(server, username, password) {
-  const form = {
-    grant_type: "password",
-    client_id: CLIENT,
-    username,
-    password,
-    resource: RESOURCE,
-    ...(server.scope && { scope: server.scope }),
-  };
-  const answer = await post("Exchange user name and password for tokens", server.token_endpoint, form);
+/** Exchanges user name and password for tokens that are good for this API alone. The password is not kept. */
+export function signIn(server, username, password) {
+  const narrowed = { resource: RESOURCE, ...(server.scope && { scope: server.scope }) };
+  return signInFor("Exchange user name and password for tokens", server, username, password, narrowed);
+}
+
+/**
+ * Exchanges them for tokens that are good for the person's account at the issuer, and for nothing else (RFC 8707). Use them at
+ * once and keep them nowhere: a script that steals what is kept must not be able to touch the account.
+ */
+export function signInForAccount(server, username, password) {
+  const narrowed = { resource: server.issuer, scope: "account" };
+  return signInFor("Exchange the password for a token that is good for the account alone", server, username, password, narrowed);
+}
+
+async function signInFor(why, server, username, password, narrowed) {
+  const form = { grant_type: "password", client_id: CLIENT, username, password, ...narrowed };
+  const answer = await post(why, server.token_endpoint, form);
   if (answer.status === 200 && answer.json?.access_token) return session(answer.json, username, server);
   throw refusal(answer, server.token_endpoint);
 }
@@ -197,6 +204,11 @@ export async function signOut() {
   return ended;
 }
 
+/** Forgets the tokens in all tabs, if they are still this person's. */
+export function forget(whose) {
+  if (subject(kept()) === whose) localStorage.removeItem(KEPT);
+}
+
 /** Ends a session at the server; `false` when that is not offered, or did not work. */
 export async function revoke({ server, refresh_token }) {
   if (!server.revocation_endpoint) return false;
@@ -215,7 +227,8 @@ function post(why, url, form) {
 }
 
 function refusal(answer, url) {
-  if (answer.status === 503 || answer.status === 429) return new Busy(url, retryAfter(answer, 1));
+  if (answer.status === 429) return new Busy(url, retryAfter(answer, 1), "Too many sign-ins have failed");
+  if (answer.status === 503) return new Busy(url, retryAfter(answer, 1));
   // An answer that was cut off is as good as none.
   if (answer.status === 200 || answer.status >= 502) return new NoAnswer(url);
   return new Refused(answer.status, answer.json?.error, answer.json?.error_description);

@@ -1,5 +1,7 @@
 //! What runs beside the requests: signing keys come and go, what is old is swept.
 
+pub mod rotation;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;

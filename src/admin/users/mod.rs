@@ -1,0 +1,256 @@
+//! Users: search, create, read, change, delete; their passwords, and signing them out.
+
+mod shape;
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use uuid::Uuid;
+
+pub use self::shape::User;
+use self::shape::{
+    CreateAnswer, DeleteAnswer, EndAnswer, ListAnswer, NewPassword, NewUser, UserAnswer,
+    UserChange, Users, parse_roles, parse_username,
+};
+use super::Tag;
+use super::administrator::Administrator;
+use super::entity_tag;
+use super::page::{self, List};
+use crate::bearer::Scopes;
+use crate::json_body::JsonBody;
+use crate::password::{Password, check_stored};
+use crate::problem::Problem;
+use crate::secret::random_bytes;
+use crate::server::AuthorizationServer;
+use crate::store::user::{self, Change, Filter, InsertError, Whom};
+use crate::username::Username;
+
+/// The door.
+pub struct UsersDoor;
+
+#[OpenApi(prefix_path = "/admin/users", tag = "Tag::Admin")]
+impl UsersDoor {
+    /// Search users
+    ///
+    /// Those who pass all filters, by name.
+    #[oai(path = "/", method = "get", operation_id = "listUsers")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the operation"
+    )]
+    async fn list(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
+        /// Only those with this in their names. No character has a special meaning.
+        search: Query<Option<String>>,
+        /// Only those with this role.
+        role: Query<Option<String>>,
+        /// Only those who are disabled, or only those who are not.
+        disabled: Query<Option<bool>>,
+        /// How many a page has at most: 1 to 200, 50 unless given.
+        limit: Query<Option<i64>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<ListAnswer, Problem> {
+        let filter = Filter {
+            name_part: search.0.as_deref(),
+            role: role.0.as_deref(),
+            disabled: disabled.0,
+        };
+        let limit = page::limit(limit.0)?;
+        let list = List::of("users", &filter);
+        let after = list.key(cursor.0.as_deref())?;
+        let rows = user::search(&server.store, filter, after.as_deref(), limit + 1).await?;
+        let (rows, next_cursor) = list.page(rows, limit, |row| row.username.clone());
+        Ok(ListAnswer::Ok(Json(Users {
+            users: rows.into_iter().map(Into::into).collect(),
+            next_cursor,
+        })))
+    }
+
+    /// Create a user
+    ///
+    /// With a password, or with the hash of one from another system.
+    #[oai(path = "/", method = "post", operation_id = "createUser")]
+    async fn create(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] administrator: Administrator,
+        body: JsonBody<NewUser>,
+    ) -> Result<CreateAnswer, Problem> {
+        let NewUser {
+            username,
+            password,
+            password_hash,
+            roles,
+        } = body.0;
+        let username = parse_username(&username)?;
+        let roles = parse_roles(&roles)?;
+        let password_hash = match (password, password_hash) {
+            (Some(password), None) => hash(&password, &username, &server).await?,
+            (None, Some(hash)) => {
+                check_stored(&hash).map_err(|why| Problem::invalid("password_hash", why))?;
+                hash
+            }
+            _ => {
+                let detail = "Send either a password or a password_hash.";
+                return Err(Problem::invalid("password", detail));
+            }
+        };
+        let row = user::Model {
+            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
+            username: username.as_str().to_owned(),
+            password_hash,
+            roles,
+            session_epoch: 0,
+            created_at: server.clock.now(),
+            disabled_at: None,
+            revision: 0,
+        };
+        match user::insert(&server.store, row.clone(), administrator.cause()).await {
+            Ok(()) => {}
+            Err(InsertError::Taken) => {
+                return Err(Problem::Conflict("Another user has that name.".into()));
+            }
+            Err(InsertError::Store(error)) => return Err(error.into()),
+        }
+        let place = format!("{}/admin/users/{}", server.settings.issuer, row.id);
+        let tag = entity_tag::of(row.revision);
+        Ok(CreateAnswer::Created(Json(row.into()), place, tag))
+    }
+
+    /// Read a user
+    #[oai(path = "/:id", method = "get", operation_id = "fetchUser")]
+    async fn read(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
+        /// The user's id.
+        id: Path<Uuid>,
+    ) -> Result<UserAnswer, Problem> {
+        Ok(find(id.0, &server).await?.into())
+    }
+
+    /// Change a user
+    ///
+    /// What is absent stays. To disable a user signs them out everywhere. The last user with the role
+    /// `admin` keeps it, and stays enabled.
+    #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the operation"
+    )]
+    async fn update(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] administrator: Administrator,
+        /// The user's id.
+        id: Path<Uuid>,
+        /// Change only what is as this `ETag` names it.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: JsonBody<UserChange>,
+    ) -> Result<UserAnswer, Problem> {
+        let whom = whom(id.0, if_match.0.as_deref(), &server).await?;
+        let change = Change::Amend(body.0.parse()?);
+        let changed = user::change(&server.store, whom, change, administrator.cause()).await?;
+        Ok(changed.user.into())
+    }
+
+    /// Delete a user
+    ///
+    /// It signs them out everywhere. The last user with the role `admin` stays.
+    #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
+    async fn delete(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] administrator: Administrator,
+        /// The user's id.
+        id: Path<Uuid>,
+        /// Delete only what is as this `ETag` names it.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Result<DeleteAnswer, Problem> {
+        let whom = whom(id.0, if_match.0.as_deref(), &server).await?;
+        user::change(&server.store, whom, Change::Delete, administrator.cause()).await?;
+        Ok(DeleteAnswer::Deleted)
+    }
+
+    /// Set a user's password
+    ///
+    /// It signs them out everywhere, and says at how many places.
+    #[oai(
+        path = "/:id/password",
+        method = "put",
+        operation_id = "setUserPassword"
+    )]
+    async fn set_password(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] administrator: Administrator,
+        /// The user's id.
+        id: Path<Uuid>,
+        body: JsonBody<NewPassword>,
+    ) -> Result<EndAnswer, Problem> {
+        let username = parse_username(&find(id.0, &server).await?.username)?;
+        let hash = hash(&body.0.password, &username, &server).await?;
+        let (store, cause) = (&server.store, administrator.cause());
+        let changed = user::change(store, id.0, Change::Password(hash), cause).await?;
+        Ok(changed.sessions_ended.into())
+    }
+
+    /// Sign a user out everywhere
+    ///
+    /// It ends all their sessions, and says how many there were.
+    #[oai(
+        path = "/:id/sessions",
+        method = "delete",
+        operation_id = "endUserSessions"
+    )]
+    async fn end_sessions(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] administrator: Administrator,
+        /// The user's id.
+        id: Path<Uuid>,
+    ) -> Result<EndAnswer, Problem> {
+        let (store, cause) = (&server.store, administrator.cause());
+        let changed = user::change(store, id.0, Change::SignOut, cause).await?;
+        Ok(changed.sessions_ended.into())
+    }
+}
+
+async fn find(id: Uuid, server: &AuthorizationServer) -> Result<user::Model, Problem> {
+    let found = user::find(&server.store, id).await?;
+    found.ok_or(Problem::NotFound)
+}
+
+/// The user, as long as they are as `If-Match` says.
+async fn whom(
+    id: Uuid,
+    if_match: Option<&str>,
+    server: &AuthorizationServer,
+) -> Result<Whom, Problem> {
+    let row = find(id, server).await?;
+    entity_tag::check(if_match, row.revision)?;
+    Ok(match if_match {
+        Some(_) => Whom::as_of(&row),
+        None => id.into(),
+    })
+}
+
+async fn hash(
+    password: &str,
+    username: &Username,
+    server: &AuthorizationServer,
+) -> Result<String, Problem> {
+    let (hasher, rules) = (&server.hasher, &server.password_rules);
+    let outcome = hasher
+        .hash_chosen(Password::new(password), username, rules)
+        .await;
+    outcome.map_err(|error| Problem::of_new_password("password", error))
+}
