@@ -69,6 +69,17 @@ pub fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, 
         .map_err(|_| D::Error::custom("expected a string"))
 }
 
+/// The same, where it may be absent.
+///
+/// # Errors
+///
+/// When it is no text.
+pub fn password_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Password>, D::Error> {
+    password(deserializer).map(Some)
+}
+
 /// With whatever parameters; JSON is UTF-8 in any case (RFC 8259 §8.1).
 fn is_json(content_type: Option<&str>) -> bool {
     let essence = content_type.and_then(|text| text.split(';').next());

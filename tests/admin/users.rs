@@ -98,7 +98,9 @@ async fn a_user_may_bring_the_hash_of_a_password_along() {
 #[tokio::test]
 async fn what_a_user_cannot_be_is_refused_by_the_name_of_the_field() {
     let admin = Admin::start().await;
-    let many: Vec<String> = (0..1000).map(|n| format!("role-{n}")).collect();
+    let many: Vec<String> = (0..10_000).map(|n| format!("role-{n}")).collect();
+    let body = json!({"username": "bob", "password": BOB.1, "roles": many});
+    assert_problem(&admin.post(PATH, body).await, 413, &[]);
     for (name, value) in [
         ("username", json!("")),
         ("username", json!("a b")),
@@ -110,7 +112,7 @@ async fn what_a_user_cannot_be_is_refused_by_the_name_of_the_field() {
         ("username", json!("x".repeat(10_000))),
         ("username", json!(7)),
         ("username", Value::Null),
-        ("roles", json!(many)),
+        ("roles", json!(many[..51])),
         ("roles", json!(["a b"])),
         ("roles", json!(["\u{202e}nimda"])),
         ("roles", json!([""])),
@@ -130,8 +132,6 @@ async fn what_a_user_cannot_be_is_refused_by_the_name_of_the_field() {
         .post(PATH, json!({"username": "ALICE", "password": BOB.1}))
         .await;
     assert_problem(&answer, 409, &[]);
-    let large = json!({"username": "x".repeat(20_000), "password": BOB.1});
-    assert_problem(&admin.post(PATH, large).await, 413, &[]);
     for body in ["", "{", "[]", "null", "\"bob\"", "{}{}"] {
         let answer = admin.send(Method::POST, PATH, body, None).await;
         assert!(matches!(answer.status.as_u16(), 400 | 415 | 422), "{body}");

@@ -5,9 +5,9 @@ mod shape;
 use std::sync::Arc;
 
 use poem::web::Data;
-use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::{OpenApi, types};
 use uuid::Uuid;
 
 pub use self::shape::User;
@@ -23,7 +23,7 @@ use crate::bearer::Scopes;
 use crate::json_body::JsonBody;
 use crate::password::{Password, check_stored};
 use crate::problem::Problem;
-use crate::secret::random_bytes;
+use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, Change, Filter, InsertError, Whom};
 use crate::username::Username;
@@ -91,10 +91,10 @@ impl UsersDoor {
         let username = parse_username(&username)?;
         let roles = parse_roles(&roles)?;
         let password_hash = match (password, password_hash) {
-            (Some(password), None) => hash(&password, &username, &server).await?,
+            (Some(password), None) => hash(password, &username, &server).await?,
             (None, Some(hash)) => {
-                check_stored(&hash).map_err(|why| Problem::invalid("password_hash", why))?;
-                hash
+                check_stored(&hash.0).map_err(|why| Problem::invalid("password_hash", why))?;
+                hash.0
             }
             _ => {
                 let detail = "Send either a password or a password_hash.";
@@ -197,7 +197,7 @@ impl UsersDoor {
         body: JsonBody<NewPassword>,
     ) -> Result<EndAnswer, Problem> {
         let username = parse_username(&find(id.0, &server).await?.username)?;
-        let hash = hash(&body.0.password, &username, &server).await?;
+        let hash = hash(body.0.password, &username, &server).await?;
         let (store, cause) = (&server.store, administrator.cause());
         let changed = user::change(store, id.0, Change::Password(hash), cause).await?;
         Ok(changed.sessions_ended.into())
@@ -244,13 +244,13 @@ async fn whom(
 }
 
 async fn hash(
-    password: &str,
+    password: types::Password,
     username: &Username,
     server: &AuthorizationServer,
 ) -> Result<String, Problem> {
+    let password = Secret::new(password.0);
     let (hasher, rules) = (&server.hasher, &server.password_rules);
-    let outcome = hasher
-        .hash_chosen(Password::new(password), username, rules)
-        .await;
-    outcome.map_err(|error| Problem::of_new_password("password", error))
+    let password = Password::new(password.expose());
+    let hash = hasher.hash_chosen(password, username, rules).await;
+    hash.map_err(|error| Problem::of_new_password("password", error))
 }

@@ -1,12 +1,14 @@
 //! What the users' door takes and gives.
 
 use poem_openapi::payload::Json;
+use poem_openapi::types::Password;
 use poem_openapi::{ApiResponse, Object};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::admin::entity_tag;
 use crate::clock::Timestamp;
+use crate::json_body;
 use crate::problem::Problem;
 use crate::roles;
 use crate::store::user::{Amendment, Model};
@@ -48,11 +50,11 @@ pub struct NewUser {
     #[oai(validator(max_length = 255))]
     pub username: String,
     /// The password.
-    #[oai(write_only)]
-    pub password: Option<String>,
+    #[serde(default, deserialize_with = "json_body::password_if_any")]
+    pub password: Option<Password>,
     /// A hash instead: argon2, bcrypt, or scrypt and PBKDF2 as PHC strings.
-    #[oai(write_only)]
-    pub password_hash: Option<String>,
+    #[serde(default, deserialize_with = "json_body::password_if_any")]
+    pub password_hash: Option<Password>,
     /// What they may do, by role: at most 50 words.
     #[serde(default)]
     #[oai(default)]
@@ -77,8 +79,8 @@ pub struct UserChange {
 #[serde(deny_unknown_fields)]
 pub struct NewPassword {
     /// The password.
-    #[oai(write_only)]
-    pub password: String,
+    #[serde(deserialize_with = "json_body::password")]
+    pub password: Password,
 }
 
 /// What a change ended.
