@@ -160,15 +160,13 @@ async fn the_type_is_what_the_client_wants() {
 async fn the_claims_are_these_and_no_others() {
     let jeton = Jeton::start().await;
     jeton.add_carol().await;
-    let answer = jeton
-        .token(&[
-            ("grant_type", "password"),
-            ("username", "carol"),
-            ("password", "x"),
-            ("scope", "read write"),
-        ])
-        .await;
-    let tokens = answer.tokens();
+    let carol = [
+        ("grant_type", "password"),
+        ("username", "carol"),
+        ("password", "x"),
+        ("scope", "read write"),
+    ];
+    let tokens = jeton.token(&carol).await.tokens();
     jeton.advance(MINUTE);
     let refreshed = jeton.refresh_with(&tokens.refresh_token, &[("scope", "write")]);
     let refreshed = refreshed.await.tokens();
