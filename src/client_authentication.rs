@@ -79,16 +79,11 @@ pub async fn authenticate(
     };
     let mut found = None;
     for claim in &claims {
-        let known = client::find_with_secrets(&server.store, &claim.id).await?;
-        let (client, secrets) = known.map_or_else(Default::default, |(client, secrets)| {
-            (Some(client), secrets)
-        });
+        let (client, secrets) = client::find_with_secrets(&server.store, &claim.id).await?;
         // Every claim is checked, and an unknown client like a known one, so that time tells nothing.
-        let knows = claim.knows_one_of(&secrets, server.clock.now());
-        let proved = client
-            .as_ref()
-            .is_some_and(|client| claim.proves(client, knows));
-        found = found.or(client.filter(|client| proved && client.disabled_at.is_none()));
+        let knows_secret = claim.knows_one_of(&secrets, server.clock.now());
+        let is_proved = |client: &client::Model| claim.proves(client, knows_secret);
+        found = found.or(client.filter(|own| is_proved(own) && own.disabled_at.is_none()));
     }
     let client = found.ok_or_else(|| {
         Error::InvalidClient("unknown or disabled client, or wrong authentication".into())
@@ -134,12 +129,12 @@ impl Claim {
         equal.fold(false, |one, other| one | other)
     }
 
-    /// Whether it is the client that it says, which `knows` one of the client's secrets or not.
-    const fn proves(&self, client: &client::Model, knows: bool) -> bool {
+    /// Whether it comes from this client, one of whose secrets it knows or not.
+    const fn proves(&self, client: &client::Model, knows_secret: bool) -> bool {
         match (client.confidential, &self.secret) {
             // A public client names itself; a secret that it does not have proves nothing.
             (false, None) => true,
-            (true, Some(_)) => knows,
+            (true, Some(_)) => knows_secret,
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 //! Clients by the command line: what a script reads and writes there.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{PASSWORD, Place, Process};
 
@@ -13,6 +13,10 @@ impl Place {
         hide(&mut object);
         object
     }
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
 }
 
 fn hide(value: &mut Value) {
@@ -45,28 +49,13 @@ fn sign_in(server: &Process, client: &str, secret: &str) -> super::Answer {
 }
 
 #[test]
-fn a_client_is_added_shown_and_changed_as_json() {
+fn a_client_is_added_as_json() {
     let place = Place::furnished();
-    let add = [
-        "client",
-        "add",
-        "shop",
-        "--confidential",
-        "--grant",
-        "refresh_token",
-        "--scope",
-        "orders",
-        "--audience",
-        "https://api.example.com",
-        "--access-token-type",
-        "JWT",
-        "--access-token-lifetime",
-        "5m",
-        "--rotation",
-        "never",
-        "--json",
-    ];
-    insta::assert_json_snapshot!(place.object(&add), @r#"
+    let added = place.object(&words(
+        "client add shop --confidential --grant refresh_token --scope orders --access-token-type JWT \
+         --audience https://api.example.com --access-token-lifetime 5m --rotation never --json",
+    ));
+    insta::assert_json_snapshot!(added, @r#"
     {
       "client_id": "shop",
       "confidential": true,
@@ -94,196 +83,84 @@ fn a_client_is_added_shown_and_changed_as_json() {
       "client_secret": "[hidden]"
     }
     "#);
-    let update = [
-        "client",
-        "update",
-        "shop",
-        "--name",
-        "The shop",
-        "--scope",
-        "orders",
-        "--scope",
-        "bills",
-        "--default",
-        "audience",
-        "--default",
-        "access-token-type",
-        "--session-lifetime",
-        "1d",
-        "--json",
-    ];
-    let updated = place.object(&update);
-    let shown = place.object(&["client", "show", "shop", "--json"]);
+    let listed = place.ok(&words("client list --json"));
+    let ids = listed.lines().map(|line| {
+        let client: Value = serde_json::from_str(line).unwrap();
+        client["client_id"].clone()
+    });
+    let ids: Vec<Value> = ids.collect();
+    assert_eq!(ids, ["first-party", "my-info", "shop"]);
+}
+
+#[test]
+fn a_client_is_changed_as_json() {
+    let place = Place::furnished();
+    place.ok(&words(
+        "client add shop --scope orders --audience https://a.test --access-token-type JWT",
+    ));
+    let updated = place.object(&words(
+        "client update shop --name Shop --scope orders --scope bills --default audience --default \
+         access-token-type --session-lifetime 1d --json",
+    ));
+    let shown = place.object(&words("client show shop --json"));
     insta::assert_json_snapshot!(shown, @r#"
     {
       "client_id": "shop",
-      "confidential": true,
-      "name": "The shop",
+      "confidential": false,
+      "name": "Shop",
       "first_party": false,
-      "grant_types": [
-        "refresh_token"
-      ],
+      "grant_types": [],
       "scope": "orders bills",
       "audience": [],
-      "access_token_lifetime": 300,
       "session_lifetime": 86400,
-      "rotation": "never",
       "origins": [],
       "disabled": false,
-      "created_at": "[hidden]",
-      "secrets": [
-        {
-          "id": "[hidden]",
-          "created_at": "[hidden]"
-        }
-      ]
+      "created_at": "[hidden]"
     }
     "#);
-    let names = [
-        "name",
-        "scope",
-        "audience",
-        "access_token_type",
-        "session_lifetime",
-    ];
-    let expected = serde_json::json!({ "client": shown, "changed": names, "sessions_ended": 0 });
+    let names = words("name scope audience access_token_type session_lifetime");
+    let expected = json!({ "client": shown, "changed": names, "sessions_ended": 0 });
     assert_eq!(updated, expected);
-    insta::assert_snapshot!(place.ok(&["client", "update", "shop", "--name", "The shop"]), @r#"client shop is like that already"#);
-    insta::assert_snapshot!(place.ok(&["client", "update", "shop", "--name", "Shop", "--late-retry", "never"]), @r#"client shop: changed name, late_retry"#);
+    let say = |line: &str| place.ok(&words(line));
+    insta::assert_snapshot!(say("client update shop --name Shop"), @r#"client shop is like that already"#);
+    insta::assert_snapshot!(say("client update shop --name X --late-retry never"), @r#"client shop: changed name, late_retry"#);
+    insta::assert_snapshot!(say("client update shop"), @r#"client shop is like that already"#);
+    insta::assert_snapshot!(say("client disable shop"), @r#"client shop is disabled; sessions ended: 0"#);
+    insta::assert_snapshot!(say("client enable shop"), @r#"client shop may have tokens again"#);
 
-    let listed = place.ok(&["client", "list", "--json"]);
-    let ids: Vec<Value> = listed
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["client_id"].clone())
-        .collect();
-    assert_eq!(ids, ["first-party", "my-info", "shop"]);
-
-    insta::assert_json_snapshot!(place.object(&["client", "origins", "shop", "--add", "https://shop.example.com", "--json"]), @r#"
-    {
-      "client_id": "shop",
-      "origins": [
-        "https://shop.example.com"
-      ]
-    }
-    "#);
-    insta::assert_json_snapshot!(place.object(&["client", "disable", "shop", "--json"]), @r#"
-    {
-      "client": {
-        "client_id": "shop",
-        "confidential": true,
-        "name": "Shop",
-        "first_party": false,
-        "grant_types": [
-          "refresh_token"
-        ],
-        "scope": "orders bills",
-        "audience": [],
-        "access_token_lifetime": 300,
-        "session_lifetime": 86400,
-        "rotation": "never",
-        "late_retry": "never",
-        "origins": [
-          "https://shop.example.com"
-        ],
-        "disabled": true,
-        "created_at": "[hidden]",
-        "disabled_at": "[hidden]",
-        "secrets": [
-          {
-            "id": "[hidden]",
-            "created_at": "[hidden]"
-          }
-        ]
-      },
-      "changed": [],
-      "sessions_ended": 0
-    }
-    "#);
-    let shown = place.object(&["client", "show", "shop", "--json"]);
-    assert_eq!(shown["disabled_at"], "[hidden]");
-    insta::assert_json_snapshot!(place.object(&["client", "enable", "shop", "--json"]), @r#"
-    {
-      "client": {
-        "client_id": "shop",
-        "confidential": true,
-        "name": "Shop",
-        "first_party": false,
-        "grant_types": [
-          "refresh_token"
-        ],
-        "scope": "orders bills",
-        "audience": [],
-        "access_token_lifetime": 300,
-        "session_lifetime": 86400,
-        "rotation": "never",
-        "late_retry": "never",
-        "origins": [
-          "https://shop.example.com"
-        ],
-        "disabled": false,
-        "created_at": "[hidden]",
-        "secrets": [
-          {
-            "id": "[hidden]",
-            "created_at": "[hidden]"
-          }
-        ]
-      },
-      "changed": [],
-      "sessions_ended": 0
-    }
-    "#);
-    insta::assert_json_snapshot!(place.object(&["client", "delete", "shop", "--json"]), @r#"
-    {
-      "client": {
-        "client_id": "shop",
-        "confidential": true,
-        "name": "Shop",
-        "first_party": false,
-        "grant_types": [
-          "refresh_token"
-        ],
-        "scope": "orders bills",
-        "audience": [],
-        "access_token_lifetime": 300,
-        "session_lifetime": 86400,
-        "rotation": "never",
-        "late_retry": "never",
-        "origins": [
-          "https://shop.example.com"
-        ],
-        "disabled": false,
-        "created_at": "[hidden]",
-        "secrets": [
-          {
-            "id": "[hidden]",
-            "created_at": "[hidden]"
-          }
-        ]
-      },
-      "sessions_ended": 0
-    }
-    "#);
+    let origins = place.object(&words(
+        "client origins shop --add https://shop.example.com --json",
+    ));
+    assert_eq!(
+        origins,
+        json!({ "client_id": "shop", "origins": ["https://shop.example.com"] })
+    );
+    let disabled = place.object(&words("client disable shop --json"));
+    assert_eq!(disabled["client"]["disabled_at"], "[hidden]");
+    assert_eq!(
+        (&disabled["changed"], &disabled["sessions_ended"]),
+        (&json!([]), &json!(0))
+    );
+    let shown = place.object(&words("client show shop --json"));
+    assert_eq!(shown, disabled["client"]);
+    let enabled = place.object(&words("client enable shop --json"));
+    assert_eq!(enabled["client"]["disabled"], false);
+    let deleted = place.object(&words("client delete shop --json"));
+    assert_eq!(
+        deleted,
+        json!({ "client": enabled["client"], "sessions_ended": 0 })
+    );
 }
 
 #[test]
 fn a_client_is_shown_to_people() {
     let place = Place::furnished();
-    place.ok(&[
-        "client",
-        "add",
-        "web",
-        "--first-party",
-        "--grant",
-        "password",
-        "--retry-window",
-        "5s",
-    ]);
-    let shown = place.ok(&["client", "show", "web"]);
-    let lines: Vec<&str> = shown
-        .lines()
-        .filter(|line| !line.contains("created_at"))
-        .collect();
+    place.ok(&words(
+        "client add web --first-party --grant password --retry-window 5s",
+    ));
+    let shown = place.ok(&words("client show web"));
+    let lines = shown.lines().filter(|line| !line.contains("created_at"));
+    let lines: Vec<&str> = lines.collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
     WHAT                   VALUE
     client_id              web
@@ -312,33 +189,17 @@ fn a_client_is_shown_to_people() {
 fn secrets_come_and_go_as_json() {
     let place = Place::furnished();
     let server = place.start();
-    let flags = [
-        "client",
-        "add",
-        "web",
-        "--confidential",
-        "--first-party",
-        "--grant",
-        "password",
-        "--json",
-    ];
-    let added: Value = serde_json::from_str(&place.ok(&flags)).unwrap();
-    let first = added["client_secret"].as_str().unwrap();
-    let add = [
-        "client",
-        "secret",
-        "add",
-        "web",
-        "--expires-in",
-        "30d",
-        "--json",
-    ];
-    let given: Value = serde_json::from_str(&place.ok(&add)).unwrap();
-    let second = given["client_secret"].as_str().unwrap();
-    for secret in [first, second] {
+    let secret = |line: &str| {
+        let said: Value = serde_json::from_str(&place.ok(&words(line))).unwrap();
+        said["client_secret"].as_str().unwrap().to_owned()
+    };
+    let first = secret("client add web --confidential --first-party --grant password --json");
+    let add = "client secret add web --expires-in 30d --json";
+    let second = secret(add);
+    for secret in [&first, &second] {
         assert_eq!(sign_in(&server, "web", secret).status, 200);
     }
-    insta::assert_json_snapshot!(place.object(&add), @r#"
+    insta::assert_json_snapshot!(place.object(&words(add)), @r#"
     {
       "id": "[hidden]",
       "created_at": "[hidden]",
@@ -347,30 +208,23 @@ fn secrets_come_and_go_as_json() {
       "client_secret": "[hidden]"
     }
     "#);
-    let listed = place.ok(&["client", "secret", "list", "web", "--json"]);
+    let listed = place.ok(&words("client secret list web --json"));
     assert_eq!(listed.lines().count(), 3);
     assert!(
-        !listed.contains(first) && !listed.contains(second),
+        !listed.contains(&first) && !listed.contains(&second),
         "{listed}"
     );
     let oldest: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
     let id = oldest["id"].as_str().unwrap();
-    insta::assert_json_snapshot!(place.object(&["client", "secret", "remove", "web", id, "--json"]), @r#"
-    {
-      "client_id": "web",
-      "id": "[hidden]"
-    }
-    "#);
-    assert_eq!(sign_in(&server, "web", first).status, 401);
-    assert_eq!(sign_in(&server, "web", second).status, 200);
+    let removed = place.ok(&words(&format!("client secret remove web {id} --json")));
+    let removed: Value = serde_json::from_str(&removed).unwrap();
+    assert_eq!(removed, json!({ "client_id": "web", "id": id }));
+    assert_eq!(sign_in(&server, "web", &first).status, 401);
+    assert_eq!(sign_in(&server, "web", &second).status, 200);
     let text = "a secret of our own, which is long enough";
-    let brought = ["client", "secret", "add", "web", "--secret-stdin"];
-    assert!(
-        place
-            .run_with(&brought, &format!("{text}\n"))
-            .ok()
-            .contains(text)
-    );
+    let brought = words("client secret add web --secret-stdin");
+    let said = place.run_with(&brought, &format!("{text}\n")).ok();
+    assert!(said.contains(text));
     assert_eq!(sign_in(&server, "web", text).status, 200);
 }
 

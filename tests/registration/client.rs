@@ -268,11 +268,9 @@ async fn all_that_is_wrong_is_told_at_once() {
     );
 }
 
-/// What is not named stays; what is given back follows the server; lists replace.
-#[tokio::test]
-async fn a_change_touches_what_it_names_and_nothing_else() {
-    let jeton = Jeton::start().await;
-    let full = Change {
+/// A change of every setting but the format, which does not go with a `typ`.
+fn full() -> Change {
+    Change {
         name: Setting::To("Web".to_owned()),
         first_party: Setting::To(true),
         grant_types: Setting::To(words(&["refresh_token", "password", "password"])),
@@ -287,8 +285,14 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
         late_retry: Setting::To(LateRetry::Never),
         late_retry_spacing: Setting::To(3),
         ..Change::default()
-    };
-    let before = register(&jeton, "web", true, full).await.unwrap();
+    }
+}
+
+/// What is not named stays; what is given back follows the server; lists replace.
+#[tokio::test]
+async fn a_change_touches_what_it_names_and_nothing_else() {
+    let jeton = Jeton::start().await;
+    let before = register(&jeton, "web", true, full()).await.unwrap();
     assert_eq!(
         (&*before.scope, &*before.grant_types),
         ("b a", "password refresh_token")

@@ -30,11 +30,12 @@ async fn of_the_version_before() -> DataDir {
     let before = u32::try_from(before).unwrap();
     Migrator::up(&connection, Some(before)).await.unwrap();
     connection.close().await.unwrap();
-    let digest: String = secret_row("", SECRET, START)
+    let digest: Vec<String> = secret_row("", SECRET, START)
         .digest
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    let digest = digest.concat();
     for (id, digest, grants, disabled) in [
         (
             "web",

@@ -123,7 +123,7 @@ async fn the_type_is_what_the_client_wants() {
     jeton.add_client("app", None, |_| {}).await;
     jeton
         .add_client("api", Some(SECRET), |row| {
-            ISSUER.clone_into(&mut row.audience)
+            ISSUER.clone_into(&mut row.audience);
         })
         .await;
     let mut tokens = jeton.sign_in_at("app").await;

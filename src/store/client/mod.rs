@@ -166,7 +166,7 @@ pub async fn find(store: &Store, id: &str) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id.to_owned()).one(store.read()).await
 }
 
-/// The client with this id, disabled or not, with its secrets, expired or not; in one query.
+/// The client with this id, disabled or not, and its secrets, expired or not; in one query.
 ///
 /// # Errors
 ///
@@ -174,12 +174,13 @@ pub async fn find(store: &Store, id: &str) -> Result<Option<Model>, DbErr> {
 pub async fn find_with_secrets(
     store: &Store,
     id: &str,
-) -> Result<Option<(Model, Vec<client_secret::Model>)>, DbErr> {
+) -> Result<(Option<Model>, Vec<client_secret::Model>), DbErr> {
     let found = Entity::find_by_id(id.to_owned())
         .find_with_related(client_secret::Entity)
         .all(store.read())
         .await?;
-    Ok(found.into_iter().next())
+    let found = found.into_iter().next();
+    Ok(found.map_or_else(Default::default, |(client, own)| (Some(client), own)))
 }
 
 /// The client with this id, which nobody else changes until the transaction ends.

@@ -193,7 +193,7 @@ async fn a_session_ends_when_the_shorter_lifetime_says() {
     let (jeton, first) = start().await;
     jeton.change_client("app", lifetimes(3)).await;
     let mut tokens = jeton.refresh_at("app", &first).await.tokens();
-    jeton.advance(HOUR * 2 - SECOND * 7);
+    jeton.advance((HOUR * 2).saturating_sub(SECOND * 7));
     tokens = jeton.refresh_at("app", &tokens).await.tokens();
     assert_eq!(tokens.expires_in, 7);
     jeton.advance(short_of(SECOND * 7));
