@@ -7,6 +7,7 @@ use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;
 use crate::account::sessions::SessionsDoor;
 use crate::admin::audit_events::AuditEventsDoor;
+use crate::admin::clients::{ClientSecretsDoor, ClientsDoor};
 use crate::admin::keys::KeysDoor;
 use crate::admin::sessions::AdminSessionsDoor;
 use crate::admin::users::UsersDoor;
@@ -30,6 +31,8 @@ pub type Doors = (
     PasswordDoor,
     SessionsDoor,
     UsersDoor,
+    ClientsDoor,
+    ClientSecretsDoor,
     AdminSessionsDoor,
     KeysDoor,
     AuditEventsDoor,
@@ -50,6 +53,8 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         PasswordDoor,
         SessionsDoor,
         UsersDoor,
+        ClientsDoor,
+        ClientSecretsDoor,
         AdminSessionsDoor,
         KeysDoor,
         AuditEventsDoor,

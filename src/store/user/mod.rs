@@ -5,13 +5,13 @@ mod insert;
 mod outcome;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::LikeExpr;
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
 pub use insert::{InsertError, insert, rehash};
 
 use super::Store;
+use super::text_search::{containing, escaped, matching};
 use crate::clock::Timestamp;
 
 /// The role of those who administer the server.
@@ -136,27 +136,9 @@ pub async fn search(
         .await
 }
 
-/// Text with `part` in it, in which nothing is a wildcard.
-fn containing(part: &str) -> LikeExpr {
-    LikeExpr::new(format!("%{}%", escaped(part))).escape(ESCAPE)
-}
-
-const ESCAPE: char = '!';
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | ESCAPE) {
-            escaped.push(ESCAPE);
-        }
-        escaped.push(c);
-    }
-    escaped
-}
-
 /// Who has this role among those that spaces separate.
 fn with_role(role: &str) -> Condition {
-    let like = |pattern: String| Column::Roles.like(LikeExpr::new(pattern).escape(ESCAPE));
+    let like = |pattern: String| Column::Roles.like(matching(pattern));
     let role_pattern = escaped(role);
     Condition::any()
         .add(Column::Roles.eq(role))

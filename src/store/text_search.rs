@@ -1,0 +1,27 @@
+//! Parts of texts that are searched for: no character of theirs has a special meaning.
+
+use sea_orm::sea_query::LikeExpr;
+
+const ESCAPE: char = '!';
+
+/// Text with `part` in it.
+pub(super) fn containing(part: &str) -> LikeExpr {
+    matching(format!("%{}%", escaped(part)))
+}
+
+/// Text that a pattern matches, in which what was [`escaped`] stands for itself.
+pub(super) fn matching(pattern: String) -> LikeExpr {
+    LikeExpr::new(pattern).escape(ESCAPE)
+}
+
+/// A part of a pattern that stands for itself.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | ESCAPE) {
+            escaped.push(ESCAPE);
+        }
+        escaped.push(c);
+    }
+    escaped
+}
