@@ -12,6 +12,7 @@ pub use error::BootstrapError;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
+use crate::database_url::DatabaseUrl;
 use crate::grant;
 use crate::key::Keys;
 use crate::password::{Busy, Cost, NotHashed, Password, PasswordHasher, Rules};
@@ -19,7 +20,7 @@ use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
-use crate::store::{Store, client, signing_key, user};
+use crate::store::{OpenError, Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
 use crate::upkeep;
 use crate::username::Username;
@@ -42,12 +43,23 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServe
     cost(&settings).check().map_err(BootstrapError::Cost)?;
     let found = find_root_secrets(&settings)?;
     create_directory(&settings.data_dir)?;
-    let store = Store::open(&settings.database_path()).await?;
+    let store = open_store(&settings).await?;
     let root_secrets = match found {
         Some(found) => found,
         None => create_root_secret(&settings.root_secret.file, &store).await?,
     };
     assemble(settings, store, root_secrets, clock).await
+}
+
+async fn open_store(settings: &Settings) -> Result<Store, OpenError> {
+    match settings.database() {
+        DatabaseUrl::Sqlite(path) => Store::open(&path).await,
+        DatabaseUrl::Postgres(url) => {
+            let connections = settings.database.connections;
+            let patience = settings.database.acquire_timeout.0;
+            Store::connect(&url, connections, patience).await
+        }
+    }
 }
 
 /// The root secrets that are there, read before anything is made.

@@ -11,7 +11,7 @@ pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
 pub use insert::{InsertError, insert, rehash};
 
 use super::Store;
-use super::text_search::{containing, escaped, matching};
+use super::text_search::{containing, escaped, matching, sought};
 use crate::clock::Timestamp;
 
 /// The role of those who administer the server.
@@ -87,7 +87,7 @@ pub async fn find(store: &Store, id: Uuid) -> Result<Option<Model>, DbErr> {
 /// What the database says.
 pub async fn find_by_username(store: &Store, username: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
-        .filter(Column::Username.eq(username))
+        .filter(Column::Username.eq(sought(username)))
         .one(store.read())
         .await
 }
@@ -127,7 +127,7 @@ pub async fn search(
                 Column::DisabledAt.is_null()
             }
         }))
-        .add_option(after.map(|after| Column::Username.gt(after)));
+        .add_option(after.map(|after| Column::Username.gt(sought(after))));
     Entity::find()
         .filter(passing)
         .order_by_asc(Column::Username)
@@ -141,7 +141,7 @@ fn with_role(role: &str) -> Condition {
     let like = |pattern: String| Column::Roles.like(matching(pattern));
     let role_pattern = escaped(role);
     Condition::any()
-        .add(Column::Roles.eq(role))
+        .add(Column::Roles.eq(sought(role)))
         .add(like(format!("{role_pattern} %")))
         .add(like(format!("% {role_pattern}")))
         .add(like(format!("% {role_pattern} %")))
