@@ -126,7 +126,9 @@ async fn an_issuer_below_account_changes_no_shape() {
         .await
         .assert_error(404, "invalid_request");
     assert_problem(&jeton.get("/account/account").await, 401);
-    let answer = jeton.send(form("/account/account/sessions").body("a=b")).await;
+    let answer = jeton
+        .send(form("/account/account/sessions").body("a=b"))
+        .await;
     assert_problem(&answer, 405);
 }
 

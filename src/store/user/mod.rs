@@ -5,7 +5,7 @@ mod insert;
 mod outcome;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::LikeExpr;
+use sea_orm::sea_query::{ExprTrait as _, Func, LikeExpr};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
@@ -154,15 +154,13 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Who has this role among those that spaces separate.
-fn with_role(role: &str) -> Condition {
-    let like = |pattern: String| Column::Roles.like(LikeExpr::new(pattern).escape(ESCAPE));
-    let role_pattern = escaped(role);
-    Condition::any()
-        .add(Column::Roles.eq(role))
-        .add(like(format!("{role_pattern} %")))
-        .add(like(format!("% {role_pattern}")))
-        .add(like(format!("% {role_pattern} %")))
+/// Who has this role among those that spaces separate. Not by LIKE, for which SQLite takes `Admin` for
+/// `admin`: `replace` tells them apart, on every engine.
+fn with_role(role: &str) -> Expr {
+    let roles = || Func::cust("concat").args([" ".into(), Expr::col(Column::Roles), " ".into()]);
+    let without =
+        Func::cust("replace").args([roles().into(), format!(" {role} ").into(), "".into()]);
+    Expr::from(without).ne(roles())
 }
 
 /// Whether there is any user.
