@@ -1,10 +1,14 @@
 use jeton::store::user::{self, Change, ChangeError};
+use poem::Request;
+use poem::http::{HeaderValue, Method};
+use serde_json::json;
 
-use crate::admin::{Admin, give_roles};
+use crate::admin::{Admin, assert_problem, give_roles};
+use crate::support::Answer;
 
 const USERS: &str = "/admin/users";
 
-fn count(answer: &crate::support::Answer) -> usize {
+fn count(answer: &Answer) -> usize {
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.json()["users"].as_array().unwrap().len()
 }
@@ -35,4 +39,17 @@ async fn who_has_a_role_that_differs_in_case_is_no_other_admin() {
         let found = admin.get(&format!("{USERS}?role=admin")).await;
         assert_eq!(count(&found), 2, "{roles}");
     }
+}
+
+/// The document promises objects: an array of what would be their fields is none, whatever the reader
+/// makes of it.
+#[tokio::test]
+async fn a_key_is_not_rotated_by_an_array() {
+    let admin = Admin::start().await;
+    for body in ["[]", "[true]", " [ false ]"] {
+        let answer = admin.send(Method::POST, "/admin/keys", body, None).await;
+        assert_problem(&answer, 400, &[]);
+    }
+    let keys = admin.get("/admin/keys").await.json();
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
 }
