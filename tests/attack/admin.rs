@@ -53,3 +53,22 @@ async fn a_key_is_not_rotated_by_an_array() {
     let keys = admin.get("/admin/keys").await.json();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
 }
+
+/// "No character has a special meaning", and SQLite ends a pattern at the first NUL.
+#[tokio::test]
+async fn nobody_has_a_nul_in_their_name_or_role() {
+    let admin = Admin::start().await;
+    for query in [
+        "search=%00",
+        "search=a%00",
+        "search=%00a",
+        "role=%00",
+        "role=admin%00",
+    ] {
+        assert_eq!(
+            count(&admin.get(&format!("{USERS}?{query}")).await),
+            0,
+            "{query}"
+        );
+    }
+}

@@ -115,6 +115,10 @@ pub async fn search(
     after: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
+    // SQLite reads a pattern to its first NUL; no name has one.
+    if filter.name_part.is_some_and(|part| part.contains('\0')) {
+        return Ok(Vec::new());
+    }
     // Names are kept in lower case.
     let name_part = filter.name_part.map(str::to_lowercase);
     let passing = Condition::all()
