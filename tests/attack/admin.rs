@@ -72,3 +72,25 @@ async fn nobody_has_a_nul_in_their_name_or_role() {
         );
     }
 }
+
+/// Ids that order by time have 48 bits for it: what is later wrapped around to 1970.
+#[tokio::test]
+async fn all_that_happened_was_before_the_end_of_time() {
+    let admin = Admin::start().await;
+    let events = async |query: &str| {
+        let answer = admin.get(&format!("/admin/audit-events?{query}")).await;
+        answer.json()["audit_events"].as_array().unwrap().len()
+    };
+    let all = events("").await;
+    assert!(all > 0);
+    for seconds in [281_474_976_710_i64, 281_474_976_711, 9_223_372_036_854] {
+        assert_eq!(events(&format!("since={seconds}")).await, 0, "{seconds}");
+        assert_eq!(events(&format!("until={seconds}")).await, all, "{seconds}");
+    }
+    for seconds in [9_223_372_036_855, i64::MAX, i64::MIN, -1] {
+        let answer = admin
+            .get(&format!("/admin/audit-events?since={seconds}"))
+            .await;
+        assert_problem(&answer, 422, &["since"]);
+    }
+}
