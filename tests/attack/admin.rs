@@ -94,3 +94,40 @@ async fn all_that_happened_was_before_the_end_of_time() {
         assert_problem(&answer, 422, &["since"]);
     }
 }
+
+/// "etagc = %x21 / %x23-7E / obs-text", RFC 9110 §8.8.3: a tag that is not ASCII is one, and not ours;
+/// and a field may come in several lines (§5.3). A condition that is not understood does not hold.
+#[tokio::test]
+async fn every_line_of_if_match_is_read() {
+    let admin = Admin::start().await;
+    let id = admin.jeton.add_user("other", "x").await;
+    let path = format!("{USERS}/{id}");
+    let now = admin.get(&path).await.header("etag").unwrap().to_owned();
+    let ask = async |method: Method, lines: &[&[u8]]| {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path.parse().unwrap())
+            .header("authorization", format!("Bearer {}", admin.token))
+            .content_type("application/json")
+            .body(json!({"roles": ["reader"]}).to_string());
+        for line in lines {
+            let line = HeaderValue::from_bytes(line).unwrap();
+            request.headers_mut().append("if-match", line);
+        }
+        admin.jeton.send(request).await
+    };
+    let own = now.as_bytes();
+    for lines in [
+        &[&b"\"\xe9\""[..]][..],
+        &[b"\xff"],
+        &[b"", b""],
+        &[b"\"x\"", b"\"\xe9\""],
+        &[b"\"x\",,", b"W/\"0\""],
+    ] {
+        for method in [Method::PATCH, Method::DELETE] {
+            assert_problem(&ask(method, lines).await, 412, &[]);
+        }
+    }
+    let answer = ask(Method::PATCH, &[b"\"\xe9\", \"x\"", own]).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
