@@ -1,3 +1,5 @@
+use jeton::audit::Action;
+use jeton::store::audit_event;
 use jeton::store::user::{self, Change, ChangeError};
 use poem::Request;
 use poem::http::{HeaderValue, Method};
@@ -7,6 +9,7 @@ use crate::admin::{Admin, assert_problem, give_roles};
 use crate::support::Answer;
 
 const USERS: &str = "/admin/users";
+const PASSWORD: &str = "orbit velvet cactus mumble";
 
 fn count(answer: &Answer) -> usize {
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -130,4 +133,30 @@ async fn every_line_of_if_match_is_read() {
     }
     let answer = ask(Method::PATCH, &[b"\"\xe9\", \"x\"", own]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// Nobody becomes an administrator where the audit log does not show it: behind roles that fill what is
+/// kept of a text, or behind a name that fills the row.
+#[tokio::test]
+async fn an_administrator_is_not_made_behind_the_back_of_the_audit_log() {
+    let admin = Admin::start().await;
+    let fillers: Vec<String> = (0..8).map(|n| format!("{n}{}", "\"".repeat(63))).collect();
+    let roles = [fillers, vec!["admin".to_owned()]].concat();
+    let name = "\"".repeat(254);
+    let body = json!({"username": format!("a{name}"), "roles": roles, "password": PASSWORD});
+    let answer = admin.post(USERS, body).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let body = json!({"username": "eve", "password": PASSWORD});
+    let eve = admin.post(USERS, body).await.json();
+    let path = format!("{USERS}/{}", eve["id"].as_str().unwrap());
+    let body = json!({"username": format!("b{name}"), "roles": roles});
+    let answer = admin.patch(&path, body, None).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    for action in [Action::UserCreated, Action::UserUpdated] {
+        let told = |row: &audit_event::Model| row.detail.contains("\"roles\":\"admin 0");
+        let rows = admin.jeton.told(action).await;
+        let row = rows.iter().find(|row| told(row));
+        assert!(row.is_some(), "{action:?}: {rows:?}");
+        assert!(row.unwrap().detail.contains("\"roles_in_all\":9"));
+    }
 }

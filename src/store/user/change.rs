@@ -6,7 +6,7 @@ use sea_orm::SqlErr;
 use sea_orm::entity::prelude::*;
 
 use super::outcome::Outcome;
-use super::{Column, Entity, Model, with_role};
+use super::{Column, Entity, Model, with_role, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
 use crate::store::session;
@@ -220,15 +220,19 @@ async fn record(
     (together, cause): (&mut Together<'_>, &Cause),
 ) -> Result<(), DbErr> {
     for action in &outcome.actions {
-        let mut event = Event::new(*action, cause)
-            .user(before.id)
-            .with("username", before.username.clone());
-        if let (Action::UserUpdated, Some(after)) = (action, &outcome.after) {
+        let mut event = Event::new(*action, cause).user(before.id);
+        let updated = match action {
+            Action::UserUpdated => outcome.after.as_ref(),
+            _ => None,
+        };
+        // First: of names, which may take all the room there is, others tell as well.
+        if let Some(after) = updated.filter(|after| after.roles != before.roles) {
+            event = with_roles(event, &after.roles);
+        }
+        event = event.with("username", before.username.clone());
+        if let Some(after) = updated {
             if after.username != before.username {
                 event = event.with("new_username", after.username.clone());
-            }
-            if after.roles != before.roles {
-                event = event.with("roles", after.roles.clone());
             }
         } else if outcome.ending.is_some() {
             event = event.with("sessions_ended", sessions_ended);

@@ -12,7 +12,9 @@ pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
 pub use insert::{InsertError, insert, rehash};
 
 use super::Store;
+use crate::audit::Event;
 use crate::clock::Timestamp;
+use crate::device::printable;
 
 /// The role of those who administer the server.
 pub const ADMIN_ROLE: &str = "admin";
@@ -165,6 +167,21 @@ fn with_role(role: &str) -> Expr {
     let without =
         Func::cust("replace").args([roles().into(), format!(" {role} ").into(), "".into()]);
     Expr::from(without).ne(roles())
+}
+
+/// Adds roles to what is told, and the one that opens the admin door before all others: text that is too
+/// long is cut, and nobody is made an administrator where that does not show.
+fn with_roles(event: Event, roles: &str) -> Event {
+    let mut all: Vec<&str> = roles.split_whitespace().collect();
+    all.sort_by_key(|role| *role != ADMIN_ROLE);
+    let text = all.join(" ");
+    let is_cut = printable(&text).len() < text.len();
+    let event = event.with("roles", text);
+    if is_cut {
+        event.with("roles_in_all", all.len())
+    } else {
+        event
+    }
 }
 
 /// Whether there is any user.
