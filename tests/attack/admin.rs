@@ -1,12 +1,15 @@
+use std::time::Duration;
+
 use jeton::audit::Action;
-use jeton::store::audit_event;
+use jeton::key::StoredKey;
 use jeton::store::user::{self, Change, ChangeError};
+use jeton::store::{audit_event, signing_key};
 use poem::Request;
 use poem::http::{HeaderValue, Method};
 use serde_json::json;
 
 use crate::admin::{Admin, assert_problem, give_roles};
-use crate::support::Answer;
+use crate::support::{Answer, Jeton, START};
 
 const USERS: &str = "/admin/users";
 const PASSWORD: &str = "orbit velvet cactus mumble";
@@ -159,4 +162,33 @@ async fn an_administrator_is_not_made_behind_the_back_of_the_audit_log() {
         assert!(row.is_some(), "{action:?}: {rows:?}");
         assert!(row.unwrap().detail.contains("\"roles_in_all\":9"));
     }
+}
+
+/// Two administrators drop all keys at once, each but their own: one of the two is left.
+#[tokio::test]
+async fn two_who_drop_all_keys_but_their_own_leave_one() {
+    let jeton = Jeton::start().await;
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let regardless = START.plus(Duration::from_secs(1))..=START;
+    let only = signing_key::list(store).await.unwrap().remove(0);
+    for id in ["one", "other"] {
+        let key = StoredKey {
+            id: id.to_owned(),
+            ..only.clone()
+        };
+        let inserted = signing_key::insert(store, &key, regardless.clone(), &cause).await;
+        assert!(inserted.unwrap());
+    }
+    let dropped = async |kept| {
+        signing_key::revoke_all_but(store, kept, &cause)
+            .await
+            .unwrap()
+    };
+    assert_eq!(dropped("one").await, Some(2));
+    assert_eq!(dropped("other").await, None);
+    assert_eq!(dropped("none").await, None);
+    let keys = signing_key::list(store).await.unwrap();
+    let left = keys.iter().filter(|key| key.revoked_at.is_none());
+    assert_eq!(left.map(|key| &*key.id).collect::<Vec<_>>(), ["one"]);
+    jeton.told_once(Action::KeysRevoked).await;
 }
