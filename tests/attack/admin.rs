@@ -1,15 +1,18 @@
 use std::time::Duration;
 
 use jeton::audit::Action;
+use jeton::clock::Clock;
 use jeton::key::StoredKey;
 use jeton::store::user::{self, Change, ChangeError};
 use jeton::store::{audit_event, signing_key};
 use poem::Request;
 use poem::http::{HeaderValue, Method};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::admin::{Admin, assert_problem, give_roles};
-use crate::support::{Answer, Jeton, START};
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START};
 
 const USERS: &str = "/admin/users";
 const PASSWORD: &str = "orbit velvet cactus mumble";
@@ -191,4 +194,37 @@ async fn two_who_drop_all_keys_but_their_own_leave_one() {
     let left = keys.iter().filter(|key| key.revoked_at.is_none());
     assert_eq!(left.map(|key| &*key.id).collect::<Vec<_>>(), ["one"]);
     jeton.told_once(Action::KeysRevoked).await;
+}
+
+/// People choose their names: whoever takes the id of another is not shielded by it, and the other is
+/// not hit.
+#[tokio::test]
+async fn a_user_whose_name_is_the_id_of_another_is_not_taken_for_them() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    let alice = jeton.add_user(ALICE.0, ALICE.1).await;
+    let eve = jeton.add_user(&alice.to_string(), "x").await;
+    let (named, own) = (alice.to_string(), eve.to_string());
+    for command in ["show", "disable", "delete"] {
+        let refused = data.jeton(&["user", command, &named]).await;
+        assert!(!refused.status.success());
+        let complaint = String::from_utf8(refused.stderr).unwrap();
+        assert!(
+            complaint.contains(&own) && complaint.contains(ALICE.0),
+            "{complaint}"
+        );
+    }
+    data.jeton_ok(&["user", "disable", &own]).await;
+    let is_disabled = async |id| {
+        let found = user::find(&jeton.server.store, id).await.unwrap();
+        found.unwrap().disabled_at.is_some()
+    };
+    assert!(is_disabled(eve).await && !is_disabled(alice).await);
+    // Where there is no such id, a name is one like others.
+    let nobody = Uuid::nil().to_string();
+    jeton.add_user(&nobody, "x").await;
+    data.jeton_ok(&["user", "disable", &nobody]).await;
+    data.jeton_ok(&["user", "disable", ALICE.0]).await;
+    assert!(is_disabled(alice).await);
 }
