@@ -8,11 +8,13 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::parameters::{Parameters, decode_component};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::client::{self, Policy};
+use crate::store::client_secret;
 
 /// Some clients leave the padding off.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -77,10 +79,11 @@ pub async fn authenticate(
     };
     let mut found = None;
     for claim in &claims {
-        let client = client::find(&server.store, &claim.id).await?;
+        let (client, secrets) = client::find_with_secrets(&server.store, &claim.id).await?;
         // Every claim is checked, and an unknown client like a known one, so that time tells nothing.
-        let proved = claim.proves(client.as_ref());
-        found = found.or(client.filter(|client| proved && client.disabled_at.is_none()));
+        let knows_secret = claim.knows_one_of(&secrets, server.clock.now());
+        let is_proved = |client: &client::Model| claim.proves(client, knows_secret);
+        found = found.or(client.filter(|own| is_proved(own) && own.disabled_at.is_none()));
     }
     let client = found.ok_or_else(|| {
         Error::InvalidClient("unknown or disabled client, or wrong authentication".into())
@@ -114,15 +117,24 @@ impl Claim {
         }
     }
 
-    fn proves(&self, client: Option<&client::Model>) -> bool {
-        let registered = client.and_then(|client| client.secret_digest.as_deref());
+    /// Whether the secret is one of these, and living. However many there are, and whichever it is, the
+    /// work is the same.
+    fn knows_one_of(&self, secrets: &[client_secret::Model], now: Timestamp) -> bool {
         let given = secret_digest(self.secret.as_ref().map_or("", Secret::expose));
-        let equal =
-            verify_slices_are_equal(registered.unwrap_or(&[0; SHA256_OUTPUT_LEN]), &given).is_ok();
-        match (client, registered, &self.secret) {
+        let equal = (0..client_secret::MOST).map(|place| {
+            let living = secrets.get(place).filter(|secret| secret.is_alive(now));
+            let digest = living.map_or(&[0; SHA256_OUTPUT_LEN][..], |secret| &secret.digest);
+            verify_slices_are_equal(digest, &given).is_ok() & living.is_some()
+        });
+        equal.fold(false, |one, other| one | other)
+    }
+
+    /// Whether it comes from this client, one of whose secrets it knows or not.
+    const fn proves(&self, client: &client::Model, knows_secret: bool) -> bool {
+        match (client.confidential, &self.secret) {
             // A public client names itself; a secret that it does not have proves nothing.
-            (Some(_), None, None) => true,
-            (Some(_), Some(_), Some(_)) => equal,
+            (false, None) => true,
+            (true, Some(_)) => knows_secret,
             _ => false,
         }
     }

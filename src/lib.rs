@@ -11,6 +11,7 @@
 //! - [`bearer`], [`json_body`]: the token that opens the account and the admin door; what is sent there
 //! - [`problem`]: what can go wrong there
 //! - [`cors`], [`caller`]: which pages may read what the doors answer; where a request comes from
+//! - [`registration`]: what may be registered of a client, for the command line and the doors
 //! - [`grant`]: what a client gives for tokens, one file a grant type
 //! - [`token`]: what is handed out
 //! - [`user_authentication`]: which person asks
@@ -48,6 +49,7 @@ pub mod key;
 pub mod parameters;
 pub mod password;
 pub mod problem;
+pub mod registration;
 pub mod roles;
 pub mod root_secret;
 pub mod scope;

@@ -6,6 +6,9 @@ use std::fmt;
 pub const ACCOUNT: &str = "account";
 /// Allows administrators to administer this server.
 pub const ADMIN: &str = "admin";
+/// What this server's own doors ask for. Whoever holds a token with one of these acts here for the person,
+/// or for the operator, and no API in between says no: only for clients of the operator's own.
+pub const OWN_DOORS: [&str; 2] = [ACCOUNT, ADMIN];
 
 /// A set of scope tokens, in the order in which they were named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,10 +50,24 @@ impl Scope {
         other.0.iter().all(|token| self.0.contains(token))
     }
 
-    /// All tokens but this one.
+    /// What is in both, in the order of this one.
     #[must_use]
-    pub fn without(&self, token: &str) -> Self {
-        Self(self.0.iter().filter(|own| *own != token).cloned().collect())
+    pub fn common_with(&self, other: &Self) -> Self {
+        let common = self.0.iter().filter(|token| other.0.contains(token));
+        Self(common.cloned().collect())
+    }
+
+    /// All tokens but these.
+    #[must_use]
+    pub fn without(&self, tokens: &[&str]) -> Self {
+        let rest = self.0.iter().filter(|own| !tokens.contains(&own.as_str()));
+        Self(rest.cloned().collect())
+    }
+
+    /// Whether there is no token in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The tokens.

@@ -39,6 +39,9 @@ mod grant;
 /// Signing keys: their JWKs, their states, their rotation.
 mod key;
 
+/// What may be registered of a client, and how it is changed.
+mod registration;
+
 /// Root secrets: several at once, and a foreign one.
 mod root_secret;
 

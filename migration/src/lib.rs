@@ -13,6 +13,7 @@ mod m20261122_000004_add_sign_in_throttle;
 mod m20261122_000005_add_access_token_format;
 mod m20261122_000006_index_revoked_sessions;
 mod m20261122_000007_add_revisions;
+mod m20261122_000008_client_settings;
 
 /// The history, oldest step first.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_add_access_token_format::Migration),
             Box::new(m20261122_000006_index_revoked_sessions::Migration),
             Box::new(m20261122_000007_add_revisions::Migration),
+            Box::new(m20261122_000008_client_settings::Migration),
         ]
     }
 }

@@ -91,7 +91,7 @@ async fn find_client(
     let id = id.unwrap_or_else(|| server.settings.default_client.clone());
     let found = client::find(&server.store, &id).await?;
     found
-        .filter(|client| client.secret_digest.is_none() && client.disabled_at.is_none())
+        .filter(|client| !client.confidential && client.disabled_at.is_none())
         .ok_or_else(|| Problem::invalid("client_id", "name a public client of this server"))
 }
 

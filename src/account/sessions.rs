@@ -116,9 +116,10 @@ impl SessionsDoor {
         let epoch = signed_in.user.session_epoch;
         let living = rows.into_iter().filter_map(|row| {
             let client = clients.get(&row.client_id)?;
-            let idle_lifetime = client.policy(&server.settings).session_idle_lifetime;
+            let policy = client.policy(&server.settings);
             let lives = row.session_epoch == epoch && client.disabled_at.is_none();
-            (lives && row.is_running(now, idle_lifetime)).then(|| Session {
+            let expires_at = row.ends_at(&policy).as_seconds();
+            (lives && row.is_running(now, &policy)).then(|| Session {
                 current: row.id == signed_in.session_id,
                 id: row.id,
                 client_name: client.name.clone(),
@@ -127,7 +128,7 @@ impl SessionsDoor {
                 address: row.address,
                 signed_in_at: row.authenticated_at.as_seconds(),
                 last_used_at: row.rotated_at.as_seconds(),
-                expires_at: row.expires_at.as_seconds(),
+                expires_at,
             })
         });
         Ok(ListAnswer::Ok(Json(Sessions {

@@ -120,8 +120,9 @@ impl AdminSessionsDoor {
         };
         let rows = session::search(&server.store, filter, before, limit + 1).await?;
         let (rows, next_cursor) = list.page(rows, limit, |row| row.id.to_string());
+        let shown = |row| Session::of(row, &server.settings.issuer);
         Ok(ListAnswer::Ok(Json(Sessions {
-            sessions: rows.into_iter().map(Session::from).collect(),
+            sessions: rows.into_iter().map(shown).collect(),
             next_cursor,
         })))
     }
@@ -137,7 +138,8 @@ impl AdminSessionsDoor {
     ) -> Result<SessionAnswer, Problem> {
         let found = session::find(&server.store, id.0).await?;
         let found = found.ok_or(Problem::NotFound)?;
-        Ok(SessionAnswer::Ok(Json(found.session.into())))
+        let shown = Session::of(found.session, &server.settings.issuer);
+        Ok(SessionAnswer::Ok(Json(shown)))
     }
 
     /// End a session
@@ -160,14 +162,16 @@ impl AdminSessionsDoor {
     }
 }
 
-impl From<Model> for Session {
-    fn from(row: Model) -> Self {
+impl Session {
+    /// The session as the door shows it.
+    #[must_use]
+    pub fn of(row: Model, issuer: &str) -> Self {
         Self {
+            audience: row.audience(issuer),
             id: row.id,
             user_id: row.user_id,
             client_id: row.client_id,
             scope: row.scope,
-            audience: row.audience.split_whitespace().map(str::to_owned).collect(),
             refreshes: row.generation,
             user_agent: row.user_agent,
             address: row.address,

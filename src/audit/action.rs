@@ -20,7 +20,9 @@ pub enum Action {
     UserEnabled,
     UserDeleted,
     ClientCreated,
-    ClientSecretReplaced,
+    ClientUpdated,
+    ClientSecretAdded,
+    ClientSecretRemoved,
     ClientOriginsChanged,
     ClientDisabled,
     ClientEnabled,
@@ -32,7 +34,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::SignInThrottled,
@@ -49,7 +51,9 @@ impl Action {
         Self::UserEnabled,
         Self::UserDeleted,
         Self::ClientCreated,
-        Self::ClientSecretReplaced,
+        Self::ClientUpdated,
+        Self::ClientSecretAdded,
+        Self::ClientSecretRemoved,
         Self::ClientOriginsChanged,
         Self::ClientDisabled,
         Self::ClientEnabled,
@@ -98,9 +102,9 @@ impl Action {
             Self::UserEnabled => ("user_enabled", "a user was enabled"),
             Self::UserDeleted => ("user_deleted", "a user was deleted"),
             Self::ClientCreated => ("client_created", "a client was added"),
-            Self::ClientSecretReplaced => {
-                ("client_secret_replaced", "a client's secret was replaced")
-            }
+            Self::ClientUpdated => ("client_updated", "a client's settings were changed"),
+            Self::ClientSecretAdded => ("client_secret_added", "a client was given a secret"),
+            Self::ClientSecretRemoved => ("client_secret_removed", "a client's secret was removed"),
             Self::ClientOriginsChanged => {
                 ("client_origins_changed", "a client's origins were changed")
             }

@@ -19,11 +19,11 @@ use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
-use crate::store::{Store, client, client_origin, signing_key, user};
+use crate::store::{Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
 use crate::upkeep;
 use crate::username::Username;
-use crate::web_origin::is_loopback;
+use crate::web_origin::{WebOrigin, is_loopback};
 
 /// The user that the first start makes.
 pub const ADMIN: &str = "admin";
@@ -200,6 +200,7 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
     add_client(
         server,
         first_client(FIRST_PARTY, "First party", "account admin", now),
+        &[],
     )
     .await?;
     let settings = &server.settings;
@@ -212,9 +213,7 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
             audience: format!("{api} {}", settings.issuer),
             ..first_client(MY_INFO, "My info", scope, now)
         };
-        add_client(server, my_info).await?;
-        let origins = slice::from_ref(api);
-        client_origin::add(&server.store, MY_INFO, origins, &Cause::system(now)).await?;
+        add_client(server, my_info, slice::from_ref(api)).await?;
     }
     Ok(())
 }
@@ -222,9 +221,10 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
 async fn add_client(
     server: &AuthorizationServer,
     client: client::Model,
+    origins: &[WebOrigin],
 ) -> Result<(), BootstrapError> {
     let cause = Cause::system(client.created_at);
-    match client::insert(&server.store, client, &cause).await {
+    match client::insert(&server.store, client, None, origins, &cause).await {
         // Another process starts on the same store, and was first.
         Ok(()) | Err(InsertError::Taken) => Ok(()),
         Err(InsertError::Store(error)) => Err(error.into()),
@@ -234,21 +234,11 @@ async fn add_client(
 /// A public client for both grants, with tokens for this server itself.
 fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Model {
     client::Model {
-        id: id.to_owned(),
         name: name.to_owned(),
-        secret_digest: None,
         grant_types: grant::FOR_PEOPLE.join(" "),
         scope: scope.to_owned(),
-        audience: String::new(),
-        access_token_lifetime: None,
-        session_lifetime: None,
-        session_idle_lifetime: None,
-        retry_window: None,
-        late_retry: None,
-        late_retry_spacing: None,
-        access_token_format: None,
-        created_at: now,
-        disabled_at: None,
+        first_party: true,
+        ..client::Model::new(id, now)
     }
 }
 

@@ -41,7 +41,7 @@ fn describe() {
     );
     metrics::describe_counter!(
         "jeton_refreshes_total",
-        "Refreshes, by outcome: rotated, same_answer, late_retry, replay; ahead_of_store besides."
+        "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; ahead_of_store besides."
     );
 }
 

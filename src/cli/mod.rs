@@ -48,7 +48,8 @@ Examples:
   jeton --config production.toml           start with settings from a file
   JETON_SERVER__LISTEN=0.0.0.0:80 jeton    any setting by the environment
   jeton user add alice                     add a user; asks for the password
-  jeton client add web --grant password    add a public client
+  jeton client add web --first-party --grant password
+                                           add a page or app of your own
   jeton session revoke --user alice        sign someone out everywhere
   jeton key rotate                         bring in a new signing key";
 
@@ -59,8 +60,7 @@ enum Command {
     /// People who sign in.
     User(user::Group),
     /// Applications that ask for tokens.
-    #[command(subcommand)]
-    Client(client::Command),
+    Client(client::Group),
     /// Sign-ins: who is signed in where, and how to end it.
     Session(session::Group),
     /// Keys that sign access tokens.

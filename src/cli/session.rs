@@ -82,12 +82,12 @@ impl Group {
                     over: active.map(|active| (!active, server.clock.now())),
                 };
                 let found = session::search(&server.store, filter, before, limit).await?;
-                print(found, json, server.clock.now())
+                print(found, json, server)
             }
             Command::Show { id } => {
                 let found = session::find(&server.store, id).await?;
                 let found = found.ok_or_else(|| unknown(id))?;
-                print(vec![found.session], json, server.clock.now())
+                print(vec![found.session], json, server)
             }
             Command::Revoke(Revoke { id: Some(id), .. }) => revoke(server, id, json).await,
             Command::Revoke(Revoke { user, .. }) => {
@@ -97,10 +97,12 @@ impl Group {
     }
 }
 
-fn print(sessions: Vec<Model>, as_json: bool, now: Timestamp) -> Result<(), Failure> {
+fn print(sessions: Vec<Model>, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+    let (now, issuer) = (server.clock.now(), &server.settings.issuer);
     let mut sessions = sessions.into_iter();
     if as_json {
-        return sessions.try_for_each(|row| output::line(&json(&Session::from(row)).to_string()));
+        return sessions
+            .try_for_each(|row| output::line(&json(&Session::of(row, issuer)).to_string()));
     }
     let rows = sessions.map(|session| {
         vec![

@@ -101,6 +101,26 @@ pub enum LateRetry {
     Never,
 }
 
+impl LateRetry {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Once, Self::Never];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::Never => "never",
+        }
+    }
+
+    /// The one with this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+}
+
 /// `[keys]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

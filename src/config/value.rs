@@ -46,10 +46,7 @@ impl<'de> Deserialize<'de> for SecretText {
 
 impl<'de> Deserialize<'de> for LateRetry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        word(
-            deserializer,
-            &[("once", Self::Once), ("never", Self::Never)],
-        )
+        word(deserializer, &Self::ALL.map(|one| (one.name(), one)))
     }
 }
 

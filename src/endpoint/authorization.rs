@@ -49,7 +49,7 @@ impl Asker {
             return Ok(Self::Operator);
         }
         let client = client_authentication::authenticate(authorization, parameters, server).await?;
-        if !client.client.is_confidential() {
+        if !client.client.confidential {
             return Err(Error::InvalidClient(
                 "a public client proves nothing by its name".into(),
             ));

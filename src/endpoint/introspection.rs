@@ -17,6 +17,7 @@ use crate::store::{client, session, user};
 use crate::token::active::{ActiveToken, Inactive};
 use crate::token::claims::{self, Audience, Claims};
 use crate::token::refresh_token::RefreshToken;
+use crate::token::response::Narrowed;
 use crate::token::rotation::{Judgement, Position, judge};
 
 /// The door.
@@ -153,9 +154,13 @@ async fn refresh_token(
         judge(token.generation, position, &policy, now),
         Judgement::Replay { .. }
     );
-    if is_replay || !record.is_alive(now, policy.session_idle_lifetime) {
+    if is_replay || !record.is_alive(now, &policy) {
         return Ok(inactive);
     }
+    let issuer = &server.settings.issuer;
+    let Some(granted) = Narrowed::still_granted(session, &client, issuer) else {
+        return Ok(inactive);
+    };
     let user = user::find(&server.store, session.user_id).await?;
     Ok(Introspection {
         active: true,
@@ -163,9 +168,9 @@ async fn refresh_token(
         sub: Some(session.user_id.to_string()),
         client_id: Some(session.client_id.clone()),
         username: user.map(|user| user.username),
-        scope: Some(session.scope.clone()),
+        scope: Some(granted.scope.to_string()),
         iat: Some(session.rotated_at.as_seconds()),
-        exp: Some(session.expires_at.as_seconds()),
+        exp: Some(session.ends_at(&policy).as_seconds()),
         auth_time: Some(session.authenticated_at.as_seconds()),
         acr: Some(claims::PASSWORD.to_owned()),
         sid: Some(session.id.to_string()),

@@ -119,7 +119,10 @@ async fn read(
         id: last.id,
     });
     let next = next(last.or(since), more, now);
-    let may_know = |one: &Revoked| asker.may_know(&one.client_id, one.audience.split(' '));
+    let may_know = |one: &Revoked| {
+        let audience = one.audience(&server.settings.issuer);
+        asker.may_know(&one.client_id, audience.iter().map(String::as_str))
+    };
     Ok(RevokedSessions {
         sessions: revoked
             .into_iter()
@@ -156,7 +159,8 @@ fn next(last: Option<Cursor>, more: bool, now: Timestamp) -> Cursor {
 async fn longest_lifetime(server: &AuthorizationServer) -> Result<Duration, Error> {
     let registered = client::longest_lifetime(&server.store).await?;
     let default = micros(server.settings.access_token.lifetime.0);
-    let longest = u64::try_from(registered.max(default)).unwrap_or_default();
+    let signed = server.keys.ring().longest_lifetime();
+    let longest = u64::try_from(registered.max(default).max(signed)).unwrap_or_default();
     Ok(Duration::from_micros(longest))
 }
 

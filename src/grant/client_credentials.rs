@@ -42,7 +42,7 @@ impl Request {
         server: &AuthorizationServer,
     ) -> Result<TokenResponse, Error> {
         let row = &client.client;
-        if !row.is_confidential() {
+        if !row.confidential {
             let reason = format!("client {} is public", row.id);
             return Err(Error::UnauthorizedClient(reason.into()));
         }

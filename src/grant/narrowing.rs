@@ -53,8 +53,8 @@ impl Narrowing {
         if self.scope.is_some() || !scope.covers(&Scope::from_stored(scope::ADMIN)) {
             return Ok(self);
         }
-        let usual = scope.without(scope::ADMIN);
-        if usual.tokens().is_empty() {
+        let usual = scope.without(&[scope::ADMIN]);
+        if usual.is_empty() {
             return Err(Error::InvalidScope(
                 "admin must be asked for by name".into(),
             ));

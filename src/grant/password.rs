@@ -77,7 +77,11 @@ impl Request {
             client_id: client.client.id.clone(),
             session_epoch: user.session_epoch,
             scope: narrowed.scope.to_string(),
-            audience: narrowed.audience.join(" "),
+            audience: if client.client.registered_audience().is_empty() {
+                String::new()
+            } else {
+                narrowed.audience.join(" ")
+            },
             generation: 0,
             rotated_at: now,
             rotation_gap: 0,

@@ -10,10 +10,10 @@ use crate::clock::Timestamp;
 use crate::device::Device;
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event;
+use crate::store::client::RefreshTokenRotation;
 use crate::store::session::{self, Record, Rotation};
 use crate::token::refresh_token::RefreshToken;
 use crate::token::response::{Narrowed, TokenResponse};
@@ -72,7 +72,7 @@ impl Request {
             refresh.check(&self.narrowing).await?;
         }
         let record = refresh.advance().await?;
-        let narrowed = narrow(self.narrowing, &record)?;
+        let narrowed = refresh.narrow(self.narrowing, &record)?;
         let roles = record.roles.as_deref().unwrap_or_default();
         TokenResponse::for_session(&record.session, roles, narrowed, client, server)
     }
@@ -95,14 +95,28 @@ impl Refresh<'_> {
         if let Judgement::Replay { distance } = self.judge(&record) {
             return Err(self.end_replayed(record.session, distance).await?);
         }
-        narrow(narrowing.clone(), &record).map(drop)
+        self.narrow(narrowing.clone(), &record).map(drop)
+    }
+
+    /// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
+    /// if omitted is treated as equal to the scope originally granted", RFC 6749 §6; less what the client
+    /// may have no more.
+    ///
+    /// If nothing is left, the person has to sign in again, for what the client may have now; and
+    /// `invalid_grant` is what makes a client ask them to.
+    fn narrow(&self, narrowing: Narrowing, record: &Record) -> Result<Narrowed, Error> {
+        let (client, issuer) = (&self.client.client, &self.server.settings.issuer);
+        let granted = Narrowed::still_granted(&record.session, client, issuer);
+        let Narrowed { scope, audience } = granted.ok_or_else(|| {
+            Error::InvalidGrant("the client may have nothing more of what was granted".into())
+        })?;
+        narrowing.apply(&scope, audience)
     }
 
     /// Moves the session on, or finds that it has been; says where it stands now.
     async fn advance(&self) -> Result<Record, Error> {
         for _ in 0..ATTEMPTS {
             if let Some(record) = self.rotate().await? {
-                count("rotated");
                 return self.begin_window(record).await;
             }
             let record = self.find().await?;
@@ -129,25 +143,31 @@ impl Refresh<'_> {
         ))
     }
 
+    /// Begins the next generation, or lets the present one go on where refresh tokens stay as they are.
     async fn rotate(&self) -> Result<Option<Record>, Error> {
-        if self.token.generation == u32::MAX {
-            return Err(Error::InvalidGrant(
-                "the session has no further generation".into(),
-            ));
-        }
+        let presented = self.token.generation;
+        let (next, outcome) = match self.client.policy.rotation {
+            RefreshTokenRotation::Always => (presented.checked_add(1), "rotated"),
+            RefreshTokenRotation::Never => (Some(presented), "kept"),
+        };
         let rotation = Rotation {
             session: self.token.session,
             client_id: &self.client.client.id,
-            presented: self.token.generation,
+            presented,
+            next: next.ok_or_else(|| {
+                Error::InvalidGrant("the session has no further generation".into())
+            })?,
             now: self.now(),
             idle_since: self.idle_since(),
+            begun_since: self.now().minus(self.client.policy.session_lifetime),
         };
         let record = session::rotate(&self.server.store, rotation).await?;
-        if let Some(Record { session, .. }) = &record
-            && session.rotation_gap > 0
-        {
-            count("ahead_of_store");
-            self.tell_of_gap(session).await;
+        if let Some(Record { session, .. }) = &record {
+            count(outcome);
+            if session.rotation_gap > 0 {
+                count("ahead_of_store");
+                self.tell_of_gap(session).await;
+            }
         }
         Ok(record)
     }
@@ -213,7 +233,7 @@ impl Refresh<'_> {
         if session.revoked_at.is_some() {
             return Err(refused("the session was ended"));
         }
-        if session.expires_at <= self.now() {
+        if session.ends_at(&self.client.policy) <= self.now() {
             return Err(refused("the session has expired"));
         }
         if session.rotated_at <= self.idle_since() {
@@ -256,18 +276,4 @@ impl Refresh<'_> {
 /// How refreshes went; a rotation ahead of the store is counted as both.
 fn count(outcome: &'static str) {
     metrics::counter!("jeton_refreshes_total", "outcome" => outcome).increment(1);
-}
-
-/// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
-/// if omitted is treated as equal to the scope originally granted", RFC 6749 §6.
-fn narrow(narrowing: Narrowing, record: &Record) -> Result<Narrowed, Error> {
-    let audience = record
-        .session
-        .audience
-        .split_whitespace()
-        .map(str::to_owned);
-    narrowing.apply(
-        &Scope::from_stored(&record.session.scope),
-        audience.collect(),
-    )
 }

@@ -105,6 +105,14 @@ impl KeyRing {
         signer.into_iter().chain(others).collect()
     }
 
+    /// The longest life, in microseconds, of a token that one of the keys may have signed: a client whose
+    /// tokens live shorter by now may have had one that lives longer.
+    #[must_use]
+    pub fn longest_lifetime(&self) -> i64 {
+        let lifetimes = self.0.iter().map(|key| key.stored.longest_lifetime);
+        lifetimes.max().unwrap_or_default()
+    }
+
     /// The published key with this `kid`.
     #[must_use]
     pub fn find(&self, id: &str, now: Timestamp) -> Option<&Key> {

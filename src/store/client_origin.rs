@@ -73,19 +73,9 @@ pub async fn change(
         .filter(Column::Origin.is_in(removed.iter().map(WebOrigin::as_str)))
         .exec(together.connection())
         .await?;
-    let mut changed = gone.rows_affected;
-    for origin in added {
-        let inserted = together
-            .connection()
-            .execute(&insert(client_id, origin)?)
-            .await?;
-        changed += inserted.rows_affected();
-    }
-    if changed > 0 {
-        let joined = |origins: &[WebOrigin]| {
-            let texts: Vec<&str> = origins.iter().map(WebOrigin::as_str).collect();
-            texts.join(" ")
-        };
+    let inserted = insert(together.connection(), client_id, added).await?;
+    if gone.rows_affected + inserted > 0 {
+        client::touch(together.connection(), client_id).await?;
         let event = Event::new(Action::ClientOriginsChanged, cause)
             .client(client_id)
             .with("added", joined(added))
@@ -95,7 +85,26 @@ pub async fn change(
     together.commit().await
 }
 
-fn insert(client_id: &str, origin: &WebOrigin) -> Result<InsertStatement, DbErr> {
+/// Registers origins, and says how many were new.
+pub(super) async fn insert(
+    connection: &impl ConnectionTrait,
+    client_id: &str,
+    origins: &[WebOrigin],
+) -> Result<u64, DbErr> {
+    let mut inserted = 0;
+    for origin in origins {
+        let statement = insertion(client_id, origin)?;
+        inserted += connection.execute(&statement).await?.rows_affected();
+    }
+    Ok(inserted)
+}
+
+pub(super) fn joined(origins: &[WebOrigin]) -> String {
+    let texts: Vec<&str> = origins.iter().map(WebOrigin::as_str).collect();
+    texts.join(" ")
+}
+
+fn insertion(client_id: &str, origin: &WebOrigin) -> Result<InsertStatement, DbErr> {
     let mut chosen = Query::select();
     chosen
         .column(client::Column::Id)

@@ -3,6 +3,7 @@
 pub mod audit_event;
 pub mod client;
 pub mod client_origin;
+pub mod client_secret;
 pub mod session;
 pub mod sign_in_throttle;
 pub mod signing_key;
@@ -147,6 +148,16 @@ impl Store {
             connection: &self.relaxed,
             _turn: turn,
         }
+    }
+}
+
+/// The audiences in a column, separated by spaces; in an empty one, the issuer.
+fn or_issuer(audience: &str, issuer: &str) -> Vec<String> {
+    let registered: Vec<String> = audience.split_whitespace().map(str::to_owned).collect();
+    if registered.is_empty() {
+        vec![issuer.to_owned()]
+    } else {
+        registered
     }
 }
 

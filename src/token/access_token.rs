@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
+use crate::store::client::{AccessTokenType, Policy};
 
 /// Makes the token. The same claims give the same token, to the byte, as long as the same key signs:
 /// RS256 is deterministic.
@@ -19,6 +20,7 @@ use crate::server::AuthorizationServer;
 /// [`Error::ServerError`] when no signing key can sign.
 pub fn sign(
     claims: &Claims,
+    policy: &Policy,
     now: Timestamp,
     server: &AuthorizationServer,
 ) -> Result<Secret, Error> {
@@ -28,7 +30,7 @@ pub fn sign(
         .signer(now)
         .ok_or_else(|| failed("there is no signing key"))?;
     let mut header = Header::new(Algorithm::RS256);
-    header.typ = Some(typ(claims.aud.all(), server).to_owned());
+    header.typ = Some(typ(claims, policy, server).name().to_owned());
     header.kid = Some(key.id.clone());
     let message = [
         encode(&header).ok_or_else(|| failed("the header cannot be written"))?,
@@ -45,16 +47,16 @@ pub fn sign(
 }
 
 /// "It is RECOMMENDED that the "application/" prefix be omitted. Therefore, the "typ" value used
-/// SHOULD be "at+jwt"", RFC 9068 §2.1; `JWT` for audiences that cannot be told to accept it.
-fn typ(audience: &[String], server: &AuthorizationServer) -> &'static str {
+/// SHOULD be "at+jwt"", RFC 9068 §2.1; `JWT` for clients and audiences that cannot be told to accept it.
+fn typ(claims: &Claims, policy: &Policy, server: &AuthorizationServer) -> AccessTokenType {
+    if let Some(own) = policy.access_token_type {
+        return own;
+    }
     let plain = &server.settings.access_token.jwt_typ_audiences;
-    if plain
-        .split_whitespace()
-        .any(|name| audience.iter().any(|own| own == name))
-    {
-        "JWT"
+    if plain.split_whitespace().any(|name| claims.is_for(name)) {
+        AccessTokenType::Jwt
     } else {
-        "at+jwt"
+        AccessTokenType::AtJwt
     }
 }
 
@@ -83,11 +85,12 @@ pub fn verify(text: &str, now: Timestamp, server: &AuthorizationServer) -> Resul
     let token = jsonwebtoken::decode::<Claims>(text, &key.verifying, &validation)
         .map_err(|error| error.to_string())?;
     // "The resource server MUST verify that the "typ" header value is "at+jwt" or
-    // "application/at+jwt"", or what the token's audiences have us write.
-    let expected = typ(token.claims.aud.all(), server);
+    // "application/at+jwt"", or the other that a client may have: whichever it was when the token was
+    // made. These keys sign nothing but access tokens, so neither is ever another kind of JWT.
     let given = header.typ.as_deref().unwrap_or_default();
     let given = given.strip_prefix("application/").unwrap_or(given);
-    if !given.eq_ignore_ascii_case(expected) {
+    let is_known = |one: AccessTokenType| one.name().eq_ignore_ascii_case(given);
+    if !AccessTokenType::ALL.into_iter().any(is_known) {
         return Err("not an access token by its typ".to_owned());
     }
     // "The current time MUST be before the time represented by the "exp" claim."

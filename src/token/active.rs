@@ -80,8 +80,9 @@ impl ActiveToken {
         let client = client::find(&server.store, &session.client_id).await?;
         let client = client.ok_or_else(|| refused("its client is gone"))?;
         let issued_at = Timestamp::from_micros(i64::from(token.issued_at) * 1_000_000);
-        let lifetime = client.policy(&server.settings).access_token_lifetime;
-        let expires_at = issued_at.plus(lifetime).min(session.expires_at);
+        let policy = client.policy(&server.settings);
+        let expires_at = issued_at.plus(policy.access_token_lifetime);
+        let expires_at = expires_at.min(session.ends_at(&policy));
         if now.as_seconds() >= expires_at.as_seconds() {
             return Err(refused("expired"));
         }
@@ -94,7 +95,7 @@ impl ActiveToken {
             expires_at,
         };
         let roles = record.roles.as_deref().unwrap_or_default();
-        let narrowed = token.narrowed(session);
+        let narrowed = token.narrowed(session, &server.settings.issuer);
         let claims = Claims::for_session(&then, roles, &narrowed, validity, server);
         Self::of(claims, session.user_id, server).await
     }
@@ -122,8 +123,7 @@ async fn living(
     let record = session::find(&server.store, id).await?.ok_or_else(ended)?;
     let client = client::find(&server.store, &record.session.client_id).await?;
     let client = client.ok_or_else(ended)?;
-    let idle_lifetime = client.policy(&server.settings).session_idle_lifetime;
-    if record.is_alive(now, idle_lifetime) {
+    if record.is_alive(now, &client.policy(&server.settings)) {
         Ok(record)
     } else {
         Err(ended())

@@ -38,9 +38,11 @@ impl OpaqueToken {
     /// The token of a session as it stands, narrowed. `None` if the session has more scopes or
     /// audiences than a token can tell apart.
     #[must_use]
-    pub fn of(session: &Session, narrowed: &Narrowed) -> Option<Self> {
-        let scopes = mask(&session.scope, narrowed.scope.tokens(), MOST_SCOPES)?;
-        let audiences = mask(&session.audience, &narrowed.audience, MOST_AUDIENCES)?;
+    pub fn of(session: &Session, narrowed: &Narrowed, issuer: &str) -> Option<Self> {
+        let scope = Scope::from_stored(&session.scope);
+        let scopes = mask(scope.tokens(), narrowed.scope.tokens(), MOST_SCOPES)?;
+        let audience = session.audience(issuer);
+        let audiences = mask(&audience, &narrowed.audience, MOST_AUDIENCES)?;
         Some(Self {
             session: session.id,
             generation: u32::try_from(session.generation).ok()?,
@@ -52,10 +54,12 @@ impl OpaqueToken {
 
     /// What the token is narrowed to, of what its session has.
     #[must_use]
-    pub fn narrowed(self, session: &Session) -> Narrowed {
+    pub fn narrowed(self, session: &Session, issuer: &str) -> Narrowed {
+        let scope = Scope::from_stored(&session.scope);
+        let audience = session.audience(issuer);
         Narrowed {
-            scope: Scope::from_stored(&chosen(&session.scope, self.scopes).join(" ")),
-            audience: chosen(&session.audience, u16::from(self.audiences)),
+            scope: Scope::from_stored(&chosen(scope.tokens(), self.scopes).join(" ")),
+            audience: chosen(&audience, u16::from(self.audiences)),
         }
     }
 
@@ -108,27 +112,22 @@ impl OpaqueToken {
 }
 
 /// One bit for each word of `all`, set if the word is chosen.
-fn mask(all: &str, chosen: &[String], most: usize) -> Option<u16> {
-    let words: Vec<&str> = all.split_whitespace().collect();
-    if words.len() > most {
+fn mask(all: &[String], chosen: &[String], most: usize) -> Option<u16> {
+    if all.len() > most {
         return None;
     }
-    let bits = words.iter().enumerate().map(|(at, word)| {
-        let is_chosen = chosen.iter().any(|own| own == word);
-        u16::from(is_chosen) << at
-    });
+    let bits = all
+        .iter()
+        .enumerate()
+        .map(|(at, word)| u16::from(chosen.contains(word)) << at);
     Some(bits.sum())
 }
 
-fn chosen(all: &str, mask: u16) -> Vec<String> {
-    let words = all.split_whitespace().enumerate();
-    words
-        .filter(|(at, _)| {
-            mask.checked_shr(u32::try_from(*at).unwrap_or(u32::MAX))
-                .unwrap_or(0)
-                & 1
-                == 1
-        })
-        .map(|(_, word)| word.to_owned())
-        .collect()
+fn chosen(all: &[String], mask: u16) -> Vec<String> {
+    let is_chosen = |at: usize| {
+        let bit = u32::try_from(at).ok().and_then(|at| mask.checked_shr(at));
+        bit.is_some_and(|bit| bit & 1 == 1)
+    };
+    let words = all.iter().enumerate().filter(|(at, _)| is_chosen(*at));
+    words.map(|(_, word)| word.clone()).collect()
 }

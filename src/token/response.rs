@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::client::AccessTokenFormat;
+use crate::store::client::{AccessTokenFormat, Model as Client};
 use crate::store::session::Model as Session;
 use crate::token::access_token;
 use crate::token::refresh_token::RefreshToken;
@@ -35,13 +35,30 @@ pub struct Narrowed {
     pub audience: Vec<String>,
 }
 
+impl Narrowed {
+    /// What was granted to a session and may still be had by its client: what is registered of a client
+    /// counts from the next refresh on. `None` when nothing of the one or of the other is left; a session
+    /// that was granted no scope keeps none.
+    #[must_use]
+    pub fn still_granted(session: &Session, client: &Client, issuer: &str) -> Option<Self> {
+        let granted = Scope::from_stored(&session.scope);
+        let scope = granted.common_with(&client.scope());
+        let registered = client.audience(issuer);
+        let mut audience = session.audience(issuer);
+        audience.retain(|one| registered.contains(one));
+        let is_left = !audience.is_empty() && (granted.is_empty() || !scope.is_empty());
+        is_left.then_some(Self { scope, audience })
+    }
+}
+
 impl TokenResponse {
     /// The answer for a session as it stands. All of it comes from the row, so that for the same
     /// row it is the same answer; only `expires_in` counts down.
     ///
     /// # Errors
     ///
-    /// [`Error::ServerError`] when no signing key can sign.
+    /// [`Error::ServerError`] when no signing key can sign; [`Error::InvalidGrant`] when the client's
+    /// tokens have become opaque, and this session has more scopes or audiences than those can name.
     pub fn for_session(
         session: &Session,
         roles: &str,
@@ -51,20 +68,27 @@ impl TokenResponse {
     ) -> Result<Self, Error> {
         let now = server.clock.now();
         let lifetime = client.policy.access_token_lifetime;
+        let end = session.ends_at(&client.policy);
         let validity = Validity {
             issued_at: session.rotated_at,
-            expires_at: session.rotated_at.plus(lifetime).min(session.expires_at),
+            expires_at: session.rotated_at.plus(lifetime).min(end),
         };
         let access_token = match client.policy.access_token_format {
             AccessTokenFormat::Jwt => {
                 let claims = Claims::for_session(session, roles, &narrowed, validity, server);
-                access_token::sign(&claims, now, server)?
+                access_token::sign(&claims, &client.policy, now, server)?
             }
-            AccessTokenFormat::Opaque => OpaqueToken::of(session, &narrowed)
-                .ok_or_else(|| {
-                    Error::ServerError("too many scopes or audiences for an opaque token".into())
-                })?
-                .encode(&server.root_secrets),
+            // A session from before the client's tokens were opaque: its person signs in again.
+            AccessTokenFormat::Opaque => {
+                OpaqueToken::of(session, &narrowed, &server.settings.issuer)
+                    .ok_or_else(|| {
+                        Error::InvalidGrant(
+                        "the session has more scopes or audiences than an opaque token can name"
+                            .into(),
+                    )
+                    })?
+                    .encode(&server.root_secrets)
+            }
         };
         let generation = u32::try_from(session.generation)
             .map_err(|_| Error::ServerError("generation out of range".into()))?;
@@ -97,7 +121,7 @@ impl TokenResponse {
         };
         let claims = Claims::for_client(&client.client.id, &narrowed, validity, server);
         Ok(Self {
-            access_token: access_token::sign(&claims, now, server)?,
+            access_token: access_token::sign(&claims, &client.policy, now, server)?,
             expires_in: seconds_between(now, validity.expires_at),
             refresh_token: None,
             scope: narrowed.scope,

@@ -244,7 +244,7 @@ async fn a_weak_password_is_refused_with_the_reason_and_changes_nothing() {
     for round in 0..3 {
         for weak in [
             "fourteen chars",
-            "password12345678",
+            "qwertyuiopasdfghjkl",
             "alicealicealice",
             "jeton.jeton.jeton",
             &"long ".repeat(52),

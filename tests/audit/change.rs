@@ -1,9 +1,10 @@
 //! Every change has its row, by whom it was made; what changes nothing has none.
 
 use jeton::audit::{Action, Cause};
+use jeton::store::client_secret::SecretError;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Amendment, Change, ChangeError};
-use jeton::store::{client, client_origin};
+use jeton::store::{client, client_origin, client_secret};
 use jeton::upkeep;
 use jeton::web_origin::WebOrigin;
 use sea_orm::DbErr;
@@ -11,7 +12,7 @@ use sea_orm::DbErr;
 use super::{DAY, detail};
 use crate::support::audit::AuditLog;
 use crate::support::peer::sent_from;
-use crate::support::{ALICE, Jeton, encode, form};
+use crate::support::{ALICE, Jeton, SECRET, encode, form, secret_row};
 
 /// Somebody at the command line.
 fn operator(jeton: &Jeton) -> Cause {
@@ -68,9 +69,6 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
     let jeton = Jeton::start().await;
     let (store, operator) = (&jeton.server.store, operator(&jeton));
     jeton.add_client("app", None, |_| {}).await;
-    jeton
-        .add_client("backend", Some(crate::support::SECRET), |_| {})
-        .await;
     jeton.sign_in_at("app").await;
 
     let origins = [WebOrigin::parse("https://app.example.com").unwrap()];
@@ -78,12 +76,6 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
     client_origin::add(store, "app", &origins, &operator).await?;
     let row = jeton.told_once(Action::ClientOriginsChanged).await;
     assert_eq!(detail(&row)["added"], "https://app.example.com");
-
-    let digest = [0; 32];
-    assert!(!client::replace_secret(store, "app", &digest, &operator).await?);
-    assert!(client::replace_secret(store, "backend", &digest, &operator).await?);
-    let row = jeton.told_once(Action::ClientSecretReplaced).await;
-    assert_eq!(row.client_id.as_deref(), Some("backend"));
 
     assert_eq!(client::disable(store, "app", &operator).await?, Some(1));
     assert!(client::enable(store, "app", &operator).await?);
@@ -102,8 +94,58 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
         jeton.told_once(action).await;
         assert_eq!(log.entries(action.name()).len(), 1, "{action:?}");
     }
-    assert_eq!(jeton.told(Action::ClientCreated).await.len(), 3);
+    assert_eq!(jeton.told(Action::ClientCreated).await.len(), 2);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_clients_settings_and_secrets_are_told_once() {
+    let log = AuditLog::listen();
+    let jeton = Jeton::start().await;
+    let (store, operator) = (&jeton.server.store, operator(&jeton));
+    jeton.add_client("app", None, |_| {}).await;
+    jeton.add_client("backend", Some(SECRET), |_| {}).await;
+
+    let secret = secret_row("backend", "another", jeton.now());
+    let id = secret.id;
+    let of_public = secret_row("app", "none", jeton.now());
+    let refused = client_secret::add(store, of_public, &operator).await;
+    assert!(matches!(refused, Err(SecretError::NoClient)));
+    client_secret::add(store, secret, &operator).await.unwrap();
+    let row = jeton.told_once(Action::ClientSecretAdded).await;
+    assert_eq!(row.client_id.as_deref(), Some("backend"));
+    assert_eq!(detail(&row)["secret_id"], id.to_string());
+    let remove = async || client_secret::remove(store, "backend", id, &operator).await;
+    remove().await.unwrap();
+    assert!(matches!(remove().await, Err(SecretError::NoSecret)));
+    let row = jeton.told_once(Action::ClientSecretRemoved).await;
+    assert_eq!(detail(&row)["secret_id"], id.to_string());
+
+    let rename = |before: &client::Model| -> Result<_, client::ChangeError> {
+        Ok(client::Model {
+            name: "The app".to_owned(),
+            access_token_lifetime: Some(60_000_000),
+            ..before.clone()
+        })
+    };
+    for changes in [2, 0] {
+        let changed = client::update(store, "app", rename, &operator).await;
+        assert_eq!(changed.unwrap().settings.len(), changes);
+    }
+    let row = jeton.told_once(Action::ClientUpdated).await;
+    assert_eq!(detail(&row)["changed"], "name access_token_lifetime");
+    assert_eq!(detail(&row)["name"], "The app");
+    assert_eq!(detail(&row)["access_token_lifetime"], 60);
+    let gone = client::update(store, "nobody", rename, &operator).await;
+    assert!(matches!(gone, Err(client::ChangeError::Gone)));
+    for action in [
+        Action::ClientUpdated,
+        Action::ClientSecretAdded,
+        Action::ClientSecretRemoved,
+    ] {
+        assert_eq!(log.entries(action.name()).len(), 1, "{action:?}");
+    }
+    assert!(!log.text().contains(SECRET));
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ jeton() {
 }
 
 add_confidential_client() {
-  (jeton "$1" client add interop-client --confidential --grant password) \
+  (jeton "$1" client add interop-client --confidential --first-party --grant password) \
     >"$work/client.log" 2>&1 || fail "the confidential client was not made" "$work/client.log"
   CHECK_CLIENT_ID=$(value client_id)
   CHECK_CLIENT_SECRET=$(value client_secret)

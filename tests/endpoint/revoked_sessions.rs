@@ -2,12 +2,13 @@ use std::time::Duration;
 
 use jeton::audit::Cause;
 use jeton::clock::micros;
+use jeton::registration::client::{Change, Setting};
 use jeton::store::session::{self, Ending};
 use poem::Request;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw};
+use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
 
 const API: &str = "https://api.test";
 
@@ -54,6 +55,26 @@ async fn end(jeton: &Jeton, tokens: &Tokens) {
     )
     .await;
     assert!(ended.unwrap());
+}
+
+/// A token from before its client's tokens lived shorter is alive as long as it said.
+#[tokio::test]
+async fn an_api_hears_of_a_session_while_a_token_of_its_longer_life_may_be_out() {
+    let jeton = start().await;
+    let lifetime = |life| Change {
+        access_token_lifetime: Setting::To(Duration::from_hours(life)),
+        ..Change::default()
+    };
+    jeton.change_client("app", lifetime(5)).await;
+    jeton::upkeep::refresh_keys(&jeton.server).await.unwrap();
+    let tokens = jeton.sign_in_at("app").await;
+    jeton.change_client("app", lifetime(1)).await;
+    end(&jeton, &tokens).await;
+    jeton.advance(Duration::from_hours(4));
+    let answer = ask(&jeton, None, None).await;
+    assert_eq!(ids(&answer), [tokens.session()]);
+    let until = claims(&tokens.access_token)["exp"].as_i64().unwrap();
+    assert_eq!(answer.json()["sessions"][0]["until"], until + 1);
 }
 
 #[tokio::test]

@@ -257,8 +257,15 @@ async fn a_new_client_has_the_password_grant_only_when_it_is_asked_for() {
     let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
     data.jeton_ok(&["client", "add", "plain"]).await;
-    data.jeton_ok(&["client", "add", "trusted", "--grant", "password"])
-        .await;
+    data.jeton_ok(&[
+        "client",
+        "add",
+        "trusted",
+        "--first-party",
+        "--grant",
+        "password",
+    ])
+    .await;
     let sign_in = async |client| {
         let client = [("client_id", client)];
         let parameters = [&credentials(ALICE.0, ALICE.1)[..], &client].concat();

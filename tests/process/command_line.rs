@@ -78,7 +78,7 @@ fn a_weak_password_is_refused_with_the_reason_unless_the_settings_allow_it() {
     let place = Place::furnished();
     let refusal = |arguments: &[&str], input: &str| place.run_with(arguments, input).refusal();
     insta::assert_snapshot!(refusal(&["user", "add", "bob"], "fourteen chars\n"), @r#"jeton: nothing was changed: a password has 15 characters or more; a few words do"#);
-    insta::assert_snapshot!(refusal(&["user", "add", "bob"], "password12345678\n"), @r#"jeton: nothing was changed: the password is too easy to guess. This is similar to a commonly used password. Add another word or two. Uncommon words are better."#);
+    insta::assert_snapshot!(refusal(&["user", "add", "bob"], "qwertyuiopasdfghjkl\n"), @r#"jeton: nothing was changed: the password is too easy to guess. This is similar to a commonly used password. Add another word or two. Uncommon words are better."#);
     insta::assert_snapshot!(refusal(&["user", "add", "bob.the.builder"], "Bob.The.Builder\n"), @r#"jeton: nothing was changed: a password is not the name of its user or of this server"#);
     insta::assert_snapshot!(refusal(&["user", "password", "admin"], "hunter2\n"), @r#"jeton: nothing was changed: a password has 15 characters or more; a few words do"#);
     insta::assert_snapshot!(refusal(&["user", "password", "admin"], &"n0 end ".repeat(40)), @r#"jeton: nothing was changed: a password has 256 characters at most"#);
@@ -100,13 +100,14 @@ fn a_weak_password_is_refused_with_the_reason_unless_the_settings_allow_it() {
 }
 
 #[test]
-fn a_clients_secret_is_shown_once_and_replaced_at_once() {
+fn a_clients_secret_is_shown_once_and_replaced_while_it_runs() {
     let (place, server) = running();
     let added = place.ok(&[
         "client",
         "add",
         "backend",
         "--confidential",
+        "--first-party",
         "--grant",
         "password",
     ]);
@@ -126,8 +127,18 @@ fn a_clients_secret_is_shown_once_and_replaced_at_once() {
         ])
     };
     assert_eq!(sign_in(&first).status, 200);
-    let second = value(&place.ok(&["client", "secret", "backend"]), "client_secret");
+    let second = place.ok(&["client", "secret", "add", "backend"]);
+    let second = value(&second, "client_secret");
     assert_ne!(second, first);
+    assert_eq!(sign_in(&first).status, 200);
+    assert_eq!(sign_in(&second).status, 200);
+    let listed = place.ok(&["client", "secret", "list", "backend"]);
+    assert!(
+        !listed.contains(&first) && !listed.contains(&second),
+        "{listed}"
+    );
+    let oldest = row(&listed, "active").split_whitespace().next().unwrap();
+    place.ok(&["client", "secret", "remove", "backend", oldest]);
     sign_in(&first).assert_error(401, "invalid_client");
     assert_eq!(sign_in(&second).status, 200);
 
@@ -145,7 +156,14 @@ fn a_public_client_has_no_secret_and_no_password_grant_unless_asked() {
     let (place, server) = running();
     let added = place.ok(&["client", "add", "web"]);
     assert!(!added.contains("client_secret"), "{added}");
-    place.ok(&["client", "add", "ours", "--grant", "password"]);
+    place.ok(&[
+        "client",
+        "add",
+        "ours",
+        "--first-party",
+        "--grant",
+        "password",
+    ]);
     let sign_in = |client: &str| {
         server.token(&[
             ("grant_type", "password"),
@@ -296,7 +314,7 @@ fn every_command_explains_itself() {
         (
             "client",
             &[
-                "add", "list", "origins", "secret", "disable", "enable", "delete",
+                "add", "list", "show", "update", "secret", "origins", "disable", "enable", "delete",
             ],
         ),
         ("session", &["list", "revoke"]),
@@ -339,10 +357,10 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
     insta::assert_snapshot!(refusal(&["client", "add", "first-party"], ""), @r#"jeton: there is a client first-party already"#);
     let uuid = "01900000-0000-7000-8000-000000000001";
     insta::assert_snapshot!(refusal(&["client", "add", uuid], ""), @r#"jeton: a client id must not be a UUID: users' ids are"#);
-    insta::assert_snapshot!(refusal(&["client", "secret", "first-party"], ""), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["client", "secret", "add", "first-party"], ""), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
     insta::assert_snapshot!(refusal(&["client", "disable", "nobody"], ""), @r#"jeton: there is no client nobody; see `jeton client list`"#);
     let short = ["client", "add", "x", "--confidential", "--secret-stdin"];
-    insta::assert_snapshot!(refusal(&short, "short\n"), @r#"jeton: a client secret has 32 characters or more, at random"#);
+    insta::assert_snapshot!(refusal(&short, "short\n"), @r#"jeton: a client secret must be 32 to 255 characters of printable ASCII, at random: the server keeps it by a fast digest"#);
     insta::assert_snapshot!(refusal(&["session", "revoke", uuid], ""), @r#"jeton: there is no session 01900000-0000-7000-8000-000000000001; see `jeton session list`"#);
     insta::assert_snapshot!(refusal(&["session", "list", "--user", "nobody"], ""), @r#"jeton: there is no user nobody; see `jeton user list`"#);
     let server = place.start();

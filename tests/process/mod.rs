@@ -2,6 +2,7 @@
 //!
 //! Waits are bounded by [`PATIENCE`], which is there to end a test that hangs. No time is asserted.
 
+mod client;
 mod command_line;
 mod concurrency;
 mod connection;

@@ -62,6 +62,7 @@ fn an_operator_says_whose_pages_may_read() {
         "client",
         "add",
         "web",
+        "--first-party",
         "--grant",
         "password",
         "--origin",
@@ -97,7 +98,14 @@ fn an_operator_says_whose_pages_may_read() {
     let again = ["client", "origins", "web", "--add", dev];
     assert_eq!(place.ok(&again), changed);
     place.ok(&["client", "delete", "web"]);
-    place.ok(&["client", "add", "web", "--grant", "password"]);
+    place.ok(&[
+        "client",
+        "add",
+        "web",
+        "--first-party",
+        "--grant",
+        "password",
+    ]);
     let none = place.ok(&["client", "origins", "web"]);
     assert_eq!(
         none,

@@ -2,6 +2,8 @@
 
 /// Origins: whose they are, and for how long.
 mod client_origin;
+/// Clients of the version before, and the way back.
+mod client_settings;
 
 use std::time::Duration;
 

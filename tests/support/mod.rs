@@ -14,14 +14,14 @@ use jeton::app::app;
 use jeton::audit::Cause;
 use jeton::bootstrap;
 use jeton::client_authentication::secret_digest;
-use jeton::clock::{Clock, Timestamp, micros};
+use jeton::clock::{Clock, Timestamp, micros, time_ordered_id};
 use jeton::config::Settings;
 use jeton::key::{self, StoredKey, lifecycle};
 use jeton::password::Password;
 use jeton::root_secret::RootSecrets;
 use jeton::secret::random_bytes;
 use jeton::server::AuthorizationServer;
-use jeton::store::{Store, client, signing_key, user};
+use jeton::store::{Store, client, client_secret, signing_key, user};
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint as _, EndpointExt as _, Request, Response};
@@ -153,7 +153,7 @@ impl Jeton {
         id
     }
 
-    /// Adds a client for both grants; confidential if it has a secret.
+    /// Adds a first-party client for both grants of people; confidential if it has a secret.
     pub async fn add_client(
         &self,
         id: &str,
@@ -161,24 +161,15 @@ impl Jeton {
         change: impl FnOnce(&mut client::Model),
     ) {
         let mut row = client::Model {
-            id: id.to_owned(),
-            name: id.to_owned(),
-            secret_digest: secret.map(|secret| secret_digest(secret).to_vec()),
+            confidential: secret.is_some(),
             grant_types: "password refresh_token".to_owned(),
             scope: "account read write".to_owned(),
-            audience: String::new(),
-            access_token_lifetime: None,
-            session_lifetime: None,
-            session_idle_lifetime: None,
-            retry_window: None,
-            late_retry: None,
-            late_retry_spacing: None,
-            access_token_format: None,
-            created_at: self.now(),
-            disabled_at: None,
+            first_party: true,
+            ..client::Model::new(id, self.now())
         };
         change(&mut row);
-        client::insert(&self.server.store, row, &self.cause())
+        let secret = secret.map(|secret| secret_row(id, secret, self.now()));
+        client::insert(&self.server.store, row, secret, &[], &self.cause())
             .await
             .unwrap();
     }
@@ -334,6 +325,17 @@ impl Answer {
                 .unwrap()
                 .starts_with("application/json")
         );
+    }
+}
+
+/// The row of a client's secret, whatever it is.
+pub fn secret_row(client_id: &str, secret: &str, now: Timestamp) -> client_secret::Model {
+    client_secret::Model {
+        id: time_ordered_id(now),
+        client_id: client_id.to_owned(),
+        digest: secret_digest(secret).to_vec(),
+        created_at: now,
+        expires_at: None,
     }
 }
 

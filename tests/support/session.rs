@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jeton::registration::{self, client::Change};
 use jeton::store::session;
 use uuid::Uuid;
 
@@ -27,6 +28,12 @@ impl Jeton {
     pub async fn go_on(&self, tokens: &Tokens, after: Duration) -> Tokens {
         self.advance(after);
         self.refresh(&tokens.refresh_token).await.tokens()
+    }
+
+    /// Changes what is registered of a client.
+    pub async fn change_client(&self, id: &str, change: Change) {
+        let changed = registration::client::update(id, change, &self.cause(), &self.server).await;
+        changed.unwrap();
     }
 
     /// The row of the session that the tokens belong to.

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use jeton::clock::Clock;
 use jeton::password::Password;
+use jeton::registration::client::{Change, Setting};
+use jeton::store::client::AccessTokenType;
 use jeton::store::user;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::file::DataDir;
-use crate::support::{ALICE, Answer, ISSUER, Jeton, ROOT_SECRET, START, Tokens, claims, part};
+use crate::support::{
+    ALICE, Answer, ISSUER, Jeton, ROOT_SECRET, SECRET, START, Tokens, basic_raw, claims, part,
+};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const API: &str = "https://api.example.com";
@@ -108,21 +112,61 @@ async fn the_type_is_jwt_for_audiences_that_want_it() {
     }
 }
 
+/// row 40: a client's own choice wins, over the audience's too, and from the next token on; this server's
+/// own doors take its tokens whichever it is, also those from before it was changed.
+#[tokio::test]
+async fn the_type_is_what_the_client_wants() {
+    let jeton = Jeton::with(|settings| {
+        settings.access_token.jwt_typ_audiences = ISSUER.to_owned();
+    })
+    .await;
+    jeton.add_client("app", None, |_| {}).await;
+    jeton
+        .add_client("api", Some(SECRET), |row| {
+            ISSUER.clone_into(&mut row.audience);
+        })
+        .await;
+    let mut tokens = jeton.sign_in_at("app").await;
+    let mut seen = vec![(tokens.access_token.clone(), "JWT")];
+    for (typ, expected) in [
+        (Setting::To(AccessTokenType::AtJwt), "at+jwt"),
+        (Setting::To(AccessTokenType::Jwt), "JWT"),
+        (Setting::Default, "JWT"),
+    ] {
+        let change = Change {
+            access_token_type: typ,
+            ..Change::default()
+        };
+        jeton.change_client("app", change).await;
+        jeton.advance(MINUTE);
+        tokens = jeton.refresh_at("app", &tokens).await.tokens();
+        seen.push((tokens.access_token.clone(), expected));
+    }
+    for (token, expected) in seen {
+        assert_eq!(part(&token, 0)["typ"], expected);
+        let mine = jeton.get_with("/account", &token).await;
+        assert_eq!(mine.status, 200, "{}", mine.body);
+        let basic = basic_raw("api", SECRET);
+        let told = jeton
+            .post("/introspect", &basic, &[("token", &token)])
+            .await;
+        assert_eq!(told.json()["active"], true);
+    }
+}
+
 /// row 41: "iss REQUIRED [...] exp REQUIRED [...] aud REQUIRED [...] sub REQUIRED [...] `client_id`
 /// REQUIRED [...] iat REQUIRED [...] jti REQUIRED", RFC 9068 §2.2, and what was granted.
 #[tokio::test]
 async fn the_claims_are_these_and_no_others() {
     let jeton = Jeton::start().await;
     jeton.add_carol().await;
-    let answer = jeton
-        .token(&[
-            ("grant_type", "password"),
-            ("username", "carol"),
-            ("password", "x"),
-            ("scope", "read write"),
-        ])
-        .await;
-    let tokens = answer.tokens();
+    let carol = [
+        ("grant_type", "password"),
+        ("username", "carol"),
+        ("password", "x"),
+        ("scope", "read write"),
+    ];
+    let tokens = jeton.token(&carol).await.tokens();
     jeton.advance(MINUTE);
     let refreshed = jeton.refresh_with(&tokens.refresh_token, &[("scope", "write")]);
     let refreshed = refreshed.await.tokens();

@@ -47,8 +47,8 @@ pub async fn watch(verifier: Verifier, site: Site) {
         }
         Ok(Standing::UnknownClient) => tracing::warn!(
             "{issuer} does not know the client {client_id}; introduce it: jeton client add \
-             {client_id} --grant password --scope my-info:read --scope my-info:write --scope account \
-             --audience {resource} --audience {issuer} --origin {resource}"
+             {client_id} --first-party --grant password --scope my-info:read --scope my-info:write \
+             --scope account --audience {resource} --audience {issuer} --origin {resource}"
         ),
         Ok(Standing::UnknownOrigin) => tracing::warn!(
             "{issuer} refuses pages from {resource} for the client {client_id}; let it in: \

@@ -1,6 +1,7 @@
 //! `jeton client origins`: whose pages may read what a client is answered.
 
 use clap::Args;
+use serde_json::json;
 
 use super::{Failure, operator, output, unknown};
 use crate::server::AuthorizationServer;
@@ -21,7 +22,7 @@ pub struct Origins {
 
 impl Origins {
     /// All that is asked for, or nothing; prints what is registered then.
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
         let (id, store) = (self.id.as_str(), &server.store);
         if client::find(store, id).await?.is_none() {
             return Err(unknown(id));
@@ -36,6 +37,10 @@ impl Origins {
         let changes = (&*self.added, &*self.removed);
         client_origin::change(store, id, changes, &operator(server)).await?;
         let origins = client_origin::of_client(store, id).await?;
+        if as_json {
+            let object = json!({ "client_id": id, "origins": origins });
+            return output::line(&object.to_string());
+        }
         if origins.is_empty() {
             return output::line(&format!(
                 "none: no page of another origin can read what client {id} is answered"

@@ -1,80 +1,205 @@
 //! What changes clients, each change with the row of the audit log that tells of it.
 
-use sea_orm::ActiveValue::Set;
+use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
+use serde_json::Value;
 
-use super::{ActiveModel, Column, Entity, Model};
+use super::{ActiveModel, Column, Entity, Model, lock};
 use crate::audit::{Action, Cause, Event};
+use crate::clock::Timestamp;
 use crate::store::session::{self, Ending};
-use crate::store::together::Together;
 use crate::store::user::InsertError;
-use crate::store::{Store, client_origin, signing_key};
+use crate::store::{Store, client_origin, client_secret, signing_key};
+use crate::web_origin::WebOrigin;
 
-/// Adds a client, and sees to it that signing keys stay published for as long as its tokens live.
+/// Adds a client with its secret and its origins, and sees to it that signing keys stay published for as
+/// long as its tokens live.
 ///
 /// # Errors
 ///
 /// [`InsertError::Taken`] when the id is.
-pub async fn insert(store: &Store, client: Model, cause: &Cause) -> Result<(), InsertError> {
+pub async fn insert(
+    store: &Store,
+    client: Model,
+    secret: Option<client_secret::Model>,
+    origins: &[WebOrigin],
+    cause: &Cause,
+) -> Result<(), InsertError> {
     let mut together = store.change_durably().await?;
-    if let Some(lifetime) = client.access_token_lifetime {
-        signing_key::cover(together.connection(), lifetime).await?;
-    }
-    let event = Event::new(Action::ClientCreated, cause)
+    let connection = together.connection();
+    cover(connection, &client).await?;
+    let mut event = Event::new(Action::ClientCreated, cause)
         .client(&client.id)
-        .with("confidential", client.secret_digest.is_some())
-        .with("grant_types", client.grant_types.clone())
-        .with("scope", client.scope.clone())
-        .with("audience", client.audience.clone());
-    let row = ActiveModel {
-        id: Set(client.id),
-        name: Set(client.name),
-        secret_digest: Set(client.secret_digest),
-        grant_types: Set(client.grant_types),
-        scope: Set(client.scope),
-        audience: Set(client.audience),
-        access_token_lifetime: Set(client.access_token_lifetime),
-        session_lifetime: Set(client.session_lifetime),
-        session_idle_lifetime: Set(client.session_idle_lifetime),
-        retry_window: Set(client.retry_window),
-        late_retry: Set(client.late_retry),
-        late_retry_spacing: Set(client.late_retry_spacing),
-        access_token_format: Set(client.access_token_format),
-        created_at: Set(client.created_at),
-        disabled_at: Set(client.disabled_at),
-    };
-    Entity::insert(row)
-        .exec_without_returning(together.connection())
+        .with("confidential", client.confidential);
+    for (name, value) in client.settings() {
+        if value != Value::Null {
+            event = event.with(name, value);
+        }
+    }
+    let id = client.id.clone();
+    Entity::insert(row(client))
+        .exec_without_returning(connection)
         .await?;
+    if let Some(secret) = secret {
+        client_secret::insert(connection, secret).await?;
+    }
+    if client_origin::insert(connection, &id, origins).await? > 0 {
+        event = event.with("origins", client_origin::joined(origins));
+    }
     together.record(event).await?;
     Ok(together.commit().await?)
 }
 
-/// Replaces the secret of a confidential client; `false` when there is no such client.
+/// Which client a change is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Whom<'a> {
+    id: &'a str,
+    revision: Option<i64>,
+}
+
+impl<'a> From<&'a str> for Whom<'a> {
+    fn from(id: &'a str) -> Self {
+        let revision = None;
+        Self { id, revision }
+    }
+}
+
+impl<'a> Whom<'a> {
+    /// Only as long as the client is as it was when this was read.
+    #[must_use]
+    pub fn as_of(client: &'a Model) -> Self {
+        Self {
+            id: &client.id,
+            revision: Some(client.revision),
+        }
+    }
+}
+
+/// What came of a change.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The client as it is now.
+    pub client: Model,
+    /// The names of the settings that differ from before.
+    pub settings: Vec<&'static str>,
+    /// How many sessions it ended.
+    pub sessions_ended: u64,
+}
+
+/// Why a client was not changed.
+#[derive(Debug)]
+pub enum ChangeError {
+    /// There is no such client.
+    Gone,
+    /// The client is not as it was any more.
+    Stale,
+    /// The store failed.
+    Store(DbErr),
+}
+
+impl From<DbErr> for ChangeError {
+    fn from(error: DbErr) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Changes a client: `change` says how it shall be, or why that cannot be, from how it is, and nobody else
+/// changes it meanwhile. To disable it ends its sessions; to enable it revives none. Signing keys stay
+/// published for as long as its tokens live.
 ///
 /// # Errors
 ///
-/// What the database says.
-pub async fn replace_secret(
+/// [`ChangeError`], or what `change` says; then nothing was changed.
+pub async fn update<E: From<ChangeError> + From<DbErr>>(
     store: &Store,
-    id: &str,
-    digest: &[u8],
+    whom: impl Into<Whom<'_>>,
+    change: impl FnOnce(&Model) -> Result<Model, E>,
     cause: &Cause,
-) -> Result<bool, DbErr> {
+) -> Result<Changed, E> {
+    let whom = whom.into();
     let mut together = store.change_durably().await?;
-    let updated = Entity::update_many()
-        .col_expr(Column::SecretDigest, Expr::value(digest.to_vec()))
-        .filter(Column::Id.eq(id))
-        .filter(Column::SecretDigest.is_not_null())
-        .exec(together.connection())
-        .await?;
-    if updated.rows_affected == 0 {
-        return Ok(false);
+    let connection = together.connection();
+    let before = lock(connection, whom.id).await?.ok_or(ChangeError::Gone)?;
+    if whom.revision.is_some_and(|seen| seen != before.revision) {
+        return Err(ChangeError::Stale.into());
     }
-    let event = Event::new(Action::ClientSecretReplaced, cause).client(id);
-    together.record(event).await?;
+    let mut client = change(&before)?;
+    let changes = client.changes_since(&before);
+    let mut events = events(&client, &before, &changes, cause);
+    let mut sessions_ended = 0;
+    if !events.is_empty() {
+        cover(connection, &client).await?;
+        client.revision = before.revision + 1;
+        let update = Entity::update_many().filter(Column::Id.eq(whom.id));
+        update.set(row(client.clone())).exec(connection).await?;
+    }
+    if client.disabled_at.is_some() && before.disabled_at.is_none() {
+        let why = Ending::ClientDisabled;
+        sessions_ended = session::end_of_client(connection, whom.id, why, cause.at).await?;
+        if let Some(last) = events.pop() {
+            events.push(last.with("sessions_ended", sessions_ended));
+        }
+    }
+    for event in events {
+        together.record(event).await?;
+    }
     together.commit().await?;
-    Ok(true)
+    Ok(Changed {
+        client,
+        settings: changes.into_iter().map(|(name, _)| name).collect(),
+        sessions_ended,
+    })
+}
+
+/// What is told of a change; nothing, when there is none. That a client is disabled comes last.
+fn events(
+    client: &Model,
+    before: &Model,
+    changes: &[(&'static str, Value)],
+    cause: &Cause,
+) -> Vec<Event> {
+    let event = |action| Event::new(action, cause).client(&before.id);
+    let mut events = Vec::new();
+    if !changes.is_empty() {
+        let names: Vec<&str> = changes.iter().map(|(name, _)| *name).collect();
+        let mut updated = event(Action::ClientUpdated).with("changed", names.join(" "));
+        for (name, value) in changes {
+            updated = updated.with(name, value.clone());
+        }
+        events.push(updated);
+    }
+    match (before.disabled_at, client.disabled_at) {
+        (None, Some(_)) => events.push(event(Action::ClientDisabled)),
+        (Some(_), None) => events.push(event(Action::ClientEnabled)),
+        _ => {}
+    }
+    events
+}
+
+fn row(client: Model) -> ActiveModel {
+    client.into_active_model().reset_all()
+}
+
+/// Whoever verifies a token of the client must find the key that signed it, to the end of its life.
+async fn cover(connection: &impl ConnectionTrait, client: &Model) -> Result<(), DbErr> {
+    match client.access_token_lifetime {
+        Some(lifetime) => signing_key::cover(connection, lifetime).await,
+        None => Ok(()),
+    }
+}
+
+/// What belongs to a client has changed, and so the client has, for whoever looks at it whole.
+pub(in crate::store) async fn touch(
+    connection: &impl ConnectionTrait,
+    id: &str,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
+        .filter(Column::Id.eq(id))
+        .exec(connection)
+        .await?;
+    Ok(())
 }
 
 /// Disables a client and ends its sessions, and says how many; `None` when there is no such client.
@@ -83,18 +208,7 @@ pub async fn replace_secret(
 ///
 /// What the database says.
 pub async fn disable(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
-    let together = store.change_durably().await?;
-    let updated = Entity::update_many()
-        .col_expr(Column::DisabledAt, Expr::value(cause.at))
-        .filter(Column::Id.eq(id))
-        .exec(together.connection())
-        .await?;
-    if updated.rows_affected == 0 {
-        return Ok(None);
-    }
-    let event = Event::new(Action::ClientDisabled, cause).client(id);
-    let ended = end_sessions(together, Ending::ClientDisabled, event).await?;
-    Ok(Some(ended))
+    set_disabled_at(store, id, Some(cause.at), cause).await
 }
 
 /// Lets a disabled client have tokens again; what was ended stays ended. `false` when there is no
@@ -104,47 +218,50 @@ pub async fn disable(store: &Store, id: &str, cause: &Cause) -> Result<Option<u6
 ///
 /// What the database says.
 pub async fn enable(store: &Store, id: &str, cause: &Cause) -> Result<bool, DbErr> {
-    let mut together = store.change_durably().await?;
-    let updated = Entity::update_many()
-        .col_expr(Column::DisabledAt, Expr::value(Option::<i64>::None))
-        .filter(Column::Id.eq(id))
-        .exec(together.connection())
-        .await?;
-    if updated.rows_affected == 0 {
-        return Ok(false);
-    }
-    let event = Event::new(Action::ClientEnabled, cause).client(id);
-    together.record(event).await?;
-    together.commit().await?;
-    Ok(true)
+    let ended = set_disabled_at(store, id, None, cause).await?;
+    Ok(ended.is_some())
 }
 
-/// Deletes a client and ends its sessions, and says how many; `None` when there is no such client.
+async fn set_disabled_at(
+    store: &Store,
+    id: &str,
+    disabled_at: Option<Timestamp>,
+    cause: &Cause,
+) -> Result<Option<u64>, DbErr> {
+    let change = |before: &Model| {
+        Ok::<_, ChangeError>(Model {
+            disabled_at: disabled_at.map(|now| before.disabled_at.unwrap_or(now)),
+            ..before.clone()
+        })
+    };
+    match update(store, id, change, cause).await {
+        Ok(changed) => Ok(Some(changed.sessions_ended)),
+        Err(ChangeError::Store(error)) => Err(error),
+        Err(ChangeError::Gone | ChangeError::Stale) => Ok(None),
+    }
+}
+
+/// Deletes a client with all that belongs to it and ends its sessions, and says how many; `None` when
+/// there is no such client.
 ///
 /// # Errors
 ///
 /// What the database says.
 pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
-    let together = store.change_durably().await?;
+    let mut together = store.change_durably().await?;
+    let connection = together.connection();
     let deletion = Entity::delete_by_id(id.to_owned());
-    let gone = deletion.exec(together.connection()).await?;
+    let gone = deletion.exec(connection).await?;
     // Together, or a later client of the same id would find them.
-    client_origin::remove_all(together.connection(), id).await?;
+    client_origin::remove_all(connection, id).await?;
+    client_secret::remove_all(connection, id).await?;
     if gone.rows_affected == 0 {
         together.commit().await?;
         return Ok(None);
     }
+    let ended = session::end_of_client(connection, id, Ending::ClientDeleted, cause.at).await?;
     let event = Event::new(Action::ClientDeleted, cause).client(id);
-    let ended = end_sessions(together, Ending::ClientDeleted, event).await?;
-    Ok(Some(ended))
-}
-
-/// Ends the sessions of the client that `event` concerns, and commits.
-async fn end_sessions(mut together: Together<'_>, why: Ending, event: Event) -> Result<u64, DbErr> {
-    let id = event.client_id.as_deref().unwrap_or_default();
-    let at = event.cause.at;
-    let ended = session::end_of_client(together.connection(), id, why, at).await?;
     together.record(event.with("sessions_ended", ended)).await?;
     together.commit().await?;
-    Ok(ended)
+    Ok(Some(ended))
 }

@@ -1,19 +1,27 @@
 //! The table `clients`: applications that ask for tokens.
 
 mod change;
+mod choice;
+mod description;
 mod policy;
 
 use std::time::Duration;
 
-use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, IntoCondition as _};
+use sea_orm::{QueryOrder, QuerySelect as _};
 
-pub use change::{delete, disable, enable, insert, replace_secret};
-pub use policy::{AccessTokenFormat, Policy};
+pub(in crate::store) use change::touch;
+pub use change::{ChangeError, Changed, Whom, delete, disable, enable, insert, update};
+pub use choice::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
+pub use policy::Policy;
 
-use super::Store;
+use super::{Store, client_secret, or_issuer};
 use crate::clock::{Timestamp, micros};
-use crate::scope::Scope;
+use crate::scope::{OWN_DOORS, Scope};
+
+/// The grant that shows a person's password to the client.
+const PASSWORD_GRANT: &str = "password";
 
 /// An application that asks for tokens. Lifetimes and windows are in microseconds; what is `None`
 /// follows the settings.
@@ -25,8 +33,6 @@ pub struct Model {
     pub id: String,
     /// For people who read a list of sessions.
     pub name: String,
-    /// SHA-256 of the secret; `None` makes a public client.
-    pub secret_digest: Option<Vec<u8>>,
     /// Separated by spaces.
     pub grant_types: String,
     /// What its tokens may allow, and what they do when the request names no scope.
@@ -47,19 +53,40 @@ pub struct Model {
     pub late_retry_spacing: Option<i64>,
     /// What its access tokens look like: `jwt` or `opaque`; `None`: `jwt`.
     pub access_token_format: Option<String>,
+    /// The `typ` of its JWTs: `at+jwt` or `JWT`; `None`: what the settings say for the audience.
+    pub access_token_type: Option<String>,
+    /// Whether a refresh replaces the refresh token: `always` or `never`; `None`: `always`.
+    pub rotation: Option<String>,
+    /// Whether it is as much the operator's own as this server is.
+    pub first_party: bool,
+    /// Whether it proves itself by a secret, see [`client_secret`]; a public client names itself.
+    pub confidential: bool,
     /// When the client was made.
     pub created_at: Timestamp,
     /// Since when the client gets no tokens.
     pub disabled_at: Option<Timestamp>,
+    /// How often it was changed, or what belongs to it.
+    pub revision: i64,
 }
 
-/// No client is related to another table by a query yet.
+/// Its secrets know whose they are.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
+impl Related<client_secret::Entity> for Entity {
+    /// For confidential clients alone: to look for the secrets of others costs nothing.
+    fn to() -> RelationDef {
+        let relation = client_secret::Relation::Client.def().rev();
+        relation.on_condition(|client, _| {
+            let confidential = Expr::col((client, Column::Confidential));
+            confidential.eq(true).into_condition()
+        })
+    }
+}
+
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The digest of the secret stays out of the log.
+/// What is enough to know it by, in a log.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
@@ -69,23 +96,48 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// What its tokens may allow.
+    /// A public client that may do nothing, and whose every setting follows the server's.
+    #[must_use]
+    pub fn new(id: &str, created_at: Timestamp) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            grant_types: String::new(),
+            scope: String::new(),
+            audience: String::new(),
+            access_token_lifetime: None,
+            session_lifetime: None,
+            session_idle_lifetime: None,
+            retry_window: None,
+            late_retry: None,
+            late_retry_spacing: None,
+            access_token_format: None,
+            access_token_type: None,
+            rotation: None,
+            first_party: false,
+            confidential: false,
+            created_at,
+            disabled_at: None,
+            revision: 0,
+        }
+    }
+
+    /// What its tokens may allow. Of a client that is not first-party, no token opens this server's own
+    /// doors, whatever its row says.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        Scope::from_stored(&self.scope)
+        let registered = Scope::from_stored(&self.scope);
+        if self.first_party {
+            registered
+        } else {
+            registered.without(&OWN_DOORS)
+        }
     }
 
     /// Whom its tokens may be for; `issuer` when nothing else is registered.
     #[must_use]
     pub fn audience(&self, issuer: &str) -> Vec<String> {
-        if self.audience.is_empty() {
-            vec![issuer.to_owned()]
-        } else {
-            self.audience
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect()
-        }
+        or_issuer(&self.audience, issuer)
     }
 
     /// Whom its tokens are registered to be for; empty: nothing was registered.
@@ -94,18 +146,14 @@ impl Model {
         self.audience.split_whitespace().collect()
     }
 
-    /// Whether it can keep a secret, and has one.
-    #[must_use]
-    pub const fn is_confidential(&self) -> bool {
-        self.secret_digest.is_some()
-    }
-
-    /// Whether it may use a grant type.
+    /// Whether it may use a grant type. One that is not first-party never has the password grant, whatever
+    /// its row says: it "insecurely exposes the credentials of the resource owner to the client", RFC 9700
+    /// §2.4.
     #[must_use]
     pub fn allows(&self, grant_type: &str) -> bool {
-        self.grant_types
-            .split_whitespace()
-            .any(|own| own == grant_type)
+        let mut registered = self.grant_types.split_whitespace();
+        registered.any(|own| own == grant_type)
+            && (self.first_party || grant_type != PASSWORD_GRANT)
     }
 }
 
@@ -116,6 +164,32 @@ impl Model {
 /// What the database says.
 pub async fn find(store: &Store, id: &str) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id.to_owned()).one(store.read()).await
+}
+
+/// The client with this id, disabled or not, and its secrets, expired or not; in one query.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn find_with_secrets(
+    store: &Store,
+    id: &str,
+) -> Result<(Option<Model>, Vec<client_secret::Model>), DbErr> {
+    let found = Entity::find_by_id(id.to_owned())
+        .find_with_related(client_secret::Entity)
+        .all(store.read())
+        .await?;
+    let found = found.into_iter().next();
+    Ok(found.map_or_else(Default::default, |(client, own)| (Some(client), own)))
+}
+
+/// The client with this id, which nobody else changes until the transaction ends.
+pub(super) async fn lock(
+    connection: &impl ConnectionTrait,
+    id: &str,
+) -> Result<Option<Model>, DbErr> {
+    let found = Entity::find_by_id(id.to_owned()).lock_exclusive();
+    found.one(connection).await
 }
 
 /// All clients, by id.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Model;
+use super::choice::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
 use crate::config::{LateRetry, Settings};
 
 /// What holds for the sessions of one client: its own values, or else those of the settings.
@@ -22,16 +23,10 @@ pub struct Policy {
     pub late_retry_spacing: u32,
     /// What its access tokens look like.
     pub access_token_format: AccessTokenFormat,
-}
-
-/// What a client's access tokens look like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AccessTokenFormat {
-    /// A JWT by RFC 9068, which any API verifies by itself.
-    #[default]
-    Jwt,
-    /// A reference: it says nothing to whoever reads it, and an API asks us about it (RFC 7662).
-    Opaque,
+    /// The `typ` of its JWTs; `None`: as the settings say for the audience.
+    pub access_token_type: Option<AccessTokenType>,
+    /// Whether a refresh replaces the refresh token.
+    pub rotation: RefreshTokenRotation,
 }
 
 impl Model {
@@ -53,19 +48,48 @@ impl Model {
             // The same answer is of use only while its access token has some life left.
             retry_window: own(self.retry_window, session.retry_window.0)
                 .min(access_token_lifetime / 2),
-            late_retry: match self.late_retry.as_deref() {
-                Some("once") => LateRetry::Once,
-                Some("never") => LateRetry::Never,
-                _ => session.late_retry,
-            },
+            late_retry: self.own_late_retry().unwrap_or(session.late_retry),
             late_retry_spacing: self
                 .late_retry_spacing
                 .and_then(|spacing| u32::try_from(spacing).ok())
                 .unwrap_or(session.late_retry_spacing),
-            access_token_format: match self.access_token_format.as_deref() {
-                Some("opaque") => AccessTokenFormat::Opaque,
-                _ => AccessTokenFormat::Jwt,
-            },
+            access_token_format: self.own_access_token_format().unwrap_or_default(),
+            access_token_type: self.own_access_token_type(),
+            rotation: self.rotation_in_force(),
         }
+    }
+
+    /// "Refresh tokens for public clients MUST be sender-constrained or use refresh token rotation",
+    /// RFC 9700 §2.2.2: whatever the row of one says, its tokens rotate.
+    fn rotation_in_force(&self) -> RefreshTokenRotation {
+        if self.confidential {
+            self.own_rotation().unwrap_or_default()
+        } else {
+            RefreshTokenRotation::Always
+        }
+    }
+
+    /// The client's own choice.
+    #[must_use]
+    pub fn own_access_token_format(&self) -> Option<AccessTokenFormat> {
+        AccessTokenFormat::parse(self.access_token_format.as_deref()?)
+    }
+
+    /// The client's own choice.
+    #[must_use]
+    pub fn own_access_token_type(&self) -> Option<AccessTokenType> {
+        AccessTokenType::parse(self.access_token_type.as_deref()?)
+    }
+
+    /// The client's own choice.
+    #[must_use]
+    pub fn own_late_retry(&self) -> Option<LateRetry> {
+        LateRetry::parse(self.late_retry.as_deref()?)
+    }
+
+    /// The client's own choice.
+    #[must_use]
+    pub fn own_rotation(&self) -> Option<RefreshTokenRotation> {
+        RefreshTokenRotation::parse(self.rotation.as_deref()?)
     }
 }

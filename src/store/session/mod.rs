@@ -6,8 +6,6 @@ mod revoked;
 mod rotation;
 mod search;
 
-use std::time::Duration;
-
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _};
@@ -20,7 +18,8 @@ pub use rotation::{Rotation, restamp, retry_late, rotate};
 pub use search::{Filter, list, search};
 
 use super::Store;
-use super::client;
+use super::client::{self, Policy};
+use super::or_issuer;
 use super::sign_in_throttle::{self, Reservation};
 use super::user;
 use crate::audit::{Action, Cause, Event};
@@ -41,7 +40,8 @@ pub struct Model {
     pub session_epoch: i64,
     /// What was granted at sign-in, separated by spaces.
     pub scope: String,
-    /// Whom its access tokens may be for, separated by spaces.
+    /// Whom its access tokens may be for, separated by spaces; empty: the issuer itself, by whatever name
+    /// it goes by then.
     pub audience: String,
     /// How often it has been refreshed; what rotation compares and sets.
     pub generation: i64,
@@ -53,7 +53,7 @@ pub struct Model {
     pub late_retry_generation: Option<i64>,
     /// When the person signed in: `auth_time`, the same for the whole session.
     pub authenticated_at: Timestamp,
-    /// When it ends at the latest; when it ended, once it is over.
+    /// When it ends at the latest, see [`ends_at`](Model::ends_at); when it ended, once it is over.
     pub expires_at: Timestamp,
     /// Since when it is over.
     pub revoked_at: Option<Timestamp>,
@@ -121,22 +121,35 @@ pub struct Record {
 }
 
 impl Model {
-    /// Whether the session was not ended and its time is not over at `now`, when it may be idle for so
-    /// long; its user and client are not looked at.
+    /// Whom its access tokens may be for.
     #[must_use]
-    pub fn is_running(&self, now: Timestamp, idle_lifetime: Duration) -> bool {
+    pub fn audience(&self, issuer: &str) -> Vec<String> {
+        or_issuer(&self.audience, issuer)
+    }
+
+    /// When it ends at the latest: as was said at sign-in, or sooner where the client's sessions live
+    /// shorter by now.
+    #[must_use]
+    pub fn ends_at(&self, policy: &Policy) -> Timestamp {
+        let end = self.authenticated_at.plus(policy.session_lifetime);
+        Ord::min(end, self.expires_at)
+    }
+
+    /// Whether the session was not ended and its time is not over at `now`; its user and client are not
+    /// looked at.
+    #[must_use]
+    pub fn is_running(&self, now: Timestamp, policy: &Policy) -> bool {
         self.revoked_at.is_none()
-            && self.expires_at > now
-            && self.rotated_at > now.minus(idle_lifetime)
+            && self.ends_at(policy) > now
+            && self.rotated_at > now.minus(policy.session_idle_lifetime)
     }
 }
 
 impl Record {
-    /// Whether the session is not over at `now`, when it may be idle for so long, and its user and
-    /// client live.
+    /// Whether the session is not over at `now`, and its user and client live.
     #[must_use]
-    pub fn is_alive(&self, now: Timestamp, idle_lifetime: Duration) -> bool {
-        self.session.is_running(now, idle_lifetime) && self.roles.is_some()
+    pub fn is_alive(&self, now: Timestamp, policy: &Policy) -> bool {
+        self.session.is_running(now, policy) && self.roles.is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use sea_orm::{Condition, FromQueryResult, QueryOrder as _, QuerySelect as _};
 
 use super::{Column, Entity};
 use crate::clock::Timestamp;
-use crate::store::Store;
+use crate::store::{Store, or_issuer};
 
 /// A session that was ended.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -14,10 +14,18 @@ pub struct Revoked {
     pub id: Uuid,
     /// At which client it began.
     pub client_id: String,
-    /// Whom its access tokens are for, separated by spaces.
+    /// Whom its access tokens are for, separated by spaces; empty: the issuer itself.
     pub audience: String,
     /// Since when it is over.
     pub revoked_at: Timestamp,
+}
+
+impl Revoked {
+    /// Whom its access tokens are for.
+    #[must_use]
+    pub fn audience(&self, issuer: &str) -> Vec<String> {
+        or_issuer(&self.audience, issuer)
+    }
 }
 
 /// Sessions that were ended after `at`, or at that time and with a later id; the oldest ending first,

@@ -19,14 +19,20 @@ pub struct Rotation<'a> {
     pub client_id: &'a str,
     /// The generation that the token proves.
     pub presented: u32,
+    /// The generation that the session has then: the next one, or the presented one where refresh tokens
+    /// do not rotate.
+    pub next: u32,
     /// When.
     pub now: Timestamp,
     /// A session that was last rotated before this is idle too long.
     pub idle_since: Timestamp,
+    /// A session that began before this has lived too long.
+    pub begun_since: Timestamp,
 }
 
 /// Compares and sets, in one statement: if the session lives and its generation is at most the
-/// presented one, the next generation begins. `None` when nothing was touched.
+/// presented one, the next generation begins, or the presented one goes on. `None` when nothing was
+/// touched.
 ///
 /// "At most", because a store that lost its last writes is behind its tokens, and a token proves
 /// its generation by itself. Written with relaxed durability for the same reason.
@@ -43,12 +49,13 @@ pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Reco
             Column::RotationGap,
             Expr::value(presented).sub(Expr::col(Column::Generation)),
         )
-        .value(Column::Generation, presented + 1)
+        .value(Column::Generation, i64::from(rotation.next))
         .value(Column::RotatedAt, rotation.now)
         .and_where(Column::Id.eq(rotation.session))
         .and_where(Column::ClientId.eq(rotation.client_id))
         .and_where(Column::Generation.lte(presented))
-        .and_where(Column::RotatedAt.gt(rotation.idle_since));
+        .and_where(Column::RotatedAt.gt(rotation.idle_since))
+        .and_where(Column::AuthenticatedAt.gt(rotation.begun_since));
     while_it_lives(&mut statement, rotation.now);
     let writer = store.write_relaxed().await;
     update_returning(writer.connection(), statement).await

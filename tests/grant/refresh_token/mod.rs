@@ -2,7 +2,9 @@
 
 mod ahead;
 mod ending;
+mod kept;
 mod nodes;
+mod registered;
 mod replay;
 mod retry;
 

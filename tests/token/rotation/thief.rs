@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jeton::clock::Timestamp;
 use jeton::config::LateRetry;
-use jeton::store::client::{AccessTokenFormat, Policy};
+use jeton::store::client::{AccessTokenFormat, Policy, RefreshTokenRotation};
 use jeton::token::rotation::{Judgement, Position, judge};
 use proptest::prelude::*;
 
@@ -124,6 +124,8 @@ impl Session {
 fn policy() -> Policy {
     Policy {
         access_token_format: AccessTokenFormat::Jwt,
+        access_token_type: None,
+        rotation: RefreshTokenRotation::Always,
         access_token_lifetime: Duration::from_mins(15),
         session_lifetime: Duration::from_hours(24 * 90),
         session_idle_lifetime: Duration::from_hours(24 * 14),

@@ -1,0 +1,58 @@
+//! `jeton client add`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::flags::Flags;
+use super::{Failure, input, object, operator, output, refused};
+use crate::registration::client::{NewClient, add};
+use crate::registration::secret::NewSecret;
+use crate::server::AuthorizationServer;
+use crate::web_origin::WebOrigin;
+
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The client's id: printable ASCII, and not a UUID, which could be taken for a user.
+    id: String,
+    /// It can keep a secret: a server, not a browser or an app.
+    #[arg(long)]
+    confidential: bool,
+    /// With --confidential: read the secret from standard input instead of making one.
+    #[arg(long, requires = "confidential")]
+    secret_stdin: bool,
+    #[command(flatten)]
+    flags: Flags,
+    /// An origin whose pages may read its answers, such as `https://app.example.com`; may be given again.
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
+    origins: Vec<WebOrigin>,
+}
+
+impl Add {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+        let secret = match (self.confidential, self.secret_stdin) {
+            (false, _) => None,
+            (true, true) => Some(NewSecret::given(input::line()?)?),
+            (true, false) => Some(NewSecret::random()),
+        };
+        let new = NewClient {
+            id: self.id.clone(),
+            secret: secret.clone(),
+            settings: self.flags.change(&[]),
+            origins: self.origins,
+        };
+        let added = add(new, &operator(server), server).await;
+        let client = added.map_err(|why| refused(&self.id, why))?;
+        if json {
+            let mut object = object::of(&client, &server.store).await?;
+            if let Some(secret) = secret {
+                object.insert("client_secret".to_owned(), json!(secret.text().expose()));
+            }
+            return object::print(&object);
+        }
+        output::line(&format!("client_id {}", self.id))?;
+        match secret {
+            Some(secret) => super::secret::show(&secret),
+            None => output::line("public: it has no secret"),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `jeton client secret`: what a confidential client proves itself by.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Failure, find, input, object, operator, output};
+use crate::registration;
+use crate::registration::secret::NewSecret;
+use crate::server::AuthorizationServer;
+use crate::store::client_secret::{self, MOST, SecretError};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Give a confidential client one more secret, shown once; those that it has stay good.
+    Add {
+        /// The client's id.
+        client: String,
+        /// How long the secret is good, such as 30d. [default: until it is removed]
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        expires_in: Option<Duration>,
+        /// Read the secret from standard input instead of making one.
+        #[arg(long)]
+        secret_stdin: bool,
+    },
+    /// List a client's secrets: their ids and times, the oldest first.
+    List {
+        /// The client's id.
+        client: String,
+    },
+    /// Remove a secret: it works no more, at once. The last one stays.
+    Remove {
+        /// The client's id.
+        client: String,
+        /// The secret's id; see `jeton client secret list`.
+        id: Uuid,
+    },
+}
+
+impl Command {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+        match self {
+            Self::Add {
+                client,
+                expires_in,
+                secret_stdin,
+            } => {
+                let secret = if secret_stdin {
+                    NewSecret::given(input::line()?)?
+                } else {
+                    NewSecret::random()
+                };
+                add(&client, &secret.expiring(expires_in)?, json, server).await
+            }
+            Self::List { client } => list(&client, json, server).await,
+            Self::Remove { client, id } => remove(&client, id, json, server).await,
+        }
+    }
+}
+
+async fn add(
+    client: &str,
+    secret: &NewSecret,
+    json: bool,
+    server: &AuthorizationServer,
+) -> Result<(), Failure> {
+    let added = registration::secret::add(client, secret, &operator(server), server).await;
+    let row = added.map_err(|why| refused(client, why))?;
+    if json {
+        let mut object = object::secret(&row);
+        object.insert("client_id".to_owned(), json!(client));
+        object.insert("client_secret".to_owned(), json!(secret.text().expose()));
+        return object::print(&object);
+    }
+    output::line(&format!("client_id {client}"))?;
+    output::line(&format!("secret_id {}", row.id))?;
+    show(secret)
+}
+
+async fn list(client: &str, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+    find(client, server).await?;
+    let secrets = client_secret::of_client(&server.store, client).await?;
+    if json {
+        let mut objects = secrets.iter().map(object::secret);
+        return objects.try_for_each(|secret| object::print(&secret));
+    }
+    let now = server.clock.now();
+    let rows = secrets.iter().map(|secret| {
+        let state = if secret.is_alive(now) {
+            "active"
+        } else {
+            "expired"
+        };
+        let end = secret.expires_at.map(|at| at.to_string());
+        vec![
+            secret.id.to_string(),
+            state.to_owned(),
+            secret.created_at.to_string(),
+            end.unwrap_or_else(|| "never".to_owned()),
+        ]
+    });
+    output::table(&["ID", "STATE", "CREATED", "EXPIRES"], rows)
+}
+
+async fn remove(
+    client: &str,
+    id: Uuid,
+    json: bool,
+    server: &AuthorizationServer,
+) -> Result<(), Failure> {
+    let removed = client_secret::remove(&server.store, client, id, &operator(server)).await;
+    removed.map_err(|why| refused(client, why))?;
+    if json {
+        let object = json!({ "client_id": client, "id": id });
+        return output::line(&object.to_string());
+    }
+    output::line(&format!("secret {id} of client {client} works no more"))
+}
+
+fn refused(client: &str, why: SecretError) -> Failure {
+    Failure::new(match why {
+        SecretError::NoClient => {
+            format!("there is no confidential client {client}; see `jeton client list`")
+        }
+        SecretError::NoSecret => {
+            format!("client {client} has no such secret; see `jeton client secret list {client}`")
+        }
+        SecretError::TooMany => format!(
+            "client {client} has {MOST} secrets already; remove one that is used no more, see \
+             `jeton client secret list {client}`"
+        ),
+        SecretError::Last => format!(
+            "it is the last secret that client {client} can prove itself by; add another first, or \
+             disable the client instead"
+        ),
+        SecretError::Store(error) => return error.into(),
+    })
+}
+
+/// Prints a secret, for the one time.
+pub fn show(secret: &NewSecret) -> Result<(), Failure> {
+    output::line(&format!("client_secret {}", secret.text().expose()))?;
+    output::line("(shown this once; what is kept is its digest)")
+}

@@ -1,0 +1,194 @@
+//! The table `client_secrets`: what confidential clients prove themselves by. A client may have several,
+//! so that a new one can be handed out before the old one is removed.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, QueryOrder};
+
+use super::{Store, client};
+use crate::audit::{Action, Cause, Event};
+use crate::clock::Timestamp;
+
+/// A client has so many secrets at most: each is compared at each request, and one that nobody uses any
+/// more is one that can still be stolen.
+pub const MOST: usize = 5;
+
+/// A secret of a client.
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "client_secrets")]
+pub struct Model {
+    /// By which it is told from others.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Whose it is.
+    pub client_id: String,
+    /// SHA-256 of the secret.
+    pub digest: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it proves nothing.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whose secrets they are.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The client.
+    #[sea_orm(
+        belongs_to = "client::Entity",
+        from = "Column::ClientId",
+        to = "client::Column::Id"
+    )]
+    Client,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The digest stays out of the log.
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSecret")
+            .field("id", &self.id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Whether it proves anything at `now`.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| end > now)
+    }
+}
+
+/// Why a secret was neither added nor removed.
+#[derive(Debug)]
+pub enum SecretError {
+    /// There is no such client, or it is public.
+    NoClient,
+    /// The client has as many as it may have.
+    TooMany,
+    /// The client has no such secret.
+    NoSecret,
+    /// It is the last one that the client can prove itself by.
+    Last,
+    /// The store failed.
+    Store(DbErr),
+}
+
+impl From<DbErr> for SecretError {
+    fn from(error: DbErr) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Adds a secret to a confidential client; those of its secrets that have expired are removed.
+///
+/// # Errors
+///
+/// [`SecretError::NoClient`] or [`SecretError::TooMany`].
+pub async fn add(store: &Store, secret: Model, cause: &Cause) -> Result<(), SecretError> {
+    let mut together = store.change_durably().await?;
+    let own = lock(together.connection(), &secret.client_id).await?;
+    let (living, expired): (Vec<_>, Vec<_>) =
+        own.into_iter().partition(|own| own.is_alive(cause.at));
+    if living.len() >= MOST {
+        return Err(SecretError::TooMany);
+    }
+    Entity::delete_many()
+        .filter(Column::Id.is_in(expired.iter().map(|secret| secret.id)))
+        .exec(together.connection())
+        .await?;
+    let mut event = Event::new(Action::ClientSecretAdded, cause)
+        .client(&secret.client_id)
+        .with("secret_id", secret.id.to_string());
+    if let Some(end) = secret.expires_at {
+        event = event.with("expires_at", end.precise());
+    }
+    client::touch(together.connection(), &secret.client_id).await?;
+    insert(together.connection(), secret).await?;
+    together.record(event).await?;
+    Ok(together.commit().await?)
+}
+
+/// Removes a secret of a client, unless it is the last one that the client can prove itself by.
+///
+/// # Errors
+///
+/// [`SecretError::NoClient`], [`SecretError::NoSecret`] or [`SecretError::Last`].
+pub async fn remove(
+    store: &Store,
+    client_id: &str,
+    id: Uuid,
+    cause: &Cause,
+) -> Result<(), SecretError> {
+    let mut together = store.change_durably().await?;
+    let own = lock(together.connection(), client_id).await?;
+    let (removed, kept): (Vec<_>, Vec<_>) = own.into_iter().partition(|own| own.id == id);
+    let removed = removed.first().ok_or(SecretError::NoSecret)?;
+    let is_alive = |secret: &Model| secret.is_alive(cause.at);
+    if is_alive(removed) && !kept.iter().any(is_alive) {
+        return Err(SecretError::Last);
+    }
+    let deletion = Entity::delete_by_id(id);
+    deletion.exec(together.connection()).await?;
+    client::touch(together.connection(), client_id).await?;
+    let event = Event::new(Action::ClientSecretRemoved, cause)
+        .client(client_id)
+        .with("secret_id", id.to_string());
+    together.record(event).await?;
+    Ok(together.commit().await?)
+}
+
+/// The secrets of a confidential client, which nobody else changes until the transaction ends.
+async fn lock(
+    connection: &impl ConnectionTrait,
+    client_id: &str,
+) -> Result<Vec<Model>, SecretError> {
+    let found = client::lock(connection, client_id).await?;
+    if found.is_none_or(|client| !client.confidential) {
+        return Err(SecretError::NoClient);
+    }
+    Ok(own(client_id).all(connection).await?)
+}
+
+/// The secrets of a client, expired or not, the oldest first.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn of_client(store: &Store, client_id: &str) -> Result<Vec<Model>, DbErr> {
+    own(client_id).all(store.read()).await
+}
+
+fn own(client_id: &str) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::ClientId.eq(client_id))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+}
+
+pub(super) async fn insert(connection: &impl ConnectionTrait, secret: Model) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(secret.id),
+        client_id: Set(secret.client_id),
+        digest: Set(secret.digest),
+        created_at: Set(secret.created_at),
+        expires_at: Set(secret.expires_at),
+    };
+    Entity::insert(row)
+        .exec_without_returning(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn remove_all(
+    connection: &impl ConnectionTrait,
+    client_id: &str,
+) -> Result<(), DbErr> {
+    Entity::delete_many()
+        .filter(Column::ClientId.eq(client_id))
+        .exec(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! Refresh tokens that stay the same, of clients that prove themselves by a secret.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jeton::audit::Action;
+use jeton::clock::Clock;
+use jeton::registration::client::{Change, Setting};
+use jeton::store::client::{self, RefreshTokenRotation};
+use jeton::store::session::{self, Ending};
+use jeton::store::user;
+
+use crate::support::file::DataDir;
+use crate::support::{
+    ALICE, Answer, Jeton, ROOT_SECRET, SECRET, SIGN_IN, START, Tokens, basic_raw, claims, short_of,
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const CLIENT: &str = "web";
+
+fn never(row: &mut client::Model) {
+    row.rotation = Some("never".to_owned());
+}
+
+fn rotation(rotation: RefreshTokenRotation) -> Change {
+    Change {
+        rotation: Setting::To(rotation),
+        ..Change::default()
+    }
+}
+
+async fn start() -> (Jeton, Tokens) {
+    let jeton = Jeton::start().await;
+    jeton.add_client(CLIENT, Some(SECRET), never).await;
+    let tokens = sign_in(&jeton).await;
+    (jeton, tokens)
+}
+
+async fn sign_in(jeton: &Jeton) -> Tokens {
+    let answer = jeton.token_as(&basic_raw(CLIENT, SECRET), &SIGN_IN).await;
+    answer.tokens()
+}
+
+async fn refresh(jeton: &Jeton, tokens: &Tokens) -> Answer {
+    let parameters = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &*tokens.refresh_token),
+    ];
+    let authorization = basic_raw(CLIENT, SECRET);
+    jeton.token_as(&authorization, &parameters).await
+}
+
+/// "The authorization server MAY issue a new refresh token", RFC 6749 §6: it need not.
+#[tokio::test]
+async fn a_refresh_brings_the_same_refresh_token_and_a_new_access_token() {
+    let (jeton, first) = start().await;
+    let mut ids = BTreeSet::from([claims(&first.access_token)["jti"].to_string()]);
+    for _ in 0..20 {
+        jeton.advance(HOUR);
+        let next = refresh(&jeton, &first).await.tokens();
+        assert_eq!(next.refresh_token, first.refresh_token);
+        assert_eq!(next.expires_in, 900);
+        let claims = claims(&next.access_token);
+        assert_eq!(claims["iat"], jeton.now().as_seconds());
+        assert!(ids.insert(claims["jti"].to_string()));
+        let row = jeton.session(&first).await;
+        assert_eq!((row.generation, row.rotation_gap), (0, 0));
+        assert_eq!(row.rotated_at, jeton.now());
+        assert_eq!(row.late_retry_generation, None);
+    }
+    for action in [
+        Action::LateRetry,
+        Action::Replay,
+        Action::RefreshAheadOfStore,
+    ] {
+        assert_eq!(jeton.told(action).await.len(), 0);
+    }
+}
+
+/// "Refresh tokens for public clients MUST be sender-constrained or use refresh token rotation", RFC 9700
+/// §2.2.2: also where a row says otherwise.
+#[tokio::test]
+async fn a_public_clients_refresh_tokens_rotate_whatever_its_row_says() {
+    let jeton = Jeton::start().await;
+    jeton.add_client("app", None, never).await;
+    let first = jeton.sign_in_at("app").await;
+    jeton.advance(HOUR);
+    let second = jeton.refresh_at("app", &first).await.tokens();
+    assert_ne!(second.refresh_token, first.refresh_token);
+    assert_eq!(jeton.session(&second).await.generation, 1);
+}
+
+/// "the refresh token is bound to the client to which it was issued", RFC 6749 §6: nobody without the
+/// secret can use it.
+#[tokio::test]
+async fn a_kept_refresh_token_is_of_no_use_without_the_clients_secret() {
+    let (jeton, tokens) = start().await;
+    let row = jeton.session(&tokens).await;
+    jeton.advance(HOUR);
+    let nameless = jeton.refresh_at(CLIENT, &tokens).await;
+    nameless.assert_error(401, "invalid_client");
+    let other = jeton.refresh(&tokens.refresh_token).await;
+    other.assert_error(400, "invalid_grant");
+    assert_eq!(jeton.session(&tokens).await, row);
+}
+
+/// row 31: "Refresh tokens SHOULD expire if the client has been inactive for some time", RFC 9700
+/// §4.14.2; each use counts.
+#[tokio::test]
+async fn a_session_with_a_kept_token_ends_by_idle_time_and_by_absolute_time() {
+    let (jeton, tokens) = start().await;
+    let idle = DAY * 14;
+    for _ in 0..3 {
+        jeton.advance(short_of(idle));
+        refresh(&jeton, &tokens).await.tokens();
+    }
+    jeton.advance(idle);
+    let over = refresh(&jeton, &tokens).await;
+    over.assert_error(400, "invalid_grant");
+
+    let tokens = sign_in(&jeton).await;
+    for _ in 0..89 {
+        jeton.advance(DAY);
+        refresh(&jeton, &tokens).await.tokens();
+    }
+    jeton.advance(DAY);
+    let over = refresh(&jeton, &tokens).await;
+    over.assert_error(400, "invalid_grant");
+}
+
+/// row 31: on request, on password change, on disabling the user or the client.
+#[tokio::test]
+async fn what_ends_sessions_ends_those_with_a_kept_token() {
+    for what in ["revoked", "password", "disabled", "client"] {
+        let (jeton, tokens) = start().await;
+        let (store, cause) = (&jeton.server.store, jeton.cause());
+        refresh(&jeton, &tokens).await.tokens();
+        match what {
+            "revoked" => {
+                let ended = session::revoke(store, tokens.session(), Ending::Operator, &cause);
+                assert!(ended.await.unwrap());
+            }
+            "client" => {
+                assert_eq!(
+                    client::disable(store, CLIENT, &cause).await.unwrap(),
+                    Some(1)
+                );
+                assert!(client::enable(store, CLIENT, &cause).await.unwrap());
+            }
+            _ => {
+                let change = match what {
+                    "password" => user::Change::Password("x".to_owned()),
+                    _ => user::Change::DISABLE,
+                };
+                let ended = user::change(store, tokens.user(), change, &cause).await;
+                assert_eq!(ended.unwrap().sessions_ended, 1);
+            }
+        }
+        let over = refresh(&jeton, &tokens).await;
+        assert_eq!(over.status, 400, "{what}: {}", over.body);
+        over.assert_error(400, "invalid_grant");
+    }
+}
+
+/// row 27: whoever asks at the same instant, wherever, stays signed in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_refreshes_at_once_on_two_nodes_keep_the_session() {
+    let data = DataDir::new();
+    let mut nodes = Vec::new();
+    // Clocks apart, so that two who both wrote would write different times.
+    for apart in 0..2 {
+        let clock = Clock::standing_at(START.plus(Duration::from_secs(apart)));
+        let node = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+        nodes.push(Arc::new(node));
+    }
+    nodes[0].add_client(CLIENT, Some(SECRET), never).await;
+    nodes[0].add_user(ALICE.0, ALICE.1).await;
+    let tokens = sign_in(&nodes[0]).await;
+    let crowd = (0..100).map(|number| {
+        let (node, tokens) = (Arc::clone(&nodes[number % 2]), tokens.clone());
+        tokio::spawn(async move { refresh(&node, &tokens).await.tokens() })
+    });
+    for task in crowd.collect::<Vec<_>>() {
+        assert_eq!(task.await.unwrap().refresh_token, tokens.refresh_token);
+    }
+    let row = nodes[0].session(&tokens).await;
+    assert_eq!((row.generation, row.revoked_at), (0, None));
+}
+
+/// A store that lost its last writes, from before the client's tokens were kept: the token proves its
+/// generation, as ever.
+#[tokio::test]
+async fn a_kept_token_ahead_of_the_store_is_taken() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_client(CLIENT, Some(SECRET), |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let mut tokens = sign_in(&jeton).await;
+    for _ in 0..5 {
+        jeton.advance(HOUR);
+        tokens = refresh(&jeton, &tokens).await.tokens();
+    }
+    jeton
+        .change_client(CLIENT, rotation(RefreshTokenRotation::Never))
+        .await;
+    data.execute("UPDATE sessions SET generation = 2").await;
+    let next = refresh(&jeton, &tokens).await.tokens();
+    assert_eq!(next.refresh_token, tokens.refresh_token);
+    assert_eq!(jeton.session(&tokens).await.generation, 5);
+    jeton.told_once(Action::RefreshAheadOfStore).await;
+    refresh(&jeton, &tokens).await.tokens();
+    jeton.told_once(Action::RefreshAheadOfStore).await;
+}
+
+/// What was rotated before is judged as ever: two hold the session's tokens.
+#[tokio::test]
+async fn an_older_token_is_a_replay_after_rotation_has_ended() {
+    let (jeton, first) = start().await;
+    jeton
+        .change_client(CLIENT, rotation(RefreshTokenRotation::Always))
+        .await;
+    jeton.advance(HOUR);
+    let second = refresh(&jeton, &first).await.tokens();
+    assert_ne!(second.refresh_token, first.refresh_token);
+    jeton.advance(HOUR);
+    let third = refresh(&jeton, &second).await.tokens();
+    jeton
+        .change_client(CLIENT, rotation(RefreshTokenRotation::Never))
+        .await;
+    for _ in 0..3 {
+        jeton.advance(HOUR);
+        let again = refresh(&jeton, &third).await.tokens();
+        assert_eq!(again.refresh_token, third.refresh_token);
+    }
+    refresh(&jeton, &first)
+        .await
+        .assert_error(400, "invalid_grant");
+    refresh(&jeton, &third)
+        .await
+        .assert_error(400, "invalid_grant");
+    let row = jeton.session(&third).await;
+    assert_eq!(row.revocation_reason, Some(Ending::Replay));
+}
+
+/// A token that was kept goes on where rotation begins again.
+#[tokio::test]
+async fn a_kept_token_rotates_when_the_client_wants_rotation_again() {
+    let (jeton, first) = start().await;
+    jeton.advance(HOUR);
+    refresh(&jeton, &first).await.tokens();
+    jeton
+        .change_client(CLIENT, rotation(RefreshTokenRotation::Always))
+        .await;
+    let second = refresh(&jeton, &first).await.tokens();
+    assert_ne!(second.refresh_token, first.refresh_token);
+    assert_eq!(jeton.session(&second).await.generation, 1);
+    jeton.advance(HOUR);
+    let third = refresh(&jeton, &second).await.tokens();
+    refresh(&jeton, &first)
+        .await
+        .assert_error(400, "invalid_grant");
+    refresh(&jeton, &third)
+        .await
+        .assert_error(400, "invalid_grant");
+}

@@ -1,0 +1,256 @@
+//! A session's tokens and what its client may have by now: a change counts from the next refresh on.
+
+use std::time::Duration;
+
+use jeton::registration::client::{Change, Setting};
+use jeton::store::client::AccessTokenFormat;
+use serde_json::json;
+
+use crate::support::{Jeton, SECRET, Tokens, basic_raw, claims, part, short_of};
+
+const API: &str = "https://api.example.com";
+const FILES: &str = "https://files.example.com";
+const HOUR: Duration = Duration::from_hours(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A session with all that its client may have.
+async fn start() -> (Jeton, Tokens) {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("app", None, |row| row.audience = format!("{API} {FILES}"))
+        .await;
+    let tokens = jeton.sign_in_at("app").await;
+    jeton.advance(HOUR);
+    (jeton, tokens)
+}
+
+fn words(words: &[&str]) -> Setting<Vec<String>> {
+    Setting::To(words.iter().map(|&word| word.to_owned()).collect())
+}
+
+fn scopes(scopes: &[&str]) -> Change {
+    Change {
+        scope: words(scopes),
+        ..Change::default()
+    }
+}
+
+fn audiences(audiences: &[&str]) -> Change {
+    Change {
+        audience: words(audiences),
+        ..Change::default()
+    }
+}
+
+/// row 24, row 36: "The authorization server MAY fully or partially ignore the scope requested by the
+/// client, based on the authorization server policy", RFC 6749 §3.3, and says so by `scope`.
+#[tokio::test]
+async fn a_scope_that_the_client_lost_is_in_no_new_token() {
+    let (jeton, first) = start().await;
+    jeton.change_client("app", scopes(&["read", "more"])).await;
+    let second = jeton.refresh_at("app", &first).await.tokens();
+    assert_eq!(second.scope, "read");
+    assert_eq!(claims(&second.access_token)["scope"], "read");
+    // What is asked for by name is not there to give, and asking costs nothing.
+    for scope in ["write", "read write", "more"] {
+        let more = [("client_id", "app"), ("scope", scope)];
+        let answer = jeton.refresh_with(&second.refresh_token, &more).await;
+        answer.assert_error(400, "invalid_scope");
+    }
+    assert_eq!(jeton.session(&second).await.generation, 1);
+    // The session remembers what was granted to it, and no more than that comes back.
+    let all = scopes(&["account", "read", "write", "more"]);
+    jeton.change_client("app", all).await;
+    let third = jeton.refresh_at("app", &second).await.tokens();
+    assert_eq!(third.scope, "account read write");
+}
+
+/// row 25: "`invalid_grant`: The provided [...] refresh token is invalid", RFC 6749 §5.2: with nothing left
+/// of what was granted, the person signs in again.
+#[tokio::test]
+async fn a_session_of_which_nothing_is_left_needs_another_sign_in() {
+    for change in [
+        scopes(&["other"]),
+        scopes(&[]),
+        audiences(&["https://else.example.com"]),
+        audiences(&[]),
+    ] {
+        let (jeton, first) = start().await;
+        jeton.change_client("app", change).await;
+        let answer = jeton.refresh_at("app", &first).await;
+        answer.assert_error(400, "invalid_grant");
+        let named = [("client_id", "app"), ("scope", "read"), ("resource", API)];
+        let answer = jeton.refresh_with(&first.refresh_token, &named).await;
+        answer.assert_error(400, "invalid_grant");
+        jeton.sign_in_at("app").await;
+        // Nothing was ended: who undoes the change in time loses nobody.
+        let undone = Change {
+            audience: words(&[API, FILES]),
+            ..scopes(&["account", "read", "write"])
+        };
+        jeton.change_client("app", undone).await;
+        jeton.refresh_at("app", &first).await.tokens();
+    }
+}
+
+/// A session that was granted no scope keeps none, and lives.
+#[tokio::test]
+async fn a_session_without_scope_goes_on_without() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("app", None, |row| row.scope = String::new())
+        .await;
+    let first = jeton.sign_in_at("app").await;
+    jeton.change_client("app", scopes(&["read"])).await;
+    let second = jeton.refresh_at("app", &first).await.tokens();
+    assert_eq!(second.scope, "");
+}
+
+/// row 42: the same for audiences.
+#[tokio::test]
+async fn an_audience_that_the_client_lost_is_in_no_new_token() {
+    let (jeton, first) = start().await;
+    assert_eq!(claims(&first.access_token)["aud"], json!([API, FILES]));
+    jeton
+        .change_client("app", audiences(&["https://new.example.com", FILES]))
+        .await;
+    let second = jeton.refresh_at("app", &first).await.tokens();
+    assert_eq!(claims(&second.access_token)["aud"], FILES);
+    for resource in [API, "https://new.example.com"] {
+        let more = [("client_id", "app"), ("resource", resource)];
+        let answer = jeton.refresh_with(&second.refresh_token, &more).await;
+        answer.assert_error(400, "invalid_target");
+    }
+    jeton.refresh_at("app", &second).await.tokens();
+}
+
+/// RFC 9700 §2.4: a client that is first-party no more has no password grant, and its sessions open none
+/// of this server's own doors; also by a row that nobody checked.
+#[tokio::test]
+async fn a_client_that_is_not_first_party_has_no_token_for_this_servers_own_doors() {
+    let jeton = Jeton::start().await;
+    let all =
+        |row: &mut jeton::store::client::Model| "account admin read".clone_into(&mut row.scope);
+    jeton.add_client("app", None, all).await;
+    let tokens = jeton.sign_in_at("app").await;
+    let mine = jeton.get_with("/account", &tokens.access_token).await;
+    assert_eq!(mine.status, 200, "{}", mine.body);
+    let row = |before: &jeton::store::client::Model| {
+        Ok::<_, jeton::store::client::ChangeError>(jeton::store::client::Model {
+            first_party: false,
+            ..before.clone()
+        })
+    };
+    let store = &jeton.server.store;
+    jeton::store::client::update(store, "app", row, &jeton.cause())
+        .await
+        .unwrap();
+    let tokens = jeton.refresh_at("app", &tokens).await.tokens();
+    assert_eq!(tokens.scope, "read");
+    let mine = jeton.get_with("/account", &tokens.access_token).await;
+    assert_eq!(mine.status, 403, "{}", mine.body);
+    for scope in ["account", "admin"] {
+        let more = [("client_id", "app"), ("scope", scope)];
+        let answer = jeton.refresh_with(&tokens.refresh_token, &more).await;
+        answer.assert_error(400, "invalid_scope");
+    }
+    let sign_in = crate::support::and(&crate::support::SIGN_IN, &[("client_id", "app")]);
+    let answer = jeton.token(&sign_in).await;
+    answer.assert_error(400, "unauthorized_client");
+}
+
+/// RFC 7662 §2.2: what is told of a refresh token is what it is good for now.
+#[tokio::test]
+async fn introspection_tells_what_a_refresh_token_is_good_for_now() {
+    let jeton = Jeton::start().await;
+    jeton.add_client("web", Some(SECRET), |_| {}).await;
+    let authorization = basic_raw("web", SECRET);
+    let sign_in = jeton
+        .token_as(&authorization, &crate::support::SIGN_IN)
+        .await;
+    let tokens = sign_in.tokens();
+    let ask = async || {
+        let token = [("token", &*tokens.refresh_token)];
+        jeton
+            .post("/introspect", &authorization, &token)
+            .await
+            .json()
+    };
+    assert_eq!(ask().await["scope"], "account read write");
+    jeton.change_client("web", scopes(&["read"])).await;
+    assert_eq!(ask().await["scope"], "read");
+    jeton.change_client("web", scopes(&["other"])).await;
+    assert_eq!(ask().await, json!({ "active": false }));
+}
+
+/// row 31: shorter lifetimes count for sessions that are under way; longer ones for those that begin.
+#[tokio::test]
+async fn a_session_ends_when_the_shorter_lifetime_says() {
+    let lifetimes = |hours: u64| Change {
+        session_lifetime: Setting::To(HOUR * u32::try_from(hours).unwrap()),
+        ..Change::default()
+    };
+    let (jeton, first) = start().await;
+    jeton.change_client("app", lifetimes(3)).await;
+    let mut tokens = jeton.refresh_at("app", &first).await.tokens();
+    jeton.advance((HOUR * 2).saturating_sub(SECOND * 7));
+    tokens = jeton.refresh_at("app", &tokens).await.tokens();
+    assert_eq!(tokens.expires_in, 7);
+    jeton.advance(short_of(SECOND * 7));
+    tokens = jeton.refresh_at("app", &tokens).await.tokens();
+    jeton.advance(short_of(Duration::from_micros(2)));
+    for scope in [&[][..], &[("scope", "read")]] {
+        let more = [&[("client_id", "app")], scope].concat();
+        let answer = jeton.refresh_with(&tokens.refresh_token, &more).await;
+        answer.assert_error(400, "invalid_grant");
+    }
+    // It was short when it began, and stays so.
+    let tokens = jeton.sign_in_at("app").await;
+    jeton.change_client("app", lifetimes(30)).await;
+    jeton.advance(HOUR * 3);
+    let answer = jeton.refresh_at("app", &tokens).await;
+    answer.assert_error(400, "invalid_grant");
+}
+
+/// The lifetime, the format and the `typ` of access tokens: from the next refresh on, both ways.
+#[tokio::test]
+async fn access_tokens_change_with_the_next_refresh() {
+    let (jeton, first) = start().await;
+    let change = Change {
+        access_token_lifetime: Setting::To(HOUR * 24),
+        access_token_format: Setting::To(AccessTokenFormat::Opaque),
+        ..Change::default()
+    };
+    jeton.change_client("app", change).await;
+    let second = jeton.refresh_at("app", &first).await.tokens();
+    assert!(second.access_token.starts_with("jat_"));
+    assert_eq!(second.expires_in, 86_400);
+    let change = Change {
+        access_token_lifetime: Setting::Default,
+        access_token_format: Setting::Default,
+        ..Change::default()
+    };
+    jeton.change_client("app", change).await;
+    let third = jeton.refresh_at("app", &second).await.tokens();
+    assert_eq!(part(&third.access_token, 0)["typ"], "at+jwt");
+    assert_eq!(third.expires_in, 900);
+}
+
+/// A session with more scopes than an opaque token can tell apart begins anew, and fails nobody.
+#[tokio::test]
+async fn a_session_too_wide_for_opaque_tokens_needs_another_sign_in() {
+    let jeton = Jeton::start().await;
+    let many: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();
+    jeton
+        .add_client("app", None, |row| row.scope = many.join(" "))
+        .await;
+    let first = jeton.sign_in_at("app").await;
+    let change = Change {
+        access_token_format: Setting::To(AccessTokenFormat::Opaque),
+        ..scopes(&["s1", "s19"])
+    };
+    jeton.change_client("app", change).await;
+    let answer = jeton.refresh_at("app", &first).await;
+    answer.assert_error(400, "invalid_grant");
+    assert_eq!(jeton.sign_in_at("app").await.scope, "s1 s19");
+}

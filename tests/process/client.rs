@@ -1,0 +1,272 @@
+//! Clients by the command line: what a script reads and writes there.
+
+use serde_json::{Value, json};
+
+use super::{PASSWORD, Place, Process};
+
+impl Place {
+    /// The object that a command prints, its times and random texts hidden.
+    fn object(&self, arguments: &[&str]) -> Value {
+        let said = self.ok(arguments);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let mut object: Value = serde_json::from_str(&said).unwrap();
+        hide(&mut object);
+        object
+    }
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+fn hide(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(hide),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match &**name {
+                    "id" | "created_at" | "expires_at" | "disabled_at" | "client_secret" => {
+                        let is_time = value.as_i64().is_some_and(|at| at > 1_700_000_000);
+                        assert!(is_time || value.as_str().is_some_and(|text| text.len() >= 36));
+                        *value = "[hidden]".into();
+                    }
+                    _ => hide(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn sign_in(server: &Process, client: &str, secret: &str) -> super::Answer {
+    server.token(&[
+        ("grant_type", "password"),
+        ("username", "admin"),
+        ("password", PASSWORD),
+        ("client_id", client),
+        ("client_secret", secret),
+    ])
+}
+
+#[test]
+fn a_client_is_added_as_json() {
+    let place = Place::furnished();
+    let added = place.object(&words(
+        "client add shop --confidential --grant refresh_token --scope orders --access-token-type JWT \
+         --audience https://api.example.com --access-token-lifetime 5m --rotation never --json",
+    ));
+    insta::assert_json_snapshot!(added, @r#"
+    {
+      "client_id": "shop",
+      "confidential": true,
+      "name": "shop",
+      "first_party": false,
+      "grant_types": [
+        "refresh_token"
+      ],
+      "scope": "orders",
+      "audience": [
+        "https://api.example.com"
+      ],
+      "access_token_type": "JWT",
+      "access_token_lifetime": 300,
+      "rotation": "never",
+      "origins": [],
+      "disabled": false,
+      "created_at": "[hidden]",
+      "secrets": [
+        {
+          "id": "[hidden]",
+          "created_at": "[hidden]"
+        }
+      ],
+      "client_secret": "[hidden]"
+    }
+    "#);
+    let listed = place.ok(&words("client list --json"));
+    let ids = listed.lines().map(|line| {
+        let client: Value = serde_json::from_str(line).unwrap();
+        client["client_id"].clone()
+    });
+    let ids: Vec<Value> = ids.collect();
+    assert_eq!(ids, ["first-party", "my-info", "shop"]);
+}
+
+#[test]
+fn a_client_is_changed_as_json() {
+    let place = Place::furnished();
+    place.ok(&words(
+        "client add shop --scope orders --audience https://a.test --access-token-type JWT",
+    ));
+    let updated = place.object(&words(
+        "client update shop --name Shop --scope orders --scope bills --default audience --default \
+         access-token-type --session-lifetime 1d --json",
+    ));
+    let shown = place.object(&words("client show shop --json"));
+    insta::assert_json_snapshot!(shown, @r#"
+    {
+      "client_id": "shop",
+      "confidential": false,
+      "name": "Shop",
+      "first_party": false,
+      "grant_types": [],
+      "scope": "orders bills",
+      "audience": [],
+      "session_lifetime": 86400,
+      "origins": [],
+      "disabled": false,
+      "created_at": "[hidden]"
+    }
+    "#);
+    let names = words("name scope audience access_token_type session_lifetime");
+    let expected = json!({ "client": shown, "changed": names, "sessions_ended": 0 });
+    assert_eq!(updated, expected);
+    let say = |line: &str| place.ok(&words(line));
+    insta::assert_snapshot!(say("client update shop --name Shop"), @r#"client shop is like that already"#);
+    insta::assert_snapshot!(say("client update shop --name X --late-retry never"), @r#"client shop: changed name, late_retry"#);
+    insta::assert_snapshot!(say("client update shop"), @r#"client shop is like that already"#);
+    insta::assert_snapshot!(say("client disable shop"), @r#"client shop is disabled; sessions ended: 0"#);
+    insta::assert_snapshot!(say("client enable shop"), @r#"client shop may have tokens again"#);
+
+    let origins = place.object(&words(
+        "client origins shop --add https://shop.example.com --json",
+    ));
+    assert_eq!(
+        origins,
+        json!({ "client_id": "shop", "origins": ["https://shop.example.com"] })
+    );
+    let disabled = place.object(&words("client disable shop --json"));
+    assert_eq!(disabled["client"]["disabled_at"], "[hidden]");
+    assert_eq!(
+        (&disabled["changed"], &disabled["sessions_ended"]),
+        (&json!([]), &json!(0))
+    );
+    let shown = place.object(&words("client show shop --json"));
+    assert_eq!(shown, disabled["client"]);
+    let enabled = place.object(&words("client enable shop --json"));
+    assert_eq!(enabled["client"]["disabled"], false);
+    let deleted = place.object(&words("client delete shop --json"));
+    assert_eq!(
+        deleted,
+        json!({ "client": enabled["client"], "sessions_ended": 0 })
+    );
+}
+
+#[test]
+fn a_client_is_shown_to_people() {
+    let place = Place::furnished();
+    place.ok(&words(
+        "client add web --first-party --grant password --retry-window 5s",
+    ));
+    let shown = place.ok(&words("client show web"));
+    let lines = shown.lines().filter(|line| !line.contains("created_at"));
+    let lines: Vec<&str> = lines.collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    WHAT                   VALUE
+    client_id              web
+    confidential           no
+    origins                (none)
+    disabled               no
+    name                   web
+    first_party            yes
+    grant_types            password refresh_token
+    scope                  account
+    audience               (the issuer)
+    access_token_format    (as the server)
+    access_token_type      (as the server)
+    access_token_lifetime  (as the server)
+    session_lifetime       (as the server)
+    session_idle_lifetime  (as the server)
+    rotation               (as the server)
+    retry_window           5s
+    late_retry             (as the server)
+    late_retry_spacing     (as the server)
+    "#);
+}
+
+/// A secret is replaced while the client goes on; what it is is shown once, and no list has it.
+#[test]
+fn secrets_come_and_go_as_json() {
+    let place = Place::furnished();
+    let server = place.start();
+    let secret = |line: &str| {
+        let said: Value = serde_json::from_str(&place.ok(&words(line))).unwrap();
+        said["client_secret"].as_str().unwrap().to_owned()
+    };
+    let first = secret("client add web --confidential --first-party --grant password --json");
+    let add = "client secret add web --expires-in 30d --json";
+    let second = secret(add);
+    for secret in [&first, &second] {
+        assert_eq!(sign_in(&server, "web", secret).status, 200);
+    }
+    insta::assert_json_snapshot!(place.object(&words(add)), @r#"
+    {
+      "id": "[hidden]",
+      "created_at": "[hidden]",
+      "expires_at": "[hidden]",
+      "client_id": "web",
+      "client_secret": "[hidden]"
+    }
+    "#);
+    let listed = place.ok(&words("client secret list web --json"));
+    assert_eq!(listed.lines().count(), 3);
+    assert!(
+        !listed.contains(&first) && !listed.contains(&second),
+        "{listed}"
+    );
+    let oldest: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let id = oldest["id"].as_str().unwrap();
+    let removed = place.ok(&words(&format!("client secret remove web {id} --json")));
+    let removed: Value = serde_json::from_str(&removed).unwrap();
+    assert_eq!(removed, json!({ "client_id": "web", "id": id }));
+    assert_eq!(sign_in(&server, "web", &first).status, 401);
+    assert_eq!(sign_in(&server, "web", &second).status, 200);
+    let text = "a secret of our own, which is long enough";
+    let brought = words("client secret add web --secret-stdin");
+    let said = place.run_with(&brought, &format!("{text}\n")).ok();
+    assert!(said.contains(text));
+    assert_eq!(sign_in(&server, "web", text).status, 200);
+}
+
+/// What cannot be is told by the names of the flags, all of it at once, and changes nothing.
+#[test]
+fn what_a_client_cannot_have_is_told_by_its_flags() {
+    let place = Place::furnished();
+    let refusal = |arguments: &[&str]| place.run(&[&["client"], arguments].concat()).refusal();
+    insta::assert_snapshot!(refusal(&["add", "web", "--grant", "password"]), @r#"jeton: --grant: the password grant shows people's passwords to the client (RFC 9700, 2.4): it is for clients that are as much yours as this server is; say so by --first-party"#);
+    insta::assert_snapshot!(refusal(&["add", "web", "--scope", "account", "--scope", "a b", "--rotation", "never", "--retry-window", "90s"]), @r#"
+    jeton: --scope: must each be printable ASCII, without spaces, " and \
+    --scope: account and admin open this server's own doors, for clients that are as much yours as this server is; say so by --first-party
+    --rotation: must be always without --confidential: nothing else shows that a refresh token was stolen (RFC 9700, 4.14.2)
+    --retry-window: must be between 0s and 60s, in whole seconds
+    "#);
+    insta::assert_snapshot!(refusal(&["add", "web", "--grant", "client_credentials"]), @r#"jeton: --grant: client_credentials needs --confidential: the client proves who it is by a secret"#);
+    insta::assert_snapshot!(refusal(&["update", "first-party", "--access-token-lifetime", "31d"]), @r#"jeton: --access-token-lifetime: must be between 1s and 30d, in whole seconds: people forget to sign out of shared devices"#);
+    insta::assert_snapshot!(refusal(&["update", "first-party", "--default", "first-party"]), @r#"
+    jeton: --grant: the password grant shows people's passwords to the client (RFC 9700, 2.4): it is for clients that are as much yours as this server is; say so by --first-party
+    --scope: account and admin open this server's own doors, for clients that are as much yours as this server is; say so by --first-party
+    "#);
+    insta::assert_snapshot!(refusal(&["update", "nobody", "--name", "x"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["show", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["secret", "list", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["secret", "add", "first-party"]), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
+    let id = "01900000-0000-7000-8000-000000000001";
+    insta::assert_snapshot!(refusal(&["secret", "remove", "first-party", id]), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
+    place.ok(&["client", "add", "job", "--confidential"]);
+    insta::assert_snapshot!(refusal(&["secret", "remove", "job", id]), @r#"jeton: client job has no such secret; see `jeton client secret list job`"#);
+    let listed = place.ok(&["client", "secret", "list", "job"]);
+    let own = listed
+        .lines()
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
+    insta::assert_snapshot!(refusal(&["secret", "remove", "job", own]), @r#"jeton: it is the last secret that client job can prove itself by; add another first, or disable the client instead"#);
+    insta::assert_snapshot!(refusal(&["secret", "add", "job", "--expires-in", "0s"]), @r#"jeton: --expires-in: must be between 1s and 3650d"#);
+    for _ in 0..4 {
+        place.ok(&["client", "secret", "add", "job"]);
+    }
+    insta::assert_snapshot!(refusal(&["secret", "add", "job"]), @r#"jeton: client job has 5 secrets already; remove one that is used no more, see `jeton client secret list job`"#);
+    assert!(!place.ok(&["client", "list"]).contains("web"));
+}
