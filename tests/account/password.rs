@@ -194,6 +194,20 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
     assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
 }
 
+/// The places of a session are its own: a stolen token uses up those of no other device.
+#[tokio::test]
+async fn guesses_by_one_session_leave_the_places_of_another() {
+    let jeton = Jeton::start().await;
+    let (stolen, own) = (jeton.sign_in().await, jeton.sign_in().await);
+    for _ in 0..2 * BURST {
+        let answer = jeton.change_password(&stolen, WRONG, NEW).await;
+        assert_problem(&answer, 422, &["current_password"]);
+    }
+    let answer = jeton.change_password(&stolen, ALICE.1, NEW).await;
+    assert_problem(&answer, 429, &[]);
+    assert_changed(&jeton.change_password(&own, ALICE.1, NEW).await, 1);
+}
+
 /// row 20: "per account and per address".
 #[tokio::test]
 async fn wrong_current_passwords_count_for_the_address_and_right_ones_do_not() {

@@ -63,6 +63,38 @@ async fn a_key_is_not_rotated_by_an_array() {
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
 }
 
+/// 415, RFC 9110 §15.5.16: what a form on any page can send without being
+/// asked (Fetch, "CORS-safelisted request-header") changes nothing.
+#[tokio::test]
+async fn a_body_that_is_not_called_json_is_not_read() {
+    let admin = Admin::start().await;
+    let body = json!({"username": "bob", "password": PASSWORD}).to_string();
+    let ask = async |content_type: &str| {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(USERS.parse().unwrap())
+            .header("authorization", format!("Bearer {}", admin.token));
+        if !content_type.is_empty() {
+            request = request.content_type(content_type);
+        }
+        admin.jeton.send(request.body(body.clone())).await
+    };
+    for other in [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+        "application/json, text/plain",
+    ] {
+        assert_problem(&ask(other).await, 415, &[]);
+    }
+    for own in ["Application/JSON; charset=utf-8", "application/json;"] {
+        let status = ask(own).await.status;
+        assert!(matches!(status.as_u16(), 201 | 409), "{own}: {status}");
+    }
+}
+
 /// "No character has a special meaning", and SQLite ends a pattern at the first NUL.
 #[tokio::test]
 async fn nobody_has_a_nul_in_their_name_or_role() {
