@@ -114,6 +114,29 @@ async fn nobody_has_a_nul_in_their_name_or_role() {
     }
 }
 
+/// Names have 255 bytes at most, and SQLite fails on a pattern of more than 50,000.
+#[tokio::test]
+async fn nobody_has_a_name_longer_than_any() {
+    let admin = Admin::start().await;
+    for letter in ["a", "_", "!", "%C4%B0"] {
+        let query = format!("search={}", letter.repeat(60_000 / letter.len()));
+        assert_eq!(
+            count(&admin.get(&format!("{USERS}?{query}")).await),
+            0,
+            "{letter}"
+        );
+    }
+    let longest = "a".repeat(255);
+    admin.jeton.add_user(&longest, "x").await;
+    let found = admin.get(&format!("{USERS}?search={longest}")).await;
+    assert_eq!(count(&found), 1);
+    for filter in ["role", "cursor"] {
+        let query = format!("{filter}={}", "a".repeat(60_000));
+        let status = admin.get(&format!("{USERS}?{query}")).await.status;
+        assert!(status == 200 || status == 422, "{filter}: {status}");
+    }
+}
+
 /// Ids that order by time have 48 bits for it: what is later wrapped around to 1970.
 #[tokio::test]
 async fn all_that_happened_was_before_the_end_of_time() {

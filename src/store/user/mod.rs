@@ -15,6 +15,7 @@ use super::Store;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::device::printable;
+use crate::username::LENGTH_MAX;
 
 /// The role of those who administer the server.
 pub const ADMIN_ROLE: &str = "admin";
@@ -117,12 +118,13 @@ pub async fn search(
     after: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    // SQLite reads a pattern to its first NUL; no name has one.
-    if filter.name_part.is_some_and(|part| part.contains('\0')) {
-        return Ok(Vec::new());
-    }
     // Names are kept in lower case.
     let name_part = filter.name_part.map(str::to_lowercase);
+    // SQLite reads a pattern to its first NUL, and fails on a long one; no name is like that.
+    let is_of_none = |part: &String| part.contains('\0') || part.len() > LENGTH_MAX;
+    if name_part.as_ref().is_some_and(is_of_none) {
+        return Ok(Vec::new());
+    }
     let passing = Condition::all()
         .add_option(name_part.map(|part| Column::Username.like(containing(&part))))
         .add_option(filter.role.map(with_role))
