@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::audit::Action;
-use jeton::store::user::{self, Change};
+use jeton::store::user::{self, Amendment, Change};
 use poem::http::Method;
 use serde_json::json;
 
@@ -388,4 +388,38 @@ async fn a_token_that_does_not_open_the_account_changes_no_password() {
     let body = json!({"current_password": ALICE.1, "new_password": NEW}).to_string();
     let answer = jeton.send(peer::json(Method::PUT, PATH, "", &body)).await;
     assert_challenge(&answer, 401, super::NO_TOKEN);
+}
+
+/// Names change hands: whoever has the name by the time that the password is looked at is not the person
+/// whose token it is, and theirs is the wrong password.
+#[tokio::test]
+async fn a_name_that_changes_hands_meanwhile_changes_nobodys_password() {
+    const EVES: &str = "the password of somebody else";
+    for queries in 0..12 {
+        let jeton = Jeton::start().await;
+        let eve = jeton.add_user("eve", EVES).await;
+        let tokens = jeton.sign_in().await;
+        let (store, cause) = (&jeton.server.store, jeton.cause());
+        let rename = async |id, name: &str| {
+            let amendment = Amendment {
+                username: Some(name.to_owned()),
+                ..Amendment::default()
+            };
+            let change = Change::Amend(amendment);
+            user::change(store, id, change, &cause).await.unwrap();
+        };
+        let exchange = async {
+            // One connection serves both in turn.
+            for _ in 0..queries {
+                user::find(store, eve).await.unwrap();
+            }
+            rename(tokens.user(), "alice-2").await;
+            rename(eve, ALICE.0).await;
+        };
+        let changing = jeton.change_password(&tokens, EVES, NEW);
+        let (answer, ()) = tokio::join!(changing, exchange);
+        assert_ne!(answer.status, 200, "after {queries}: {}", answer.body);
+        let eves = jeton.token(&credentials(ALICE.0, EVES)).await;
+        eves.tokens();
+    }
 }
