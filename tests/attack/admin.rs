@@ -10,8 +10,9 @@ use poem::http::{HeaderValue, Method};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::admin::{Admin, assert_problem, give_roles};
+use crate::admin::{Admin, ROOT, assert_problem, give_roles, sign_in};
 use crate::support::file::DataDir;
+use crate::support::peer;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START};
 
 const USERS: &str = "/admin/users";
@@ -47,6 +48,33 @@ async fn who_has_a_role_that_differs_in_case_is_no_other_admin() {
         give_roles(&admin.jeton, other, roles).await;
         let found = admin.get(&format!("{USERS}?role=admin")).await;
         assert_eq!(count(&found), 2, "{roles}");
+    }
+}
+
+/// Two administrators who take the role from each other at once, each by a request that was let in: one
+/// of them keeps it.
+#[tokio::test]
+async fn two_administrators_do_not_take_the_role_from_each_other() {
+    for body in [json!({"roles": []}), json!({"disabled": true})] {
+        let admin = Admin::start().await;
+        let other = admin.jeton.add_user("other", ROOT.1).await;
+        give_roles(&admin.jeton, other, "admin").await;
+        let token = sign_in(&admin.jeton, ("other", ROOT.1), Some("admin")).await;
+        let ask = async |id: Uuid, token: &str| {
+            let path = format!("{USERS}/{id}");
+            let request = peer::json(Method::PATCH, &path, token, &body.to_string());
+            admin.jeton.send(request).await.status.as_u16()
+        };
+        let (one, two) = tokio::join!(ask(other, &admin.token), ask(admin.id, &token));
+        let mut statuses = [one, two];
+        statuses.sort_unstable();
+        assert!(matches!(statuses, [200, 401 | 403 | 409]), "{statuses:?}");
+        let mut left = 0;
+        for id in [admin.id, other] {
+            let row = user::find(&admin.jeton.server.store, id).await.unwrap();
+            left += usize::from(row.unwrap().is_admin());
+        }
+        assert_eq!(left, 1);
     }
 }
 
