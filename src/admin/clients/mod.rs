@@ -113,6 +113,8 @@ impl ClientsDoor {
     }
 
     /// Read a client
+    ///
+    /// As it is now, with an `ETag` that names this state; without its secrets.
     #[oai(path = "/:id", method = "get", operation_id = "fetchClient")]
     async fn read(
         &self,
