@@ -7,7 +7,7 @@ use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::{PrecisFastInvocation, stabilize};
 
 /// The longest username, in bytes of UTF-8 once mapped.
-pub const LENGTH_MAX: usize = 255;
+const LENGTH_MAX: usize = 255;
 
 /// The longest that is looked at: some of the profile's rules take time by the square of the
 /// length. Mapping makes full-width letters and decomposed ones shorter, to about a third.

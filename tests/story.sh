@@ -120,8 +120,41 @@ for _ in {1..100}; do
 done
 my_info_is 401 "a token by the key that was dropped" --header "$bearer"
 
-# Somebody forgot to sign out at the library. The API hears of it by the feed.
+# claim NAME FILE: what an access token says.
+claim() {
+  jq -r --arg name "$1" '.access_token | split(".")[1] | gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson | .[$name]' "$2"
+}
+
+# end_session FILE: ends the session of those tokens, from another device of the same person, by its id.
+end_session() {
+  local id status
+  id=$(claim sid "$1")
+  sign_in "$work/phone.json" "$issuer" account
+  curl --silent --fail --header "$(bearer "$work/phone.json")" "$issuer/account/sessions" |
+    jq -e --arg id "$id" 'any(.sessions[]; .id == $id and (.current | not))' >/dev/null || { echo "not ok the session is not listed" >&2; exit 1; }
+  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --request DELETE --header "$(bearer "$work/phone.json")" "$issuer/account/sessions/$id")
+  [[ $status == 204 ]] || { echo "not ok ending a session: $status" >&2; exit 1; }
+  curl --silent "$token_endpoint" -d grant_type=refresh_token -d client_id=my-info -d refresh_token="$(jq -r .refresh_token "$1")" |
+    jq -e '.error == "invalid_grant"' >/dev/null || { echo "not ok the ended session was refreshed" >&2; exit 1; }
+  echo "ok ended by its id from the other device; its refresh fails at once"
+}
+
+# Somebody forgot to sign out at the library. While the API may not hear of it, the token lasts until it expires.
+with_jeton "$jeton" client update my-info --access-token-lifetime 5s >>"$work/jeton.log"
+sign_in "$work/library.json"
+library=$(bearer "$work/library.json")
+end_session "$work/library.json"
+for _ in {1..300}; do
+  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --header "$library" "$api/my-info")
+  [[ $status == 200 ]] || break
+  sleep 0.2
+done
+my_info_is 401 "without the feed, when the token has expired" --header "$library"
+with_jeton "$jeton" client update my-info --default access-token-lifetime >>"$work/jeton.log"
+
+# And now the API hears of it by the feed.
 printf %s "$api_secret" | with_jeton "$jeton" client add my-info-api --confidential --secret-stdin --audience "$api" >>"$work/jeton.log"
+sign_in "$work/new.json"
 sign_in "$work/library.json"
 library=$(bearer "$work/library.json")
 my_info_is 200 "signed in at the library, too" --header "$library"
@@ -129,7 +162,10 @@ for _ in {1..200}; do
   jq -e '.tokens.issuers[0].revocations | .age != null and .failing_for == null' <(curl --silent "$api/healthz") >/dev/null && break
   sleep 0.2
 done
-curl --silent --fail "$issuer/revoke" -d client_id=my-info -d token="$(jq -r .refresh_token "$work/library.json")"
+end_session "$work/library.json"
+introspected=$(curl --silent --user "my-info-api:$(jq -rn --arg s "$api_secret" '$s | @uri')" -d token="$(jq -r .access_token "$work/library.json")" "$issuer/introspect")
+[[ $introspected == '{"active":false}' ]] || { echo "not ok introspection: $introspected" >&2; exit 1; }
+echo "ok introspection is inactive at once"
 SECONDS=0
 while [[ $(curl --silent --output /dev/null --write-out '%{http_code}' --header "$library" "$api/my-info") == 200 ]]; do
   ((SECONDS < 30)) || { echo "not ok the API never hears of it" >&2; exit 1; }

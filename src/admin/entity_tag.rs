@@ -34,7 +34,7 @@ impl IfMatch {
         let mut named = self
             .0
             .iter()
-            .flat_map(|line| line.as_bytes().split(is_comma));
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         let matches =
             |tag: &[u8]| matches!(tag.trim_ascii(), tag if tag == b"*" || tag == own.as_bytes());
         if !self.is_there() || named.any(matches) {
@@ -43,10 +43,6 @@ impl IfMatch {
             Err(Problem::PreconditionFailed)
         }
     }
-}
-
-const fn is_comma(byte: &u8) -> bool {
-    *byte == b','
 }
 
 /// Written by hand, because the framework's passes over a line that is not ASCII, as tags may be, and

@@ -2,6 +2,7 @@
 
 mod administrator;
 pub mod audit_events;
+pub mod clients;
 mod entity_tag;
 pub mod keys;
 mod page;

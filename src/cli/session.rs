@@ -131,7 +131,7 @@ fn print(sessions: Vec<Model>, as_json: bool, server: &AuthorizationServer) -> R
 
 fn state(session: &Model, now: Timestamp) -> String {
     match (session.revoked_at, session.revocation_reason) {
-        (Some(_), Some(why)) => format!("ended ({why:?})"),
+        (Some(_), Some(why)) => format!("ended ({})", why.name()),
         (Some(_), None) => "ended".to_owned(),
         (None, _) if session.expires_at <= now => "expired".to_owned(),
         (None, _) => "active".to_owned(),

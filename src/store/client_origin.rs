@@ -1,9 +1,12 @@
 //! The table `client_origins`: whose pages may read what a client is answered.
 
+use std::collections::BTreeMap;
+
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{InsertStatement, OnConflict, Query};
 
+use super::together::Together;
 use super::{Store, client};
 use crate::audit::{Action, Cause, Event};
 use crate::web_origin::WebOrigin;
@@ -68,6 +71,42 @@ pub async fn change(
     cause: &Cause,
 ) -> Result<(), DbErr> {
     let mut together = store.change_durably().await?;
+    record_change(&mut together, client_id, (added, removed), cause).await?;
+    together.commit().await
+}
+
+/// Registers these origins with a client, and no others.
+///
+/// # Errors
+///
+/// [`client::ChangeError`]; then nothing was changed.
+pub async fn replace(
+    store: &Store,
+    whom: impl Into<client::Whom<'_>>,
+    origins: &[WebOrigin],
+    cause: &Cause,
+) -> Result<(), client::ChangeError> {
+    let mut together = store.change_durably().await?;
+    let client = client::lock_as_of(together.connection(), whom.into()).await?;
+    let present = own(&client.id).all(together.connection()).await?;
+    let is_present = |origin: &WebOrigin| present.iter().any(|row| row.origin == origin.as_str());
+    let is_kept = |row: &Model| origins.iter().any(|origin| row.origin == origin.as_str());
+    let mut added = origins.to_vec();
+    added.retain(|origin| !is_present(origin));
+    let removed = present.iter().filter(|row| !is_kept(row));
+    let removed: Vec<WebOrigin> = removed
+        .filter_map(|row| WebOrigin::parse(&row.origin).ok())
+        .collect();
+    record_change(&mut together, &client.id, (&added, &removed), cause).await?;
+    Ok(together.commit().await?)
+}
+
+async fn record_change(
+    together: &mut Together<'_>,
+    client_id: &str,
+    (added, removed): (&[WebOrigin], &[WebOrigin]),
+    cause: &Cause,
+) -> Result<(), DbErr> {
     let gone = Entity::delete_many()
         .filter(Column::ClientId.eq(client_id))
         .filter(Column::Origin.is_in(removed.iter().map(WebOrigin::as_str)))
@@ -82,7 +121,7 @@ pub async fn change(
             .with("removed", joined(removed));
         together.record(event).await?;
     }
-    together.commit().await
+    Ok(())
 }
 
 /// Registers origins, and says how many were new.
@@ -128,12 +167,35 @@ fn insertion(client_id: &str, origin: &WebOrigin) -> Result<InsertStatement, DbE
 ///
 /// What the database says.
 pub async fn of_client(store: &Store, client_id: &str) -> Result<Vec<String>, DbErr> {
-    let rows = Entity::find()
+    let rows = own(client_id).all(store.read()).await?;
+    Ok(rows.into_iter().map(|row| row.origin).collect())
+}
+
+fn own(client_id: &str) -> Select<Entity> {
+    Entity::find()
         .filter(Column::ClientId.eq(client_id))
+        .order_by_asc(Column::Origin)
+}
+
+/// The origins of these clients, sorted.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn of_clients(
+    store: &Store,
+    client_ids: &[&str],
+) -> Result<BTreeMap<String, Vec<String>>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::ClientId.is_in(client_ids.iter().copied()))
         .order_by_asc(Column::Origin)
         .all(store.read())
         .await?;
-    Ok(rows.into_iter().map(|row| row.origin).collect())
+    let mut origins = BTreeMap::<String, Vec<String>>::new();
+    for row in rows {
+        origins.entry(row.client_id).or_default().push(row.origin);
+    }
+    Ok(origins)
 }
 
 /// The origins of all clients, sorted.

@@ -7,6 +7,7 @@ pub mod client_secret;
 pub mod session;
 pub mod sign_in_throttle;
 pub mod signing_key;
+mod text_search;
 mod together;
 pub mod user;
 

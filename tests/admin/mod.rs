@@ -2,6 +2,8 @@
 mod administrator;
 /// The audit log, searched page by page.
 mod audit_events;
+/// Applications that ask for tokens.
+mod clients;
 /// Signing keys, rotated while the server runs.
 mod keys;
 /// Who is signed in where.

@@ -153,6 +153,8 @@ async fn nobody_has_a_name_longer_than_any() {
             0,
             "{letter}"
         );
+        let clients = admin.get(&format!("/admin/clients?{query}")).await;
+        assert_eq!(clients.json()["clients"], json!([]), "{letter}");
     }
     let longest = "a".repeat(255);
     admin.jeton.add_user(&longest, "x").await;

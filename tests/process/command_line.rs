@@ -208,7 +208,7 @@ fn a_session_is_ended_by_its_id_or_with_all_of_its_users() {
         .refresh(&tokens[1])
         .assert_error(400, "invalid_grant");
     let listed = place.ok(&["session", "list"]);
-    assert_eq!(listed.matches("ended (Operator)").count(), 3, "{listed}");
+    assert_eq!(listed.matches("ended (operator)").count(), 3, "{listed}");
 }
 
 /// row 44: a key is published before it signs.

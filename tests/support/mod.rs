@@ -1,6 +1,7 @@
 //! A whole Jeton in memory, spoken to by HTTP requests, with a clock that the test moves.
 
 pub mod audit;
+mod document;
 pub mod file;
 pub mod peer;
 mod session;
@@ -176,7 +177,9 @@ impl Jeton {
 
     /// Sends any request.
     pub async fn send(&self, request: Request) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.call(request).await.unwrap();
+        document::assert_declared(&method, &path, response.status());
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

@@ -124,6 +124,8 @@ impl UsersDoor {
     }
 
     /// Read a user
+    ///
+    /// As they are now, with an `ETag` that names this state.
     #[oai(path = "/:id", method = "get", operation_id = "fetchUser")]
     async fn read(
         &self,

@@ -21,7 +21,7 @@ pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<()
     });
     if json {
         return with_origins.try_for_each(|(client, origins)| {
-            object::print(&object::without_secrets(&client, &origins))
+            object::print(&object::without_secrets(&client, origins))
         });
     }
     output::table(

@@ -69,7 +69,7 @@ async fn add(
     let added = registration::secret::add(client, secret, &operator(server), server).await;
     let row = added.map_err(|why| refused(client, why))?;
     if json {
-        let mut object = object::secret(&row);
+        let mut object = object::secret(row.clone());
         object.insert("client_id".to_owned(), json!(client));
         object.insert("client_secret".to_owned(), json!(secret.text().expose()));
         return object::print(&object);
@@ -83,7 +83,7 @@ async fn list(client: &str, json: bool, server: &AuthorizationServer) -> Result<
     find(client, server).await?;
     let secrets = client_secret::of_client(&server.store, client).await?;
     if json {
-        let mut objects = secrets.iter().map(object::secret);
+        let mut objects = secrets.into_iter().map(object::secret);
         return objects.try_for_each(|secret| object::print(&secret));
     }
     let now = server.clock.now();

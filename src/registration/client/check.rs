@@ -33,6 +33,10 @@ pub fn check_id(id: &str) -> Result<(), Invalid> {
     if Uuid::parse_str(id).is_ok() {
         return refused("must not be a UUID: users' ids are");
     }
+    // RFC 3986 §3.3 takes these out of a path.
+    if matches!(id, "." | "..") {
+        return refused("must not be a dot, or two");
+    }
     let printable = id.bytes().all(|byte| matches!(byte, 0x20..=0x7E));
     let trimmed = id.trim() == id && !id.is_empty();
     // A colon would end the id for clients that send HTTP Basic without encoding its halves.

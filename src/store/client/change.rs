@@ -120,10 +120,7 @@ pub async fn update<E: From<ChangeError> + From<DbErr>>(
     let whom = whom.into();
     let mut together = store.change_durably().await?;
     let connection = together.connection();
-    let before = lock(connection, whom.id).await?.ok_or(ChangeError::Gone)?;
-    if whom.revision.is_some_and(|seen| seen != before.revision) {
-        return Err(ChangeError::Stale.into());
-    }
+    let before = lock_as_of(connection, whom).await?;
     let mut client = change(&before)?;
     let changes = client.changes_since(&before);
     let mut events = events(&client, &before, &changes, cause);
@@ -241,27 +238,54 @@ async fn set_disabled_at(
     }
 }
 
-/// Deletes a client with all that belongs to it and ends its sessions, and says how many; `None` when
-/// there is no such client.
+/// Deletes a client as [`remove`] does; `None` when there is no such client.
 ///
 /// # Errors
 ///
 /// What the database says.
 pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
+    match remove(store, id, cause).await {
+        Ok(ended) => Ok(Some(ended)),
+        Err(ChangeError::Store(error)) => Err(error),
+        Err(ChangeError::Gone | ChangeError::Stale) => Ok(None),
+    }
+}
+
+/// Deletes a client with all that belongs to it and ends its sessions, and says how many.
+///
+/// # Errors
+///
+/// [`ChangeError`]; then nothing was deleted.
+pub async fn remove(
+    store: &Store,
+    whom: impl Into<Whom<'_>>,
+    cause: &Cause,
+) -> Result<u64, ChangeError> {
+    let whom = whom.into();
     let mut together = store.change_durably().await?;
     let connection = together.connection();
+    lock_as_of(connection, whom).await?;
+    let id = whom.id;
     let deletion = Entity::delete_by_id(id.to_owned());
-    let gone = deletion.exec(connection).await?;
+    deletion.exec(connection).await?;
     // Together, or a later client of the same id would find them.
     client_origin::remove_all(connection, id).await?;
     client_secret::remove_all(connection, id).await?;
-    if gone.rows_affected == 0 {
-        together.commit().await?;
-        return Ok(None);
-    }
     let ended = session::end_of_client(connection, id, Ending::ClientDeleted, cause.at).await?;
     let event = Event::new(Action::ClientDeleted, cause).client(id);
     together.record(event.with("sessions_ended", ended)).await?;
     together.commit().await?;
-    Ok(Some(ended))
+    Ok(ended)
+}
+
+/// The client as it is, if that is how it was seen; nobody else changes it until the transaction ends.
+pub(in crate::store) async fn lock_as_of(
+    connection: &impl ConnectionTrait,
+    whom: Whom<'_>,
+) -> Result<Model, ChangeError> {
+    let client = lock(connection, whom.id).await?.ok_or(ChangeError::Gone)?;
+    if whom.revision.is_some_and(|seen| seen != client.revision) {
+        return Err(ChangeError::Stale);
+    }
+    Ok(client)
 }

@@ -8,14 +8,15 @@ mod policy;
 use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, IntoCondition as _};
-use sea_orm::{QueryOrder, QuerySelect as _};
+use sea_orm::sea_query::{ExprTrait as _, Func, IntoCondition as _};
+use sea_orm::{Condition, QueryOrder, QuerySelect as _};
 
-pub(in crate::store) use change::touch;
-pub use change::{ChangeError, Changed, Whom, delete, disable, enable, insert, update};
+pub use change::{ChangeError, Changed, Whom, delete, disable, enable, insert, remove, update};
+pub(in crate::store) use change::{lock_as_of, touch};
 pub use choice::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
 pub use policy::Policy;
 
+use super::text_search::contains;
 use super::{Store, client_secret, or_issuer};
 use crate::clock::{Timestamp, micros};
 use crate::scope::{OWN_DOORS, Scope};
@@ -190,6 +191,52 @@ pub(super) async fn lock(
 ) -> Result<Option<Model>, DbErr> {
     let found = Entity::find_by_id(id.to_owned()).lock_exclusive();
     found.one(connection).await
+}
+
+/// Which clients are searched for; what is `None` may be any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter<'a> {
+    /// Those with this in their ids or names, upper and lower case alike.
+    pub part: Option<&'a str>,
+    /// Those that are disabled, or those that are not.
+    pub disabled: Option<bool>,
+}
+
+/// The clients that pass the filter, by id, from the one that follows the id `after` on, at most
+/// `limit`.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn search(
+    store: &Store,
+    filter: Filter<'_>,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let named = |part: &str| {
+        let part = part.to_lowercase();
+        let lower = |column: Column| Expr::expr(Func::lower(Expr::col(column)));
+        Condition::any()
+            .add(contains(lower(Column::Id), &part))
+            .add(contains(lower(Column::Name), &part))
+    };
+    let passing = Condition::all()
+        .add_option(filter.part.map(named))
+        .add_option(filter.disabled.map(|disabled| {
+            if disabled {
+                Column::DisabledAt.is_not_null()
+            } else {
+                Column::DisabledAt.is_null()
+            }
+        }))
+        .add_option(after.map(|after| Column::Id.gt(after)));
+    Entity::find()
+        .filter(passing)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(store.read())
+        .await
 }
 
 /// All clients, by id.

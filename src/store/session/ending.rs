@@ -82,6 +82,7 @@ pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, 
     Ok(gone.rows_affected)
 }
 
+/// Marks the sessions that are not over by themselves, and says how many there were.
 pub(in crate::store) async fn end_of_user(
     connection: &impl ConnectionTrait,
     user_id: Uuid,
@@ -89,7 +90,7 @@ pub(in crate::store) async fn end_of_user(
     why: Ending,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let mut ended = end(Column::UserId.eq(user_id), why, now);
+    let mut ended = end(Column::UserId.eq(user_id), why, now).filter(Column::ExpiresAt.gt(now));
     if let Some(kept) = kept {
         ended = ended.filter(Column::Id.ne(kept));
     }
@@ -119,8 +120,8 @@ pub(in crate::store) async fn end_of_client(
     why: Ending,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let ended = end(Column::ClientId.eq(client_id), why, now).exec(connection);
-    Ok(ended.await?.rows_affected)
+    let ended = end(Column::ClientId.eq(client_id), why, now).filter(Column::ExpiresAt.gt(now));
+    Ok(ended.exec(connection).await?.rows_affected)
 }
 
 fn end(which: Expr, why: Ending, now: Timestamp) -> UpdateMany<Entity> {

@@ -5,17 +5,17 @@ mod insert;
 mod outcome;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, Func, LikeExpr};
+use sea_orm::sea_query::{ExprTrait as _, Func};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
 pub use insert::{InsertError, insert, rehash};
 
 use super::Store;
+use super::text_search::contains;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::device::printable;
-use crate::username::LENGTH_MAX;
 
 /// The role of those who administer the server.
 pub const ADMIN_ROLE: &str = "admin";
@@ -120,13 +120,8 @@ pub async fn search(
 ) -> Result<Vec<Model>, DbErr> {
     // Names are kept in lower case.
     let name_part = filter.name_part.map(str::to_lowercase);
-    // SQLite reads a pattern to its first NUL, and fails on a long one; no name is like that.
-    let is_of_none = |part: &String| part.contains('\0') || part.len() > LENGTH_MAX;
-    if name_part.as_ref().is_some_and(is_of_none) {
-        return Ok(Vec::new());
-    }
     let passing = Condition::all()
-        .add_option(name_part.map(|part| Column::Username.like(containing(&part))))
+        .add_option(name_part.map(|part| contains(Expr::col(Column::Username), &part)))
         .add_option(filter.role.map(with_role))
         .add_option(filter.disabled.map(|disabled| {
             if disabled {
@@ -142,24 +137,6 @@ pub async fn search(
         .limit(limit)
         .all(store.read())
         .await
-}
-
-/// Text with `part` in it, in which nothing is a wildcard.
-fn containing(part: &str) -> LikeExpr {
-    LikeExpr::new(format!("%{}%", escaped(part))).escape(ESCAPE)
-}
-
-const ESCAPE: char = '!';
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | ESCAPE) {
-            escaped.push(ESCAPE);
-        }
-        escaped.push(c);
-    }
-    escaped
 }
 
 /// Who has this role among those that spaces separate. Not by LIKE, for which SQLite takes `Admin` for
