@@ -5,14 +5,17 @@ mod insert;
 mod outcome;
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, Func};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
 pub use insert::{InsertError, insert, rehash};
 
 use super::Store;
-use super::text_search::{containing, escaped, matching};
+use super::text_search::contains;
+use crate::audit::Event;
 use crate::clock::Timestamp;
+use crate::device::printable;
 
 /// The role of those who administer the server.
 pub const ADMIN_ROLE: &str = "admin";
@@ -118,7 +121,7 @@ pub async fn search(
     // Names are kept in lower case.
     let name_part = filter.name_part.map(str::to_lowercase);
     let passing = Condition::all()
-        .add_option(name_part.map(|part| Column::Username.like(containing(&part))))
+        .add_option(name_part.map(|part| contains(Expr::col(Column::Username), &part)))
         .add_option(filter.role.map(with_role))
         .add_option(filter.disabled.map(|disabled| {
             if disabled {
@@ -136,15 +139,28 @@ pub async fn search(
         .await
 }
 
-/// Who has this role among those that spaces separate.
-fn with_role(role: &str) -> Condition {
-    let like = |pattern: String| Column::Roles.like(matching(pattern));
-    let role_pattern = escaped(role);
-    Condition::any()
-        .add(Column::Roles.eq(role))
-        .add(like(format!("{role_pattern} %")))
-        .add(like(format!("% {role_pattern}")))
-        .add(like(format!("% {role_pattern} %")))
+/// Who has this role among those that spaces separate. Not by LIKE, for which SQLite takes `Admin` for
+/// `admin`: `replace` tells them apart, on every engine.
+fn with_role(role: &str) -> Expr {
+    let roles = || Func::cust("concat").args([" ".into(), Expr::col(Column::Roles), " ".into()]);
+    let without =
+        Func::cust("replace").args([roles().into(), format!(" {role} ").into(), "".into()]);
+    Expr::from(without).ne(roles())
+}
+
+/// Adds roles to what is told, and the one that opens the admin door before all others: text that is too
+/// long is cut, and nobody is made an administrator where that does not show.
+fn with_roles(event: Event, roles: &str) -> Event {
+    let mut all: Vec<&str> = roles.split_whitespace().collect();
+    all.sort_by_key(|role| *role != ADMIN_ROLE);
+    let text = all.join(" ");
+    let is_cut = printable(&text).len() < text.len();
+    let event = event.with("roles", text);
+    if is_cut {
+        event.with("roles_in_all", all.len())
+    } else {
+        event
+    }
 }
 
 /// Whether there is any user.
