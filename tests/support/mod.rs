@@ -20,7 +20,6 @@ use jeton::config::Settings;
 use jeton::key::{self, StoredKey, lifecycle};
 use jeton::password::Password;
 use jeton::root_secret::RootSecrets;
-use jeton::secret::random_bytes;
 use jeton::server::AuthorizationServer;
 use jeton::store::{Store, client, client_secret, signing_key, user};
 use poem::endpoint::BoxEndpoint;
@@ -137,17 +136,8 @@ impl Jeton {
     }
 
     pub async fn add_user_with_hash(&self, username: &str, hash: &str) -> Uuid {
-        let id = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
-        let row = user::Model {
-            id,
-            username: username.to_owned(),
-            password_hash: hash.to_owned(),
-            roles: String::new(),
-            session_epoch: 0,
-            created_at: self.now(),
-            disabled_at: None,
-            revision: 0,
-        };
+        let row = user::Model::new(username, hash.to_owned(), self.now());
+        let id = row.id;
         user::insert(&self.server.store, row, &self.cause())
             .await
             .unwrap();

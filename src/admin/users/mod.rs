@@ -23,7 +23,7 @@ use crate::bearer::Scopes;
 use crate::json_body::JsonBody;
 use crate::password::{Password, check_stored};
 use crate::problem::Problem;
-use crate::secret::{Secret, random_bytes};
+use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, Change, Filter, InsertError, Whom};
 use crate::username::Username;
@@ -102,14 +102,8 @@ impl UsersDoor {
             }
         };
         let row = user::Model {
-            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
-            username: username.as_str().to_owned(),
-            password_hash,
             roles,
-            session_epoch: 0,
-            created_at: server.clock.now(),
-            disabled_at: None,
-            revision: 0,
+            ..user::Model::new(username.as_str(), password_hash, server.clock.now())
         };
         match user::insert(&server.store, row.clone(), administrator.cause()).await {
             Ok(()) => {}

@@ -16,6 +16,7 @@ use super::text_search::contains;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::device::printable;
+use crate::secret::random_bytes;
 
 /// The role of those who administer the server.
 pub const ADMIN_ROLE: &str = "admin";
@@ -52,6 +53,22 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
+    /// A new user by this name, which is in its normal form, without roles.
+    #[must_use]
+    pub fn new(username: &str, password_hash: String, created_at: Timestamp) -> Self {
+        Self {
+            // At random, so that it tells nothing about when the user was made.
+            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
+            username: username.to_owned(),
+            password_hash,
+            roles: String::new(),
+            session_epoch: 0,
+            created_at,
+            disabled_at: None,
+            revision: 0,
+        }
+    }
+
     /// The roles, in the order in which they were given.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.roles.split_whitespace()
