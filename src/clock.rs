@@ -174,6 +174,9 @@ pub fn time_ordered_id(now: Timestamp) -> Uuid {
     id_at(now, random_bytes())
 }
 
+/// The last microsecond that a time-ordered identifier can name, in the year 10889.
+const LAST_MICROS: u64 = (1 << 48) * 1000 - 1;
+
 /// The least identifier that [`time_ordered_id`] could make at this time.
 #[must_use]
 pub fn first_id_at(time: Timestamp) -> Uuid {
@@ -181,7 +184,8 @@ pub fn first_id_at(time: Timestamp) -> Uuid {
 }
 
 fn id_at(time: Timestamp, mut random: [u8; 10]) -> Uuid {
-    let micros = u64::try_from(time.0).unwrap_or_default();
+    // A later time has no room in the 48 bits: it would come out as an early one.
+    let micros = u64::try_from(time.0).unwrap_or_default().min(LAST_MICROS);
     // "Replace Leftmost Random Bits with Increased Clock Precision", RFC 9562 §6.2: these 12.
     let fraction = (micros % 1000) * 4096 / 1000;
     let ([.., high, low], [first, second, ..]) = (fraction.to_be_bytes(), &mut random);
@@ -225,7 +229,8 @@ mod tests {
 
     #[test]
     fn identifiers_order_by_the_microsecond() {
-        let times = [0, 1, 2, 999, 1000, 1001, 1_767_225_600_000_001];
+        let last = i64::try_from(LAST_MICROS).unwrap();
+        let times = [0, 1, 2, 999, 1000, 1001, 1_767_225_600_000_001, last];
         for pair in times.map(Timestamp::from_micros).windows(2) {
             let latest = id_at(pair[0], [0xFF; 10]);
             assert!(first_id_at(pair[0]) <= time_ordered_id(pair[0]));
@@ -234,6 +239,12 @@ mod tests {
         }
         let id = time_ordered_id(Timestamp::from_micros(1));
         assert_eq!(id.get_version_num(), 7);
+        for later in [last + 1, i64::MAX].map(Timestamp::from_micros) {
+            assert_eq!(
+                first_id_at(later),
+                first_id_at(Timestamp::from_micros(last))
+            );
+        }
         assert_ne!(id, time_ordered_id(Timestamp::from_micros(1)));
     }
 

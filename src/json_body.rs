@@ -87,6 +87,12 @@ fn is_json(content_type: Option<&str>) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Derived readers take an array for the fields in their order, which nobody has promised; and what
+    // they say of another value repeats it, which may be a password.
+    let first = bytes.trim_ascii_start().first();
+    if first.is_some_and(|first| *first != b'{') {
+        return Err(Problem::BadRequest("The body is not a JSON object.".into()));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -166,15 +172,23 @@ mod tests {
 
     #[test]
     fn what_is_no_json_object_is_a_bad_request() {
-        for text in ["", "{", "[]", "null", "{} {}", "\u{1}"] {
-            let text = text.as_bytes();
-            assert!(
-                matches!(
-                    parse::<Body>(text),
-                    Err(Problem::BadRequest(_) | Problem::Invalid(_))
-                ),
-                "{text:?}"
-            );
+        for text in [
+            "",
+            " ",
+            "{",
+            "[]",
+            r#"["a",[]]"#,
+            "\n [\"a\", []]",
+            "null",
+            r#""a secret""#,
+            r#"{"name":"a","roles":[]} {}"#,
+            "\u{1}",
+            "\u{feff}{}",
+        ] {
+            match parse::<Body>(text.as_bytes()) {
+                Err(Problem::BadRequest(detail)) => assert!(!detail.contains("secret"), "{detail}"),
+                other => panic!("{text:?}: {other:?}"),
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::cors::on_behalf_of;
 use crate::json_body;
 use crate::password::Password;
 use crate::problem::Problem;
-use crate::secret::{Secret, random_bytes};
+use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::client;
 use crate::store::user::{self, InsertError};
@@ -105,18 +105,9 @@ async fn add(
     let rules = &server.password_rules;
     let hash = server.hasher.hash_chosen(password, username, rules).await;
     let hash = hash.map_err(|error| Problem::of_new_password("password", error))?;
-    let id = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
     let cause = asker.cause(server);
-    let row = user::Model {
-        id,
-        username: username.to_string(),
-        password_hash: hash,
-        roles: String::new(),
-        session_epoch: 0,
-        created_at: cause.at,
-        disabled_at: None,
-        revision: 0,
-    };
+    let row = user::Model::new(username.as_str(), hash, cause.at);
+    let id = row.id;
     match user::insert(&server.store, row, &cause).await {
         Ok(()) => Ok(id),
         Err(InsertError::Taken) => Err(Problem::Conflict("That name is taken.".into())),

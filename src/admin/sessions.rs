@@ -128,6 +128,8 @@ impl AdminSessionsDoor {
     }
 
     /// Read a session
+    ///
+    /// Whether it goes on or is over, and why.
     #[oai(path = "/:id", method = "get", operation_id = "fetchSession")]
     async fn read(
         &self,

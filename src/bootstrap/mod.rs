@@ -163,14 +163,8 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
     };
     let hash = hashed.map_err(|error| BootstrapError::Threads(error.to_string()))?;
     let admin = user::Model {
-        id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
-        username: ADMIN.to_owned(),
-        password_hash: hash,
-        roles: ADMIN.to_owned(),
-        session_epoch: 0,
-        created_at: server.clock.now(),
-        disabled_at: None,
-        revision: 0,
+        roles: user::ADMIN_ROLE.to_owned(),
+        ..user::Model::new(ADMIN, hash, server.clock.now())
     };
     let cause = Cause::system(server.clock.now());
     match user::insert(&server.store, admin, &cause).await {

@@ -36,6 +36,9 @@ pub struct List {
     /// Only of so long ago at most, such as 24h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
+    /// Only what is longer ago than this, such as 1h.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    until: Option<Duration>,
     /// Only what is older than the event with this id: the last of the page before.
     #[arg(long, value_name = "ID")]
     before: Option<Uuid>,
@@ -80,7 +83,7 @@ impl List {
             session_id: self.session,
             action: self.action.as_deref().and_then(by_name),
             since: self.since.map(|since| server.clock.now().minus(since)),
-            until: None,
+            until: self.until.map(|until| server.clock.now().minus(until)),
         };
         Ok(audit_event::search(&server.store, filter, self.before, self.limit).await?)
     }

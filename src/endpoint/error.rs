@@ -162,6 +162,11 @@ impl ApiResponse for ErrorAnswer {
                     "The client did not prove who it is.",
                     vec![documented("WWW-Authenticate", "RFC 9110 section 11.6.1.")],
                 ),
+                answer(
+                    403,
+                    "The access token does not allow this.",
+                    vec![documented("WWW-Authenticate", "RFC 6750 section 3.")],
+                ),
                 answer(413, "The body is too large.", vec![]),
                 answer(
                     429,

@@ -4,7 +4,9 @@ use poem::Response;
 use poem::error::ResponseError;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem_openapi::payload::Json;
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
 use poem_openapi::types::{ToJSON as _, Type};
 use poem_openapi::{ApiResponse, Object};
 
@@ -120,7 +122,7 @@ impl ResponseError for Problem {
 /// For the document: every status that these doors refuse with.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
-        let answer = |status, description| MetaResponse {
+        let answer = |status, description, headers| MetaResponse {
             description,
             status: Some(status),
             status_range: None,
@@ -128,33 +130,47 @@ impl ApiResponse for Problem {
                 content_type: "application/problem+json",
                 schema: ProblemBody::schema_ref(),
             }],
-            headers: vec![],
+            headers,
         };
+        let challenge = || documented("WWW-Authenticate", "What is wrong, RFC 6750 section 3.");
+        let retry_after = || documented("Retry-After", "Seconds to wait.");
         MetaResponses {
             responses: vec![
-                answer(400, "The request cannot be understood."),
+                answer(400, "The request cannot be understood.", vec![]),
                 answer(
                     401,
                     "The access token is missing, expired, ended or not for this server.",
+                    vec![challenge()],
                 ),
-                answer(403, "The access token does not allow this."),
-                answer(404, "There is no such thing."),
-                answer(409, "What is there already does not allow this."),
+                answer(403, "The access token does not allow this.", vec![]),
+                answer(404, "There is no such thing.", vec![]),
+                answer(409, "What is there already does not allow this.", vec![]),
                 answer(
                     412,
                     "It is not as `If-Match` says: it was changed meanwhile.",
+                    vec![],
                 ),
-                answer(413, "The request body is too large."),
-                answer(415, "The request body is not JSON."),
-                answer(422, "The fields that `errors` names are wrong."),
-                answer(429, "Too many attempts have failed."),
-                answer(500, "The server failed."),
-                answer(503, "The server is busy."),
+                answer(413, "The request body is too large.", vec![]),
+                answer(415, "The request body is not JSON.", vec![]),
+                answer(422, "The fields that `errors` names are wrong.", vec![]),
+                answer(429, "Too many attempts have failed.", vec![retry_after()]),
+                answer(500, "The server failed.", vec![]),
+                answer(503, "The server is busy.", vec![retry_after()]),
             ],
         }
     }
 
     fn register(registry: &mut Registry) {
         <Json<ProblemBody> as poem_openapi::payload::Payload>::register(registry);
+    }
+}
+
+fn documented(name: &str, description: &str) -> MetaHeader {
+    MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: true,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
     }
 }

@@ -180,14 +180,22 @@ pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr>
 }
 
 /// Drops all keys but one at once: compromised keys are trusted no more, their private halves gone.
-/// Says how many it dropped.
+/// Says how many it dropped; `None` when another had dropped that one before: then it drops none, or
+/// two who do this at once would drop each other's key, and none would be left.
 ///
 /// # Errors
 ///
 /// What the database says.
-pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<u64, DbErr> {
+pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
     let mut together = store.change_durably().await?;
     Alone::ChangeKeys.begin(together.connection()).await?;
+    let kept = Entity::find_by_id(id.to_owned())
+        .filter(Column::RevokedAt.is_null())
+        .one(together.connection())
+        .await?;
+    if kept.is_none() {
+        return Ok(None);
+    }
     let revoked = Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(cause.at))
         .col_expr(
@@ -203,5 +211,5 @@ pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<u6
         .with("kept", id);
     together.record(event).await?;
     together.commit().await?;
-    Ok(revoked.rows_affected)
+    Ok(Some(revoked.rows_affected))
 }

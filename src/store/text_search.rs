@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use sea_orm::sea_query::LikeExpr;
+use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr};
 
 const ESCAPE: char = '!';
+/// In bytes; no text that is searched is longer.
+const LONGEST: usize = 1024;
 
 /// What to look for instead of text that may be anything. PostgreSQL fails where it meets a NUL, and nothing
 /// that is kept has one; nothing has this other character, either.
@@ -16,20 +18,20 @@ pub(super) fn sought(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Text with `part` in it.
-pub(super) fn containing(part: &str) -> LikeExpr {
-    matching(format!("%{}%", escaped(part)))
-}
-
-/// Text that a pattern matches, in which what was [`escaped`] stands for itself.
-pub(super) fn matching(pattern: String) -> LikeExpr {
-    LikeExpr::new(pattern).escape(ESCAPE)
+/// Whether `text` has `part` in it.
+pub(super) fn contains(text: Expr, part: &str) -> Expr {
+    // SQLite reads a pattern to its first NUL, and fails on one of more than 50,000 bytes.
+    if part.contains('\0') || part.len() > LONGEST {
+        return Expr::value(false);
+    }
+    let pattern = format!("%{}%", escaped(part));
+    text.like(LikeExpr::new(pattern).escape(ESCAPE))
 }
 
 /// A part of a pattern that stands for itself.
-pub(super) fn escaped(text: &str) -> String {
+fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in sought(text).chars() {
+    for c in text.chars() {
         if matches!(c, '%' | '_' | ESCAPE) {
             escaped.push(ESCAPE);
         }

@@ -75,7 +75,7 @@ pub async fn replace_at_once(
     Ok(Rotated {
         kid,
         activates_at: cause.at,
-        dropped,
+        dropped: dropped.ok_or(RotationError::Raced)?,
     })
 }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::audit::Action;
-use jeton::store::user::{self, Change};
+use jeton::store::user::{self, Amendment, Change};
 use poem::http::Method;
 use serde_json::json;
 
@@ -194,6 +194,20 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
     assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
 }
 
+/// The places of a session are its own: a stolen token uses up those of no other device.
+#[tokio::test]
+async fn guesses_by_one_session_leave_the_places_of_another() {
+    let jeton = Jeton::start().await;
+    let (stolen, own) = (jeton.sign_in().await, jeton.sign_in().await);
+    for _ in 0..2 * BURST {
+        let answer = jeton.change_password(&stolen, WRONG, NEW).await;
+        assert_problem(&answer, 422, &["current_password"]);
+    }
+    let answer = jeton.change_password(&stolen, ALICE.1, NEW).await;
+    assert_problem(&answer, 429, &[]);
+    assert_changed(&jeton.change_password(&own, ALICE.1, NEW).await, 1);
+}
+
 /// row 20: "per account and per address".
 #[tokio::test]
 async fn wrong_current_passwords_count_for_the_address_and_right_ones_do_not() {
@@ -381,4 +395,38 @@ async fn a_token_that_does_not_open_the_account_changes_no_password() {
     let body = json!({"current_password": ALICE.1, "new_password": NEW}).to_string();
     let answer = jeton.send(peer::json(Method::PUT, PATH, "", &body)).await;
     assert_challenge(&answer, 401, super::NO_TOKEN);
+}
+
+/// Names change hands: whoever has the name by the time that the password is looked at is not the person
+/// whose token it is, and theirs is the wrong password.
+#[tokio::test]
+async fn a_name_that_changes_hands_meanwhile_changes_nobodys_password() {
+    const EVES: &str = "the password of somebody else";
+    for queries in 0..12 {
+        let jeton = Jeton::start().await;
+        let eve = jeton.add_user("eve", EVES).await;
+        let tokens = jeton.sign_in().await;
+        let (store, cause) = (&jeton.server.store, jeton.cause());
+        let rename = async |id, name: &str| {
+            let amendment = Amendment {
+                username: Some(name.to_owned()),
+                ..Amendment::default()
+            };
+            let change = Change::Amend(amendment);
+            user::change(store, id, change, &cause).await.unwrap();
+        };
+        let exchange = async {
+            // One connection serves both in turn.
+            for _ in 0..queries {
+                user::find(store, eve).await.unwrap();
+            }
+            rename(tokens.user(), "alice-2").await;
+            rename(eve, ALICE.0).await;
+        };
+        let changing = jeton.change_password(&tokens, EVES, NEW);
+        let (answer, ()) = tokio::join!(changing, exchange);
+        assert_ne!(answer.status, 200, "after {queries}: {}", answer.body);
+        let eves = jeton.token(&credentials(ALICE.0, EVES)).await;
+        eves.tokens();
+    }
 }

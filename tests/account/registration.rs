@@ -91,7 +91,7 @@ async fn a_person_registers_and_signs_in() {
     assert_eq!(row.user_agent, "curl/8");
     assert_eq!(
         row.detail,
-        r#"{"username":"bob.builder@example.com","roles":""}"#
+        r#"{"roles":"","username":"bob.builder@example.com"}"#
     );
 }
 

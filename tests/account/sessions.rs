@@ -1,12 +1,16 @@
 use std::time::Duration;
 
+use jeton::clock::Clock;
 use jeton::store::audit_event::{self, Filter};
+use jeton::store::user::{self, Change, Whom};
 use poem::Request;
 use poem::http::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{Answer, Jeton, Tokens};
+use crate::support::file::DataDir;
+use crate::support::peer::credentials;
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
 
 const PATH: &str = "/account/sessions";
 
@@ -189,4 +193,33 @@ async fn bad_requests_are_told_as_problems() {
     let answer = jeton.post(PATH, "", &[]).await;
     assert_eq!(answer.status, 405);
     assert_eq!(answer.header("allow"), Some("GET, HEAD, DELETE"));
+}
+
+/// What goes on when all else ends is a living session of that person: no other is touched, and none
+/// that is over comes to life again.
+#[tokio::test]
+async fn only_a_living_session_of_ones_own_is_kept() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    jeton.add_user("bob", ALICE.1).await;
+    let alices = jeton.sign_in().await;
+    let bobs = jeton.token(&credentials("bob", ALICE.1)).await.tokens();
+    let sign_out = async |kept: &Tokens| {
+        let whom = Whom::from(alices.user()).but(kept.session());
+        let (store, cause) = (&jeton.server.store, jeton.cause());
+        let changed = user::change(store, whom, Change::SignOut, &cause).await;
+        changed.unwrap().sessions_ended
+    };
+    assert_eq!(sign_out(&bobs).await, 1);
+    jeton.refresh(&bobs.refresh_token).await.tokens();
+    jeton.assert_over(&alices).await;
+    // Ended by its epoch alone, which is what counts.
+    let next = jeton.sign_in().await;
+    data.execute("UPDATE users SET session_epoch = session_epoch + 1")
+        .await;
+    assert_eq!(sign_out(&next).await, 0);
+    jeton.assert_over(&next).await;
 }

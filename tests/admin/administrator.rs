@@ -1,3 +1,5 @@
+use jeton::registration::client;
+use jeton::store;
 use jeton::store::user::{self, Change, ChangeError};
 
 use super::{Admin, ROOT, assert_problem, give_roles, sign_in};
@@ -75,6 +77,22 @@ async fn a_service_account_administers_while_it_is_registered_for_it() {
     // No person: the account door has nothing to show.
     let answer = jeton.get_with("/account", token).await;
     assert_problem(&answer, 403, &[]);
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    store::client::disable(store, "nightly", &cause)
+        .await
+        .unwrap();
+    assert_problem(&jeton.get_with(DOOR, token).await, 401, &[]);
+    store::client::enable(store, "nightly", &cause)
+        .await
+        .unwrap();
+    assert_eq!(jeton.get_with(DOOR, token).await.status, 200);
+    // What it is registered for counts as it is now, not as it was when the token was made.
+    let change = client::Change {
+        scope: client::Setting::To(vec!["read".to_owned()]),
+        ..client::Change::default()
+    };
+    jeton.change_client("nightly", change).await;
+    assert_problem(&jeton.get_with(DOOR, token).await, 403, &[]);
 }
 
 /// Whoever it is and by whatever way: disabled, deleted, or the role taken.

@@ -59,8 +59,8 @@ async fn an_event_tells_who_what_when_and_from_where() {
       "actor": "system",
       "user_id": "[uuid]",
       "detail": {
-        "username": "root",
-        "roles": "admin"
+        "roles": "admin",
+        "username": "root"
       }
     }
     "#);

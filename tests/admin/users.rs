@@ -217,6 +217,25 @@ async fn a_stale_if_match_changes_nothing() {
     assert_eq!(answer.status, 204);
 }
 
+/// The state may change between the look at it and the change.
+#[tokio::test]
+async fn of_two_who_saw_the_same_state_one_changes_it() {
+    let admin = Admin::start().await;
+    let id = create(&admin, "bob").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("{PATH}/{id}");
+    let seen = admin.get(&path).await.header("etag").unwrap().to_owned();
+    let change = |role: &str| admin.patch(&path, json!({"roles": [role]}), Some(&seen));
+    let (one, other) = tokio::join!(change("reader"), change("writer"));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412]);
+    let winner = if one.status == 200 { one } else { other };
+    assert_eq!(admin.get(&path).await.json(), winner.json());
+}
+
 #[tokio::test]
 async fn to_disable_and_to_rename_take_effect_at_once() {
     let admin = Admin::start().await;

@@ -1,5 +1,6 @@
 //! What an adversary tried with success once, and what holds since.
 
+mod admin;
 mod process;
 mod rotation;
 mod server;

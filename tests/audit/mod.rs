@@ -204,6 +204,30 @@ async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
     Ok(())
 }
 
+/// The log does not tell of what is undone in the last instant, when it is written to the disk; and it
+/// tells of a refused sign-in although there is no row of it.
+#[tokio::test]
+async fn the_log_is_told_of_what_is_certain_and_of_every_refusal() {
+    let log = AuditLog::listen();
+    let data = DataDir::new();
+    let jeton = alone(data.open().await).await;
+    jeton.sign_in().await;
+    for sql in [
+        "CREATE TABLE nobody (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE untold (id INTEGER REFERENCES nobody (id) DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER too_late AFTER INSERT ON audit_events BEGIN INSERT INTO untold VALUES (1); END",
+    ] {
+        data.execute(sql).await;
+    }
+    for password in [ALICE.1, WRONG] {
+        let answer = jeton.sign_in_from(ALICE.0, password, b"").await;
+        answer.assert_error(500, "server_error");
+    }
+    assert_eq!(jeton.told(Action::SignIn).await.len(), 1);
+    assert_eq!(log.entries("sign_in").len(), 1);
+    assert_eq!(log.entries("sign_in_failed").len(), 1);
+}
+
 /// "No secret in it": passwords right and wrong, hashes, tokens and client secrets are searched for
 /// in every row and in the log.
 #[tokio::test]

@@ -8,6 +8,7 @@ import { everywhere } from "./everywhere.mjs";
 import { faults } from "./faults.mjs";
 import { API, FRESH, ISSUER, PASSWORD, logOf, letApiHear, startJeton, startMyInfo, stopAll, until } from "./processes.mjs";
 import { shapes } from "./shapes.mjs";
+import { swagger } from "./swagger.mjs";
 
 /** Presses the button. An access token that lives for three seconds may expire on its way: it is refused then, and refreshed. */
 function see(page) {
@@ -250,6 +251,7 @@ try {
   await faults();
   await shapes();
   await docs();
+  await swagger();
   await step("no password and no token is in a log", async () => {
     const logs = logOf("jeton") + logOf("my-info");
     for (const secret of [PASSWORD, "correct+horse", "jrt_", "eyJ"]) equal(logs.includes(secret), false, secret);

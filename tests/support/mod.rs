@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod database;
+mod document;
 pub mod file;
 pub mod peer;
 mod session;
@@ -20,7 +21,6 @@ use jeton::config::Settings;
 use jeton::key::{self, StoredKey, lifecycle};
 use jeton::password::Password;
 use jeton::root_secret::RootSecrets;
-use jeton::secret::random_bytes;
 use jeton::server::AuthorizationServer;
 use jeton::store::{Store, client, client_secret, signing_key, user};
 use poem::endpoint::BoxEndpoint;
@@ -137,17 +137,8 @@ impl Jeton {
     }
 
     pub async fn add_user_with_hash(&self, username: &str, hash: &str) -> Uuid {
-        let id = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
-        let row = user::Model {
-            id,
-            username: username.to_owned(),
-            password_hash: hash.to_owned(),
-            roles: String::new(),
-            session_epoch: 0,
-            created_at: self.now(),
-            disabled_at: None,
-            revision: 0,
-        };
+        let row = user::Model::new(username, hash.to_owned(), self.now());
+        let id = row.id;
         user::insert(&self.server.store, row, &self.cause())
             .await
             .unwrap();
@@ -177,7 +168,9 @@ impl Jeton {
 
     /// Sends any request.
     pub async fn send(&self, request: Request) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.call(request).await.unwrap();
+        document::assert_declared(&method, &path, response.status());
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

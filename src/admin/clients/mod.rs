@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 
 use self::answer::{ClientAnswer, CreateAnswer, DeleteAnswer, ListAnswer, RegisteredClient};
@@ -19,7 +19,7 @@ use self::shape::Clients;
 pub use self::shape::{Client, ClientSecret};
 use super::Tag;
 use super::administrator::Administrator;
-use super::entity_tag;
+use super::entity_tag::{self, IfMatch};
 use super::page::{self, List};
 use crate::bearer::Scopes;
 use crate::json_body::JsonBody;
@@ -113,6 +113,8 @@ impl ClientsDoor {
     }
 
     /// Read a client
+    ///
+    /// As it is now, with an `ETag` that names this state; without its secrets.
     #[oai(path = "/:id", method = "get", operation_id = "fetchClient")]
     async fn read(
         &self,
@@ -142,12 +144,12 @@ impl ClientsDoor {
         id: Path<String>,
         /// Change only what is as this `ETag` names it.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonBody<ClientChange>,
     ) -> Result<ClientAnswer, Problem> {
         let change = body.0.parse()?;
         let before = find(&id.0, &server).await?;
-        let whom = whom(&before, if_match.0.as_deref())?;
+        let whom = whom(&before, &if_match)?;
         let changed = update(whom, change, administrator.cause(), &server).await?;
         answer(&changed.client, &server).await
     }
@@ -164,10 +166,10 @@ impl ClientsDoor {
         id: Path<String>,
         /// Delete only what is as this `ETag` names it.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
     ) -> Result<DeleteAnswer, Problem> {
         let before = find(&id.0, &server).await?;
-        let whom = whom(&before, if_match.0.as_deref())?;
+        let whom = whom(&before, &if_match)?;
         let removed = client::remove(&server.store, whom, administrator.cause()).await;
         removed.map_err(Refused::from)?;
         Ok(DeleteAnswer::Deleted)
@@ -193,13 +195,13 @@ impl ClientsDoor {
         id: Path<String>,
         /// Change only what is as this `ETag` names it.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonBody<NewOrigins>,
     ) -> Result<ClientAnswer, Problem> {
         let origins = parse_origins(&body.0.origins)?;
         check_origins(&origins).map_err(Refused::from)?;
         let before = find(&id.0, &server).await?;
-        let whom = whom(&before, if_match.0.as_deref())?;
+        let whom = whom(&before, &if_match)?;
         let (store, cause) = (&server.store, administrator.cause());
         let replaced = client_origin::replace(store, whom, &origins, cause).await;
         replaced.map_err(Refused::from)?;
@@ -213,11 +215,12 @@ async fn find(id: &str, server: &AuthorizationServer) -> Result<client::Model, P
 }
 
 /// The client, as long as it is as `If-Match` says.
-fn whom<'a>(row: &'a client::Model, if_match: Option<&str>) -> Result<Whom<'a>, Problem> {
-    entity_tag::check(if_match, row.revision)?;
-    Ok(match if_match {
-        Some(_) => Whom::as_of(row),
-        None => row.id.as_str().into(),
+fn whom<'a>(row: &'a client::Model, if_match: &IfMatch) -> Result<Whom<'a>, Problem> {
+    if_match.check(row.revision)?;
+    Ok(if if_match.is_there() {
+        Whom::as_of(row)
+    } else {
+        row.id.as_str().into()
     })
 }
 

@@ -5,7 +5,7 @@ mod shape;
 use std::sync::Arc;
 
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, types};
 use uuid::Uuid;
@@ -17,13 +17,13 @@ use self::shape::{
 };
 use super::Tag;
 use super::administrator::Administrator;
-use super::entity_tag;
+use super::entity_tag::{self, IfMatch};
 use super::page::{self, List};
 use crate::bearer::Scopes;
 use crate::json_body::JsonBody;
 use crate::password::{Password, check_stored};
 use crate::problem::Problem;
-use crate::secret::{Secret, random_bytes};
+use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, Change, Filter, InsertError, Whom};
 use crate::username::Username;
@@ -102,14 +102,8 @@ impl UsersDoor {
             }
         };
         let row = user::Model {
-            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
-            username: username.as_str().to_owned(),
-            password_hash,
             roles,
-            session_epoch: 0,
-            created_at: server.clock.now(),
-            disabled_at: None,
-            revision: 0,
+            ..user::Model::new(username.as_str(), password_hash, server.clock.now())
         };
         match user::insert(&server.store, row.clone(), administrator.cause()).await {
             Ok(()) => {}
@@ -124,6 +118,8 @@ impl UsersDoor {
     }
 
     /// Read a user
+    ///
+    /// As they are now, with an `ETag` that names this state.
     #[oai(path = "/:id", method = "get", operation_id = "fetchUser")]
     async fn read(
         &self,
@@ -152,10 +148,10 @@ impl UsersDoor {
         id: Path<Uuid>,
         /// Change only what is as this `ETag` names it.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonBody<UserChange>,
     ) -> Result<UserAnswer, Problem> {
-        let whom = whom(id.0, if_match.0.as_deref(), &server).await?;
+        let whom = whom(id.0, &if_match, &server).await?;
         let change = Change::Amend(body.0.parse()?);
         let changed = user::change(&server.store, whom, change, administrator.cause()).await?;
         Ok(changed.user.into())
@@ -173,9 +169,9 @@ impl UsersDoor {
         id: Path<Uuid>,
         /// Delete only what is as this `ETag` names it.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
     ) -> Result<DeleteAnswer, Problem> {
-        let whom = whom(id.0, if_match.0.as_deref(), &server).await?;
+        let whom = whom(id.0, &if_match, &server).await?;
         user::change(&server.store, whom, Change::Delete, administrator.cause()).await?;
         Ok(DeleteAnswer::Deleted)
     }
@@ -230,16 +226,13 @@ async fn find(id: Uuid, server: &AuthorizationServer) -> Result<user::Model, Pro
 }
 
 /// The user, as long as they are as `If-Match` says.
-async fn whom(
-    id: Uuid,
-    if_match: Option<&str>,
-    server: &AuthorizationServer,
-) -> Result<Whom, Problem> {
+async fn whom(id: Uuid, if_match: &IfMatch, server: &AuthorizationServer) -> Result<Whom, Problem> {
     let row = find(id, server).await?;
-    entity_tag::check(if_match, row.revision)?;
-    Ok(match if_match {
-        Some(_) => Whom::as_of(&row),
-        None => id.into(),
+    if_match.check(row.revision)?;
+    Ok(if if_match.is_there() {
+        Whom::as_of(&row)
+    } else {
+        id.into()
     })
 }
 

@@ -5,7 +5,6 @@ use clap::Args;
 use super::{hash_new_password, list, parse, parse_roles};
 use crate::cli::{Failure, input, operator, output};
 use crate::password::check_stored;
-use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, InsertError};
 
@@ -34,14 +33,8 @@ impl Add {
             hash_new_password(server, &username).await?
         };
         let row = user::Model {
-            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
-            username: username.as_str().to_owned(),
-            password_hash,
             roles,
-            session_epoch: 0,
-            created_at: server.clock.now(),
-            disabled_at: None,
-            revision: 0,
+            ..user::Model::new(username.as_str(), password_hash, server.clock.now())
         };
         match user::insert(&server.store, row.clone(), &operator(server)).await {
             Ok(()) if json => list::print([row], json),

@@ -157,11 +157,28 @@ async fn hash_new_password(
 
 /// The user with this name or id.
 pub async fn find(server: &AuthorizationServer, user: &str) -> Result<user::Model, Failure> {
-    let found = match user.parse() {
+    let by_id = match user.parse() {
         Ok(id) => user::find(&server.store, id).await?,
-        Err(_) => user::find_by_username(&server.store, parse(user)?.as_str()).await?,
+        Err(_) => None,
     };
-    found.ok_or_else(|| Failure::new(format!("there is no user {user}; see `jeton user list`")))
+    let by_name = match (&by_id, parse(user)) {
+        (_, Ok(name)) => user::find_by_username(&server.store, name.as_str()).await?,
+        (Some(_), Err(_)) => None,
+        (None, Err(failure)) => return Err(failure),
+    };
+    // People choose their names, and might choose that of another's id.
+    if let (Some(one), Some(other)) = (&by_id, &by_name)
+        && one.id != other.id
+    {
+        return Err(Failure::new(format!(
+            "{user} is the id of the user {} and the name of the user {}; name the first by its name, \
+             or the second by its id",
+            one.username, other.id
+        )));
+    }
+    by_id
+        .or(by_name)
+        .ok_or_else(|| Failure::new(format!("there is no user {user}; see `jeton user list`")))
 }
 
 fn parse(username: &str) -> Result<Username, Failure> {

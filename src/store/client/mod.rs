@@ -16,7 +16,7 @@ pub(in crate::store) use change::{lock_as_of, touch};
 pub use choice::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
 pub use policy::Policy;
 
-use super::text_search::{containing, sought};
+use super::text_search::{contains, sought};
 use super::{Store, client_secret, or_issuer};
 use crate::clock::{Timestamp, micros};
 use crate::scope::{OWN_DOORS, Scope};
@@ -215,11 +215,11 @@ pub async fn search(
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
     let named = |part: &str| {
-        let pattern = || containing(&part.to_lowercase());
+        let part = part.to_lowercase();
         let lower = |column: Column| Expr::expr(Func::lower(Expr::col(column)));
         Condition::any()
-            .add(lower(Column::Id).like(pattern()))
-            .add(lower(Column::Name).like(pattern()))
+            .add(contains(lower(Column::Id), &part))
+            .add(contains(lower(Column::Name), &part))
     };
     let passing = Condition::all()
         .add_option(filter.part.map(named))

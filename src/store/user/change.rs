@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder as _, QuerySelect as _, SqlErr};
 
 use super::outcome::Outcome;
-use super::{Column, Entity, Model, with_role};
+use super::{Column, Entity, Model, with_role, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
 use crate::store::session;
@@ -16,7 +16,7 @@ use crate::store::together::Together;
 const TRIES: u32 = 8;
 
 /// A change of a user.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Change {
     /// A new password, as a hash; it ends all sessions.
     Password(String),
@@ -41,6 +41,18 @@ impl Change {
         roles: None,
         disabled: Some(false),
     });
+}
+
+/// The password's hash stays out of the log.
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password(_) => f.write_str("Password"),
+            Self::SignOut => f.write_str("SignOut"),
+            Self::Delete => f.write_str("Delete"),
+            Self::Amend(amendment) => amendment.fmt(f),
+        }
+    }
 }
 
 /// Other values of a user; what is `None` stays.
@@ -225,15 +237,19 @@ async fn record(
     (together, cause): (&mut Together<'_>, &Cause),
 ) -> Result<(), DbErr> {
     for action in &outcome.actions {
-        let mut event = Event::new(*action, cause)
-            .user(before.id)
-            .with("username", before.username.clone());
-        if let (Action::UserUpdated, Some(after)) = (action, &outcome.after) {
+        let mut event = Event::new(*action, cause).user(before.id);
+        let updated = match action {
+            Action::UserUpdated => outcome.after.as_ref(),
+            _ => None,
+        };
+        // First: of names, which may take all the room there is, others tell as well.
+        if let Some(after) = updated.filter(|after| after.roles != before.roles) {
+            event = with_roles(event, &after.roles);
+        }
+        event = event.with("username", before.username.clone());
+        if let Some(after) = updated {
             if after.username != before.username {
                 event = event.with("new_username", after.username.clone());
-            }
-            if after.roles != before.roles {
-                event = event.with("roles", after.roles.clone());
             }
         } else if outcome.ending.is_some() {
             event = event.with("sessions_ended", sessions_ended);
@@ -241,4 +257,16 @@ async fn record(
         together.record(event).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_prints_no_hash() {
+        let change = Change::Password("$argon2id$".to_owned());
+        assert_eq!(format!("{change:?}"), "Password");
+        assert!(format!("{:?}", Change::DISABLE).contains("disabled: Some(true)"));
+    }
 }

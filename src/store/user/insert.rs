@@ -5,7 +5,7 @@ use sea_orm::SqlErr;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 
-use super::{ActiveModel, Column, Entity, Model};
+use super::{ActiveModel, Column, Entity, Model, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
 
@@ -33,10 +33,8 @@ impl From<DbErr> for InsertError {
 ///
 /// [`InsertError::Taken`] when the user name is.
 pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), InsertError> {
-    let event = Event::new(Action::UserCreated, cause)
-        .user(user.id)
-        .with("username", user.username.clone())
-        .with("roles", user.roles.clone());
+    let event = Event::new(Action::UserCreated, cause).user(user.id);
+    let event = with_roles(event, &user.roles).with("username", user.username.clone());
     let row = ActiveModel {
         id: Set(user.id),
         username: Set(user.username),

@@ -5,14 +5,18 @@ mod insert;
 mod outcome;
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, Func};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
 pub use insert::{InsertError, insert, rehash};
 
 use super::Store;
-use super::text_search::{containing, escaped, matching, sought};
+use super::text_search::{contains, sought};
+use crate::audit::Event;
 use crate::clock::Timestamp;
+use crate::device::printable;
+use crate::secret::random_bytes;
 
 /// The role of those who administer the server.
 pub const ADMIN_ROLE: &str = "admin";
@@ -49,6 +53,22 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
+    /// A new user by this name, which is in its normal form, without roles.
+    #[must_use]
+    pub fn new(username: &str, password_hash: String, created_at: Timestamp) -> Self {
+        Self {
+            // At random, so that it tells nothing about when the user was made.
+            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
+            username: username.to_owned(),
+            password_hash,
+            roles: String::new(),
+            session_epoch: 0,
+            created_at,
+            disabled_at: None,
+            revision: 0,
+        }
+    }
+
     /// The roles, in the order in which they were given.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.roles.split_whitespace()
@@ -118,7 +138,7 @@ pub async fn search(
     // Names are kept in lower case.
     let name_part = filter.name_part.map(str::to_lowercase);
     let passing = Condition::all()
-        .add_option(name_part.map(|part| Column::Username.like(containing(&part))))
+        .add_option(name_part.map(|part| contains(Expr::col(Column::Username), &part)))
         .add_option(filter.role.map(with_role))
         .add_option(filter.disabled.map(|disabled| {
             if disabled {
@@ -136,15 +156,31 @@ pub async fn search(
         .await
 }
 
-/// Who has this role among those that spaces separate.
-fn with_role(role: &str) -> Condition {
-    let like = |pattern: String| Column::Roles.like(matching(pattern));
-    let role_pattern = escaped(role);
-    Condition::any()
-        .add(Column::Roles.eq(sought(role)))
-        .add(like(format!("{role_pattern} %")))
-        .add(like(format!("% {role_pattern}")))
-        .add(like(format!("% {role_pattern} %")))
+/// Who has this role among those that spaces separate. Not by LIKE, for which SQLite takes `Admin` for
+/// `admin`: `replace` tells them apart, on every engine.
+fn with_role(role: &str) -> Expr {
+    let roles = || Func::cust("concat").args([" ".into(), Expr::col(Column::Roles), " ".into()]);
+    let without = Func::cust("replace").args([
+        roles().into(),
+        format!(" {} ", sought(role)).into(),
+        "".into(),
+    ]);
+    Expr::from(without).ne(roles())
+}
+
+/// Adds roles to what is told, and the one that opens the admin door before all others: text that is too
+/// long is cut, and nobody is made an administrator where that does not show.
+fn with_roles(event: Event, roles: &str) -> Event {
+    let mut all: Vec<&str> = roles.split_whitespace().collect();
+    all.sort_by_key(|role| *role != ADMIN_ROLE);
+    let text = all.join(" ");
+    let is_cut = printable(&text).len() < text.len();
+    let event = event.with("roles", text);
+    if is_cut {
+        event.with("roles_in_all", all.len())
+    } else {
+        event
+    }
 }
 
 /// Whether there is any user.

@@ -209,3 +209,19 @@ async fn a_revoked_session_is_over_at_once() {
     }
     jeton.refresh(&bob.refresh_token).await.tokens();
 }
+
+/// What was over by itself is not ended once more, nor counted.
+#[tokio::test]
+async fn only_sessions_that_go_on_are_counted_when_all_end() {
+    let jeton = Jeton::start().await;
+    let over = jeton.sign_in().await;
+    jeton.advance(jeton.server.settings.session.lifetime.0);
+    let tokens = jeton.sign_in().await;
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let changed = user::change(store, tokens.user(), Change::SignOut, &cause).await;
+    assert_eq!(changed.unwrap().sessions_ended, 1);
+    assert_eq!(jeton.session(&over).await.revoked_at, None);
+    jeton.sign_in().await;
+    let ended = client::disable(store, "first-party", &cause).await.unwrap();
+    assert_eq!(ended, Some(1));
+}

@@ -109,8 +109,6 @@ function notRegistered({ issuer, scope }) {
   const scopes = [...scope.split(" ").filter(Boolean), "account"].map((one) => `--scope ${one}`).join(" ");
   return new Advice("This page may not do that yet",
     `Its client, ${CLIENT}, is not registered for the scope account, or not for tokens that are good at ${issuer} itself. `
-    + "Nobody was signed out. Whoever runs Jeton can register it anew, which ends the sessions of this page:",
-    `$ jeton client delete ${CLIENT}`,
-    `$ jeton client add ${CLIENT} --grant password ${scopes} --audience ${RESOURCE} --audience ${issuer} `
-    + `--origin ${location.origin}`);
+    + "Nobody was signed out. Whoever runs Jeton can register that, which signs nobody out either:",
+    `$ jeton client update ${CLIENT} --first-party ${scopes} --audience ${RESOURCE} --audience ${issuer}`);
 }

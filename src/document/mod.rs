@@ -1,7 +1,10 @@
 //! The OpenAPI document: written by the doors, repaired once, and shown by Swagger UI.
 
-use poem_openapi::{LicenseObject, OpenApiService};
-use serde_json::Value;
+mod repair;
+
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
+
+pub use repair::repaired;
 
 use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;
@@ -65,49 +68,13 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
             "An OAuth 2 authorization server: short-lived access tokens that any API verifies by \
              itself, and refresh tokens that rotate at every use.",
         )
-        .license(LicenseObject::new("MIT OR Apache-2.0").identifier("MIT OR Apache-2.0"))
+        .contact(
+            ContactObject::new()
+                .name("Whoever runs this server")
+                .url(issuer),
+        )
+        .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/"))
         .server(issuer)
-}
-
-/// The document as JSON, with what the generator gets wrong put right.
-#[must_use]
-pub fn repaired(service: &OpenApiService<Doors, ()>) -> String {
-    let Ok(mut document) = serde_json::from_str::<Value>(&service.spec()) else {
-        return service.spec();
-    };
-    strip_charsets(&mut document);
-    // `identifier` came with OpenAPI 3.1; this document is 3.0.
-    if let Some(license) = document
-        .pointer_mut("/info/license")
-        .and_then(Value::as_object_mut)
-    {
-        license.remove("identifier");
-    }
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-/// Media types are named bare, or generators take `application/json; charset=utf-8` for a format
-/// that they do not know.
-fn strip_charsets(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            let named: Vec<String> = members
-                .keys()
-                .filter(|name| name.contains("; charset="))
-                .cloned()
-                .collect();
-            for name in named {
-                if let (Some(inner), Some(bare)) = (members.remove(&name), name.split(';').next()) {
-                    members.insert(bare.to_owned(), inner);
-                }
-            }
-            members.values_mut().for_each(strip_charsets);
-        }
-        Value::Array(items) => items.iter_mut().for_each(strip_charsets),
-        _ => {}
-    }
 }
 
 /// Swagger UI with `document` inside: one page that asks no other host.
