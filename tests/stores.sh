@@ -18,7 +18,10 @@ if [[ "${1:-}" == -- ]]; then
 fi
 
 find_program() {
-  command -v "$1" || ls -d /usr/lib/postgresql/*/bin/"$1" 2>/dev/null | tail -n 1
+  command -v "$1" || ls /usr/lib/postgresql/*/bin/"$1" 2>/dev/null || {
+    echo "there is no $1: install PostgreSQL" >&2
+    return 1
+  }
 }
 
 # PostgreSQL does not run as root.
@@ -35,8 +38,8 @@ stop() {
   rm -rf "$place"
 }
 
-initdb=$(find_program initdb)
-pg_ctl=$(find_program pg_ctl)
+initdb=$(find_program initdb | tail -n 1)
+pg_ctl=$(find_program pg_ctl | tail -n 1)
 place=$(mktemp -d)
 trap stop EXIT
 if [[ $(id -u) == 0 ]]; then

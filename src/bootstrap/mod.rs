@@ -20,7 +20,7 @@ use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
-use crate::store::{OpenError, Store, client, signing_key, user};
+use crate::store::{Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
 use crate::upkeep;
 use crate::username::Username;
@@ -42,7 +42,6 @@ pub const MY_INFO: &str = "my-info";
 pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServer, BootstrapError> {
     cost(&settings).check().map_err(BootstrapError::Cost)?;
     let found = find_root_secrets(&settings)?;
-    create_directory(&settings.data_dir)?;
     let store = open_store(&settings).await?;
     let root_secrets = match found {
         Some(found) => found,
@@ -51,13 +50,20 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServe
     assemble(settings, store, root_secrets, clock).await
 }
 
-async fn open_store(settings: &Settings) -> Result<Store, OpenError> {
+/// With the data directory, for the database or for the root secret alone; not before a server has answered,
+/// or a wrong URL would leave one behind.
+async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
     match settings.database() {
-        DatabaseUrl::Sqlite(path) => Store::open(&path).await,
+        DatabaseUrl::Sqlite(path) => {
+            create_directory(&settings.data_dir)?;
+            Ok(Store::open(&path).await?)
+        }
         DatabaseUrl::Postgres(url) => {
             let connections = settings.database.connections;
             let patience = settings.database.acquire_timeout.0;
-            Store::connect(&url, connections, patience).await
+            let store = Store::connect(&url, connections, patience).await?;
+            create_directory(&settings.data_dir)?;
+            Ok(store)
         }
     }
 }

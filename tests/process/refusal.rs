@@ -71,7 +71,7 @@ fn a_setting_that_is_nearly_right_is_answered_with_the_right_one() {
     "#);
 }
 
-/// "The password in the URL never reaches a log, an error" or the list of settings.
+/// A URL holds a password, which stays out of errors; and nothing is made for a store that there is not.
 #[test]
 fn a_database_that_cannot_be_had_is_told_without_its_password() {
     let refused = |url: &str| {
