@@ -84,7 +84,8 @@ impl PostgresUrl {
                 "must name a database: postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned(),
             );
         }
-        let mut host = url.host_str().unwrap_or("localhost").replace("%2F", "/");
+        let host = url.host_str().unwrap_or("localhost");
+        let mut host = host.replace("%2F", "/");
         let mut port = url.port().unwrap_or(5432).to_string();
         for (name, value) in url.query_pairs() {
             if !PARAMETERS.contains(&name.as_ref()) {
@@ -155,10 +156,7 @@ mod tests {
                 "db:6432/jeton",
             ),
             ("postgres://me:pa55@%2Frun%2Fpg/jeton", "/run/pg:5432/jeton"),
-            (
-                "postgres://me:pa55@/jeton?host=/run/pg",
-                "/run/pg:5432/jeton",
-            ),
+            ("postgres:///jeton?host=/run/pg", "/run/pg:5432/jeton"),
         ] {
             let Ok(DatabaseUrl::Postgres(url)) = DatabaseUrl::parse(text) else {
                 panic!("{text}");
