@@ -152,16 +152,27 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// How PostgreSQL's codes begin for what another try may overcome: a lost connection, a deadlock, too many
+/// connections, a server that stops, starts or has become a replica.
+const PASSING: [&str; 5] = ["08", "40", "53300", "57P0", "25006"];
+
 /// A store that is busy or away answers later; anything else is a fault of ours.
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let text = error.to_string();
-        let busy = matches!(error, DbErr::ConnectionAcquire(_))
-            || matches!(error, DbErr::Conn(_))
-            || (matches!(
-                error,
-                DbErr::Exec(RuntimeErr::SqlxError(_)) | DbErr::Query(RuntimeErr::SqlxError(_))
-            ) && text.contains("database is locked"));
+        let busy = match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+            DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+                let told = error.as_database_error();
+                told.is_some_and(|told| {
+                    let code = told.code().unwrap_or_default();
+                    PASSING.iter().any(|passing| code.starts_with(passing))
+                }) || text.contains("database is locked")
+                    || text.contains("error communicating with database")
+            }
+            _ => false,
+        };
         let reason = Reason::Owned(format!("store: {text}"));
         if busy {
             Self::TemporarilyUnavailable(reason)

@@ -22,6 +22,7 @@
 //! - [`key`], [`password`]: signing keys; Argon2id on its own few threads, and what a password must be
 //! - [`config`](mod@config), [`audit`], [`throttle`]: settings; what is told of what happens; how often
 //!   something may fail
+//! - [`database_url`]: where the store is
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
 //! - [`error`]: what can go wrong for a client
 //! - [`secret`]: values that are not shown, and where randomness comes from
@@ -39,6 +40,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod cors;
+pub mod database_url;
 pub mod device;
 pub mod document;
 pub mod endpoint;

@@ -9,7 +9,7 @@ use jeton::clock::{Clock, Timestamp};
 use jeton::config::Span;
 use jeton::key::lifecycle;
 use jeton::store::session::{self, Ending};
-use jeton::store::{Store, signing_key};
+use jeton::store::signing_key;
 use jeton::upkeep;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -52,7 +52,7 @@ struct Alive {
 
 impl World {
     async fn new(ahead: &[i64], rounds: u32) -> Self {
-        let store = Store::in_memory().await.unwrap();
+        let store = crate::support::database::store().await;
         let mut nodes = Vec::new();
         for &ahead in ahead {
             let clock = Clock::standing_at(START);

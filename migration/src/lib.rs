@@ -14,6 +14,7 @@ mod m20261122_000005_add_access_token_format;
 mod m20261122_000006_index_revoked_sessions;
 mod m20261122_000007_add_revisions;
 mod m20261122_000008_client_settings;
+mod m20261122_000009_compare_by_byte;
 
 /// The history, oldest step first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_index_revoked_sessions::Migration),
             Box::new(m20261122_000007_add_revisions::Migration),
             Box::new(m20261122_000008_client_settings::Migration),
+            Box::new(m20261122_000009_compare_by_byte::Migration),
         ]
     }
 }

@@ -12,6 +12,7 @@ pub use error::BootstrapError;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
+use crate::database_url::DatabaseUrl;
 use crate::grant;
 use crate::key::Keys;
 use crate::password::{Busy, Cost, NotHashed, Password, PasswordHasher, Rules};
@@ -41,13 +42,30 @@ pub const MY_INFO: &str = "my-info";
 pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServer, BootstrapError> {
     cost(&settings).check().map_err(BootstrapError::Cost)?;
     let found = find_root_secrets(&settings)?;
-    create_directory(&settings.data_dir)?;
-    let store = Store::open(&settings.database_path()).await?;
+    let store = open_store(&settings).await?;
     let root_secrets = match found {
         Some(found) => found,
         None => create_root_secret(&settings.root_secret.file, &store).await?,
     };
     assemble(settings, store, root_secrets, clock).await
+}
+
+/// With the data directory, for the database or for the root secret alone; not before a server has answered,
+/// or a wrong URL would leave one behind.
+async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
+    match settings.database() {
+        DatabaseUrl::Sqlite(path) => {
+            create_directory(&settings.data_dir)?;
+            Ok(Store::open(&path).await?)
+        }
+        DatabaseUrl::Postgres(url) => {
+            let connections = settings.database.connections;
+            let patience = settings.database.acquire_timeout.0;
+            let store = Store::connect(&url, connections, patience).await?;
+            create_directory(&settings.data_dir)?;
+            Ok(store)
+        }
+    }
 }
 
 /// The root secrets that are there, read before anything is made.

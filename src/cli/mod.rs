@@ -21,6 +21,7 @@ use crate::audit::Cause;
 use crate::bootstrap::{self, BootstrapError};
 use crate::clock::Clock;
 use crate::config::{Origins, Settings, SettingsError};
+use crate::database_url::DatabaseUrl;
 use crate::document;
 use crate::server::AuthorizationServer;
 use crate::store::user::ChangeError;
@@ -120,8 +121,9 @@ fn check(settings: &Settings, origins: &Origins) -> Result<(), SettingsError> {
 
 /// Opens a store that is there: a wrong path must not make an empty one.
 async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Failure> {
-    let path = settings.database_path();
-    if !path.exists() {
+    if let DatabaseUrl::Sqlite(path) = settings.database()
+        && !path.exists()
+    {
         return Err(Failure(format!(
             "there is no database at {}; start `jeton serve` once, or point data_dir or --config \
              at the right place",

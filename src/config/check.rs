@@ -19,11 +19,6 @@ impl Settings {
             "issuer",
             "must be an http or https URL without query, fragment or a slash at the end",
         );
-        demand(
-            self.database.url.is_empty() || self.database.url.starts_with("sqlite:"),
-            "database.url",
-            "must be empty or begin with sqlite: (this build speaks SQLite only)",
-        );
         let lifetime = self.access_token.lifetime.0;
         demand(
             lifetime >= seconds(1) && lifetime <= LONGEST_ACCESS_TOKEN,
@@ -60,10 +55,24 @@ impl Settings {
             "audit.retention",
             "must be 1d or more",
         );
+        self.check_database(&mut demand);
         self.check_keys(&mut demand);
         self.check_password(&mut demand);
         self.check_sign_in(&mut demand);
         self.check_server(&mut demand);
+    }
+
+    fn check_database(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
+        demand(
+            (1..=1000).contains(&self.database.connections),
+            "database.connections",
+            "must be between 1 and 1000",
+        );
+        demand(
+            self.database.acquire_timeout.0 >= Duration::from_millis(100),
+            "database.acquire_timeout",
+            "must be 100ms or more",
+        );
     }
 
     fn check_keys(&self, demand: &mut dyn FnMut(bool, &str, &str)) {

@@ -18,6 +18,8 @@ pub use section::{
 };
 pub use value::{SecretText, Span};
 
+use crate::database_url::DatabaseUrl;
+
 /// Every setting with its default and its meaning: the text of `config/default.toml`.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
@@ -131,12 +133,10 @@ impl Settings {
         }
     }
 
-    /// The path of the SQLite file.
+    /// Where the store is.
     #[must_use]
-    pub fn database_path(&self) -> PathBuf {
-        match self.database.url.strip_prefix("sqlite:") {
-            Some(path) => PathBuf::from(path.strip_prefix("//").unwrap_or(path)),
-            None => self.data_dir.join("jeton.db"),
-        }
+    pub fn database(&self) -> DatabaseUrl {
+        let given = self.database.url.clone();
+        given.unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir.join("jeton.db")))
     }
 }

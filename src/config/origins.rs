@@ -260,7 +260,13 @@ fn without_password(text: String) -> String {
         let (user, _) = user.split_once(':')?;
         Some(format!("{scheme}://{user}:[hidden]@{host}"))
     });
-    parts.unwrap_or(text)
+    let text = parts.unwrap_or(text);
+    // Drivers take it there, too.
+    let Some((before, rest)) = text.split_once("password=") else {
+        return text;
+    };
+    let after = rest.split_once('&').map_or("", |(_, after)| after);
+    format!("{before}password=[hidden]&{after}")
 }
 
 /// Settings that cannot be used, each with its name, its origin and what would be right.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::value::{self, SecretText, Span};
+use crate::database_url::DatabaseUrl;
 use crate::device::TrustedProxies;
 use crate::web_origin::WebOrigin;
 
@@ -36,7 +37,10 @@ pub struct Server {
     reason = "config/default.toml says what each setting means"
 )]
 pub struct Database {
-    pub url: String,
+    #[serde(deserialize_with = "value::database_url")]
+    pub url: Option<DatabaseUrl>,
+    pub connections: u32,
+    pub acquire_timeout: Span,
 }
 
 /// `[root_secret]`

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::{LateRetry, LogFormat, Registration};
+use crate::database_url::DatabaseUrl;
 use crate::device::{NotANetwork, TrustedProxies};
 use crate::secret::Secret;
 use crate::web_origin::WebOrigin;
@@ -100,6 +101,18 @@ pub(super) fn trusted_proxies<'de, D: Deserializer<'de>>(
             "must be networks, such as \"10.0.0.0/8 fd00::/8\", or empty: {error}"
         ))
     })
+}
+
+/// Where the store is; the empty text is nowhere in particular.
+pub(super) fn database_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DatabaseUrl>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = DatabaseUrl::parse(&text);
+    url.map(Some).map_err(D::Error::custom)
 }
 
 /// A web origin; the empty text is none.

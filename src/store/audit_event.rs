@@ -3,10 +3,11 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::sea_query::{InsertStatement, LockBehavior, LockType, Query};
+use sea_orm::{QueryOrder, QuerySelect, QueryTrait as _};
 
 use super::Store;
+use super::text_search::sought;
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, first_id_at, time_ordered_id};
 
@@ -86,7 +87,7 @@ pub async fn search(
     } = filter;
     let passing = sea_orm::Condition::all()
         .add_option(user_id.map(|id| Column::UserId.eq(id)))
-        .add_option(client_id.map(|id| Column::ClientId.eq(id)))
+        .add_option(client_id.map(|id| Column::ClientId.eq(sought(id))))
         .add_option(session_id.map(|id| Column::SessionId.eq(id)))
         .add_option(action.map(|action| Column::Action.eq(action.name())))
         .add_option(since.map(|since| Column::Id.gte(first_id_at(since))))
@@ -108,12 +109,17 @@ pub async fn search(
 /// What the database says.
 pub async fn record(store: &Store, event: &Event) -> Result<(), DbErr> {
     let writer = store.write_relaxed().await;
-    let recorded = insert(writer.connection(), event).await;
+    let recorded = writer.insert_relaxed(insertion(event)).await;
     event.trace();
-    recorded
+    recorded.map(drop)
 }
 
 pub(super) async fn insert(connection: &impl ConnectionTrait, event: &Event) -> Result<(), DbErr> {
+    connection.execute(&insertion(event)).await?;
+    Ok(())
+}
+
+fn insertion(event: &Event) -> InsertStatement {
     let cause = &event.cause;
     let row = ActiveModel {
         id: Set(time_ordered_id(cause.at)),
@@ -129,10 +135,7 @@ pub(super) async fn insert(connection: &impl ConnectionTrait, event: &Event) -> 
         user_agent: Set(cause.device.user_agent().to_owned()),
         detail: Set(event.detail_text()),
     };
-    Entity::insert(row)
-        .exec_without_returning(connection)
-        .await?;
-    Ok(())
+    Entity::insert(row).into_query()
 }
 
 /// Deletes what happened before `cutoff`, at most `limit` rows, and says how many.
@@ -145,7 +148,9 @@ pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, 
     old.column(Column::Id)
         .from(Entity)
         .and_where(Column::Id.lt(first_id_at(cutoff)))
-        .limit(limit);
+        .limit(limit)
+        // What another node is sweeping, it sweeps.
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     let writer = store.write_relaxed().await;
     let gone = Entity::delete_many()
         .filter(Column::Id.in_subquery(old))

@@ -71,6 +71,13 @@ pub async fn change(
     cause: &Cause,
 ) -> Result<(), DbErr> {
     let mut together = store.change_durably().await?;
+    // Not beside a deletion of the client, or a later client of the same id would find the origins.
+    if client::lock(together.connection(), client_id)
+        .await?
+        .is_none()
+    {
+        return Ok(());
+    }
     record_change(&mut together, client_id, (added, removed), cause).await?;
     together.commit().await
 }

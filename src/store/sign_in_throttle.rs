@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sea_orm::Iterable as _;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{CaseStatement, ExprTrait as _, OnConflict, Query};
+use sea_orm::sea_query::{
+    CaseStatement, ExprTrait as _, InsertStatement, LockBehavior, LockType, OnConflict, Query,
+};
 
 use super::Store;
 use crate::clock::{Timestamp, micros};
@@ -38,20 +40,39 @@ pub struct Reservation {
 /// Takes a place, in one statement that compares and sets; or says how long to wait for one. A power
 /// cut may undo it.
 ///
+/// `announce` is called before the place is taken: whoever is refused because of it knows, and may wait
+/// for what comes of it.
+///
 /// # Errors
 ///
 /// What the database says.
-pub async fn reserve(
+pub async fn reserve<T>(
     store: &Store,
     subject: Subject,
     quota: Quota,
     now: Timestamp,
-) -> Result<Result<Reservation, Duration>, DbErr> {
+    announce: impl FnOnce() -> T,
+) -> Result<Result<(Reservation, T), Duration>, DbErr> {
     // By reading first, so that a flood of attempts that have no place does not stand in the way of
     // those who write.
     if let Some(wait) = wait(store, subject, quota, now).await? {
         return Ok(Err(wait));
     }
+    let announced = announce();
+    let statement = reservation(subject, quota, now)?;
+    let writer = store.write_relaxed().await;
+    let written = writer.insert_relaxed(statement).await?;
+    drop(writer);
+    if written {
+        let interval = quota.interval();
+        return Ok(Ok((Reservation { subject, interval }, announced)));
+    }
+    // Somebody was faster.
+    let wait = wait(store, subject, quota, now).await?;
+    Ok(Err(wait.unwrap_or(quota.interval())))
+}
+
+fn reservation(subject: Subject, quota: Quota, now: Timestamp) -> Result<InsertStatement, DbErr> {
     let free_at = Expr::col((Entity, Column::FreeAt));
     let nonsense = free_at.clone().gt(quota.horizon(now));
     let used = free_at
@@ -78,16 +99,7 @@ pub async fn reserve(
                 .action_and_where(free_at.lte(quota.last_place(now)).or(nonsense))
                 .to_owned(),
         );
-    let writer = store.write_relaxed().await;
-    let written = writer.connection().execute(&statement).await?;
-    drop(writer);
-    if written.rows_affected() == 1 {
-        let interval = quota.interval();
-        return Ok(Ok(Reservation { subject, interval }));
-    }
-    // Somebody was faster.
-    let wait = wait(store, subject, quota, now).await?;
-    Ok(Err(wait.unwrap_or(quota.interval())))
+    Ok(statement)
 }
 
 async fn wait(
@@ -135,7 +147,9 @@ pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, 
     free.column(Column::Subject)
         .from(Entity)
         .and_where(Column::FreeAt.lt(cutoff))
-        .limit(limit);
+        .limit(limit)
+        // What another node is sweeping, it sweeps.
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     let writer = store.write_relaxed().await;
     let gone = Entity::delete_many()
         .filter(Column::Subject.in_subquery(free))

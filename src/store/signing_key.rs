@@ -7,6 +7,7 @@ use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::{Iterable as _, QueryOrder};
 
 use super::Store;
+use super::postgres::Alone;
 use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 use crate::key::StoredKey;
@@ -113,6 +114,7 @@ pub async fn insert(
         .select_from(chosen)
         .map_err(|error| DbErr::Custom(error.to_string()))?;
     let mut together = store.change_durably().await?;
+    Alone::ChangeKeys.begin(together.connection()).await?;
     let inserted = together.connection().execute(&statement).await?;
     if inserted.rows_affected() == 0 {
         return Ok(false);
@@ -186,6 +188,7 @@ pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr>
 /// What the database says.
 pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
     let mut together = store.change_durably().await?;
+    Alone::ChangeKeys.begin(together.connection()).await?;
     let kept = Entity::find_by_id(id.to_owned())
         .filter(Column::RevokedAt.is_null())
         .one(together.connection())

@@ -13,6 +13,7 @@ pub struct InFlight<K>(Arc<Mutex<HashMap<K, Attempts>>>);
 #[derive(Debug, Default)]
 struct Attempts {
     count: usize,
+    watchers: usize,
     ended: watch::Sender<()>,
 }
 
@@ -33,22 +34,26 @@ impl<K: Copy + Eq + Hash> InFlight<K> {
         }
     }
 
-    /// What tells of the next attempt that ends; `None` when none is under way.
+    /// Looks at the attempts at `key` from now on.
     #[must_use]
-    pub fn watch(&self, key: K) -> Option<watch::Receiver<()>> {
-        let all = lock(&self.0);
-        all.get(&key).map(|attempts| attempts.ended.subscribe())
+    pub fn watch(&self, key: K) -> Watch<K> {
+        let mut all = lock(&self.0);
+        let attempts = all.entry(key).or_default();
+        attempts.watchers += 1;
+        Watch {
+            ended: attempts.ended.subscribe(),
+            all: Self(Arc::clone(&self.0)),
+            key,
+        }
     }
 
-    fn end(&self, key: K) {
+    fn leave(&self, key: K, leave: impl FnOnce(&mut Attempts)) {
         let mut all = lock(&self.0);
-        let Some(attempts) = all.get_mut(&key) else {
-            return;
-        };
-        attempts.count -= 1;
-        attempts.ended.send_replace(());
-        if attempts.count == 0 {
-            all.remove(&key);
+        if let Some(attempts) = all.get_mut(&key) {
+            leave(attempts);
+            if attempts.count == 0 && attempts.watchers == 0 {
+                all.remove(&key);
+            }
         }
     }
 }
@@ -66,7 +71,40 @@ pub struct Underway<K: Copy + Eq + Hash> {
 
 impl<K: Copy + Eq + Hash> Drop for Underway<K> {
     fn drop(&mut self) {
-        self.all.end(self.key);
+        self.all.leave(self.key, |attempts| {
+            attempts.count -= 1;
+            attempts.ended.send_replace(());
+        });
+    }
+}
+
+/// Somebody who looks at the attempts at a key.
+#[derive(Debug)]
+pub struct Watch<K: Copy + Eq + Hash> {
+    ended: watch::Receiver<()>,
+    all: InFlight<K>,
+    key: K,
+}
+
+impl<K: Copy + Eq + Hash> Watch<K> {
+    /// Waits for an attempt to end, if none has ended since the watch began; `false`, at once, when none
+    /// has and none is under way.
+    pub async fn ended(mut self) -> bool {
+        // In this order: the last one may end meanwhile.
+        let underway = lock(&self.all.0)
+            .get(&self.key)
+            .is_some_and(|attempts| attempts.count > 0);
+        if underway {
+            self.ended.changed().await.ok();
+            return true;
+        }
+        self.ended.has_changed().unwrap_or(true)
+    }
+}
+
+impl<K: Copy + Eq + Hash> Drop for Watch<K> {
+    fn drop(&mut self) {
+        self.all.leave(self.key, |attempts| attempts.watchers -= 1);
     }
 }
 
@@ -79,16 +117,21 @@ mod tests {
     #[test]
     fn whoever_watches_is_told_of_each_end_and_nothing_stays() {
         let all = InFlight::default();
-        assert!(all.watch(1).is_none());
+        assert_eq!(all.watch(1).ended().now_or_never(), Some(false));
         let (one, other) = (all.begin(1), all.begin(1));
-        let mut watching = all.watch(1).unwrap();
-        assert!(watching.changed().now_or_never().is_none());
+        let (early, late, latest) = (all.watch(1), all.watch(1), all.watch(1));
+        let mut early = Box::pin(early.ended());
+        assert_eq!(early.as_mut().now_or_never(), None);
         drop(one);
-        assert!(watching.changed().now_or_never().is_some());
-        assert!(watching.changed().now_or_never().is_none());
+        assert_eq!(early.as_mut().now_or_never(), Some(true));
+        assert_eq!(all.watch(1).ended().now_or_never(), None);
         drop(other);
-        assert!(watching.changed().now_or_never().is_some());
-        assert!(all.watch(1).is_none());
+        // Nobody is there any more, but somebody was.
+        assert_eq!(late.ended().now_or_never(), Some(true));
+        assert_eq!(all.watch(1).ended().now_or_never(), Some(false));
+        assert!(!lock(&all.0).is_empty());
+        drop(latest);
+        drop(early);
         assert!(lock(&all.0).is_empty());
     }
 }

@@ -9,6 +9,7 @@ mod slowed;
 
 use std::time::Duration;
 
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 use self::slowed::Slowed;
@@ -55,11 +56,19 @@ pub struct Place {
 }
 
 impl Place {
-    fn new(reservation: Reservation, subject: Subject, server: &AuthorizationServer) -> Self {
-        Self {
+    /// A place for this subject; else how long to wait for one.
+    async fn take(
+        subject: Subject,
+        quota: Quota,
+        server: &AuthorizationServer,
+    ) -> Result<Result<Self, Duration>, DbErr> {
+        let now = server.clock.now();
+        let begin = || server.throttle.in_flight.begin(subject);
+        let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now, begin).await?;
+        Ok(reserved.map(|(reservation, underway)| Self {
             reservation,
-            _underway: server.throttle.in_flight.begin(subject),
-        }
+            _underway: underway,
+        }))
     }
 }
 
@@ -138,11 +147,9 @@ impl Attempt<'_> {
         let in_flight = &server.throttle.in_flight;
         let mut looked_at_own = false;
         loop {
-            let underway = in_flight.watch(subject);
-            let now = server.clock.now();
-            let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now).await?;
-            let wait = match reserved {
-                Ok(reservation) => return Ok(Ok(Some(Place::new(reservation, subject, server)))),
+            let others = in_flight.watch(subject);
+            let wait = match Place::take(subject, quota, server).await? {
+                Ok(place) => return Ok(Ok(Some(place))),
                 Err(wait) => wait,
             };
             if !looked_at_own {
@@ -153,11 +160,9 @@ impl Attempt<'_> {
             }
             // Those who are being judged may be right and give their places back: people sign in from
             // many places at once, and programs do.
-            let Some(mut underway) = underway.or_else(|| in_flight.watch(subject)) else {
+            if !others.ended().await {
                 return Ok(Err(wait));
-            };
-            // An error tells that all of them have ended.
-            underway.changed().await.ok();
+            }
         }
     }
 
@@ -168,7 +173,6 @@ impl Attempt<'_> {
         quota: Quota,
         server: &AuthorizationServer,
     ) -> Result<Option<Place>, Error> {
-        let now = server.clock.now();
         let subject = match self.session {
             Some(id) => server
                 .root_secrets
@@ -178,9 +182,7 @@ impl Attempt<'_> {
                 None => return Ok(None),
             },
         };
-        let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now).await?;
-        let place = |reservation| Place::new(reservation, subject, server);
-        Ok(reserved.ok().map(place))
+        Ok(Place::take(subject, quota, server).await?.ok())
     }
 
     async fn known_device(

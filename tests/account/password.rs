@@ -312,12 +312,14 @@ async fn of_two_changes_at_once_one_holds() {
     let changes = std::iter::zip(&sessions, passwords)
         .map(|(tokens, new)| jeton.change_password(tokens, ALICE.1, new));
     let answers = join_all(changes).await;
-    let mut statuses: Vec<_> = answers.iter().map(|a| a.status.as_u16()).collect();
+    let statuses: Vec<_> = answers.iter().map(|a| a.status.as_u16()).collect();
     let winner = statuses.iter().position(|status| *status == 200).unwrap();
     assert_changed(&answers[winner], 1);
-    assert_problem(&answers[1 - winner], 409, &[]);
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 409]);
+    // Its password was looked at before the other's change, or after.
+    match statuses[1 - winner] {
+        409 => assert_problem(&answers[1 - winner], 409, &[]),
+        _ => assert_problem(&answers[1 - winner], 422, &["current_password"]),
+    }
     jeton.sign_in_with(passwords[winner]).await.tokens();
     let loser = jeton.sign_in_with(passwords[1 - winner]).await;
     loser.assert_error(400, "invalid_grant");
@@ -339,9 +341,14 @@ async fn a_user_who_is_disabled_meanwhile_gets_no_new_password() {
     let changing = jeton.change_password(&tokens, ALICE.1, NEW);
     let (answer, disabled) = tokio::join!(changing, disabling);
     assert_eq!(disabled.unwrap().sessions_ended, 1);
-    assert_ne!(answer.status, 200, "{}", answer.body);
+    // Where many write at once, it may have been changed before.
+    let changed = usize::from(answer.status == 200);
     jeton.assert_over(&tokens).await;
-    assert_eq!(jeton.told(Action::PasswordChanged).await.len(), 0);
+    assert_eq!(jeton.told(Action::PasswordChanged).await.len(), changed);
+    for password in [ALICE.1, NEW] {
+        let answer = jeton.sign_in_with(password).await;
+        answer.assert_error(400, "invalid_grant");
+    }
 }
 
 /// A field that does not exist is named, and what was sent in place of a password is not repeated.

@@ -5,6 +5,7 @@ fn config_with(name: &str, value: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_jeton"))
         .arg("config")
         .current_dir(directory.path())
+        .env_remove("JETON_TEST_DATABASE_URL")
         .env(name, value)
         .output()
         .unwrap()

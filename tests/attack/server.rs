@@ -130,7 +130,7 @@ fn processes_that_start_together_agree_on_the_root_secret() {
 #[tokio::test]
 async fn a_root_secret_is_replaced_node_by_node_without_signing_anyone_out() {
     const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU";
-    let store = Store::in_memory().await.unwrap();
+    let store = crate::support::database::store().await;
     let clock = Clock::standing_at(START);
     let node = async |secrets: &str| Jeton::on(store.clone(), clock.clone(), secrets, |_| {}).await;
     let first = node(ROOT_SECRET).await;

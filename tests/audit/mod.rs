@@ -163,7 +163,7 @@ async fn alone(store: Store) -> Jeton {
 #[tokio::test]
 async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
     let log = AuditLog::listen();
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let jeton = alone(data.open().await).await;
     let store = &jeton.server.store;
     let tokens = jeton.sign_in().await;
@@ -209,7 +209,7 @@ async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
 #[tokio::test]
 async fn the_log_is_told_of_what_is_certain_and_of_every_refusal() {
     let log = AuditLog::listen();
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let jeton = alone(data.open().await).await;
     jeton.sign_in().await;
     for sql in [

@@ -111,7 +111,7 @@ async fn what_happens_meanwhile_moves_no_page() -> Result<(), DbErr> {
 /// Each search is read from its index, in its order.
 #[tokio::test]
 async fn searches_use_their_indexes() {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     drop(data.open().await);
     for column in ["user_id", "client_id", "session_id", "action"] {
         let plan = data

@@ -39,7 +39,7 @@ async fn old_events_are_swept_in_batches() -> Result<(), DbErr> {
 /// afterwards.
 #[tokio::test]
 async fn the_house_sweeps_and_goes_on_when_the_last_batch_was_full() {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |settings| {
         settings.keys.refresh_interval.0 = Duration::from_millis(1);

@@ -66,7 +66,8 @@ const ODD: &str = "zqx\"\\<b>é\u{1F980}\r\n";
 #[track_caller]
 fn assert_no_echo(answer: &Answer) {
     answer.assert_error_shape();
-    let headers = format!("{:?}", answer.headers).to_ascii_lowercase();
+    // The others are random, and any three letters come up in them some day.
+    let headers = format!("{:?}", answer.steady_headers()).to_ascii_lowercase();
     assert!(!headers.contains("zqx"), "{headers}");
     assert!(
         !answer.body.to_ascii_lowercase().contains("zqx"),

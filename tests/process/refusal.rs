@@ -71,6 +71,38 @@ fn a_setting_that_is_nearly_right_is_answered_with_the_right_one() {
     "#);
 }
 
+/// A URL holds a password, which stays out of errors; and nothing is made for a store that there is not.
+#[test]
+fn a_database_that_cannot_be_had_is_told_without_its_password() {
+    let refused = |url: &str| {
+        let text = refused(&[("JETON_DATABASE__URL", url)]);
+        assert!(!text.contains("pa55"), "{text}");
+        text
+    };
+    insta::assert_snapshot!(refused("mysql://jeton:pa55@db/jeton"), @r#"
+    jeton: wrong settings:
+      database.url = "mysql://jeton:[hidden]@db/jeton" (JETON_DATABASE__URL) names an engine that this version does not speak yet; it speaks SQLite and PostgreSQL
+    "#);
+    insta::assert_snapshot!(refused("postgres://jeton:pa55@db/jeton?sslmode=on"), @r#"
+    jeton: wrong settings:
+      database.url = "postgres://jeton:[hidden]@db/jeton?sslmode=on" (JETON_DATABASE__URL) has an sslmode that is not one of disable, allow, prefer, require, verify-ca, verify-full
+    "#);
+    let text = refused("postgres://jeton@db/jeton?password=pa55&sslmode=require");
+    assert!(
+        text.contains("has a parameter that is not one of"),
+        "{text}"
+    );
+    let text = refused("postgres://jeton:pa55@127.0.0.1:1/jeton");
+    assert!(
+        text.contains("cannot connect to PostgreSQL at 127.0.0.1:1/jeton"),
+        "{text}"
+    );
+    assert!(
+        text.contains("database.url (JETON_DATABASE__URL)"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_would_be_right() {
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LIFETIME", "10")]), @r#"

@@ -94,7 +94,7 @@ async fn a_deleted_client_takes_its_origins_along() -> Result<(), DbErr> {
 /// A store of the first version is brought up to date when it is opened, and nothing of it is lost.
 #[tokio::test]
 async fn an_older_store_gets_the_table_and_can_give_it_back() -> Result<(), DbErr> {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let url = format!("sqlite:{}?mode=rwc", data.database().display());
     let connection = Database::connect(url).await?;
     Migrator::up(&connection, Some(1)).await?;

@@ -23,7 +23,7 @@ async fn connect(path: &Path) -> DatabaseConnection {
 /// A database as the version before left it: a client with a secret, one without, one that signs nobody
 /// in, and one of a name that only seems to.
 async fn of_the_version_before() -> DataDir {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let connection = connect(&data.database()).await;
     let steps = Migrator::migrations();
     let before = steps.iter().position(|step| step.name() == STEP).unwrap();

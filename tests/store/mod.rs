@@ -4,6 +4,8 @@
 mod client_origin;
 /// Clients of the version before, and the way back.
 mod client_settings;
+/// Many nodes that write at once.
+mod many_writers;
 
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Nodes that start together on an empty file migrate it once, and all of them start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn six_processes_may_open_an_empty_file_at_once() {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let opening = (0..6).map(|_| {
         let path = data.database();
         tokio::spawn(async move { Store::open(&path).await.map_err(|error| error.to_string()) })
@@ -37,7 +39,7 @@ async fn six_processes_may_open_an_empty_file_at_once() {
 /// What cannot be opened says which file it is, and what to do.
 #[tokio::test]
 async fn a_file_that_is_no_store_is_told_so() {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let complaint = async || {
         let opened = Store::open(&data.database()).await;
         opened.err().unwrap().to_string()

@@ -1,6 +1,7 @@
 //! A whole Jeton in memory, spoken to by HTTP requests, with a clock that the test moves.
 
 pub mod audit;
+pub mod database;
 mod document;
 pub mod file;
 pub mod peer;
@@ -76,7 +77,7 @@ impl Jeton {
 
     /// The same with other settings.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let store = Store::in_memory().await.unwrap();
+        let store = database::store().await;
         let jeton = Self::on(store, Clock::standing_at(START), ROOT_SECRET, change).await;
         jeton.add_client("first-party", None, |_| {}).await;
         jeton.add_user(ALICE.0, ALICE.1).await;

@@ -58,7 +58,7 @@ async fn a_refresh_token_names_its_session_and_generation() {
 /// may be written.
 #[tokio::test]
 async fn nothing_of_a_token_a_password_or_a_client_secret_is_on_disk() {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
     jeton.add_client("first-party", None, |_| {}).await;

@@ -75,7 +75,7 @@ async fn an_account_is_slowed_on_every_node_and_after_a_restart() {
 /// The table names nobody: a reader of the database does not learn which names were tried.
 #[tokio::test]
 async fn the_names_that_were_tried_are_not_on_disk() {
-    let data = DataDir::new();
+    let data = DataDir::of_file();
     let clock = Clock::standing_at(START);
     let nodes = three_nodes(&data, &clock).await;
     let typed = "hunter2hunter2";

@@ -16,7 +16,7 @@ pub(in crate::store) use change::{lock_as_of, touch};
 pub use choice::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
 pub use policy::Policy;
 
-use super::text_search::contains;
+use super::text_search::{contains, sought};
 use super::{Store, client_secret, or_issuer};
 use crate::clock::{Timestamp, micros};
 use crate::scope::{OWN_DOORS, Scope};
@@ -164,7 +164,7 @@ impl Model {
 ///
 /// What the database says.
 pub async fn find(store: &Store, id: &str) -> Result<Option<Model>, DbErr> {
-    Entity::find_by_id(id.to_owned()).one(store.read()).await
+    Entity::find_by_id(sought(id)).one(store.read()).await
 }
 
 /// The client with this id, disabled or not, and its secrets, expired or not; in one query.
@@ -176,7 +176,7 @@ pub async fn find_with_secrets(
     store: &Store,
     id: &str,
 ) -> Result<(Option<Model>, Vec<client_secret::Model>), DbErr> {
-    let found = Entity::find_by_id(id.to_owned())
+    let found = Entity::find_by_id(sought(id))
         .find_with_related(client_secret::Entity)
         .all(store.read())
         .await?;
@@ -189,7 +189,7 @@ pub(super) async fn lock(
     connection: &impl ConnectionTrait,
     id: &str,
 ) -> Result<Option<Model>, DbErr> {
-    let found = Entity::find_by_id(id.to_owned()).lock_exclusive();
+    let found = Entity::find_by_id(sought(id)).lock_exclusive();
     found.one(connection).await
 }
 
@@ -230,7 +230,7 @@ pub async fn search(
                 Column::DisabledAt.is_null()
             }
         }))
-        .add_option(after.map(|after| Column::Id.gt(after)));
+        .add_option(after.map(|after| Column::Id.gt(sought(after))));
     Entity::find()
         .filter(passing)
         .order_by_asc(Column::Id)

@@ -2,7 +2,7 @@
 
 use sea_orm::UpdateMany;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{LockBehavior, LockType, Query};
 
 use super::{Column, Ending, Entity, Model};
 use crate::audit::{Action, Cause, Event};
@@ -73,7 +73,9 @@ pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, 
     over.column(Column::Id)
         .from(Entity)
         .and_where(Column::ExpiresAt.lt(cutoff))
-        .limit(limit);
+        .limit(limit)
+        // What another node is sweeping, it sweeps.
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     let writer = store.write_relaxed().await;
     let gone = Entity::delete_many()
         .filter(Column::Id.in_subquery(over))

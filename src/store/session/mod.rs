@@ -187,14 +187,18 @@ pub async fn begin(
         Expr::value(session.user_agent.clone()),
         Expr::value(session.address.clone()),
     ];
+    // Where many write at once, whoever ends the sessions of either now is waited for: they would not
+    // find this one.
+    let mut user = living_user(
+        Expr::value(session.user_id),
+        Expr::value(session.session_epoch),
+    );
+    let mut client = living_client(Expr::value(session.client_id));
     let mut chosen = Query::select();
     chosen
         .exprs(values)
-        .and_where(Expr::exists(living_user(
-            Expr::value(session.user_id),
-            Expr::value(session.session_epoch),
-        )))
-        .and_where(Expr::exists(living_client(Expr::value(session.client_id))));
+        .and_where(Expr::exists(user.lock_shared().take()))
+        .and_where(Expr::exists(client.lock_shared().take()));
     let mut statement = Query::insert();
     statement
         .into_table(Entity)

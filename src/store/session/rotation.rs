@@ -9,6 +9,7 @@ use super::{Column, Entity, Model, Record, columns, living_client, living_user};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
 use crate::store::Store;
+use crate::store::writer::relaxation;
 
 /// What a rotation is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -134,13 +135,15 @@ fn while_it_lives(statement: &mut UpdateStatement, now: Timestamp) {
         .and_where(Expr::exists(living_client(column(Column::ClientId))));
 }
 
+/// Runs the statement, which a power cut may undo, and whatever else its transaction does.
 async fn update_returning(
     connection: &impl ConnectionTrait,
     mut statement: UpdateStatement,
 ) -> Result<Option<Record>, DbErr> {
     let roles =
         Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
-    statement.returning(Returning::new().exprs(columns().chain([roles])));
+    let returned = columns().chain([roles]).chain(relaxation(connection));
+    statement.returning(Returning::new().exprs(returned));
     match connection.query_one(&statement).await? {
         Some(row) => Record::from_query_result(&row, "").map(Some),
         None => Ok(None),

@@ -6,6 +6,7 @@ use sea_orm::{Condition, QueryOrder, QuerySelect};
 use super::{Column, Entity, Model};
 use crate::clock::Timestamp;
 use crate::store::Store;
+use crate::store::text_search::sought;
 
 /// Which sessions are searched for; what is `None` may be any.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +41,7 @@ pub async fn search(
     };
     let passing = Condition::all()
         .add_option(filter.user_id.map(|id| Column::UserId.eq(id)))
-        .add_option(filter.client_id.map(|id| Column::ClientId.eq(id)))
+        .add_option(filter.client_id.map(|id| Column::ClientId.eq(sought(id))))
         .add_option(filter.over.map(over))
         .add_option(before.map(|before| Column::Id.lt(before)));
     Entity::find()

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use sea_orm::SqlErr;
 use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder as _, QuerySelect as _, SqlErr};
 
 use super::outcome::Outcome;
 use super::{Column, Entity, Model, with_role, with_roles};
@@ -211,17 +211,22 @@ async fn try_change(
     })
 }
 
+/// Of two admins of whom each ends the other, the second waits here, and then finds nobody else.
 async fn require_another_admin(
     connection: &impl ConnectionTrait,
     id: Uuid,
 ) -> Result<(), ChangeError> {
-    let another = Entity::find()
-        .filter(Column::Id.ne(id))
+    let admins = Entity::find()
         .filter(Column::DisabledAt.is_null())
-        .filter(with_role(super::ADMIN_ROLE));
-    match another.one(connection).await? {
-        Some(_) => Ok(()),
-        None => Err(ChangeError::LastAdmin),
+        .filter(with_role(super::ADMIN_ROLE))
+        // All of them, in one order, so that no two wait for each other.
+        .order_by_asc(Column::Id)
+        .lock_exclusive();
+    let admins = admins.all(connection).await?;
+    if admins.iter().any(|admin| admin.id != id) {
+        Ok(())
+    } else {
+        Err(ChangeError::LastAdmin)
     }
 }
 

@@ -12,7 +12,7 @@ pub use change::{Amendment, Change, ChangeError, Changed, Whom, change};
 pub use insert::{InsertError, insert, rehash};
 
 use super::Store;
-use super::text_search::contains;
+use super::text_search::{contains, sought};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::device::printable;
@@ -107,7 +107,7 @@ pub async fn find(store: &Store, id: Uuid) -> Result<Option<Model>, DbErr> {
 /// What the database says.
 pub async fn find_by_username(store: &Store, username: &str) -> Result<Option<Model>, DbErr> {
     Entity::find()
-        .filter(Column::Username.eq(username))
+        .filter(Column::Username.eq(sought(username)))
         .one(store.read())
         .await
 }
@@ -147,7 +147,7 @@ pub async fn search(
                 Column::DisabledAt.is_null()
             }
         }))
-        .add_option(after.map(|after| Column::Username.gt(after)));
+        .add_option(after.map(|after| Column::Username.gt(sought(after))));
     Entity::find()
         .filter(passing)
         .order_by_asc(Column::Username)
@@ -160,8 +160,11 @@ pub async fn search(
 /// `admin`: `replace` tells them apart, on every engine.
 fn with_role(role: &str) -> Expr {
     let roles = || Func::cust("concat").args([" ".into(), Expr::col(Column::Roles), " ".into()]);
-    let without =
-        Func::cust("replace").args([roles().into(), format!(" {role} ").into(), "".into()]);
+    let without = Func::cust("replace").args([
+        roles().into(),
+        format!(" {} ", sought(role)).into(),
+        "".into(),
+    ]);
     Expr::from(without).ne(roles())
 }
 

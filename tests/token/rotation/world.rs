@@ -1,15 +1,17 @@
-//! One server on a SQLite file, and a hand in its store.
+//! One server, and a hand in its store.
 
 use std::future::Future;
 use std::sync::OnceLock;
 
 use jeton::clock::{Clock, Timestamp};
-use jeton::store::Store;
+use jeton::store::session::{self, Column};
 use jeton::token::refresh_token::RefreshToken;
 use poem::http::StatusCode;
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
-use uuid::Uuid;
+use sea_orm::DatabaseConnection;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
 
+use crate::support::file::DataDir;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
 
 pub const SECOND: i64 = 1_000_000;
@@ -22,7 +24,7 @@ pub const SPACING: u32 = 10;
 pub struct World {
     pub jeton: Jeton,
     hand: DatabaseConnection,
-    _directory: tempfile::TempDir,
+    _data: DataDir,
 }
 
 /// The columns that a rotation writes.
@@ -44,19 +46,20 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 impl World {
     pub async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("jeton.db");
-        let store = Store::open(&path).await.unwrap();
-        let jeton = Jeton::on(store, Clock::standing_at(START), ROOT_SECRET, |_| {}).await;
+        let data = DataDir::new();
+        let jeton = Jeton::on(
+            data.open().await,
+            Clock::standing_at(START),
+            ROOT_SECRET,
+            |_| {},
+        )
+        .await;
         jeton.add_client("first-party", None, |_| {}).await;
         jeton.add_user(ALICE.0, ALICE.1).await;
-        let hand = Database::connect(format!("sqlite://{}", path.display()))
-            .await
-            .unwrap();
         Self {
             jeton,
-            hand,
-            _directory: directory,
+            hand: data.hand().await,
+            _data: data,
         }
     }
 
@@ -104,50 +107,41 @@ impl World {
     }
 
     pub async fn row(&self, session: Uuid) -> Row {
-        let select = Statement::from_sql_and_values(
-            DbBackend::Sqlite,
-            "SELECT generation, rotated_at, late_retry_generation, revoked_at FROM sessions \
-             WHERE id = ?",
-            [session.into()],
-        );
-        let row = self.hand.query_one_raw(select).await.unwrap().unwrap();
+        let found = session::Entity::find_by_id(session).one(&self.hand).await;
+        let row = found.unwrap().unwrap();
         let number = |value: i64| u32::try_from(value).unwrap();
-        let late: Option<i64> = row.try_get_by_index(2).unwrap();
-        let revoked: Option<i64> = row.try_get_by_index(3).unwrap();
         Row {
-            generation: number(row.try_get_by_index(0).unwrap()),
-            rotated_at: row.try_get_by_index(1).unwrap(),
-            late_retry_generation: late.map(number),
-            revoked: revoked.is_some(),
+            generation: number(row.generation),
+            rotated_at: row.rotated_at.as_micros(),
+            late_retry_generation: row.late_retry_generation.map(number),
+            revoked: row.revoked_at.is_some(),
         }
     }
 
     /// Puts back what a rotation wrote; what was written durably stays.
     pub async fn restore(&self, session: Uuid, row: Row) {
-        let update = Statement::from_sql_and_values(
-            DbBackend::Sqlite,
-            "UPDATE sessions SET generation = ?, rotated_at = ?, late_retry_generation = ? \
-             WHERE id = ?",
-            [
-                row.generation.into(),
-                row.rotated_at.into(),
-                row.late_retry_generation.into(),
-                session.into(),
-            ],
-        );
-        self.hand.execute_raw(update).await.unwrap();
+        let late = row.late_retry_generation.map(i64::from);
+        let restored = session::Entity::update_many()
+            .col_expr(Column::Generation, Expr::value(i64::from(row.generation)))
+            .col_expr(Column::RotatedAt, Expr::value(row.rotated_at))
+            .col_expr(Column::LateRetryGeneration, Expr::value(late))
+            .filter(Column::Id.eq(session));
+        restored.exec(&self.hand).await.unwrap();
     }
 
     /// How many sessions there are, and how many bytes of text all of them hold.
-    pub async fn size(&self) -> (i64, i64) {
-        let select = "SELECT count(*), sum(length(id) + length(user_id) + length(client_id) \
-                      + length(scope) + length(audience) + length(user_agent) + length(address)) \
-                      FROM sessions";
-        let select = Statement::from_string(DbBackend::Sqlite, select);
-        let row = self.hand.query_one_raw(select).await.unwrap().unwrap();
-        (
-            row.try_get_by_index(0).unwrap(),
-            row.try_get_by_index(1).unwrap(),
-        )
+    pub async fn size(&self) -> (usize, usize) {
+        let rows = session::Entity::find().all(&self.hand).await.unwrap();
+        let size = |row: &session::Model| {
+            let texts = [
+                &row.client_id,
+                &row.scope,
+                &row.audience,
+                &row.user_agent,
+                &row.address,
+            ];
+            texts.into_iter().map(String::len).sum::<usize>()
+        };
+        (rows.len(), rows.iter().map(size).sum())
     }
 }

@@ -1,0 +1,232 @@
+//! What must hold where many nodes write at once: on SQLite they take turns, on PostgreSQL they do not.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jeton::audit::Cause;
+use jeton::clock::Clock;
+use jeton::database_url::DatabaseUrl;
+use jeton::key::StoredKey;
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change, ChangeError, Filter};
+use jeton::store::{Store, client, client_origin, signing_key};
+use jeton::web_origin::WebOrigin;
+use migration::{Migrator, MigratorTrait as _};
+use sea_orm::{Database, DbErr};
+use uuid::Uuid;
+
+use crate::support::database::{TestDatabase, connect};
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Jeton, ROOT_SECRET, START};
+
+async fn node(data: &DataDir) -> Jeton {
+    let clock = Clock::standing_at(START);
+    Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await
+}
+
+/// Every step of the schema can be taken back, and taken again.
+#[tokio::test]
+async fn the_schema_goes_up_and_down_and_up() {
+    let database = TestDatabase::empty();
+    let url = database
+        .as_ref()
+        .map_or("sqlite::memory:".to_owned(), TestDatabase::url);
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.max_connections(1);
+    let connection = Database::connect(options).await.unwrap();
+    for _ in 0..2 {
+        Migrator::up(&connection, None).await.unwrap();
+        Migrator::down(&connection, None).await.unwrap();
+    }
+    Migrator::up(&connection, None).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// Nodes that start together on an empty database migrate it once, and all of them start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn six_nodes_may_open_an_empty_database_at_once() {
+    // Of SQLite, the test beside this one tells.
+    let Some(database) = TestDatabase::empty() else {
+        return;
+    };
+    let opening = (0..6).map(|_| {
+        let url = database.url();
+        tokio::spawn(async move { connect(&url).await })
+    });
+    for store in join_all(opening).await {
+        assert!(!user::any(&store.unwrap()).await.unwrap());
+    }
+}
+
+/// A server that is not there is named, with the setting; its password is not.
+#[tokio::test]
+async fn a_server_that_is_away_is_named_without_its_password() {
+    let url = "postgres://jeton:pa55word@127.0.0.1:1/jeton?sslmode=disable";
+    let Ok(DatabaseUrl::Postgres(url)) = DatabaseUrl::parse(url) else {
+        panic!();
+    };
+    let opened = Store::connect(&url, 1, Duration::from_secs(5)).await;
+    let told = opened.err().unwrap().to_string();
+    assert!(
+        told.starts_with(
+            "cannot connect to PostgreSQL at 127.0.0.1:1/jeton, where database.url \
+             (JETON_DATABASE__URL) points: "
+        ),
+        "{told}"
+    );
+    assert!(told.contains("Connection refused"), "{told}");
+    assert!(!told.contains("pa55word"), "{told}");
+}
+
+/// "The last admin": of two who end each other at the same time, one stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_admins_cannot_end_each_other() {
+    let data = DataDir::new();
+    let nodes = [node(&data).await, node(&data).await];
+    let cause = nodes[0].cause();
+    for round in 0..20 {
+        let mut admins = Vec::new();
+        for name in ["ann", "bob"] {
+            let id = nodes[0].add_user(&format!("{name}{round}"), "x").await;
+            crate::admin::give_roles(&nodes[0], id, "admin").await;
+            admins.push(id);
+        }
+        let endings = std::iter::zip(&nodes, &admins).map(|(node, admin)| {
+            let change = if round % 2 == 0 {
+                Change::DISABLE
+            } else {
+                Change::Delete
+            };
+            user::change(&node.server.store, *admin, change, &cause)
+        });
+        let outcomes = join_all(endings).await;
+        let refused = |outcome: &&Result<_, _>| matches!(outcome, Err(ChangeError::LastAdmin));
+        assert_eq!(outcomes.iter().filter(refused).count(), 1, "{outcomes:?}");
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+        let filter = Filter {
+            role: Some("admin"),
+            disabled: Some(false),
+            ..Filter::default()
+        };
+        let store = &nodes[0].server.store;
+        let left = user::search(store, filter, None, 9).await.unwrap();
+        assert_eq!(left.len(), 1);
+        // So that the next two are alone again.
+        let hand = format!("DELETE FROM users WHERE username = '{}'", left[0].username);
+        assert_eq!(data.execute(&hand).await, 1);
+    }
+}
+
+/// Two nodes that make a key at the same time make one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nodes_that_make_a_key_at_once_make_one() {
+    let data = DataDir::new();
+    let stores = join_all((0..4).map(|_| data.open())).await;
+    let cause = Cause::system(START);
+    for round in 0..10 {
+        let at = START.plus(Duration::from_hours(24) * (round + 1));
+        let nearby = at.minus(Duration::from_secs(9))..=at.plus(Duration::from_secs(9));
+        let keys = (0..4).map(|number| StoredKey {
+            id: format!("{round}-{number}"),
+            public_jwk: "{}".to_owned(),
+            sealed_private_key: None,
+            created_at: START,
+            activates_at: at,
+            longest_lifetime: 0,
+            revoked_at: None,
+        });
+        let keys: Vec<_> = keys.collect();
+        let inserting = std::iter::zip(&stores, &keys)
+            .map(|(store, key)| signing_key::insert(store, key, nearby.clone(), &cause));
+        let inserted = join_all(inserting).await;
+        let made = inserted.into_iter().filter(|one| *one.as_ref().unwrap());
+        assert_eq!(made.count(), 1);
+    }
+    assert_eq!(signing_key::list(&stores[0]).await.unwrap().len(), 10);
+}
+
+/// row 31: a session that begins while its client is disabled is ended with the others, or never was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_session_slips_in_while_its_client_is_disabled() -> Result<(), DbErr> {
+    let data = DataDir::new();
+    let nodes = [node(&data).await, node(&data).await];
+    nodes[0].add_client("first-party", None, |_| {}).await;
+    nodes[0].add_user(ALICE.0, ALICE.1).await;
+    let cause = nodes[0].cause();
+    let tokens = nodes[0].sign_in().await;
+    let model = nodes[0].session(&tokens).await;
+    let store = &nodes[0].server.store;
+    for round in 1..40_u128 {
+        let late = session::Model {
+            id: Uuid::from_u128(round),
+            ..model.clone()
+        };
+        let (begun, disabled) = tokio::join!(
+            session::begin(store, late, None, &cause),
+            client::disable(&nodes[1].server.store, "first-party", &cause),
+        );
+        disabled?;
+        if begun? {
+            let found = session::find(store, Uuid::from_u128(round)).await?;
+            let session = found.unwrap().session;
+            assert_eq!(session.revocation_reason, Some(Ending::ClientDisabled));
+        }
+        client::enable(store, "first-party", &cause).await?;
+    }
+    Ok(())
+}
+
+/// A later client of the same id does not find the origins of the one before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_origin_is_left_of_a_client_that_is_deleted_meanwhile() {
+    let data = DataDir::new();
+    let nodes = [node(&data).await, node(&data).await];
+    let cause = nodes[0].cause();
+    let origin = WebOrigin::parse("https://app.test").unwrap();
+    for _ in 0..20 {
+        nodes[0].add_client("web", None, |_| {}).await;
+        let (first, second) = (&nodes[0].server.store, &nodes[1].server.store);
+        let origins = std::slice::from_ref(&origin);
+        let (added, deleted) = tokio::join!(
+            client_origin::add(first, "web", origins, &cause),
+            client::delete(second, "web", &cause),
+        );
+        added.unwrap();
+        deleted.unwrap();
+        let left = client_origin::of_client(first, "web").await.unwrap();
+        assert_eq!(left, [""; 0]);
+    }
+}
+
+/// PostgreSQL fails where text has a NUL; nobody has to know.
+#[tokio::test]
+async fn a_nul_is_found_nowhere_and_breaks_nothing() {
+    let jeton = Jeton::start().await;
+    let basic = crate::support::basic_raw("a\0b", "x");
+    let answer = jeton
+        .token_as(&basic, &[("grant_type", "client_credentials")])
+        .await;
+    answer.assert_error(401, "invalid_client");
+    let named = [("grant_type", "refresh_token"), ("client_id", "a\0b")];
+    let answer = jeton.token(&named).await;
+    assert!(answer.status.is_client_error(), "{}", answer.body);
+    let typed = [
+        ("grant_type", "password"),
+        ("username", "a\0b"),
+        ("password", "a\0b"),
+    ];
+    let answer = jeton.token(&typed).await;
+    assert!(answer.status.is_client_error(), "{}", answer.body);
+    let store = &jeton.server.store;
+    let filter = client::Filter {
+        part: Some("\0"),
+        ..client::Filter::default()
+    };
+    assert!(client::search(store, filter, Some("\0"), 9).await.is_ok());
+    let filter = Filter {
+        name_part: Some("\0"),
+        role: Some("\0"),
+        ..Filter::default()
+    };
+    assert!(user::search(store, filter, Some("\0"), 9).await.is_ok());
+}
