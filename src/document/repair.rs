@@ -29,6 +29,7 @@ pub fn repaired(service: &OpenApiService<Doors, ()>) -> String {
         return service.spec();
     };
     strip_charsets(&mut document);
+    flatten_references(&mut document);
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for (path, operations) in paths.into_iter().flatten() {
         let operations = operations.as_object_mut().into_iter().flatten();
@@ -103,6 +104,24 @@ fn strip_charsets(value: &mut Value) {
             members.values_mut().for_each(strip_charsets);
         }
         Value::Array(items) => items.iter_mut().for_each(strip_charsets),
+        _ => {}
+    }
+}
+
+/// A reference with a description is `allOf` of the two, and the description stands beside it once
+/// more. Generators want objects in an `allOf` of two, and leave out the whole schema around it.
+fn flatten_references(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::Array(parts)) = members.get_mut("allOf") {
+                parts.retain(|part| {
+                    let members = part.as_object();
+                    !members.is_some_and(|part| part.keys().all(|name| name == "description"))
+                });
+            }
+            members.values_mut().for_each(flatten_references);
+        }
+        Value::Array(items) => items.iter_mut().for_each(flatten_references),
         _ => {}
     }
 }

@@ -21,7 +21,7 @@ pub struct ErrorAnswer(pub Error);
 
 /// What went wrong, RFC 6749 section 5.2.
 #[derive(Object)]
-#[oai(rename = "Error")]
+#[oai(rename = "ErrorResponse")]
 struct ErrorBody {
     /// The error code: `invalid_request`, `invalid_client`, `invalid_grant`,
     /// `unauthorized_client`, `unsupported_grant_type`, `invalid_scope`, `invalid_target`
