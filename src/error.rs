@@ -153,8 +153,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// How PostgreSQL's codes begin for what another try may overcome: a lost connection, a deadlock, too many
-/// connections, a server that stops, starts or has become a replica.
-const PASSING: [&str; 5] = ["08", "40", "53300", "57P0", "25006"];
+/// connections, a server that stops, starts or has become a replica, a statement or a transaction that took
+/// too long.
+const PASSING: [&str; 7] = ["08", "40", "53300", "57P0", "25006", "57014", "25P03"];
 
 /// A store that is busy or away answers later; anything else is a fault of ours.
 impl From<DbErr> for Error {
