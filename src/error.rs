@@ -153,8 +153,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// How PostgreSQL's codes begin for what another try may overcome: a lost connection, a deadlock, too little
-/// of something (a full disk, too many connections), a server that stops, starts or has become a replica.
-const PASSING: [&str; 5] = ["08", "40", "53", "57P0", "25006"];
+/// of something (a full disk, too many connections), a server that stops, starts or has become a replica, a
+/// statement or a transaction that took too long.
+const PASSING: [&str; 7] = ["08", "40", "53", "57P0", "25006", "57014", "25P03"];
 /// What SQLite says then, and the driver of a connection that was lost.
 const PASSING_TEXTS: [&str; 3] = [
     "database is locked",
