@@ -58,7 +58,7 @@ async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
             create_directory(&settings.data_dir)?;
             Ok(Store::open(&path).await?)
         }
-        DatabaseUrl::Postgres(url) => {
+        DatabaseUrl::Server(url) => {
             let connections = settings.database.connections;
             let patience = settings.database.acquire_timeout.0;
             let store = Store::connect(&url, connections, patience).await?;

@@ -43,6 +43,10 @@ fn describe() {
         "jeton_refreshes_total",
         "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; ahead_of_store besides."
     );
+    metrics::describe_counter!(
+        "jeton_store_conflicts_total",
+        "Transactions that the database undid because of others, and that were done again."
+    );
 }
 
 async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: config::Server) {

@@ -1,15 +1,20 @@
 //! The store: one file a table, columns above, verbs below; the only SQL.
 
+mod again;
+mod alone;
 pub mod audit_event;
 pub mod client;
 pub mod client_origin;
 pub mod client_secret;
+mod mysql;
 mod open_error;
 mod postgres;
+mod server;
 pub mod session;
 pub mod sign_in_throttle;
 pub mod signing_key;
 mod sqlite;
+mod sweep;
 mod text_search;
 mod together;
 pub mod user;
@@ -22,8 +27,8 @@ use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::Mutex;
 use writer::Writer;
 
-/// A database, migrated to the schema that this version knows: a file of SQLite, or one on a PostgreSQL
-/// server that many nodes share.
+/// A database, migrated to the schema that this version knows: a file of SQLite, or one on a server
+/// that many nodes share.
 ///
 /// SQLite lets one writer in at a time, and a writer that finds the door closed polls. So this
 /// process takes turns by itself (`turn`), and only another process is waited for by polling. Elsewhere

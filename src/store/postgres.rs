@@ -1,118 +1,34 @@
-//! Stores on PostgreSQL, which many nodes may share.
+//! Stores on PostgreSQL.
 
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, Statement,
-    TransactionTrait as _,
-};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::{DatabaseConnection, DbErr, SqlxPostgresConnector, TransactionTrait as _};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _};
 
-use super::{OpenError, Store};
-use crate::database_url::PostgresUrl;
+use super::alone::Alone;
+use super::server::{Connected, Failure, pool, within};
+use crate::database_url::ServerUrl;
 
-/// A connection that nobody has used for so long is asked whether it still lives before it is used again.
-const LONG_IDLE: Duration = Duration::from_secs(1);
 const READ_COMMITTED: &str = "read committed";
 
-/// What one node at a time may do in the whole database.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::store) enum Alone {
-    /// To bring the schema up to date.
-    Migrate,
-    /// To look at the signing keys and then add one.
-    ChangeKeys,
+pub(super) async fn connect(url: &ServerUrl, connections: u32, patience: Duration) -> Connected {
+    let options = options(url)?;
+    let isolation = within(patience, probe(&options)).await?;
+    if isolation != READ_COMMITTED {
+        return Err(Failure::Unfit(format!(
+            "default_transaction_isolation is {isolation:?} there and must be {READ_COMMITTED:?}"
+        )));
+    }
+    let pool = pool(connections, patience).connect_lazy_with(options);
+    let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    migrate(&connection).await.map_err(Failure::Migrate)?;
+    Ok(connection)
 }
 
-impl Alone {
-    /// The number of the lock, which must be nobody else's in this database: the first bytes spell "jeton".
-    const fn lock(self) -> i64 {
-        match self {
-            Self::Migrate => 0x6A65_746F_6E01,
-            Self::ChangeKeys => 0x6A65_746F_6E02,
-        }
-    }
-
-    /// Waits until no other transaction does this; it is ours until the transaction ends. SQLite lets
-    /// one transaction write at a time anyway.
-    pub(in crate::store) async fn begin(
-        self,
-        transaction: &impl ConnectionTrait,
-    ) -> Result<(), DbErr> {
-        let backend = transaction.get_database_backend();
-        if backend == DbBackend::Postgres {
-            let lock = "SELECT pg_advisory_xact_lock($1)";
-            let statement = Statement::from_sql_and_values(backend, lock, [self.lock().into()]);
-            transaction.execute_raw(statement).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Store {
-    /// Connects to a database on a server by at most so many connections, and brings its schema up to date.
-    /// Who waits for a connection longer than `patience` goes without.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`], which says what to do.
-    pub async fn connect(
-        url: &PostgresUrl,
-        connections: u32,
-        patience: Duration,
-    ) -> Result<Self, OpenError> {
-        let options = options(url)?;
-        // By one connection first: a pool would try again and again, and then forget why.
-        let connecting = tokio::time::timeout(patience, probe(&options)).await;
-        let connected = connecting.map_err(|_| {
-            let why = format!("no answer within {}", humantime::format_duration(patience));
-            OpenError::of_server(url, "cannot connect to PostgreSQL at", why)
-        })?;
-        let isolation = connected.map_err(|error| {
-            OpenError::of_server(url, "cannot connect to PostgreSQL at", without_url(&error))
-        })?;
-        if isolation != READ_COMMITTED {
-            let why = format!(
-                "default_transaction_isolation is {isolation:?} there and must be {READ_COMMITTED:?}"
-            );
-            return Err(OpenError::of_server(
-                url,
-                "cannot work with PostgreSQL at",
-                why,
-            ));
-        }
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(patience)
-            // Not before each statement: that would be one more round trip.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > LONG_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options);
-        let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-        let failed = |error: DbErr| OpenError::of_schema(url, &error);
-        migrate(&connection).await.map_err(failed)?;
-        Ok(Self {
-            read: connection.clone(),
-            durable: connection.clone(),
-            relaxed: connection,
-            turn: None,
-        })
-    }
-}
-
-fn options(url: &PostgresUrl) -> Result<PgConnectOptions, OpenError> {
-    let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
-        OpenError::of_server(url, "cannot make sense of the URL of", without_url(&error))
-    })?;
+fn options(url: &ServerUrl) -> Result<PgConnectOptions, Failure> {
+    let options: PgConnectOptions = url.expose().parse().map_err(|_| Failure::Url)?;
     let options = match options.get_application_name() {
         Some(_) => options,
         None => options.application_name("jeton"),
@@ -123,7 +39,7 @@ fn options(url: &PostgresUrl) -> Result<PgConnectOptions, OpenError> {
 }
 
 /// Connects, and says how transactions are isolated there.
-async fn probe(options: &PgConnectOptions) -> Result<String, sqlx::Error> {
+async fn probe(options: &PgConnectOptions) -> Result<String, Failure> {
     let mut connection = PgConnection::connect_with(options).await?;
     let row = connection
         .fetch_one("SHOW default_transaction_isolation")
@@ -131,14 +47,6 @@ async fn probe(options: &PgConnectOptions) -> Result<String, sqlx::Error> {
     let isolation = row.try_get(0)?;
     connection.close().await?;
     Ok(isolation)
-}
-
-/// Errors of configuration quote what they are about.
-fn without_url(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Configuration(_) => "a part of it is not understood".to_owned(),
-        other => other.to_string(),
-    }
 }
 
 /// In one transaction, under a lock: nodes may start together, and none sees half a schema.

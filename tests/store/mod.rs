@@ -6,6 +6,8 @@ mod client_origin;
 mod client_settings;
 /// Many nodes that write at once.
 mod many_writers;
+/// Stores on a server, and its tables.
+mod server;
 
 use std::time::Duration;
 

@@ -41,6 +41,11 @@ impl DataDir {
         self.directory.path().join("jeton.db")
     }
 
+    /// Where the database is; `None` on SQLite.
+    pub fn url(&self) -> Option<String> {
+        self.on_server.as_ref().map(TestDatabase::url)
+    }
+
     /// A store with connections of its own, as another process would have.
     pub async fn open(&self) -> Store {
         match &self.on_server {
