@@ -174,7 +174,7 @@ kill_node() {
 # begin_load SECONDS FAULT [ARGUMENTS]: begins a load on all nodes; comes back when everybody has signed in.
 begin_load() {
   local nodes=() port size=(--single 1600 --shared 200 --pace 6)
-  [[ -z $short ]] || size=(--single 150 --shared 15 --pace 3 --patience 2)
+  [[ -z $short ]] || size=(--single 150 --shared 15 --pace 3 --patience 2 --grace 40)
   for port in "${node_port[@]}"; do nodes+=(--node "127.0.0.1:$port"); done
   rm -f "$place/begun"
   "$clients" "${nodes[@]}" --password "$password" --seconds "$1" --fault "$2" --begun "$place/begun" \
