@@ -60,9 +60,10 @@ check() {
   # In the background, since before "||" the shell would go on after what fails.
   (
     generate "$1"
-    echo "ok generate"
+    # What came before may have ended within a line.
+    printf '\nok generate\n'
     "compile_${1//-/_}"
-    echo "ok compile"
+    printf '\nok compile\n'
     cd "$built/$1"
     timeout 120 bash -c "$(program "$1")"
   ) >"$log" 2>&1 &
