@@ -152,9 +152,16 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// How PostgreSQL's codes begin for what another try may overcome: a lost connection, a deadlock, too many
-/// connections, a server that stops, starts or has become a replica.
-const PASSING: [&str; 5] = ["08", "40", "53300", "57P0", "25006"];
+/// How PostgreSQL's codes begin for what another try may overcome: a lost connection, a deadlock, too little
+/// of something (a full disk, too many connections), a server that stops, starts or has become a replica, a
+/// statement or a transaction that took too long.
+const PASSING: [&str; 7] = ["08", "40", "53", "57P0", "25006", "57014", "25P03"];
+/// What SQLite says then, and the driver of a connection that was lost.
+const PASSING_TEXTS: [&str; 3] = [
+    "database is locked",
+    "database or disk is full",
+    "error communicating with database",
+];
 
 /// A store that is busy or away answers later; anything else is a fault of ours.
 impl From<DbErr> for Error {
@@ -168,8 +175,7 @@ impl From<DbErr> for Error {
                 told.is_some_and(|told| {
                     let code = told.code().unwrap_or_default();
                     PASSING.iter().any(|passing| code.starts_with(passing))
-                }) || text.contains("database is locked")
-                    || text.contains("error communicating with database")
+                }) || PASSING_TEXTS.iter().any(|passing| text.contains(passing))
             }
             _ => false,
         };

@@ -1,5 +1,7 @@
 //! Signing keys over four hundred days, and the house that is kept beside the requests.
 
+mod sweep;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,15 +7,27 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqlxPostgresConnector, Statement,
     TransactionTrait as _,
 };
+use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _};
 
-use super::{OpenError, Store};
+use super::bounded::{Connection, Limit, lift_limit_of_server};
+use super::{OpenError, Store, probe};
+use crate::config::RotationDurability;
 use crate::database_url::PostgresUrl;
 
 /// A connection that nobody has used for so long is asked whether it still lives before it is used again.
 const LONG_IDLE: Duration = Duration::from_secs(1);
-const READ_COMMITTED: &str = "read committed";
+
+/// How much of a server's time a node takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: u32,
+    /// How long anybody waits for one of them.
+    pub acquire_timeout: Duration,
+    /// How long the server works on one statement.
+    pub statement_timeout: Duration,
+}
 
 /// What one node at a time may do in the whole database.
 #[derive(Clone, Copy, Debug)]
@@ -52,98 +64,64 @@ impl Alone {
 }
 
 impl Store {
-    /// Connects to a database on a server by at most so many connections, and brings its schema up to date.
-    /// Who waits for a connection longer than `patience` goes without.
+    /// Connects to a database on a server, and brings its schema up to date.
     ///
     /// # Errors
     ///
     /// [`OpenError`], which says what to do.
-    pub async fn connect(
-        url: &PostgresUrl,
-        connections: u32,
-        patience: Duration,
-    ) -> Result<Self, OpenError> {
-        let options = options(url)?;
-        // By one connection first: a pool would try again and again, and then forget why.
-        let connecting = tokio::time::timeout(patience, probe(&options)).await;
-        let connected = connecting.map_err(|_| {
-            let why = format!("no answer within {}", humantime::format_duration(patience));
-            OpenError::of_server(url, "cannot connect to PostgreSQL at", why)
-        })?;
-        let isolation = connected.map_err(|error| {
-            OpenError::of_server(url, "cannot connect to PostgreSQL at", without_url(&error))
-        })?;
-        if isolation != READ_COMMITTED {
-            let why = format!(
-                "default_transaction_isolation is {isolation:?} there and must be {READ_COMMITTED:?}"
-            );
-            return Err(OpenError::of_server(
-                url,
-                "cannot work with PostgreSQL at",
-                why,
-            ));
-        }
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(patience)
-            // Not before each statement: that would be one more round trip.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > LONG_IDLE {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options);
-        let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    pub async fn connect(url: &PostgresUrl, limits: Limits) -> Result<Self, OpenError> {
+        let options = probe::find_options(url, limits).await?;
+        let new_pool = move || pool(&options, limits);
+        let first = new_pool();
         let failed = |error: DbErr| OpenError::of_schema(url, &error);
-        migrate(&connection).await.map_err(failed)?;
+        migrate(&first).await.map_err(failed)?;
+        let limit = Limit {
+            patience: limits.acquire_timeout + limits.statement_timeout,
+            new_pool: Box::new(new_pool),
+        };
+        let connection = Connection::new(first, Some(limit));
         Ok(Self {
             read: connection.clone(),
             durable: connection.clone(),
             relaxed: connection,
             turn: None,
+            rotations: RotationDurability::Relaxed,
         })
     }
-}
 
-fn options(url: &PostgresUrl) -> Result<PgConnectOptions, OpenError> {
-    let options: PgConnectOptions = url.expose().parse().map_err(|error: sqlx::Error| {
-        OpenError::of_server(url, "cannot make sense of the URL of", without_url(&error))
-    })?;
-    let options = match options.get_application_name() {
-        Some(_) => options,
-        None => options.application_name("jeton"),
-    };
-    // There are no floats here, and PgBouncer refuses connections that ask for them in a certain way.
-    let options = options.extra_float_digits(None);
-    Ok(options.disable_statement_logging())
-}
-
-/// Connects, and says how transactions are isolated there.
-async fn probe(options: &PgConnectOptions) -> Result<String, sqlx::Error> {
-    let mut connection = PgConnection::connect_with(options).await?;
-    let row = connection
-        .fetch_one("SHOW default_transaction_isolation")
-        .await?;
-    let isolation = row.try_get(0)?;
-    connection.close().await?;
-    Ok(isolation)
-}
-
-/// Errors of configuration quote what they are about.
-fn without_url(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Configuration(_) => "a part of it is not understood".to_owned(),
-        other => other.to_string(),
+    /// Whether there is a store in the database at all.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], which says what to do.
+    pub async fn is_made(url: &PostgresUrl, limits: Limits) -> Result<bool, OpenError> {
+        probe::holds_tables(url, limits).await
     }
+}
+
+fn pool(options: &PgConnectOptions, limits: Limits) -> DatabaseConnection {
+    let pool = PgPoolOptions::new()
+        .max_connections(limits.connections)
+        .acquire_timeout(limits.acquire_timeout)
+        // Not before each statement: that would be one more round trip.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > LONG_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options.clone());
+    SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
 }
 
 /// In one transaction, under a lock: nodes may start together, and none sees half a schema.
 async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = connection.begin().await?;
+    // Whoever comes second waits for the first, and a step may take a while.
+    lift_limit_of_server(&transaction).await?;
     Alone::Migrate.begin(&transaction).await?;
     Migrator::up(&transaction, None).await?;
     transaction.commit().await

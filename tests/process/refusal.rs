@@ -50,7 +50,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
     jeton: wrong settings:
@@ -58,7 +58,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
     jeton: wrong settings:
-      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
     "#);
 }
 
@@ -199,7 +199,7 @@ fn all_that_is_wrong_is_told_at_once() {
     ];
     insta::assert_snapshot!(refused(&settings), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
       keys.bits = "few" (JETON_KEYS__BITS) must be a whole number, 0 or more
       session.idle_lifetime = "1 fortnight" (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
       session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 60s

@@ -15,7 +15,7 @@ use migration::{Migrator, MigratorTrait as _};
 use sea_orm::{Database, DbErr};
 use uuid::Uuid;
 
-use crate::support::database::{TestDatabase, connect};
+use crate::support::database::{LIMITS, TestDatabase, connect};
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START};
 
@@ -65,7 +65,7 @@ async fn a_server_that_is_away_is_named_without_its_password() {
     let Ok(DatabaseUrl::Postgres(url)) = DatabaseUrl::parse(url) else {
         panic!();
     };
-    let opened = Store::connect(&url, 1, Duration::from_secs(5)).await;
+    let opened = Store::connect(&url, LIMITS).await;
     let told = opened.err().unwrap().to_string();
     assert!(
         told.starts_with(

@@ -7,12 +7,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jeton::database_url::{DatabaseUrl, PostgresUrl};
-use jeton::store::Store;
+use jeton::store::{Limits, Store};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 
 const VARIABLE: &str = "JETON_TEST_DATABASE_URL";
-const CONNECTIONS: u32 = 8;
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A machine that runs all tests at once is slow.
+pub const LIMITS: Limits = Limits {
+    connections: 8,
+    acquire_timeout: Duration::from_secs(30),
+    statement_timeout: Duration::from_secs(30),
+};
 
 /// A database on the server, gone with the value.
 pub struct TestDatabase {
@@ -36,7 +40,7 @@ pub async fn store() -> Store {
 
 /// A store at this URL.
 pub async fn connect(url: &str) -> Store {
-    let store = Store::connect(&parsed(url), CONNECTIONS, PATIENCE).await;
+    let store = Store::connect(&parsed(url), LIMITS).await;
     store.unwrap()
 }
 
@@ -85,6 +89,11 @@ impl Drop for TestDatabase {
             self.name
         ));
     }
+}
+
+/// Whether tests run on a database server, and not on SQLite.
+pub fn on_server() -> bool {
+    server().is_some()
 }
 
 fn server() -> Option<&'static str> {

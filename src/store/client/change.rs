@@ -133,6 +133,7 @@ pub async fn update<E: From<ChangeError> + From<DbErr>>(
     }
     if client.disabled_at.is_some() && before.disabled_at.is_none() {
         let why = Ending::ClientDisabled;
+        connection.take_time().await?;
         sessions_ended = session::end_of_client(connection, whom.id, why, cause.at).await?;
         if let Some(last) = events.pop() {
             events.push(last.with("sessions_ended", sessions_ended));
@@ -271,6 +272,7 @@ pub async fn remove(
     // Together, or a later client of the same id would find them.
     client_origin::remove_all(connection, id).await?;
     client_secret::remove_all(connection, id).await?;
+    connection.take_time().await?;
     let ended = session::end_of_client(connection, id, Ending::ClientDeleted, cause.at).await?;
     let event = Event::new(Action::ClientDeleted, cause).client(id);
     together.record(event.with("sessions_ended", ended)).await?;

@@ -9,7 +9,6 @@ use super::{Column, Entity, Model, Record, columns, living_client, living_user};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
 use crate::store::Store;
-use crate::store::writer::relaxation;
 
 /// What a rotation is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +35,8 @@ pub struct Rotation<'a> {
 /// touched.
 ///
 /// "At most", because a store that lost its last writes is behind its tokens, and a token proves
-/// its generation by itself. Written with relaxed durability for the same reason.
+/// its generation by itself. Written with relaxed durability for the same reason, unless the operator
+/// wants otherwise.
 ///
 /// # Errors
 ///
@@ -58,8 +58,8 @@ pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Reco
         .and_where(Column::RotatedAt.gt(rotation.idle_since))
         .and_where(Column::AuthenticatedAt.gt(rotation.begun_since));
     while_it_lives(&mut statement, rotation.now);
-    let writer = store.write_relaxed().await;
-    update_returning(writer.connection(), statement).await
+    let writer = store.write_rotation().await;
+    update_returning(writer.connection(), statement, writer.relaxation()).await
 }
 
 /// Gives the current generation out again, later than the window allows: if the row is still as it
@@ -76,8 +76,10 @@ pub async fn retry_late(
 ) -> Result<Option<Record>, DbErr> {
     let now = cause.at;
     let statement = give_out_again(seen, now, Some(seen.generation));
-    let mut together = store.change_relaxed().await?;
-    let Some(record) = update_returning(together.connection(), statement).await? else {
+    let mut together = store.change_rotation().await?;
+    let Some(record) =
+        update_returning(together.connection(), statement, together.relaxation()).await?
+    else {
         return Ok(None);
     };
     let late = now.since(seen.rotated_at).map_or(0, |late| late.as_secs());
@@ -101,8 +103,8 @@ pub async fn restamp(
     now: Timestamp,
 ) -> Result<Option<Record>, DbErr> {
     let statement = give_out_again(written, now, written.late_retry_generation);
-    let writer = store.write_relaxed().await;
-    update_returning(writer.connection(), statement).await
+    let writer = store.write_rotation().await;
+    update_returning(writer.connection(), statement, writer.relaxation()).await
 }
 
 fn give_out_again(
@@ -135,14 +137,16 @@ fn while_it_lives(statement: &mut UpdateStatement, now: Timestamp) {
         .and_where(Expr::exists(living_client(column(Column::ClientId))));
 }
 
-/// Runs the statement, which a power cut may undo, and whatever else its transaction does.
+/// Runs the statement, which a power cut may undo where it has this relaxation, and whatever else its
+/// transaction does.
 async fn update_returning(
     connection: &impl ConnectionTrait,
     mut statement: UpdateStatement,
+    relaxation: Option<Expr>,
 ) -> Result<Option<Record>, DbErr> {
     let roles =
         Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
-    let returned = columns().chain([roles]).chain(relaxation(connection));
+    let returned = columns().chain([roles]).chain(relaxation);
     statement.returning(Returning::new().exprs(returned));
     match connection.query_one(&statement).await? {
         Some(row) => Record::from_query_result(&row, "").map(Some),

@@ -1,0 +1,48 @@
+//! Sessions to begin with: sign-ins at all nodes, before anything fails.
+
+use std::{io, thread};
+
+use crate::{Options, client::parse, http::Connection};
+
+/// Each waits for a password to be hashed: more would only wait for one another.
+const AT_ONCE: usize = 4;
+
+/// The refresh tokens of so many sessions.
+pub fn sign_in(options: &Options, count: usize) -> io::Result<Vec<String>> {
+    let form = format!(
+        "grant_type=password&client_id={}&username={}&password={}",
+        options.client, options.username, options.password
+    );
+    let nodes = options.nodes.iter().copied().cycle();
+    let share = count.div_ceil(AT_ONCE);
+    let shares = (0..AT_ONCE).map(|part| share.min(count.saturating_sub(part * share)));
+    thread::scope(|scope| {
+        let threads: Vec<_> = nodes
+            .zip(shares)
+            .map(|(node, share)| {
+                let form = &form;
+                scope.spawn(move || {
+                    let mut connection = Connection::open(node)?;
+                    (0..share).map(|_| once(&mut connection, form)).collect()
+                })
+            })
+            .collect();
+        let mut tokens = Vec::with_capacity(count);
+        for thread in threads {
+            let part: io::Result<Vec<String>> = thread
+                .join()
+                .map_err(|_| io::Error::other("a sign-in panicked"))?;
+            tokens.extend(part?);
+        }
+        Ok(tokens)
+    })
+}
+
+fn once(connection: &mut Connection, form: &str) -> io::Result<String> {
+    connection.post("/token", form)?;
+    let response = connection.receive()?;
+    let told = String::from_utf8_lossy(&response.body);
+    let tokens = parse(&response.body)
+        .ok_or_else(|| io::Error::other(format!("no sign-in: {} {told}", response.status)))?;
+    Ok(tokens.refresh)
+}
