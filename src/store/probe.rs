@@ -5,11 +5,13 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use super::{Limits, OpenError};
 use crate::database_url::PostgresUrl;
 
+const ISOLATION: &str = "SELECT current_setting('default_transaction_isolation')";
+const STATEMENT_TIMEOUT: &str = "SELECT current_setting('statement_timeout')";
 const READ_COMMITTED: &str = "read committed";
 /// PgBouncer's, for a setting in the first message that it does not pass on.
 const PROTOCOL_VIOLATION: &str = "08P01";
@@ -41,7 +43,8 @@ pub(super) async fn find_options(
         connected => (limited, connected.map_err(cannot_connect)?),
     };
     let second = connect(&options, patience).await.map_err(cannot_connect)?;
-    let answers = tokio::time::timeout(patience, compare(first, second)).await;
+    let third = connect(&options, patience).await.map_err(cannot_connect)?;
+    let answers = tokio::time::timeout(patience, compare(first, second, third)).await;
     let answers = answers.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     let (isolation, statement_timeout) = answers.map_err(|error| {
         let mixed_up = code(&error).is_some_and(|code| MIXED_UP_STATEMENTS.contains(&&*code));
@@ -58,7 +61,7 @@ pub(super) async fn find_options(
         tracing::warn!(
             "a pooler before the database takes no statement_timeout, so that what waits there goes on when \
              nobody waits for it any more; set it for the role (ALTER ROLE ... SET statement_timeout), or \
-             have the pooler pass it on"
+             in the pooler (PgBouncer: connect_query)"
         );
     }
     Ok(options)
@@ -118,19 +121,22 @@ async fn connect(
 }
 
 /// The isolation of transactions and the limit of statements, each asked by a connection of its own: the
-/// statements have the same name, which a pooler must keep apart.
+/// statements have the same name, which a pooler must keep apart. Meanwhile another connection is in a
+/// transaction, so that a pooler has one of its own less to give: either the first comes to one that has never
+/// heard of its statement, or the last to one that has another of that name.
 async fn compare(
     mut first: PgConnection,
-    mut second: PgConnection,
+    mut between: PgConnection,
+    mut last: PgConnection,
 ) -> Result<(String, String), sqlx::Error> {
-    let isolation = ask(
-        &mut first,
-        "SELECT current_setting('default_transaction_isolation')",
-    );
-    let isolation = isolation.await?;
-    let timeout = ask(&mut second, "SELECT current_setting('statement_timeout')").await?;
-    first.close().await?;
-    second.close().await?;
+    ask(&mut first, ISOLATION).await?;
+    between.execute("BEGIN").await?;
+    let isolation = ask(&mut first, ISOLATION).await?;
+    let timeout = ask(&mut last, STATEMENT_TIMEOUT).await?;
+    between.execute("ROLLBACK").await?;
+    for connection in [first, between, last] {
+        connection.close().await?;
+    }
     Ok((isolation, timeout))
 }
 

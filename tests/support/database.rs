@@ -11,6 +11,8 @@ use jeton::store::{Limits, Store};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 
 const VARIABLE: &str = "JETON_TEST_DATABASE_URL";
+/// Host and port of a pooler before that server, by which stores connect.
+const POOLER: &str = "JETON_TEST_POOLER";
 /// A machine that runs all tests at once is slow.
 pub const LIMITS: Limits = Limits {
     connections: 8,
@@ -40,6 +42,16 @@ pub async fn store() -> Store {
 
 /// A store at this URL.
 pub async fn connect(url: &str) -> Store {
+    let mut url = url::Url::parse(url).unwrap();
+    if let Ok(pooler) = std::env::var(POOLER) {
+        let (host, port) = pooler.split_once(':').unwrap();
+        url.set_host(Some(host)).unwrap();
+        url.set_port(Some(port.parse().unwrap())).unwrap();
+    }
+    connect_directly(url.as_str()).await
+}
+
+async fn connect_directly(url: &str) -> Store {
     let store = Store::connect(&parsed(url), LIMITS).await;
     store.unwrap()
 }
@@ -69,7 +81,8 @@ impl TestDatabase {
             let name = new_name();
             execute(format!("CREATE DATABASE {name} TEMPLATE template0"));
             let url = url(&name);
-            wait_for(async move { connect(&url).await.close().await.unwrap() });
+            // A pooler would keep connections, and what is copied must have none.
+            wait_for(async move { connect_directly(&url).await.close().await.unwrap() });
             name
         });
         let name = new_name();
