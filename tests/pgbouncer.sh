@@ -114,11 +114,11 @@ pooler=$(free_port)
 echo '"jeton" ""' >"$place/users"
 
 start_pooler
-export JETON_TEST_DATABASE_URL="postgres://jeton@127.0.0.1:$port/postgres" JETON_TEST_POOLER="127.0.0.1:$pooler"
+tested_at=(JETON_TEST_DATABASE_URL="postgres://jeton@127.0.0.1:$port/postgres" JETON_TEST_POOLER="127.0.0.1:$pooler")
 if (($# == 0)); then
-  set -- store:: grant:: account:: user_authentication::
+  set -- store:: grant::refresh_token:: account::
 fi
-timeout "$patience" cargo test --locked --test jeton -- "$@"
+env "${tested_at[@]}" timeout "$patience" cargo test --locked --test jeton -- "$@"
 
 stop_pooler
 start_pooler "max_prepared_statements = 0"

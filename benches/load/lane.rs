@@ -41,6 +41,11 @@ impl Lane {
         Ok(())
     }
 
+    /// Adds a session that has begun before.
+    pub fn go_on_with(&mut self, refresh_token: String) {
+        self.refresh_tokens.push_back(refresh_token);
+    }
+
     /// Asks for the next refresh and leaves the answer to [`Lane::receive`].
     pub fn send(&mut self) -> io::Result<()> {
         let token = self

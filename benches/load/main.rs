@@ -1,7 +1,8 @@
-//! The refresh grant under load, against the real server on SQLite: `cargo bench --bench load`.
+//! The refresh grant under load, against the real server on SQLite or PostgreSQL: `cargo bench --bench load`.
 
 use std::{
     io::{self, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -15,11 +16,12 @@ mod refresh;
 mod report;
 mod server;
 mod signature;
+mod stored;
 
 use lane::Lane;
 use refresh::Budget;
 use report::Report;
-use server::Server;
+use server::{Place, Server};
 
 const WARM_UP: Duration = Duration::from_secs(1);
 const MOST_REFRESHES: u32 = 20_000;
@@ -34,14 +36,33 @@ struct Options {
     #[arg(long, default_value_t = 8, value_parser = value_parser!(u16).range(1..=64))]
     connections: u16,
     /// Sessions that are refreshed in turn
-    #[arg(long, default_value_t = 64, value_parser = value_parser!(u16).range(1..=1000))]
-    sessions: u16,
+    #[arg(long, default_value_t = 64, value_parser = value_parser!(u32).range(1..=100_000))]
+    sessions: u32,
+    /// A database on a PostgreSQL server of this machine, empty or from an earlier run, instead of SQLite
+    #[arg(long, value_name = "URL", requires = "root_secret")]
+    database: Option<String>,
+    /// The file of the root secret that belongs to the database
+    #[arg(long, value_name = "FILE")]
+    root_secret: Option<PathBuf>,
+    /// Refresh sessions that the database holds already, wherever they lie, instead of new ones
+    #[arg(long, requires = "database")]
+    stored: bool,
+    /// Wait for the disk at each refresh (`database.rotation_durability` is "strict")
+    #[arg(long)]
+    strict: bool,
     /// Fail when a refresh costs the server more than this many RSA signatures
     #[arg(long, value_name = "MULTIPLE")]
     at_most: Option<f64>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Options {
+    fn stored_at(&self) -> Option<(&str, &Path)> {
+        let url = self.database.as_deref().filter(|_| self.stored)?;
+        Some((url, self.root_secret.as_deref()?))
+    }
 }
 
 fn main() -> io::Result<ExitCode> {
@@ -64,16 +85,26 @@ fn main() -> io::Result<ExitCode> {
 /// The signature is measured before and after the load, while the server idles: the machine's speed
 /// may drift.
 fn measure(options: &Options) -> io::Result<Report> {
-    let server = Server::start()?;
+    let place = Place {
+        database: options.database.clone(),
+        root_secret: options.root_secret.clone(),
+        strict: options.strict,
+    };
+    let server = Server::start(&place)?;
     let mut lanes = open_lanes(&server, options)?;
 
     let signature_before = signature::cpu_time()?;
     let warm_up = refresh::run(&mut lanes, &Budget::new(WARM_UP, MOST_REFRESHES));
+    let backends_before = server.backends_cpu_time()?;
     let cpu_before = server.cpu_time()?;
     let measured = Budget::new(Duration::from_secs(options.seconds), MOST_REFRESHES);
     let mut outcome = refresh::run(&mut lanes, &measured);
     let elapsed = measured.elapsed();
     let cpu = server.cpu_time()?.saturating_sub(cpu_before);
+    let backends = server.backends_cpu_time()?;
+    let backends = backends
+        .zip(backends_before)
+        .map(|(after, before)| after.saturating_sub(before));
     let signature_after = signature::cpu_time()?;
 
     outcome.errors.extend(warm_up.errors);
@@ -86,6 +117,7 @@ fn measure(options: &Options) -> io::Result<Report> {
         errors: outcome.errors,
         elapsed,
         server_cpu: cpu,
+        backends_cpu: backends,
         signature_cpu: (signature_before + signature_after) / 2,
         resident_kib,
         at_most: options.at_most,
@@ -94,11 +126,21 @@ fn measure(options: &Options) -> io::Result<Report> {
 
 /// Deals the sessions out to the connections. No connection is without one.
 fn open_lanes(server: &Server, options: &Options) -> io::Result<Vec<Lane>> {
-    let lanes = usize::from(options.connections.min(options.sessions));
+    let sessions = usize::try_from(options.sessions).unwrap_or(usize::MAX);
+    let lanes = usize::from(options.connections).min(sessions);
     let mut lanes: Vec<Lane> = (0..lanes)
         .map(|_| Lane::open(server.address()))
         .collect::<io::Result<_>>()?;
-    let mut left = usize::from(options.sessions);
+    if let Some((url, root_secret)) = options.stored_at() {
+        let tokens = stored::refresh_tokens(url, root_secret, options.sessions)?;
+        for (lane, token) in (0..lanes.len()).cycle().zip(tokens) {
+            if let Some(lane) = lanes.get_mut(lane) {
+                lane.go_on_with(token);
+            }
+        }
+        return Ok(lanes);
+    }
+    let mut left = sessions;
     while left > 0 {
         for lane in lanes.iter_mut().take(left) {
             lane.sign_in(server::USERNAME, server::PASSWORD)?;

@@ -10,6 +10,8 @@ pub struct Report {
     pub errors: Vec<String>,
     pub elapsed: Duration,
     pub server_cpu: Duration,
+    /// Of the database server's processes that work for this one, where there are any.
+    pub backends_cpu: Option<Duration>,
     pub signature_cpu: Duration,
     pub resident_kib: u32,
     /// The limit for [`Report::multiple`].
@@ -41,6 +43,10 @@ impl Report {
             "server CPU per refresh  {:>10.1} µs",
             microseconds(self.cpu_per_refresh())
         )?;
+        if let Some(cpu) = self.backends_cpu {
+            let each = microseconds(cpu / self.refreshes().max(1));
+            writeln!(out, "database CPU per refresh{each:>10.1} µs")?;
+        }
         writeln!(
             out,
             "RSA-2048 signature, CPU {:>10.1} µs",

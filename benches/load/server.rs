@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -21,25 +21,34 @@ pub const PASSWORD: &str = "Load-bench-3f9c1e";
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOG: &str = "server.log";
 
-/// A running server on a fresh SQLite file. When this is dropped, it is killed and its files are
-/// removed.
+/// Where the server keeps its sessions, and how carefully; a fresh SQLite file unless it says otherwise.
+pub struct Place {
+    pub database: Option<String>,
+    pub root_secret: Option<PathBuf>,
+    pub strict: bool,
+}
+
+/// A running server. When this is dropped, it is killed and its files are removed.
 pub struct Server {
     process: Child,
     address: SocketAddr,
     directory: TempDir,
+    /// What PostgreSQL calls the processes that work for it.
+    backend: Option<String>,
 }
 
 impl Server {
     /// Starts the server and waits until it is ready. Its files are in cargo's target directory:
     /// the system's temporary one may be in memory, where a write costs nothing.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(place: &Place) -> io::Result<Self> {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let address = free_address()?;
-        let process = command(directory.path(), address)?.spawn()?;
+        let process = command(directory.path(), address, place)?.spawn()?;
         let mut server = Self {
             process,
             address,
             directory,
+            backend: place.database.as_deref().and_then(backend_title),
         };
         server.wait_until_ready()?;
         Ok(server)
@@ -52,6 +61,22 @@ impl Server {
     /// CPU time of all its threads, in user and kernel mode.
     pub fn cpu_time(&self) -> io::Result<Duration> {
         cpu_time(&format!("/proc/{}/stat", self.process.id()))
+    }
+
+    /// CPU time of the processes of PostgreSQL that work for it; `None` on SQLite, which has none.
+    pub fn backends_cpu_time(&self) -> io::Result<Option<Duration>> {
+        let Some(title) = &self.backend else {
+            return Ok(None);
+        };
+        let mut whole = Duration::ZERO;
+        for entry in fs::read_dir("/proc")? {
+            let process = entry?.path();
+            let called = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+            if called.starts_with(title) {
+                whole += cpu_time(&process.join("stat").to_string_lossy())?;
+            }
+        }
+        Ok(Some(whole))
     }
 
     /// Memory that it holds, in KiB.
@@ -122,7 +147,7 @@ pub fn cpu_time(stat: &str) -> io::Result<Duration> {
 }
 
 /// The caller's settings must not change what is measured.
-fn command(directory: &Path, address: SocketAddr) -> io::Result<Command> {
+fn command(directory: &Path, address: SocketAddr, place: &Place) -> io::Result<Command> {
     let log = File::create(directory.join(LOG))?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
     for (name, _) in
@@ -139,9 +164,29 @@ fn command(directory: &Path, address: SocketAddr) -> io::Result<Command> {
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log);
+    // What is old in the database stays there: that is not what is measured.
+    command
+        .env("JETON_SWEEP__BATCH", "1")
+        .env("JETON_SWEEP__PAUSE", "1m");
+    if let Some(url) = &place.database {
+        command.env("JETON_DATABASE__URL", url);
+    }
+    if let Some(file) = &place.root_secret {
+        command.env("JETON_ROOT_SECRET__FILE", file);
+    }
+    if place.strict {
+        command.env("JETON_DATABASE__ROTATION_DURABILITY", "strict");
+    }
     Ok(command)
 }
 
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+/// "postgres: USER DATABASE ", with which the title of a backend begins.
+fn backend_title(database: &str) -> Option<String> {
+    let url = url::Url::parse(database).ok()?;
+    let name = url.path().trim_start_matches('/');
+    Some(format!("postgres: {} {name} ", url.username()))
 }

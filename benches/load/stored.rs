@@ -12,6 +12,7 @@ const SAMPLE: &str = "
         SELECT greatest(reltuples, 1) FROM pg_class WHERE oid = 'sessions'::regclass)))
     WHERE client_id = 'first-party' AND revoked_at IS NULL
     AND expires_at > (extract(epoch FROM now()) * 1000000)::bigint
+    AND rotated_at > (extract(epoch FROM now() - interval '13 days') * 1000000)::bigint
     ORDER BY random() LIMIT $1";
 
 /// Tokens for sessions of the database at `url`, whose root secret is in `root_secret`.

@@ -11,6 +11,8 @@ use jeton::store::{Limits, Store};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement};
 
 const VARIABLE: &str = "JETON_TEST_DATABASE_URL";
+/// Host and port of a pooler before that server, by which stores connect.
+const POOLER: &str = "JETON_TEST_POOLER";
 /// A machine that runs all tests at once is slow.
 pub const LIMITS: Limits = Limits {
     connections: 8,
@@ -40,6 +42,16 @@ pub async fn store() -> Store {
 
 /// A store at this URL.
 pub async fn connect(url: &str) -> Store {
+    let mut url = url::Url::parse(url).unwrap();
+    if let Ok(pooler) = std::env::var(POOLER) {
+        let (host, port) = pooler.split_once(':').unwrap();
+        url.set_host(Some(host)).unwrap();
+        url.set_port(Some(port.parse().unwrap())).unwrap();
+    }
+    connect_directly(url.as_str()).await
+}
+
+async fn connect_directly(url: &str) -> Store {
     let store = Store::connect(&parsed(url), LIMITS).await;
     store.unwrap()
 }
@@ -109,7 +121,8 @@ impl Template {
         sweep();
         let database = std::mem::ManuallyDrop::new(TestDatabase::make(engine));
         let (name, url) = (database.name.clone(), database.url());
-        wait_for(async move { connect(&url).await.close().await.unwrap() });
+        // A pooler would keep connections, and what is copied must have none.
+        wait_for(async move { connect_directly(&url).await.close().await.unwrap() });
         let tables = match engine {
             Engine::Postgres => Vec::new(),
             Engine::MySql => names(

@@ -106,6 +106,7 @@ impl DataDir {
             .env("JETON_DATA_DIR", self.directory.path())
             .env("JETON_ROOT_SECRET__VALUE", ROOT_SECRET)
             .env_remove("JETON_TEST_DATABASE_URL")
+            .env_remove("JETON_TEST_POOLER")
             .stdin(Stdio::null());
         if let Some(database) = &self.on_server {
             command.env("JETON_DATABASE__URL", database.url());

@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::store::server::{Failure, Limits, within};
 
+const ISOLATION: &str = "SELECT current_setting('default_transaction_isolation')";
+const STATEMENT_TIMEOUT: &str = "SELECT current_setting('statement_timeout')";
 const READ_COMMITTED: &str = "read committed";
 /// PgBouncer's, for a setting in the first message that it does not pass on.
 const PROTOCOL_VIOLATION: &str = "08P01";
@@ -34,7 +36,8 @@ pub(super) async fn find_options(
         connected => (limited, connected?),
     };
     let second = connect(&options, patience).await?;
-    let answers = within(patience, compare(first, second)).await;
+    let third = connect(&options, patience).await?;
+    let answers = within(patience, compare(first, second, third)).await;
     let (isolation, statement_timeout) = answers.map_err(|failure| match failure {
         Failure::Connect(error) if is_mixed_up(&error) => Failure::Unfit(NO_STATEMENTS.to_owned()),
         other => other,
@@ -48,7 +51,7 @@ pub(super) async fn find_options(
         tracing::warn!(
             "a pooler before the database takes no statement_timeout, so that what waits there goes on when \
              nobody waits for it any more; set it for the role (ALTER ROLE ... SET statement_timeout), or \
-             have the pooler pass it on"
+             in the pooler (PgBouncer: connect_query)"
         );
     }
     Ok(options)
@@ -72,19 +75,22 @@ async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgCon
 }
 
 /// The isolation of transactions and the limit of statements, each asked by a connection of its own: the
-/// statements have the same name, which a pooler must keep apart.
+/// statements have the same name, which a pooler must keep apart. Meanwhile another connection is in a
+/// transaction, so that a pooler has one of its own less to give: either the first comes to one that has never
+/// heard of its statement, or the last to one that has another of that name.
 async fn compare(
     mut first: PgConnection,
-    mut second: PgConnection,
+    mut between: PgConnection,
+    mut last: PgConnection,
 ) -> Result<(String, String), Failure> {
-    let isolation = ask(
-        &mut first,
-        "SELECT current_setting('default_transaction_isolation')",
-    );
-    let isolation = isolation.await?;
-    let timeout = ask(&mut second, "SELECT current_setting('statement_timeout')").await?;
-    first.close().await?;
-    second.close().await?;
+    ask(&mut first, ISOLATION).await?;
+    between.execute("BEGIN").await?;
+    let isolation = ask(&mut first, ISOLATION).await?;
+    let timeout = ask(&mut last, STATEMENT_TIMEOUT).await?;
+    between.execute("ROLLBACK").await?;
+    for connection in [first, between, last] {
+        connection.close().await?;
+    }
     Ok((isolation, timeout))
 }
 
