@@ -189,6 +189,7 @@ async fn a_full_disk_is_503_with_retry_after() {
     let connection = data.hand().await;
     let fill = match connection.get_database_backend() {
         DbBackend::Sqlite => FILL_SQLITE,
+        DbBackend::MySql => FILL_MARIADB,
         _ => FILL_POSTGRES,
     };
     connection.execute_unprepared(fill).await.unwrap();
@@ -208,6 +209,11 @@ const FILL_SQLITE: &str = "
         BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END;
     CREATE TRIGGER full_2 BEFORE UPDATE ON sessions
         BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+const FILL_MARIADB: &str = "
+    CREATE TRIGGER full_1 BEFORE INSERT ON sessions FOR EACH ROW
+        SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021;
+    CREATE TRIGGER full_2 BEFORE UPDATE ON sessions FOR EACH ROW
+        SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021";
 const FILL_POSTGRES: &str = "
     CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS
         'BEGIN RAISE EXCEPTION USING ERRCODE = ''disk_full''; END';
