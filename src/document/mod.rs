@@ -1,6 +1,11 @@
 //! The OpenAPI document: written by the doors, repaired once, and shown by Swagger UI.
 
+mod header;
+mod manual;
+mod refusal;
 mod repair;
+mod schema;
+mod security;
 
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 
@@ -64,10 +69,7 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         LandingPage,
     );
     OpenApiService::new(doors, "Jeton", env!("CARGO_PKG_VERSION"))
-        .description(
-            "An OAuth 2 authorization server: short-lived access tokens that any API verifies by \
-             itself, and refresh tokens that rotate at every use.",
-        )
+        .description(include_str!("../../openapi/introduction.md").trim_end())
         .contact(
             ContactObject::new()
                 .name("Whoever runs this server")

@@ -1,3 +1,8 @@
+//! The OpenAPI document.
+
+mod examples;
+mod operations;
+
 use std::collections::BTreeSet;
 
 use jeton::config::Settings;
