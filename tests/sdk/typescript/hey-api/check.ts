@@ -2,6 +2,7 @@
 
 // README
 import { fetchAccount, requestToken } from "./jeton/index.js";
+import type { Auth } from "./jeton/client/index.js";
 import { client } from "./jeton/client.gen.js";
 // end
 import assert from "node:assert/strict";
@@ -26,14 +27,15 @@ passed("sign-in");
 
 // README
 
-client.setConfig({ auth: () => token.access_token });
+const bearer = ({ scheme }: Auth) => (scheme === "bearer" ? token.access_token : undefined);
+client.setConfig({ auth: bearer });
 const account = await fetchAccount({ throwOnError: true });
 console.log("Signed in as", account.data.username);
 // end
 assert.equal(account.data.username, username);
 passed("account");
 
-infoClient.setConfig({ baseUrl: setting("SDK_API"), auth: () => token.access_token });
+infoClient.setConfig({ baseUrl: setting("SDK_API"), auth: bearer });
 assert.equal((await fetchMyInfo({ throwOnError: true })).data.sub, account.data.sub);
 passed("my-info");
 
