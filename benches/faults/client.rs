@@ -70,7 +70,7 @@ impl<'a> Client<'a> {
     /// Refreshes whenever it is due.
     pub fn refresh_until(&mut self, end: Instant) {
         while let Some(turn) = self.session.turn() {
-            if turn.due >= end {
+            if turn.due >= end || Instant::now() >= self.world.deadline {
                 sleep_until(end);
                 return;
             }

@@ -43,6 +43,7 @@ const STACK: usize = 256 * 1024;
 
 /// Refreshes sessions through several nodes, and tells what became of them.
 #[derive(Parser)]
+#[command(args_override_self = true)]
 struct Options {
     /// Address and port of a node; once for each
     #[arg(long = "node", value_name = "ADDRESS", required = true)]

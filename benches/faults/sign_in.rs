@@ -1,11 +1,12 @@
 //! Sessions to begin with: sign-ins at all nodes, before anything fails.
 
-use std::{io, thread};
+use std::{io, net::SocketAddr, thread};
 
 use crate::{Options, client::parse, http::Connection};
 
 /// Each waits for a password to be hashed: more would only wait for one another.
 const AT_ONCE: usize = 4;
+const TRIES: usize = 5;
 
 /// The refresh tokens of so many sessions.
 pub fn sign_in(options: &Options, count: usize) -> io::Result<Vec<String>> {
@@ -22,8 +23,10 @@ pub fn sign_in(options: &Options, count: usize) -> io::Result<Vec<String>> {
             .map(|(node, share)| {
                 let form = &form;
                 scope.spawn(move || {
-                    let mut connection = Connection::open(node)?;
-                    (0..share).map(|_| once(&mut connection, form)).collect()
+                    let mut connection = None;
+                    (0..share)
+                        .map(|_| patiently(node, &mut connection, form))
+                        .collect()
                 })
             })
             .collect();
@@ -38,7 +41,28 @@ pub fn sign_in(options: &Options, count: usize) -> io::Result<Vec<String>> {
     })
 }
 
-fn once(connection: &mut Connection, form: &str) -> io::Result<String> {
+/// A machine that is busy may be slow to hash and to write.
+fn patiently(
+    node: SocketAddr,
+    connection: &mut Option<Connection>,
+    form: &str,
+) -> io::Result<String> {
+    let mut attempt = once(node, connection, form);
+    for _ in 0..TRIES {
+        if attempt.is_ok() {
+            break;
+        }
+        *connection = None;
+        attempt = once(node, connection, form);
+    }
+    attempt
+}
+
+fn once(node: SocketAddr, connection: &mut Option<Connection>, form: &str) -> io::Result<String> {
+    let connection = match connection {
+        Some(open) => open,
+        None => connection.insert(Connection::open(node)?),
+    };
     connection.post("/token", form)?;
     let response = connection.receive()?;
     let told = String::from_utf8_lossy(&response.body);

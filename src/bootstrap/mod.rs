@@ -59,7 +59,7 @@ async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
             let store = Store::open(&path).await?;
             Ok(store.with_rotations(settings.database.rotation_durability))
         }
-        DatabaseUrl::Postgres(url) => {
+        DatabaseUrl::Server(url) => {
             let store = Store::connect(&url, limits(&settings.database)).await?;
             create_directory(&settings.data_dir)?;
             Ok(store.with_rotations(settings.database.rotation_durability))

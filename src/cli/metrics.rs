@@ -52,6 +52,10 @@ fn describe() {
         "jeton_sweep_failures_total",
         "How often sweeping failed; it is tried again."
     );
+    metrics::describe_counter!(
+        "jeton_store_conflicts_total",
+        "Transactions that the database undid because of others, and that were done again."
+    );
 }
 
 async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: config::Server) {

@@ -130,7 +130,7 @@ async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Fa
                 path.display()
             )));
         }
-        DatabaseUrl::Postgres(url) => {
+        DatabaseUrl::Server(url) => {
             let limits = bootstrap::limits(&settings.database);
             if !Store::is_made(&url, limits)
                 .await

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::bearer::{PERSON, SERVICE_ACCOUNT};
+use crate::bearer::SERVICE_ACCOUNT;
 
 /// How a confidential client proves itself, in the document.
 const CLIENT: &str = "ClientBasic";
@@ -16,12 +16,11 @@ const INTROSPECT_WORDS: &str = "Ask about tokens and sessions.";
 pub(super) fn require(operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str);
     let client = json!({ CLIENT: [] });
-    let person = json!({ PERSON: [INTROSPECT] });
     let service_account = json!({ SERVICE_ACCOUNT: [INTROSPECT] });
     let alternatives = match id {
         Some("requestToken" | "revokeToken") => json!([{}, client]),
-        Some("introspectToken") => json!([{}, client, person, service_account]),
-        Some("listRevokedSessions") => json!([client, person, service_account]),
+        Some("introspectToken") => json!([{}, client, service_account]),
+        Some("listRevokedSessions") => json!([client, service_account]),
         // Said outright: there is none, and none was forgotten.
         _ => json!([]),
     };
@@ -31,6 +30,13 @@ pub(super) fn require(operation: &mut Map<String, Value>) {
 /// Completes the schemes. What they are relative to differs among those who read them, so the token
 /// endpoint stands there whole.
 pub(super) fn complete(schemes: &mut Map<String, Value>, issuer: &str) {
+    // Not a person's: the default client has it not, and whoever asks for all scopes would get none.
+    let scopes = schemes
+        .get_mut(SERVICE_ACCOUNT)
+        .and_then(|scheme| scheme.pointer_mut("/flows/clientCredentials/scopes"));
+    if let Some(scopes) = scopes.and_then(Value::as_object_mut) {
+        scopes.insert(INTROSPECT.to_owned(), INTROSPECT_WORDS.into());
+    }
     for (_, scheme) in schemes.iter_mut() {
         let flows = scheme.get_mut("flows").and_then(Value::as_object_mut);
         for (_, flow) in flows.into_iter().flatten() {
@@ -38,9 +44,6 @@ pub(super) fn complete(schemes: &mut Map<String, Value>, issuer: &str) {
                 if let Some(url) = flow.get_mut(url) {
                     *url = format!("{issuer}/token").into();
                 }
-            }
-            if let Some(scopes) = flow.get_mut("scopes").and_then(Value::as_object_mut) {
-                scopes.insert(INTROSPECT.to_owned(), INTROSPECT_WORDS.into());
             }
         }
     }

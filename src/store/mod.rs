@@ -1,18 +1,22 @@
 //! The store: one file a table, columns above, verbs below; the only SQL.
 
+mod again;
+mod alone;
 pub mod audit_event;
 mod bounded;
 pub mod client;
 pub mod client_origin;
 pub mod client_secret;
 pub mod lease;
+mod mysql;
 mod open_error;
 mod postgres;
-mod probe;
+mod server;
 pub mod session;
 pub mod sign_in_throttle;
 pub mod signing_key;
 mod sqlite;
+mod sweep;
 mod text_search;
 mod together;
 pub mod user;
@@ -22,15 +26,15 @@ use std::sync::Arc;
 
 use bounded::Connection;
 pub use open_error::OpenError;
-pub use postgres::Limits;
 use sea_orm::DbErr;
+pub use server::Limits;
 use tokio::sync::Mutex;
 use writer::Writer;
 
 use crate::config::RotationDurability;
 
-/// A database, migrated to the schema that this version knows: a file of SQLite, or one on a PostgreSQL
-/// server that many nodes share.
+/// A database, migrated to the schema that this version knows: a file of SQLite, or one on a server
+/// that many nodes share.
 ///
 /// SQLite lets one writer in at a time, and a writer that finds the door closed polls. So this
 /// process takes turns by itself (`turn`), and only another process is waited for by polling. Elsewhere

@@ -212,7 +212,7 @@ fn every_operation_says_who_may_call_it() {
         }
         let expected: &[&str] = match path {
             "/token" | "/revoke" => &["ClientBasic"],
-            "/introspect" | "/revoked-sessions" => &["ClientBasic", "OAuth2", "ServiceAccount"],
+            "/introspect" | "/revoked-sessions" => &["ClientBasic", "ServiceAccount"],
             _ if path.starts_with("/admin") => &["OAuth2", "ServiceAccount"],
             "/account" if what.starts_with("post") => &[],
             _ if path.starts_with("/account") => &["OAuth2"],

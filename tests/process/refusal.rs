@@ -79,9 +79,13 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
         assert!(!text.contains("pa55"), "{text}");
         text
     };
-    insta::assert_snapshot!(refused("mysql://jeton:pa55@db/jeton"), @r#"
+    insta::assert_snapshot!(refused("mysql://jeton:pa55@db/jeton?sslmode=on"), @r#"
     jeton: wrong settings:
-      database.url = "mysql://jeton:[hidden]@db/jeton" (JETON_DATABASE__URL) names an engine that this version does not speak yet; it speaks SQLite and PostgreSQL
+      database.url = "mysql://jeton:[hidden]@db/jeton?sslmode=on" (JETON_DATABASE__URL) has a parameter that is not one of socket, ssl-ca, ssl-cert, ssl-key, ssl-mode
+    "#);
+    insta::assert_snapshot!(refused("oracle://jeton:pa55@db/jeton"), @r#"
+    jeton: wrong settings:
+      database.url = "oracle://jeton:[hidden]@db/jeton" (JETON_DATABASE__URL) must be empty, or begin with sqlite:, postgres:// or mysql://; a password is written with its special characters percent-encoded
     "#);
     insta::assert_snapshot!(refused("postgres://jeton:pa55@db/jeton?sslmode=on"), @r#"
     jeton: wrong settings:
@@ -92,15 +96,19 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
         text.contains("has a parameter that is not one of"),
         "{text}"
     );
-    let text = refused("postgres://jeton:pa55@127.0.0.1:1/jeton");
-    assert!(
-        text.contains("cannot connect to PostgreSQL at 127.0.0.1:1/jeton"),
-        "{text}"
-    );
-    assert!(
-        text.contains("database.url (JETON_DATABASE__URL)"),
-        "{text}"
-    );
+    for (scheme, engine) in [
+        ("postgres", "PostgreSQL"),
+        ("mysql", "MariaDB or MySQL"),
+        ("mariadb", "MariaDB or MySQL"),
+    ] {
+        let text = refused(&format!("{scheme}://jeton:pa55@127.0.0.1:1/jeton"));
+        let told = format!("cannot connect to {engine} at 127.0.0.1:1/jeton");
+        assert!(text.contains(&told), "{text}");
+        assert!(
+            text.contains("database.url (JETON_DATABASE__URL)"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

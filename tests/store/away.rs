@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::clock::Clock;
+use jeton::database_url::Engine;
 use jeton::store::{Limits, Store};
 use sea_orm::ConnectionTrait as _;
 use tokio::io::{AsyncReadExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::support::database::{TestDatabase, on_server, parsed};
+use crate::support::database::{TestDatabase, engine, on_server, parsed};
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
 
@@ -46,7 +47,7 @@ async fn in_time<T>(future: impl Future<Output = T>) -> T {
 /// Who holds a lock on the table keeps refreshes waiting, but not for good, and not at the server either.
 #[tokio::test]
 async fn a_refresh_that_waits_for_a_lock_is_given_up_on_both_sides() {
-    if !on_server() {
+    if engine() != Some(Engine::Postgres) {
         return;
     }
     let data = DataDir::new();
@@ -61,11 +62,11 @@ async fn a_refresh_that_waits_for_a_lock_is_given_up_on_both_sides() {
         assert_put_off(&answer);
     }
     let waiting = "SELECT count(*)::text AS detail FROM pg_locks WHERE NOT granted";
-    in_time(async {
+    in_time(Box::pin(async {
         while data.question(waiting).await != "0" {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    })
+    }))
     .await;
     other.execute_unprepared("COMMIT").await.unwrap();
     in_time(jeton.refresh(&tokens.refresh_token)).await.tokens();
@@ -154,7 +155,12 @@ async fn only_serve_makes_tables_in_an_empty_database() {
         assert!(told.contains("holds nothing of Jeton's"), "{told}");
         assert!(told.contains("JETON_DATABASE__URL"), "{told}");
     }
-    let tables = "SELECT count(*)::text AS detail FROM pg_tables WHERE schemaname = 'public'";
+    let tables = if engine() == Some(Engine::Postgres) {
+        "SELECT count(*)::text AS detail FROM pg_tables WHERE schemaname = 'public'"
+    } else {
+        "SELECT CAST(count(*) AS char) AS detail FROM information_schema.tables \
+         WHERE table_schema = database()"
+    };
     assert_eq!(data.question(tables).await, "0");
     data.open().await.close().await.unwrap();
     data.jeton_ok(&["user", "list"]).await;

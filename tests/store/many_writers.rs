@@ -1,4 +1,4 @@
-//! What must hold where many nodes write at once: on SQLite they take turns, on PostgreSQL they do not.
+//! What must hold where many nodes write at once: on SQLite they take turns, on servers they do not.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn six_nodes_may_open_an_empty_database_at_once() {
 #[tokio::test]
 async fn a_server_that_is_away_is_named_without_its_password() {
     let url = "postgres://jeton:pa55word@127.0.0.1:1/jeton?sslmode=disable";
-    let Ok(DatabaseUrl::Postgres(url)) = DatabaseUrl::parse(url) else {
+    let Ok(DatabaseUrl::Server(url)) = DatabaseUrl::parse(url) else {
         panic!();
     };
     let opened = Store::connect(&url, LIMITS).await;

@@ -10,6 +10,8 @@ mod client_settings;
 mod durability;
 /// Many nodes that write at once.
 mod many_writers;
+/// Stores on a server, and its tables.
+mod server;
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ pub fn assert_valid(what: &str, schema: &Value, value: &Value) {
     // A panic is a test's verdict, and leaves the map as it was.
     let mut validators = VALIDATORS
         .lock()
-        .unwrap_or_else(|broken| broken.into_inner());
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let validator = validators.entry(schema.to_string()).or_insert_with(|| {
         let mut whole = schema.clone();
         whole["components"] = DOCUMENT["components"].clone();
