@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::DbErr;
+
+use crate::database_error::is_passing;
 
 /// Why a request was refused, for the log alone. Never holds a secret or a client's input.
 pub type Reason = Cow<'static, str>;
@@ -152,29 +154,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// How PostgreSQL's codes begin for what another try may overcome: a lost connection, a deadlock, too many
-/// connections, a server that stops, starts or has become a replica.
-const PASSING: [&str; 5] = ["08", "40", "53300", "57P0", "25006"];
-
 /// A store that is busy or away answers later; anything else is a fault of ours.
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        let text = error.to_string();
-        let busy = match &error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-            DbErr::Exec(RuntimeErr::SqlxError(error))
-            | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-                let told = error.as_database_error();
-                told.is_some_and(|told| {
-                    let code = told.code().unwrap_or_default();
-                    PASSING.iter().any(|passing| code.starts_with(passing))
-                }) || text.contains("database is locked")
-                    || text.contains("error communicating with database")
-            }
-            _ => false,
-        };
-        let reason = Reason::Owned(format!("store: {text}"));
-        if busy {
+        let reason = Reason::Owned(format!("store: {error}"));
+        if is_passing(&error) {
             Self::TemporarilyUnavailable(reason)
         } else {
             Self::ServerError(reason)

@@ -25,6 +25,7 @@
 //! - [`database_url`]: where the store is
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
 //! - [`error`]: what can go wrong for a client
+//! - [`database_error`]: which errors of a database another try may overcome
 //! - [`secret`]: values that are not shown, and where randomness comes from
 
 pub mod account;
@@ -40,6 +41,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod cors;
+pub mod database_error;
 pub mod database_url;
 pub mod device;
 pub mod document;

@@ -23,8 +23,11 @@ const SPEAK_HTTP: [&str; 11] = [
 /// wrapped on every floor. Nothing else of its library may be named.
 const DATABASE_ERRORS: [&str; 2] = ["DbErr", "RuntimeErr"];
 
-/// One more name, because the store keeps times as they are.
-const DATABASE_EXCEPTIONS: [(&str, &str); 1] = [("clock.rs", "DeriveValueType")];
+/// More names, because the store keeps times as they are, and because MySQL tells by number what went wrong.
+const DATABASE_EXCEPTIONS: [(&str, &str); 2] = [
+    ("clock.rs", "DeriveValueType"),
+    ("database_error.rs", "mysql"),
+];
 
 const LONGEST_FILE: usize = 300;
 

@@ -119,6 +119,31 @@ async fn a_new_key_is_published_before_it_signs() {
     assert_eq!(jeton.kids().await, [new.as_str(), old.as_str()]);
 }
 
+/// row 28: the same answer comes while another key takes over, too, and on a node whose clock says that
+/// it has not yet.
+#[tokio::test]
+async fn the_same_answer_is_signed_by_the_same_key() {
+    let jeton = Jeton::start().await;
+    let takes_over = START.plus(DAY * 90);
+    jeton.at(takes_over.minus(LEAD)).await;
+    let old = jeton.signs_with().await;
+    let tokens = jeton.sign_in().await;
+    for (first, then, same) in [(-3, 4, true), (1, -3, false)] {
+        let seconds =
+            |seconds: i64| Timestamp::from_micros(takes_over.as_micros() + seconds * 1_000_000);
+        jeton.at(seconds(first)).await;
+        let signed_in = jeton.sign_in().await;
+        let answer = jeton.refresh(&signed_in.refresh_token).await.tokens();
+        assert_eq!(part(&answer.access_token, 0)["kid"] == old.as_str(), same);
+        jeton.at(seconds(then)).await;
+        let again = jeton.refresh(&signed_in.refresh_token).await.tokens();
+        assert_eq!(again.access_token, answer.access_token);
+        let account = jeton.get_with("/account", &again.access_token).await;
+        assert_eq!(account.status, 200, "it can be verified");
+    }
+    assert_eq!(jeton.refresh(&tokens.refresh_token).await.status, 200);
+}
+
 /// row 44: "stays published until the last token it signed has expired", and a minute for clocks;
 /// its private half goes first.
 #[tokio::test]

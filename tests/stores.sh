@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# The whole suite on a PostgreSQL server that is thrown away after it.
+# The whole suite on a PostgreSQL server and on a MariaDB server that are thrown away after it.
 #
-# Tests about SQLite itself stay on SQLite: the processes, the files and their permissions, the write lock, the
-# plans of queries, and the step of the schema from stores that only SQLite can have.
+# Tests about SQLite itself stay on SQLite: most of those of processes, the files and their permissions, the
+# write lock, the plans of queries, and the step of the schema from stores that only SQLite can have.
 #
-#   tests/stores.sh [postgres] [-- ARGUMENTS OF THE TESTS]
+#   tests/stores.sh [postgres|mariadb] [-- ARGUMENTS OF THE TESTS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly patience=1200
-if [[ "${1:-postgres}" != -- ]]; then
-  [[ "${1:-postgres}" == postgres ]] || { echo "no such engine: $1" >&2; exit 2; }
-  shift || true
+engines=(postgres mariadb)
+if [[ $# -gt 0 && "$1" != -- ]]; then
+  [[ " ${engines[*]} " == *" $1 "* ]] || { echo "no such engine: $1" >&2; exit 2; }
+  engines=("$1")
+  shift
 fi
 if [[ "${1:-}" == -- ]]; then
   shift
@@ -19,39 +21,85 @@ fi
 
 find_program() {
   command -v "$1" || ls /usr/lib/postgresql/*/bin/"$1" 2>/dev/null || {
-    echo "there is no $1: install PostgreSQL" >&2
+    echo "there is no $1: install $2" >&2
     return 1
   }
 }
 
-# PostgreSQL does not run as root.
+# Neither server runs as root.
 as_server() {
   if [[ $(id -u) == 0 ]]; then
-    (cd "$place" && setpriv --reuid=postgres --regid=postgres --clear-groups env LC_ALL=C.UTF-8 "$@")
+    (cd "$place" && setpriv --reuid="$user" --regid="$user" --clear-groups env LC_ALL=C.UTF-8 "$@")
   else
     (cd "$place" && LC_ALL=C.UTF-8 "$@")
   fi
 }
 
-stop() {
+# A directory of its own for the server, which ends with it.
+make_place() {
+  user=$1
+  place=$(mktemp -d)
+  if [[ $(id -u) == 0 ]]; then
+    chown "$user" "$place"
+  fi
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+}
+
+stop_postgres() {
   as_server "$pg_ctl" -D "$place/data" -m immediate -w stop >/dev/null 2>&1 || true
   rm -rf "$place"
 }
 
-initdb=$(find_program initdb | tail -n 1)
-pg_ctl=$(find_program pg_ctl | tail -n 1)
-place=$(mktemp -d)
-trap stop EXIT
-if [[ $(id -u) == 0 ]]; then
-  chown postgres "$place"
-fi
+start_postgres() {
+  local initdb
+  initdb=$(find_program initdb PostgreSQL | tail -n 1)
+  pg_ctl=$(find_program pg_ctl PostgreSQL | tail -n 1)
+  make_place postgres
+  trap stop_postgres EXIT
+  # An order that follows a language, as most servers have it; nothing here may depend on that.
+  as_server "$initdb" -D "$place/data" -U jeton --auth=trust --no-sync -E UTF8 \
+    --locale=C.UTF-8 --locale-provider=icu --icu-locale=en >/dev/null
+  as_server "$pg_ctl" -D "$place/data" -l "$place/log" -w start -o "-p $port -k $place \
+    -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=300" >/dev/null
+  url="postgres://jeton@127.0.0.1:$port/postgres"
+}
 
-# An order that follows a language, as most servers have it; nothing here may depend on that.
-as_server "$initdb" -D "$place/data" -U jeton --auth=trust --no-sync -E UTF8 \
-  --locale=C.UTF-8 --locale-provider=icu --icu-locale=en >/dev/null
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-as_server "$pg_ctl" -D "$place/data" -l "$place/log" -w start -o "-p $port -k $place \
-  -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=300" >/dev/null
+stop_mariadb() {
+  kill -KILL "$(cat "$place/pid" 2>/dev/null)" 2>/dev/null || true
+  wait
+  rm -rf "$place"
+}
 
-export JETON_TEST_DATABASE_URL="postgres://jeton@127.0.0.1:$port/postgres"
-timeout "$patience" cargo test --locked --test jeton -- "$@"
+start_mariadb() {
+  local mariadbd
+  mariadbd=$(find_program mariadbd "MariaDB's server")
+  make_place mysql
+  as_server mariadb-install-db --no-defaults --datadir="$place/data" --skip-test-db \
+    --auth-root-authentication-method=normal >/dev/null
+  # A collation that knows no upper case, and locks that wait long, as most servers have them; nothing here may
+  # depend on that. No disk is waited for.
+  trap stop_mariadb EXIT
+  as_server "$mariadbd" --no-defaults --datadir="$place/data" --socket="$place/socket" \
+    --pid-file="$place/pid" --port="$port" --bind-address=127.0.0.1 --max-connections=300 \
+    --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-doublewrite=0 \
+    >"$place/log" 2>&1 &
+  local sql="CREATE USER jeton@'127.0.0.1'; GRANT ALL ON *.* TO jeton@'127.0.0.1'; DELETE FROM mysql.global_priv WHERE User = ''; FLUSH PRIVILEGES"
+  local tries=0
+  until mariadb --no-defaults -u root -S "$place/socket" -e "$sql" 2>/dev/null; do
+    if ((++tries > 300)); then
+      cat "$place/log" >&2
+      return 1
+    fi
+    sleep 0.1
+  done
+  url="mysql://jeton@127.0.0.1:$port/mysql"
+}
+
+for engine in "${engines[@]}"; do
+  "start_$engine"
+  status=0
+  JETON_TEST_DATABASE_URL=$url timeout "$patience" cargo test --locked --test jeton -- "$@" || status=$?
+  "stop_$engine"
+  trap - EXIT
+  ((status == 0)) || exit "$status"
+done

@@ -12,6 +12,8 @@ const LONGEST_BODY: usize = 64 * 1024;
 
 pub struct Response {
     pub status: u16,
+    /// The seconds of `Retry-After`.
+    pub retry_after: Option<u64>,
     pub body: Vec<u8>,
 }
 
@@ -22,10 +24,15 @@ pub struct Connection {
 
 impl Connection {
     pub fn open(host: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&host, PATIENCE)?;
+        Self::open_within(PATIENCE, host)
+    }
+
+    /// Opens a connection that waits no longer than this, for itself and for each answer.
+    pub fn open_within(patience: Duration, host: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&host, patience)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         Ok(Self {
             stream: BufReader::new(stream),
             host,
@@ -53,16 +60,17 @@ impl Connection {
     pub fn receive(&mut self) -> io::Result<Response> {
         let mut head = (&mut self.stream).take(LONGEST_HEAD);
         let status = parse_status(&read_line(&mut head)?)?;
-        let mut length = None;
+        let (mut length, mut retry_after) = (None, None);
         loop {
             let line = read_line(&mut head)?;
             if line.is_empty() {
                 break;
             }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
+            let (name, value) = line.split_once(':').unwrap_or_default();
+            if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().ok();
+            } else if name.eq_ignore_ascii_case("retry-after") {
+                retry_after = value.trim().parse().ok();
             }
         }
         let length: usize = length.ok_or_else(|| invalid("a response without its length"))?;
@@ -71,7 +79,11 @@ impl Connection {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok(Response { status, body })
+        Ok(Response {
+            status,
+            retry_after,
+            body,
+        })
     }
 }
 

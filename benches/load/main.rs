@@ -8,6 +8,7 @@ use std::{
 
 use clap::{Parser, value_parser};
 
+#[expect(dead_code, reason = "the faults use more of it")]
 mod http;
 mod lane;
 mod refresh;

@@ -15,6 +15,9 @@ mod m20261122_000006_index_revoked_sessions;
 mod m20261122_000007_add_revisions;
 mod m20261122_000008_client_settings;
 mod m20261122_000009_compare_by_byte;
+mod m20261122_000010_tell_spaces_apart;
+mod m20261122_000011_add_leases;
+mod m20261122_000012_leave_room_for_rotations;
 
 /// The history, oldest step first.
 pub struct Migrator;
@@ -32,6 +35,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_add_revisions::Migration),
             Box::new(m20261122_000008_client_settings::Migration),
             Box::new(m20261122_000009_compare_by_byte::Migration),
+            Box::new(m20261122_000010_tell_spaces_apart::Migration),
+            Box::new(m20261122_000011_add_leases::Migration),
+            Box::new(m20261122_000012_leave_room_for_rotations::Migration),
         ]
     }
 }

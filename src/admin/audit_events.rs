@@ -25,7 +25,7 @@ pub struct AuditEventsDoor;
 
 /// A page of the audit log, the newest first.
 #[derive(Object)]
-struct AuditEvents {
+struct AuditEventPage {
     /// What has happened.
     audit_events: Vec<AuditEvent>,
     /// Names the next page; absent on the last.
@@ -67,7 +67,7 @@ pub struct AuditEvent {
 enum ListAnswer {
     /// A page of the audit log.
     #[oai(status = 200)]
-    Ok(Json<AuditEvents>),
+    Ok(Json<AuditEventPage>),
 }
 
 #[OpenApi]
@@ -120,7 +120,7 @@ impl AuditEventsDoor {
         let before = list.key_as(cursor.0.as_deref())?;
         let rows = audit_event::search(&server.store, filter, before, limit + 1).await?;
         let (rows, next_cursor) = list.page(rows, limit, |row| row.id.to_string());
-        Ok(ListAnswer::Ok(Json(AuditEvents {
+        Ok(ListAnswer::Ok(Json(AuditEventPage {
             audit_events: rows.into_iter().map(AuditEvent::from).collect(),
             next_cursor,
         })))

@@ -22,7 +22,7 @@ pub struct AdminSessionsDoor;
 
 /// A page of sessions, the newest first.
 #[derive(Object)]
-struct Sessions {
+struct SessionPage {
     /// The sessions.
     sessions: Vec<Session>,
     /// Names the next page; absent on the last.
@@ -67,7 +67,7 @@ pub struct Session {
 enum ListAnswer {
     /// A page of sessions.
     #[oai(status = 200)]
-    Ok(Json<Sessions>),
+    Ok(Json<SessionPage>),
 }
 
 #[derive(ApiResponse)]
@@ -121,7 +121,7 @@ impl AdminSessionsDoor {
         let rows = session::search(&server.store, filter, before, limit + 1).await?;
         let (rows, next_cursor) = list.page(rows, limit, |row| row.id.to_string());
         let shown = |row| Session::of(row, &server.settings.issuer);
-        Ok(ListAnswer::Ok(Json(Sessions {
+        Ok(ListAnswer::Ok(Json(SessionPage {
             sessions: rows.into_iter().map(shown).collect(),
             next_cursor,
         })))

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use error::BootstrapError;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::database_url::DatabaseUrl;
 use crate::grant;
 use crate::key::Keys;
@@ -20,7 +20,7 @@ use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
-use crate::store::{Store, client, signing_key, user};
+use crate::store::{Limits, Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
 use crate::upkeep;
 use crate::username::Username;
@@ -56,15 +56,24 @@ async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
     match settings.database() {
         DatabaseUrl::Sqlite(path) => {
             create_directory(&settings.data_dir)?;
-            Ok(Store::open(&path).await?)
+            let store = Store::open(&path).await?;
+            Ok(store.with_rotations(settings.database.rotation_durability))
         }
-        DatabaseUrl::Postgres(url) => {
-            let connections = settings.database.connections;
-            let patience = settings.database.acquire_timeout.0;
-            let store = Store::connect(&url, connections, patience).await?;
+        DatabaseUrl::Server(url) => {
+            let store = Store::connect(&url, limits(&settings.database)).await?;
             create_directory(&settings.data_dir)?;
-            Ok(store)
+            Ok(store.with_rotations(settings.database.rotation_durability))
         }
+    }
+}
+
+/// How much of a database server's time the settings allow.
+#[must_use]
+pub const fn limits(settings: &config::Database) -> Limits {
+    Limits {
+        connections: settings.connections,
+        acquire_timeout: settings.acquire_timeout.0,
+        statement_timeout: settings.statement_timeout.0,
     }
 }
 

@@ -43,6 +43,19 @@ fn describe() {
         "jeton_refreshes_total",
         "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; ahead_of_store besides."
     );
+    metrics::describe_gauge!("jeton_sweeping", "1 on the node that sweeps, else 0.");
+    metrics::describe_counter!(
+        "jeton_swept_rows_total",
+        "Rows removed because they were old, by table: sessions, sign_in_throttle, audit_events."
+    );
+    metrics::describe_counter!(
+        "jeton_sweep_failures_total",
+        "How often sweeping failed; it is tried again."
+    );
+    metrics::describe_counter!(
+        "jeton_store_conflicts_total",
+        "Transactions that the database undid because of others, and that were done again."
+    );
 }
 
 async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: config::Server) {

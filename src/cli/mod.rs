@@ -24,6 +24,7 @@ use crate::config::{Origins, Settings, SettingsError};
 use crate::database_url::DatabaseUrl;
 use crate::document;
 use crate::server::AuthorizationServer;
+use crate::store::Store;
 use crate::store::user::ChangeError;
 
 /// An OAuth 2 authorization server.
@@ -119,16 +120,29 @@ fn check(settings: &Settings, origins: &Origins) -> Result<(), SettingsError> {
     }
 }
 
-/// Opens a store that is there: a wrong path must not make an empty one.
+/// Opens a store that is there: a wrong path or URL must not make an empty one.
 async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Failure> {
-    if let DatabaseUrl::Sqlite(path) = settings.database()
-        && !path.exists()
-    {
-        return Err(Failure(format!(
-            "there is no database at {}; start `jeton serve` once, or point data_dir or --config \
-             at the right place",
-            path.display()
-        )));
+    match settings.database() {
+        DatabaseUrl::Sqlite(path) if !path.exists() => {
+            return Err(Failure(format!(
+                "there is no database at {}; start `jeton serve` once, or point data_dir or --config \
+                 at the right place",
+                path.display()
+            )));
+        }
+        DatabaseUrl::Server(url) => {
+            let limits = bootstrap::limits(&settings.database);
+            if !Store::is_made(&url, limits)
+                .await
+                .map_err(BootstrapError::from)?
+            {
+                return Err(Failure(format!(
+                    "the database at {url} holds nothing of Jeton's; start `jeton serve` once, which \
+                     makes its tables, or point database.url (JETON_DATABASE__URL) at the right one"
+                )));
+            }
+        }
+        DatabaseUrl::Sqlite(_) => {}
     }
     // One command hashes one password at most.
     settings.password.threads = 1;

@@ -55,11 +55,25 @@ impl Settings {
             "audit.retention",
             "must be 1d or more",
         );
+        self.check_sweep(&mut demand);
         self.check_database(&mut demand);
         self.check_keys(&mut demand);
         self.check_password(&mut demand);
         self.check_sign_in(&mut demand);
         self.check_server(&mut demand);
+    }
+
+    fn check_sweep(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
+        demand(
+            (1..=10_000).contains(&self.sweep.batch),
+            "sweep.batch",
+            "must be between 1 and 10000",
+        );
+        demand(
+            self.sweep.pause.0 <= Duration::from_mins(1),
+            "sweep.pause",
+            "must be between 0s and 1m",
+        );
     }
 
     fn check_database(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
@@ -72,6 +86,12 @@ impl Settings {
             self.database.acquire_timeout.0 >= Duration::from_millis(100),
             "database.acquire_timeout",
             "must be 100ms or more",
+        );
+        demand(
+            self.database.statement_timeout.0 >= Duration::from_millis(100)
+                && self.database.statement_timeout.0 <= Duration::from_hours(1),
+            "database.statement_timeout",
+            "must be between 100ms and 1h",
         );
     }
 

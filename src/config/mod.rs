@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub use origins::{Origin, Origins, SettingsError};
 pub use section::{
     AccessToken, Account, Audit, Bootstrap, Database, Keys, LateRetry, Log, LogFormat, Metrics,
-    Password, Registration, RootSecret, Server, Session, SignIn,
+    Password, Registration, RootSecret, RotationDurability, Server, Session, SignIn, Sweep,
 };
 pub use value::{SecretText, Span};
 
@@ -52,6 +52,7 @@ pub struct Settings {
     pub sign_in: SignIn,
     pub metrics: Metrics,
     pub audit: Audit,
+    pub sweep: Sweep,
     pub log: Log,
 }
 

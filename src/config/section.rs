@@ -41,6 +41,17 @@ pub struct Database {
     pub url: Option<DatabaseUrl>,
     pub connections: u32,
     pub acquire_timeout: Span,
+    pub statement_timeout: Span,
+    pub rotation_durability: RotationDurability,
+}
+
+/// What a rotation of a refresh token must survive before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationDurability {
+    /// The end of this process.
+    Relaxed,
+    /// What a sign-in survives.
+    Strict,
 }
 
 /// `[root_secret]`
@@ -210,6 +221,18 @@ pub struct Metrics {
 )]
 pub struct Audit {
     pub retention: Span,
+}
+
+/// `[sweep]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "config/default.toml says what each setting means"
+)]
+pub struct Sweep {
+    pub batch: u64,
+    pub pause: Span,
 }
 
 /// `[log]`

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{LateRetry, LogFormat, Registration};
+use super::{LateRetry, LogFormat, Registration, RotationDurability};
 use crate::database_url::DatabaseUrl;
 use crate::device::{NotANetwork, TrustedProxies};
 use crate::secret::Secret;
@@ -56,6 +56,15 @@ impl<'de> Deserialize<'de> for Registration {
         word(
             deserializer,
             &[("closed", Self::Closed), ("open", Self::Open)],
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for RotationDurability {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word(
+            deserializer,
+            &[("relaxed", Self::Relaxed), ("strict", Self::Strict)],
         )
     }
 }

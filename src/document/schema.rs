@@ -7,7 +7,7 @@ use crate::grant;
 
 /// A change of a client, and a client to be: what one may set to null, the other may.
 const CHANGE: &str = "ClientChange";
-const NEW: &str = "NewClient";
+const NEW: &str = "ClientCreation";
 
 /// Completes the schemas, of which `bodies` are what is sent as JSON: there, fields of other names are
 /// refused.

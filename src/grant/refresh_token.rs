@@ -1,6 +1,8 @@
 //! The refresh token grant, RFC 6749 §6; the rules of rotation stand in
 //! [`rotation`](crate::token::rotation).
 
+use std::time::Duration;
+
 use tracing::Instrument as _;
 
 use super::narrowing::Narrowing;
@@ -25,6 +27,10 @@ pub const TYPE: &str = "refresh_token";
 /// How often the row may change between reading and writing it before the client is asked to come
 /// back. Once is ordinary (two tabs); more takes as many refreshes at the same instant.
 const ATTEMPTS: usize = 8;
+
+/// A request that waited longer for the store, or whose node stood still, says nothing about who holds the
+/// token: its client gave up, and may have gone on at another node, twice even.
+const HELD_UP: Duration = Duration::from_secs(5);
 
 /// The parameters of the grant.
 #[derive(Debug)]
@@ -66,6 +72,7 @@ impl Request {
             token,
             client,
             device,
+            began: server.clock.now(),
             server,
         };
         if !self.narrowing.is_empty() {
@@ -84,6 +91,7 @@ struct Refresh<'a> {
     token: RefreshToken,
     client: &'a AuthenticatedClient,
     device: Device,
+    began: Timestamp,
     server: &'a AuthorizationServer,
 }
 
@@ -208,6 +216,10 @@ impl Refresh<'_> {
     /// Ends the session, in a statement of its own that the refusal does not roll back, and in a task
     /// of its own that the thief does not take along by hanging up.
     async fn end_replayed(&self, session: session::Model, distance: u32) -> Result<Error, Error> {
+        if self.now().apart(self.began) > HELD_UP {
+            let reason = "held up for so long that an old token is no replay";
+            return Ok(Error::TemporarilyUnavailable(reason.into()));
+        }
         let (store, cause) = (self.server.store.clone(), self.cause());
         let ending = async move {
             session::end_replayed(&store, &session, distance, &cause).await?;

@@ -3,10 +3,12 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{InsertStatement, LockBehavior, LockType, Query};
+use sea_orm::sea_query::{InsertStatement, IntoCondition as _};
 use sea_orm::{QueryOrder, QuerySelect, QueryTrait as _};
 
 use super::Store;
+use super::again::again;
+use super::sweep::sweep as remove_some;
 use super::text_search::sought;
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, first_id_at, time_ordered_id};
@@ -108,8 +110,12 @@ pub async fn search(
 ///
 /// What the database says.
 pub async fn record(store: &Store, event: &Event) -> Result<(), DbErr> {
-    let writer = store.write_relaxed().await;
-    let recorded = writer.insert_relaxed(insertion(event)).await;
+    let insertion = insertion(event);
+    let recorded = again(async || {
+        let writer = store.write_relaxed().await;
+        writer.insert_relaxed(insertion.clone()).await
+    });
+    let recorded = recorded.await;
     event.trace();
     recorded.map(drop)
 }
@@ -144,17 +150,6 @@ fn insertion(event: &Event) -> InsertStatement {
 ///
 /// What the database says.
 pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
-    let mut old = Query::select();
-    old.column(Column::Id)
-        .from(Entity)
-        .and_where(Column::Id.lt(first_id_at(cutoff)))
-        .limit(limit)
-        // What another node is sweeping, it sweeps.
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let writer = store.write_relaxed().await;
-    let gone = Entity::delete_many()
-        .filter(Column::Id.in_subquery(old))
-        .exec(writer.connection())
-        .await?;
-    Ok(gone.rows_affected)
+    let old = Column::Id.lt(first_id_at(cutoff));
+    remove_some::<Entity>(store, Column::Id, old.into_condition(), limit).await
 }

@@ -1,11 +1,12 @@
 //! The table `client_origins`: whose pages may read what a client is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{InsertStatement, OnConflict, Query};
 
+use super::again::again;
 use super::together::Together;
 use super::{Store, client};
 use crate::audit::{Action, Cause, Event};
@@ -70,6 +71,15 @@ pub async fn change(
     (added, removed): (&[WebOrigin], &[WebOrigin]),
     cause: &Cause,
 ) -> Result<(), DbErr> {
+    again(|| try_change(store, client_id, (added, removed), cause)).await
+}
+
+async fn try_change(
+    store: &Store,
+    client_id: &str,
+    (added, removed): (&[WebOrigin], &[WebOrigin]),
+    cause: &Cause,
+) -> Result<(), DbErr> {
     let mut together = store.change_durably().await?;
     // Not beside a deletion of the client, or a later client of the same id would find the origins.
     if client::lock(together.connection(), client_id)
@@ -93,8 +103,18 @@ pub async fn replace(
     origins: &[WebOrigin],
     cause: &Cause,
 ) -> Result<(), client::ChangeError> {
+    let whom = whom.into();
+    again(|| try_replace(store, whom, origins, cause)).await
+}
+
+async fn try_replace(
+    store: &Store,
+    whom: client::Whom<'_>,
+    origins: &[WebOrigin],
+    cause: &Cause,
+) -> Result<(), client::ChangeError> {
     let mut together = store.change_durably().await?;
-    let client = client::lock_as_of(together.connection(), whom.into()).await?;
+    let client = client::lock_as_of(together.connection(), whom).await?;
     let present = own(&client.id).all(together.connection()).await?;
     let is_present = |origin: &WebOrigin| present.iter().any(|row| row.origin == origin.as_str());
     let is_kept = |row: &Model| origins.iter().any(|origin| row.origin == origin.as_str());
@@ -131,16 +151,26 @@ async fn record_change(
     Ok(())
 }
 
-/// Registers origins, and says how many were new.
+/// Registers origins with a client that nobody else changes meanwhile, and says how many were new.
 pub(super) async fn insert(
     connection: &impl ConnectionTrait,
     client_id: &str,
     origins: &[WebOrigin],
 ) -> Result<u64, DbErr> {
+    let registered = own(client_id).all(connection).await?;
+    let mut registered: BTreeSet<String> = registered.into_iter().map(|row| row.origin).collect();
     let mut inserted = 0;
     for origin in origins {
-        let statement = insertion(client_id, origin)?;
-        inserted += connection.execute(&statement).await?.rows_affected();
+        if registered.insert(origin.as_str().to_owned()) {
+            let row = ActiveModel {
+                client_id: Set(client_id.to_owned()),
+                origin: Set(origin.as_str().to_owned()),
+            };
+            Entity::insert(row)
+                .exec_without_returning(connection)
+                .await?;
+            inserted += 1;
+        }
     }
     Ok(inserted)
 }
@@ -148,24 +178,6 @@ pub(super) async fn insert(
 pub(super) fn joined(origins: &[WebOrigin]) -> String {
     let texts: Vec<&str> = origins.iter().map(WebOrigin::as_str).collect();
     texts.join(" ")
-}
-
-fn insertion(client_id: &str, origin: &WebOrigin) -> Result<InsertStatement, DbErr> {
-    let mut chosen = Query::select();
-    chosen
-        .column(client::Column::Id)
-        .expr(Expr::value(origin.as_str()))
-        .from(client::Entity)
-        .and_where(client::Column::Id.eq(client_id));
-    let key = [Column::ClientId, Column::Origin];
-    let mut statement = Query::insert();
-    statement
-        .into_table(Entity)
-        .columns(key)
-        .select_from(chosen)
-        .map_err(|error| DbErr::Custom(error.to_string()))?
-        .on_conflict(OnConflict::columns(key).do_nothing_on(key).to_owned());
-    Ok(statement)
 }
 
 /// The origins of a client, sorted.

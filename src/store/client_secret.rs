@@ -4,6 +4,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder};
 
+use super::again::{Failure, again};
 use super::{Store, client};
 use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
@@ -82,12 +83,25 @@ impl From<DbErr> for SecretError {
     }
 }
 
+impl Failure for SecretError {
+    fn of_store(&self) -> Option<&DbErr> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// Adds a secret to a confidential client; those of its secrets that have expired are removed.
 ///
 /// # Errors
 ///
 /// [`SecretError::NoClient`] or [`SecretError::TooMany`].
 pub async fn add(store: &Store, secret: Model, cause: &Cause) -> Result<(), SecretError> {
+    again(|| try_add(store, &secret, cause)).await
+}
+
+async fn try_add(store: &Store, secret: &Model, cause: &Cause) -> Result<(), SecretError> {
     let mut together = store.change_durably().await?;
     let own = lock(together.connection(), &secret.client_id).await?;
     let (living, expired): (Vec<_>, Vec<_>) =
@@ -106,7 +120,7 @@ pub async fn add(store: &Store, secret: Model, cause: &Cause) -> Result<(), Secr
         event = event.with("expires_at", end.precise());
     }
     client::touch(together.connection(), &secret.client_id).await?;
-    insert(together.connection(), secret).await?;
+    insert(together.connection(), secret.clone()).await?;
     together.record(event).await?;
     Ok(together.commit().await?)
 }
@@ -117,6 +131,15 @@ pub async fn add(store: &Store, secret: Model, cause: &Cause) -> Result<(), Secr
 ///
 /// [`SecretError::NoClient`], [`SecretError::NoSecret`] or [`SecretError::Last`].
 pub async fn remove(
+    store: &Store,
+    client_id: &str,
+    id: Uuid,
+    cause: &Cause,
+) -> Result<(), SecretError> {
+    again(|| try_remove(store, client_id, id, cause)).await
+}
+
+async fn try_remove(
     store: &Store,
     client_id: &str,
     id: Uuid,

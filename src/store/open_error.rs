@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sea_orm::DbErr;
 
-use crate::database_url::PostgresUrl;
+use crate::database_url::ServerUrl;
 
 /// Why the store cannot be opened.
 #[derive(Debug)]
@@ -30,13 +30,13 @@ impl OpenError {
     }
 
     /// `what` was being done, and `why` it failed; neither holds the URL.
-    pub(super) fn of_server(url: &PostgresUrl, what: &str, why: impl fmt::Display) -> Self {
+    pub(super) fn of_server(url: &ServerUrl, what: &str, why: impl fmt::Display) -> Self {
         Self(format!(
             "{what} {url}, where database.url (JETON_DATABASE__URL) points: {why}"
         ))
     }
 
-    pub(super) fn of_schema(url: &PostgresUrl, error: &DbErr) -> Self {
+    pub(super) fn of_schema(url: &ServerUrl, error: &DbErr) -> Self {
         if is_of_newer_version(error) {
             Self(newer_version(url))
         } else {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use sea_orm::Iterable as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
-    CaseStatement, ExprTrait as _, InsertStatement, LockBehavior, LockType, OnConflict, Query,
+    CaseStatement, ExprTrait as _, InsertStatement, IntoCondition as _, OnConflict, Query,
 };
+use sea_orm::{DbBackend, Iterable as _, SqlErr};
 
 use super::Store;
+use super::again::again;
+use super::sweep::sweep as remove_some;
+use super::writer::Writer;
 use crate::clock::{Timestamp, micros};
 use crate::throttle::{Quota, Subject};
 
@@ -59,11 +62,11 @@ pub async fn reserve<T>(
         return Ok(Err(wait));
     }
     let announced = announce();
-    let statement = reservation(subject, quota, now)?;
-    let writer = store.write_relaxed().await;
-    let written = writer.insert_relaxed(statement).await?;
-    drop(writer);
-    if written {
+    let written = again(async || {
+        let writer = store.write_relaxed().await;
+        take(&writer, subject, quota, now).await
+    });
+    if written.await? {
         let interval = quota.interval();
         return Ok(Ok((Reservation { subject, interval }, announced)));
     }
@@ -72,7 +75,45 @@ pub async fn reserve<T>(
     Ok(Err(wait.unwrap_or(quota.interval())))
 }
 
-fn reservation(subject: Subject, quota: Quota, now: Timestamp) -> Result<InsertStatement, DbErr> {
+/// Compares and sets in one statement, but on MySQL: of what an insertion updates instead, it does not tell
+/// whether it did.
+async fn take(
+    writer: &Writer<'_>,
+    subject: Subject,
+    quota: Quota,
+    now: Timestamp,
+) -> Result<bool, DbErr> {
+    let insertion = insertion(subject, quota, now)?;
+    let (next, free) = move_on(quota, now);
+    let connection = writer.connection();
+    if connection.get_database_backend() != DbBackend::MySql {
+        let mut reservation = insertion;
+        reservation.on_conflict(
+            OnConflict::column(Column::Subject)
+                .value(Column::FreeAt, next)
+                .action_and_where(free)
+                .to_owned(),
+        );
+        return writer.insert_relaxed(reservation).await;
+    }
+    let update = Entity::update_many()
+        .col_expr(Column::FreeAt, next)
+        .filter(Column::Subject.eq(subject.to_vec()))
+        .filter(free);
+    if update.clone().exec(connection).await?.rows_affected == 1 {
+        return Ok(true);
+    }
+    match writer.insert_relaxed(insertion).await {
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            // There is a row, perhaps a new one.
+            Ok(update.exec(connection).await?.rows_affected == 1)
+        }
+        outcome => outcome,
+    }
+}
+
+/// What the row says once a place is taken, and whether there is one.
+fn move_on(quota: Quota, now: Timestamp) -> (Expr, Expr) {
     let free_at = Expr::col((Entity, Column::FreeAt));
     let nonsense = free_at.clone().gt(quota.horizon(now));
     let used = free_at
@@ -84,6 +125,10 @@ fn reservation(subject: Subject, quota: Quota, now: Timestamp) -> Result<InsertS
         .finally(Expr::value(now))
         .into();
     let next = from.add(micros(quota.interval()));
+    (next, free_at.lte(quota.last_place(now)).or(nonsense))
+}
+
+fn insertion(subject: Subject, quota: Quota, now: Timestamp) -> Result<InsertStatement, DbErr> {
     let mut statement = Query::insert();
     statement
         .into_table(Entity)
@@ -92,13 +137,7 @@ fn reservation(subject: Subject, quota: Quota, now: Timestamp) -> Result<InsertS
             Expr::value(subject.to_vec()),
             Expr::value(now.plus(quota.interval())),
         ])
-        .map_err(|error| DbErr::Custom(error.to_string()))?
-        .on_conflict(
-            OnConflict::column(Column::Subject)
-                .value(Column::FreeAt, next)
-                .action_and_where(free_at.lte(quota.last_place(now)).or(nonsense))
-                .to_owned(),
-        );
+        .map_err(|error| DbErr::Custom(error.to_string()))?;
     Ok(statement)
 }
 
@@ -120,8 +159,11 @@ async fn wait(
 ///
 /// What the database says.
 pub async fn give_back(store: &Store, reservation: Reservation) -> Result<(), DbErr> {
-    let writer = store.write_relaxed().await;
-    give_back_within(writer.connection(), reservation).await
+    again(async || {
+        let writer = store.write_relaxed().await;
+        give_back_within(writer.connection(), reservation).await
+    })
+    .await
 }
 
 pub(super) async fn give_back_within(
@@ -143,17 +185,6 @@ pub(super) async fn give_back_within(
 ///
 /// What the database says.
 pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
-    let mut free = Query::select();
-    free.column(Column::Subject)
-        .from(Entity)
-        .and_where(Column::FreeAt.lt(cutoff))
-        .limit(limit)
-        // What another node is sweeping, it sweeps.
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let writer = store.write_relaxed().await;
-    let gone = Entity::delete_many()
-        .filter(Column::Subject.in_subquery(free))
-        .exec(writer.connection())
-        .await?;
-    Ok(gone.rows_affected)
+    let free = Column::FreeAt.lt(cutoff);
+    remove_some::<Entity>(store, Column::Subject, free.into_condition(), limit).await
 }

@@ -3,11 +3,12 @@
 use std::ops::RangeInclusive;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, Query};
+use sea_orm::sea_query::{ExprTrait as _, InsertStatement, Query};
 use sea_orm::{Iterable as _, QueryOrder};
 
 use super::Store;
-use super::postgres::Alone;
+use super::again::again;
+use super::alone::Alone;
 use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 use crate::key::StoredKey;
@@ -113,9 +114,18 @@ pub async fn insert(
         .columns(Column::iter())
         .select_from(chosen)
         .map_err(|error| DbErr::Custom(error.to_string()))?;
+    again(|| try_insert(store, key, &statement, cause)).await
+}
+
+async fn try_insert(
+    store: &Store,
+    key: &StoredKey,
+    statement: &InsertStatement,
+    cause: &Cause,
+) -> Result<bool, DbErr> {
     let mut together = store.change_durably().await?;
     Alone::ChangeKeys.begin(together.connection()).await?;
-    let inserted = together.connection().execute(&statement).await?;
+    let inserted = together.connection().execute(statement).await?;
     if inserted.rows_affected() == 0 {
         return Ok(false);
     }
@@ -133,8 +143,11 @@ pub async fn insert(
 ///
 /// What the database says.
 pub async fn cover_all(store: &Store, lifetime: i64) -> Result<(), DbErr> {
-    let writer = store.write_durably().await;
-    cover(writer.connection(), lifetime).await
+    again(async || {
+        let writer = store.write_durably().await;
+        cover(writer.connection(), lifetime).await
+    })
+    .await
 }
 
 pub(super) async fn cover(connection: &impl ConnectionTrait, lifetime: i64) -> Result<(), DbErr> {
@@ -153,14 +166,15 @@ pub(super) async fn cover(connection: &impl ConnectionTrait, lifetime: i64) -> R
 ///
 /// What the database says.
 pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: Vec<u8>) -> Result<(), DbErr> {
-    let writer = store.write_durably().await;
-    Entity::update_many()
+    let update = Entity::update_many()
         .col_expr(Column::SealedPrivateKey, Expr::value(new))
         .filter(Column::Id.eq(id))
-        .filter(Column::SealedPrivateKey.eq(old.to_vec()))
-        .exec(writer.connection())
-        .await?;
-    Ok(())
+        .filter(Column::SealedPrivateKey.eq(old.to_vec()));
+    again(async || {
+        let writer = store.write_durably().await;
+        update.clone().exec(writer.connection()).await.map(drop)
+    })
+    .await
 }
 
 /// Deletes a key whose last token has expired.
@@ -169,6 +183,10 @@ pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: Vec<u8>) -> Re
 ///
 /// What the database says.
 pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr> {
+    again(|| try_delete(store, id, cause)).await
+}
+
+async fn try_delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr> {
     let mut together = store.change_durably().await?;
     let deletion = Entity::delete_by_id(id.to_owned());
     // Another node may have been first.
@@ -187,6 +205,10 @@ pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr>
 ///
 /// What the database says.
 pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
+    again(|| try_revoke_all_but(store, id, cause)).await
+}
+
+async fn try_revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
     let mut together = store.change_durably().await?;
     Alone::ChangeKeys.begin(together.connection()).await?;
     let kept = Entity::find_by_id(id.to_owned())

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
+use super::bounded::Connection;
 use super::open_error::is_locked;
 use super::{OpenError, Store};
+use crate::config::RotationDurability;
 
 /// How long a writer waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,12 +43,9 @@ impl Store {
         create_private(path);
         let durable = connect(path, 1, "FULL").await?;
         migrate(&durable).await?;
-        Ok(Self {
-            read: connect(path, READERS, "NORMAL").await?,
-            relaxed: connect(path, 1, "NORMAL").await?,
-            durable,
-            turn: Some(Arc::default()),
-        })
+        let read = connect(path, READERS, "NORMAL").await?;
+        let relaxed = connect(path, 1, "NORMAL").await?;
+        Ok(Self::of(read, durable, relaxed))
     }
 
     /// A new database in memory, gone when the store is dropped: the test double.
@@ -64,12 +63,23 @@ impl Store {
         options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
         let connection = Database::connect(options).await?;
         migrate(&connection).await?;
-        Ok(Self {
-            read: connection.clone(),
-            durable: connection.clone(),
-            relaxed: connection,
+        Ok(Self::of(connection.clone(), connection.clone(), connection))
+    }
+
+    fn of(
+        read: DatabaseConnection,
+        durable: DatabaseConnection,
+        relaxed: DatabaseConnection,
+    ) -> Self {
+        // The file has limits of its own: see `BUSY_TIMEOUT`.
+        let without_limit = |connection| Connection::new(connection, None);
+        Self {
+            read: without_limit(read),
+            durable: without_limit(durable),
+            relaxed: without_limit(relaxed),
             turn: Some(Arc::default()),
-        })
+            rotations: RotationDurability::Relaxed,
+        }
     }
 }
 

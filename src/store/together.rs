@@ -1,23 +1,28 @@
 //! Changes that are made together with the rows of the audit log that tell of them, or not at all.
 
-use sea_orm::{
-    DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
-};
+use sea_orm::sea_query::Expr;
+use sea_orm::{DbErr, SqliteTransactionMode, TransactionOptions};
 
+use super::bounded::Transaction;
 use super::{Store, Writer, audit_event};
 use crate::audit::Event;
 
 /// A transaction and its turn to write. What is not committed is undone.
 pub(in crate::store) struct Together<'a> {
     // Before the turn, so that it is over when the next one begins.
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     told: Vec<Event>,
-    _writer: Writer<'a>,
+    writer: Writer<'a>,
 }
 
 impl Together<'_> {
-    pub(in crate::store) const fn connection(&self) -> &DatabaseTransaction {
+    pub(in crate::store) const fn connection(&self) -> &Transaction {
         &self.transaction
+    }
+
+    /// See [`Writer::relaxation`].
+    pub(in crate::store) fn relaxation(&self) -> Option<Expr> {
+        self.writer.relaxation()
     }
 
     /// Writes the event; the log is told of it when it is certain.
@@ -42,9 +47,9 @@ impl Store {
         begin(self.write_durably().await).await
     }
 
-    /// To change what a power cut may undo; see [`Store::write_relaxed`].
-    pub(in crate::store) async fn change_relaxed(&self) -> Result<Together<'_>, DbErr> {
-        begin(self.write_relaxed().await).await
+    /// To change what a rotation may; see [`Store::write_rotation`].
+    pub(in crate::store) async fn change_rotation(&self) -> Result<Together<'_>, DbErr> {
+        begin(self.write_rotation().await).await
     }
 }
 
@@ -55,8 +60,8 @@ async fn begin(writer: Writer<'_>) -> Result<Together<'_>, DbErr> {
         ..TransactionOptions::default()
     };
     Ok(Together {
-        transaction: writer.connection().begin_with_options(options).await?,
+        transaction: writer.connection().begin(options).await?,
         told: Vec::new(),
-        _writer: writer,
+        writer,
     })
 }

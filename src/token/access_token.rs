@@ -12,8 +12,8 @@ use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::client::{AccessTokenType, Policy};
 
-/// Makes the token. The same claims give the same token, to the byte, as long as the same key signs:
-/// RS256 is deterministic.
+/// Makes the token, by the key that signs at the time `at` of its issue: while another key takes over, and
+/// on nodes whose clocks lie apart, the same claims give the same token, to the byte. RS256 is deterministic.
 ///
 /// # Errors
 ///
@@ -21,13 +21,13 @@ use crate::store::client::{AccessTokenType, Policy};
 pub fn sign(
     claims: &Claims,
     policy: &Policy,
-    now: Timestamp,
+    at: Timestamp,
     server: &AuthorizationServer,
 ) -> Result<Secret, Error> {
     let failed = |what: &'static str| Error::ServerError(what.into());
     let ring = server.keys.ring();
     let key = ring
-        .signer(now)
+        .signer(at)
         .ok_or_else(|| failed("there is no signing key"))?;
     let mut header = Header::new(Algorithm::RS256);
     header.typ = Some(typ(claims, policy, server).name().to_owned());

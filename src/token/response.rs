@@ -76,7 +76,7 @@ impl TokenResponse {
         let access_token = match client.policy.access_token_format {
             AccessTokenFormat::Jwt => {
                 let claims = Claims::for_session(session, roles, &narrowed, validity, server);
-                access_token::sign(&claims, &client.policy, now, server)?
+                access_token::sign(&claims, &client.policy, validity.issued_at, server)?
             }
             // A session from before the client's tokens were opaque: its person signs in again.
             AccessTokenFormat::Opaque => {

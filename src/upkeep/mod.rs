@@ -1,6 +1,7 @@
 //! What runs beside the requests: signing keys come and go, what is old is swept.
 
 pub mod rotation;
+pub mod sweep;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,25 +9,37 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::DbErr;
+use sweep::Sweeper;
 
 use crate::audit::Cause;
 use crate::clock::{JumpDetector, Timestamp};
 use crate::key::{self, KeyError, KeyRing, StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
-use crate::store::{audit_event, client, session, sign_in_throttle, signing_key};
+use crate::store::{client, signing_key};
 
-/// Rows that one sweep removes: a batch so small that no refresh waits for it.
-const BATCH: u64 = 500;
-/// Between two batches.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// Nothing is deleted for this long after the clock was set: it may be set back.
+/// Nothing is swept for this long after the clock was set: it may be set back.
 const CAUTION: Duration = Duration::from_hours(1);
 
-/// Keeps house until the task is dropped.
+/// Keeps house until the task is dropped. Keys are looked after however long the sweeping takes: every cache
+/// counts on that.
 pub async fn keep_house(server: Arc<AuthorizationServer>) {
+    tokio::join!(keep_keys(&server), keep_swept(&server));
+}
+
+async fn keep_keys(server: &AuthorizationServer) {
+    loop {
+        tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
+        server.throttle.sweep(server.clock.now());
+        if let Err(error) = refresh_keys(server).await {
+            tracing::error!(%error, "signing keys could not be looked after; the last stay in force");
+        }
+    }
+}
+
+async fn keep_swept(server: &AuthorizationServer) {
     let mut jumps = JumpDetector::start(server.clock.now());
     let mut cautious_until = None;
+    let sweeper = Sweeper::new();
     loop {
         tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
         if let Some(micros) = jumps.look(server.clock.now()) {
@@ -36,49 +49,9 @@ pub async fn keep_house(server: Arc<AuthorizationServer>) {
             );
             cautious_until = Some(Instant::now() + CAUTION);
         }
-        server.throttle.sweep(server.clock.now());
-        if let Err(error) = refresh_keys(&server).await {
-            tracing::error!(%error, "signing keys could not be looked after; the last stay in force");
-        }
         if cautious_until.is_none_or(|until| until <= Instant::now()) {
-            sweep(&server).await;
+            sweeper.sweep(server).await;
         }
-    }
-}
-
-/// Removes what is older than it is kept.
-async fn sweep(server: &AuthorizationServer) {
-    let (store, now) = (&server.store, server.clock.now());
-    let ended = now.minus(server.settings.session.retention.0);
-    in_batches("ended sessions", || session::sweep(store, ended, BATCH)).await;
-    let told = now.minus(server.settings.audit.retention.0);
-    // Not to the instant: the clocks of other nodes may be behind.
-    let free = now.minus(Duration::from_mins(1));
-    let throttled = || sign_in_throttle::sweep(store, free, BATCH);
-    in_batches("memories of failed sign-ins", throttled).await;
-    in_batches("audit events", || audit_event::sweep(store, told, BATCH)).await;
-}
-
-/// Removes batch by batch, as long as they are full.
-async fn in_batches<F>(what: &'static str, remove: impl Fn() -> F)
-where
-    F: Future<Output = Result<u64, DbErr>>,
-{
-    let mut swept = 0;
-    loop {
-        let batch = match remove().await {
-            Ok(batch) => batch,
-            Err(error) => return tracing::error!(what, %error, "what is old could not be swept"),
-        };
-        swept += batch;
-        if batch < BATCH {
-            break;
-        }
-        // Refreshes go first.
-        tokio::time::sleep(PAUSE).await;
-    }
-    if swept > 0 {
-        tracing::debug!(what, swept, "what is old was removed");
     }
 }
 

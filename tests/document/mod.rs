@@ -100,6 +100,29 @@ fn every_all_of(value: &Value) -> Box<dyn Iterator<Item = &Vec<Value>> + '_> {
     }
 }
 
+/// In Go, `NewUser` makes a `User`; `Client` makes the calls and `Error` is thrown in several languages; and in
+/// Python a module `users` with a field `users` hides the one behind the other.
+#[test]
+fn schemas_have_names_that_are_free_in_every_language() {
+    let document: Value = serde_json::from_str(&written()).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        assert!(
+            !["Client", "Error", "Response"].contains(&name.as_str()),
+            "{name}"
+        );
+        assert!(!schemas.contains_key(&format!("New{name}")), "New{name}");
+        let own = name.to_lowercase();
+        let properties = schema["properties"].as_object();
+        for property in properties
+            .into_iter()
+            .flat_map(|properties| properties.keys())
+        {
+            assert_ne!(property.replace('_', ""), own, "{name}");
+        }
+    }
+}
+
 /// Others have no type in most languages.
 #[test]
 fn values_have_formats_that_generators_know() {

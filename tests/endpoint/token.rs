@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
+use jeton::clock::Clock;
 use poem::http::{HeaderValue, Method};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use sea_orm::{ConnectionTrait as _, DbBackend};
 use tokio::task::JoinSet;
 
-use crate::support::{ALICE, Jeton, SIGN_IN, and, basic_raw, encode, form};
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Jeton, ROOT_SECRET, SIGN_IN, START, and, basic_raw, encode, form};
 
 /// row 7: without `grant_type` a request "is missing a required parameter", RFC 6749 §5.2.
 #[tokio::test]
@@ -173,6 +176,43 @@ async fn a_store_that_is_away_is_503_with_retry_after() {
         assert!(answer.header("retry-after").is_some());
     }
 }
+
+/// row 38: nor is a full disk, which somebody will make room on.
+#[tokio::test]
+async fn a_full_disk_is_503_with_retry_after() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let tokens = jeton.sign_in().await;
+    let connection = data.hand().await;
+    let fill = match connection.get_database_backend() {
+        DbBackend::Sqlite => FILL_SQLITE,
+        _ => FILL_POSTGRES,
+    };
+    connection.execute_unprepared(fill).await.unwrap();
+    connection.close().await.unwrap();
+    for answer in [
+        jeton.token(&SIGN_IN).await,
+        jeton.refresh(&tokens.refresh_token).await,
+    ] {
+        answer.assert_error(503, "temporarily_unavailable");
+        assert!(answer.header("retry-after").is_some());
+    }
+}
+
+/// Each engine's own words for it, when a session is written.
+const FILL_SQLITE: &str = "
+    CREATE TRIGGER full_1 BEFORE INSERT ON sessions
+        BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END;
+    CREATE TRIGGER full_2 BEFORE UPDATE ON sessions
+        BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+const FILL_POSTGRES: &str = "
+    CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN RAISE EXCEPTION USING ERRCODE = ''disk_full''; END';
+    CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON sessions
+        FOR EACH ROW EXECUTE FUNCTION fill()";
 
 /// row 8, row 34: whatever is sent to /token, the answer has a shape that a client can read.
 #[test]

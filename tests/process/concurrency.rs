@@ -11,7 +11,7 @@ const TABLES: [&str; 4] = ["users", "clients", "sessions", "signing_keys"];
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_refreshes_at_once_get_one_answer() {
     const CLIENTS: usize = 200;
-    let place = Place::furnished();
+    let place = Place::on_server();
     let server = place.start();
     let token = server.sign_in("admin", PASSWORD).refresh_token();
     let token = server.refresh(&token).refresh_token();

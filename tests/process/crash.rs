@@ -16,6 +16,7 @@ use jeton::token::refresh_token::RefreshToken;
 
 use super::http::Connection;
 use super::{PATIENCE, Place, read};
+use crate::support::database::connect;
 
 const CLIENTS: usize = 8;
 const KILLS: usize = 4;
@@ -86,7 +87,10 @@ fn refresh(
 /// Signs `admin` in so many times, without the cost of a password.
 async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
     let data = place.path("data");
-    let store = Store::open(&data.join("jeton.db")).await.unwrap();
+    let store = match &place.on_server {
+        Some(database) => connect(&database.url()).await,
+        None => Store::open(&data.join("jeton.db")).await.unwrap(),
+    };
     let secrets = RootSecrets::parse(&read(&data.join("root-secret"))).unwrap();
     let user = user::find_by_username(&store, "admin")
         .await
@@ -133,7 +137,7 @@ async fn a_server_that_is_killed_again_and_again_signs_nobody_out() {
     let seed = u32::from_ne_bytes(random_bytes());
     println!("seed {seed}");
     // A slow machine takes longer than the default to start again.
-    let place = Place::furnished().set("JETON_SESSION__RETRY_WINDOW", "60s");
+    let place = Place::on_server().set("JETON_SESSION__RETRY_WINDOW", "60s");
     let mut abandoned = begin_sessions(&place, 40).await;
     let tokens = begin_sessions(&place, 2_000).await;
     let mut clients: Vec<Client> = tokens

@@ -1,4 +1,5 @@
-//! The real binary on a real SQLite file: a directory, a process in it, and what they say.
+//! The real binary on a real SQLite file, or, where many clients meet, on the server that tests run on: a
+//! directory, a process in it, and what they say.
 //!
 //! Waits are bounded by [`PATIENCE`], which is there to end a test that hangs. No time is asserted.
 
@@ -21,11 +22,12 @@ use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, Database, Statement};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use self::http::{Answer, Connection};
+use crate::support::database::TestDatabase;
 use crate::support::encode;
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -35,6 +37,7 @@ const PASSWORD: &str = "correct horse battery staple";
 struct Place {
     directory: TempDir,
     settings: Vec<(String, String)>,
+    on_server: Option<TestDatabase>,
 }
 
 /// What a command that has ended said.
@@ -57,6 +60,7 @@ impl Place {
         Self {
             directory: tempfile::tempdir().unwrap(),
             settings: Vec::new(),
+            on_server: None,
         }
     }
 
@@ -75,6 +79,19 @@ impl Place {
             let from = template.path("data").join(name);
             fs::copy(from, place.path("data").join(name)).unwrap();
         }
+        place
+    }
+
+    /// The same, with the database on the server that tests run on.
+    fn on_server() -> Self {
+        let Some(database) = TestDatabase::migrated() else {
+            return Self::furnished();
+        };
+        let mut place = Self::empty()
+            .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
+            .set("JETON_DATABASE__URL", database.url());
+        place.on_server = Some(database);
+        place.start().stop("TERM");
         place
     }
 
@@ -195,13 +212,15 @@ impl Place {
         }
     }
 
-    /// Asks the database file a question that has one number for an answer.
+    /// Asks the database a question that has one number for an answer.
     async fn number(&self, query: &str) -> i64 {
         let path = self.path("data/jeton.db");
-        let database = Database::connect(format!("sqlite:{}", path.display()))
-            .await
-            .unwrap();
-        let statement = Statement::from_string(DbBackend::Sqlite, query);
+        let url = match &self.on_server {
+            Some(database) => database.url(),
+            None => format!("sqlite:{}", path.display()),
+        };
+        let database = Database::connect(url).await.unwrap();
+        let statement = Statement::from_string(database.get_database_backend(), query);
         let row = database.query_one_raw(statement).await.unwrap().unwrap();
         let number = row.try_get_by_index(0).unwrap();
         database.close().await.unwrap();

@@ -50,7 +50,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
     jeton: wrong settings:
@@ -58,7 +58,7 @@ fn an_unknown_setting_is_named_with_its_place() {
     "#);
     insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
     jeton: wrong settings:
-      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
     "#);
 }
 
@@ -79,9 +79,13 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
         assert!(!text.contains("pa55"), "{text}");
         text
     };
-    insta::assert_snapshot!(refused("mysql://jeton:pa55@db/jeton"), @r#"
+    insta::assert_snapshot!(refused("mysql://jeton:pa55@db/jeton?sslmode=on"), @r#"
     jeton: wrong settings:
-      database.url = "mysql://jeton:[hidden]@db/jeton" (JETON_DATABASE__URL) names an engine that this version does not speak yet; it speaks SQLite and PostgreSQL
+      database.url = "mysql://jeton:[hidden]@db/jeton?sslmode=on" (JETON_DATABASE__URL) has a parameter that is not one of socket, ssl-ca, ssl-cert, ssl-key, ssl-mode
+    "#);
+    insta::assert_snapshot!(refused("oracle://jeton:pa55@db/jeton"), @r#"
+    jeton: wrong settings:
+      database.url = "oracle://jeton:[hidden]@db/jeton" (JETON_DATABASE__URL) must be empty, or begin with sqlite:, postgres:// or mysql://; a password is written with its special characters percent-encoded
     "#);
     insta::assert_snapshot!(refused("postgres://jeton:pa55@db/jeton?sslmode=on"), @r#"
     jeton: wrong settings:
@@ -92,15 +96,19 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
         text.contains("has a parameter that is not one of"),
         "{text}"
     );
-    let text = refused("postgres://jeton:pa55@127.0.0.1:1/jeton");
-    assert!(
-        text.contains("cannot connect to PostgreSQL at 127.0.0.1:1/jeton"),
-        "{text}"
-    );
-    assert!(
-        text.contains("database.url (JETON_DATABASE__URL)"),
-        "{text}"
-    );
+    for (scheme, engine) in [
+        ("postgres", "PostgreSQL"),
+        ("mysql", "MariaDB or MySQL"),
+        ("mariadb", "MariaDB or MySQL"),
+    ] {
+        let text = refused(&format!("{scheme}://jeton:pa55@127.0.0.1:1/jeton"));
+        let told = format!("cannot connect to {engine} at 127.0.0.1:1/jeton");
+        assert!(text.contains(&told), "{text}");
+        assert!(
+            text.contains("database.url (JETON_DATABASE__URL)"),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -199,7 +207,7 @@ fn all_that_is_wrong_is_told_at_once() {
     ];
     insta::assert_snapshot!(refused(&settings), @r#"
     jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in
+      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
       keys.bits = "few" (JETON_KEYS__BITS) must be a whole number, 0 or more
       session.idle_lifetime = "1 fortnight" (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
       session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 60s

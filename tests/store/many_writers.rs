@@ -1,4 +1,4 @@
-//! What must hold where many nodes write at once: on SQLite they take turns, on PostgreSQL they do not.
+//! What must hold where many nodes write at once: on SQLite they take turns, on servers they do not.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use migration::{Migrator, MigratorTrait as _};
 use sea_orm::{Database, DbErr};
 use uuid::Uuid;
 
-use crate::support::database::{TestDatabase, connect};
+use crate::support::database::{LIMITS, TestDatabase, connect};
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START};
 
@@ -62,10 +62,10 @@ async fn six_nodes_may_open_an_empty_database_at_once() {
 #[tokio::test]
 async fn a_server_that_is_away_is_named_without_its_password() {
     let url = "postgres://jeton:pa55word@127.0.0.1:1/jeton?sslmode=disable";
-    let Ok(DatabaseUrl::Postgres(url)) = DatabaseUrl::parse(url) else {
+    let Ok(DatabaseUrl::Server(url)) = DatabaseUrl::parse(url) else {
         panic!();
     };
-    let opened = Store::connect(&url, 1, Duration::from_secs(5)).await;
+    let opened = Store::connect(&url, LIMITS).await;
     let told = opened.err().unwrap().to_string();
     assert!(
         told.starts_with(

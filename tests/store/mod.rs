@@ -1,11 +1,17 @@
 //! The store: opened by many at once, and swept of what is over.
 
+/// Servers that do not answer.
+mod away;
 /// Origins: whose they are, and for how long.
 mod client_origin;
 /// Clients of the version before, and the way back.
 mod client_settings;
+/// What is waited for before it is answered.
+mod durability;
 /// Many nodes that write at once.
 mod many_writers;
+/// Stores on a server, and its tables.
+mod server;
 
 use std::time::Duration;
 

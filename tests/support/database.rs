@@ -1,18 +1,22 @@
 //! Where the stores of tests are: SQLite, or, with `JETON_TEST_DATABASE_URL`, databases of their own on that
-//! PostgreSQL server, as which each test's store is a copy of a template.
+//! server, as which each test's store is a copy of a template.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use jeton::database_url::{DatabaseUrl, PostgresUrl};
-use jeton::store::Store;
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
+use jeton::database_url::{DatabaseUrl, Engine, ServerUrl};
+use jeton::store::{Limits, Store};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement};
 
 const VARIABLE: &str = "JETON_TEST_DATABASE_URL";
-const CONNECTIONS: u32 = 8;
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A machine that runs all tests at once is slow.
+pub const LIMITS: Limits = Limits {
+    connections: 8,
+    acquire_timeout: Duration::from_secs(30),
+    statement_timeout: Duration::from_secs(30),
+};
 
 /// A database on the server, gone with the value.
 pub struct TestDatabase {
@@ -36,40 +40,44 @@ pub async fn store() -> Store {
 
 /// A store at this URL.
 pub async fn connect(url: &str) -> Store {
-    let store = Store::connect(&parsed(url), CONNECTIONS, PATIENCE).await;
+    let store = Store::connect(&parsed(url), LIMITS).await;
     store.unwrap()
 }
 
-pub fn parsed(url: &str) -> PostgresUrl {
+pub fn parsed(url: &str) -> ServerUrl {
     match DatabaseUrl::parse(url) {
-        Ok(DatabaseUrl::Postgres(url)) => url,
-        other => panic!("{VARIABLE} is not the URL of a PostgreSQL server: {other:?}"),
+        Ok(DatabaseUrl::Server(url)) => url,
+        other => panic!("{VARIABLE} is not the URL of a server: {other:?}"),
     }
+}
+
+/// What the server speaks that tests run on; `None` when they run on SQLite.
+pub fn engine() -> Option<Engine> {
+    server().map(|url| parsed(url).engine())
 }
 
 impl TestDatabase {
     /// With no tables; `None` when tests run on SQLite.
     pub fn empty() -> Option<Self> {
-        server()?;
+        engine().map(Self::make)
+    }
+
+    fn make(engine: Engine) -> Self {
         let name = new_name();
-        execute(format!("CREATE DATABASE {name} TEMPLATE template0"));
-        Some(Self { name })
+        execute(match engine {
+            Engine::Postgres => format!("CREATE DATABASE {name} TEMPLATE template0"),
+            Engine::MySql => format!("CREATE DATABASE {name}"),
+        });
+        Self { name }
     }
 
     /// With the tables of this version; `None` when tests run on SQLite.
     pub fn migrated() -> Option<Self> {
-        static TEMPLATE: OnceLock<String> = OnceLock::new();
-        server()?;
-        let template = TEMPLATE.get_or_init(|| {
-            sweep();
-            let name = new_name();
-            execute(format!("CREATE DATABASE {name} TEMPLATE template0"));
-            let url = url(&name);
-            wait_for(async move { connect(&url).await.close().await.unwrap() });
-            name
-        });
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        let engine = engine()?;
+        let template = TEMPLATE.get_or_init(|| Template::make(engine));
         let name = new_name();
-        execute(format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        execute(template.copy(&name));
         Some(Self { name })
     }
 
@@ -80,11 +88,61 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        execute(format!(
-            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-            self.name
-        ));
+        let name = self.name.clone();
+        wait_for(async move {
+            let connection = administer().await;
+            drop_database(&connection, &name).await;
+            connection.close().await.unwrap();
+        });
     }
+}
+
+/// A database that others are copied from; it lasts as long as the process.
+struct Template {
+    name: String,
+    engine: Engine,
+    tables: Vec<String>,
+}
+
+impl Template {
+    fn make(engine: Engine) -> Self {
+        sweep();
+        let database = std::mem::ManuallyDrop::new(TestDatabase::make(engine));
+        let (name, url) = (database.name.clone(), database.url());
+        wait_for(async move { connect(&url).await.close().await.unwrap() });
+        let tables = match engine {
+            Engine::Postgres => Vec::new(),
+            Engine::MySql => names(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = ",
+                &name,
+            ),
+        };
+        Self {
+            name,
+            engine,
+            tables,
+        }
+    }
+
+    fn copy(&self, copy: &str) -> String {
+        let name = &self.name;
+        if self.engine == Engine::Postgres {
+            return format!("CREATE DATABASE {copy} TEMPLATE {name}");
+        }
+        let tables = self.tables.iter().map(|table| {
+            let create = format!("CREATE TABLE {copy}.{table} LIKE {name}.{table};");
+            // Which steps the schema has come.
+            let fill = format!("INSERT INTO {copy}.{table} SELECT * FROM {name}.{table};");
+            let has_rows = table == "seaql_migrations";
+            create + if has_rows { &fill } else { "" }
+        });
+        format!("CREATE DATABASE {copy};") + &tables.collect::<String>()
+    }
+}
+
+/// Whether tests run on a database server, and not on SQLite.
+pub fn on_server() -> bool {
+    server().is_some()
 }
 
 fn server() -> Option<&'static str> {
@@ -108,22 +166,57 @@ fn new_name() -> String {
 
 /// Drops what processes left that are no more: a template each, and whatever a killed one had.
 fn sweep() {
-    wait_for(async {
+    let question = match engine().unwrap() {
+        Engine::Postgres => "SELECT CAST(datname AS text) FROM pg_database WHERE datname LIKE ",
+        Engine::MySql => {
+            "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE "
+        }
+    };
+    let left = names(question, "jeton_test_%");
+    wait_for(async move {
         let connection = administer().await;
-        let names = "SELECT datname FROM pg_database WHERE datname LIKE 'jeton_test_%'";
-        let backend = connection.get_database_backend();
-        let names = sea_orm::Statement::from_string(backend, names);
-        for row in connection.query_all_raw(names).await.unwrap() {
-            let name: String = row.try_get_by_index(0).unwrap();
+        for name in left {
             let process = name.split('_').nth(2).unwrap();
             if !std::path::Path::new("/proc").join(process).exists() {
-                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                // Another process may sweep, too.
-                let _ = connection.execute_unprepared(&drop).await;
+                drop_database(&connection, &name).await;
             }
         }
         connection.close().await.unwrap();
     });
+}
+
+/// Whoever is connected to it, and if another process was first.
+async fn drop_database(connection: &DatabaseConnection, name: &str) {
+    let drop = match engine().unwrap() {
+        Engine::Postgres => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+        Engine::MySql => {
+            let users =
+                format!("SELECT id FROM information_schema.processlist WHERE db = '{name}'");
+            let users = Statement::from_string(connection.get_database_backend(), users);
+            for row in connection.query_all_raw(users).await.unwrap() {
+                let id: i64 = row.try_get_by_index(0).unwrap();
+                // It may have gone by itself.
+                let _ = connection.execute_unprepared(&format!("KILL {id}")).await;
+            }
+            format!("DROP DATABASE IF EXISTS {name}")
+        }
+    };
+    let _ = connection.execute_unprepared(&drop).await;
+}
+
+/// The names that this question is answered by.
+fn names(question: &'static str, about: &str) -> Vec<String> {
+    let question = format!("{question}'{about}'");
+    let (told, answer) = std::sync::mpsc::channel();
+    wait_for(async move {
+        let connection = administer().await;
+        let question = Statement::from_string(connection.get_database_backend(), question);
+        for row in connection.query_all_raw(question).await.unwrap() {
+            told.send(row.try_get_by_index(0).unwrap()).unwrap();
+        }
+        connection.close().await.unwrap();
+    });
+    answer.iter().collect()
 }
 
 fn execute(sql: String) {

@@ -36,6 +36,22 @@ impl DataDir {
         }
     }
 
+    /// On this database of a server.
+    pub fn on(database: TestDatabase) -> Self {
+        Self {
+            on_server: Some(database),
+            ..Self::of_file()
+        }
+    }
+
+    /// Where the database is.
+    pub fn url(&self) -> String {
+        match &self.on_server {
+            Some(database) => database.url(),
+            None => format!("sqlite:{}", self.database().display()),
+        }
+    }
+
     /// The file of SQLite.
     pub fn database(&self) -> PathBuf {
         self.directory.path().join("jeton.db")
@@ -51,11 +67,7 @@ impl DataDir {
 
     /// A connection past the server.
     pub async fn hand(&self) -> DatabaseConnection {
-        let url = match &self.on_server {
-            Some(database) => database.url(),
-            None => format!("sqlite:{}", self.database().display()),
-        };
-        let mut options = ConnectOptions::new(url);
+        let mut options = ConnectOptions::new(self.url());
         options.max_connections(1);
         Database::connect(options).await.unwrap()
     }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod database;
 pub mod document;
 pub mod file;
+pub mod gate;
 pub mod peer;
 mod session;
 

@@ -284,7 +284,7 @@ async fn what_is_past_is_swept_and_what_is_not_is_kept() {
         .clock
         .set(free_at(10).plus(Duration::from_mins(2)));
     let house = tokio::spawn(upkeep::keep_house(std::sync::Arc::clone(&jeton.server)));
-    let rows = "SELECT CAST(count(*) AS TEXT) AS detail FROM sign_in_throttle";
+    let rows = "SELECT concat(count(*), '') AS detail FROM sign_in_throttle";
     while data.question(rows).await != "0" {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -305,7 +305,7 @@ async fn what_is_just_past_is_kept_for_a_minute() {
     jeton.add_client("first-party", None, |_| {}).await;
     jeton.guess(1, "nobody", WRONG).await;
     let house = tokio::spawn(upkeep::keep_house(std::sync::Arc::clone(&jeton.server)));
-    let rows = "SELECT CAST(count(*) AS TEXT) AS detail FROM sign_in_throttle";
+    let rows = "SELECT concat(count(*), '') AS detail FROM sign_in_throttle";
     jeton.advance(INTERVAL + Duration::from_secs(59));
     // Old events are swept after it, so that when they are gone this has been looked at.
     while !jeton.told(Action::SignInFailed).await.is_empty() {

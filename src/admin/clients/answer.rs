@@ -3,7 +3,7 @@
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object};
 
-use super::shape::{Client, Clients};
+use super::shape::{Client, ClientPage};
 
 /// A client that was registered.
 #[derive(Object)]
@@ -20,7 +20,7 @@ pub struct RegisteredClient {
 pub enum ListAnswer {
     /// A page of clients.
     #[oai(status = 200)]
-    Ok(Json<Clients>),
+    Ok(Json<ClientPage>),
 }
 
 #[derive(ApiResponse)]

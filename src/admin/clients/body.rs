@@ -125,7 +125,7 @@ macro_rules! with_settings {
 
 with_settings! {
     /// A client to be registered. What is absent or null is off, nothing, or follows the server.
-    pub struct NewClient {
+    pub struct ClientCreation {
         /// Its id, which it sends as `client_id`: 1 to 255 printable ASCII characters, and not a UUID, which
         /// could be taken for a user.
         #[oai(validator(min_length = 1, max_length = 255, pattern = "^[!-9;-~]([ -9;-~]*[!-9;-~])?$"))]
@@ -151,7 +151,7 @@ with_settings! {
     pub struct ClientChange {}
 }
 
-impl NewClient {
+impl ClientCreation {
     /// The client to be registered, and its secret.
     ///
     /// # Errors
@@ -206,7 +206,7 @@ pub struct NewOrigins {
 /// A secret to come.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewClientSecret {
+pub struct ClientSecretCreation {
     /// A secret that was made elsewhere, of 32 characters or more, at random; absent: one is made here.
     #[serde(default, deserialize_with = "json_body::password_if_any")]
     #[oai(validator(min_length = 32, max_length = 255, pattern = "^[ -~]+$"))]

@@ -13,9 +13,9 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 
 use self::answer::{ClientAnswer, CreateAnswer, DeleteAnswer, ListAnswer, RegisteredClient};
-use self::body::{ClientChange, NewClient, NewOrigins, parse_origins};
+use self::body::{ClientChange, ClientCreation, NewOrigins, parse_origins};
 pub use self::secrets::ClientSecretsDoor;
-use self::shape::Clients;
+use self::shape::ClientPage;
 pub use self::shape::{Client, ClientSecret};
 use super::Tag;
 use super::administrator::Administrator;
@@ -73,7 +73,7 @@ impl ClientsDoor {
             let own = origins.remove(&row.id).unwrap_or_default();
             Client::of(row, own)
         });
-        Ok(ListAnswer::Ok(Json(Clients {
+        Ok(ListAnswer::Ok(Json(ClientPage {
             clients: shown.collect(),
             next_cursor,
         })))
@@ -87,7 +87,7 @@ impl ClientsDoor {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
-        body: JsonBody<NewClient>,
+        body: JsonBody<ClientCreation>,
     ) -> Result<CreateAnswer, Problem> {
         let (new, secret) = body.0.parse()?;
         let row = add(new, administrator.cause(), &server).await?;

@@ -9,7 +9,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
-use super::body::{NewClientSecret, seconds};
+use super::body::{ClientSecretCreation, seconds};
 use super::shape::{ClientSecret, ClientSecrets};
 use super::{find, new_secret};
 use crate::admin::Tag;
@@ -93,9 +93,9 @@ impl ClientSecretsDoor {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         /// The client's id.
         id: Path<String>,
-        body: JsonBody<NewClientSecret>,
+        body: JsonBody<ClientSecretCreation>,
     ) -> Result<AddAnswer, Problem> {
-        let NewClientSecret {
+        let ClientSecretCreation {
             client_secret,
             expires_in,
         } = body.0;

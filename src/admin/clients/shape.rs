@@ -11,8 +11,9 @@ use crate::store::client::{AccessTokenFormat, AccessTokenType, Model, RefreshTok
 use crate::store::client_secret;
 
 /// An application that asks for tokens. A setting that is absent follows the server's.
+// Generated SDKs have a `Client` of their own, which makes the calls.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(rename = "ClientInformation", skip_serializing_if_is_none)]
 pub struct Client {
     /// Its id, which it sends as `client_id`.
     pub client_id: String,
@@ -59,7 +60,7 @@ pub struct Client {
 
 /// A page of clients, by id.
 #[derive(Object)]
-pub struct Clients {
+pub struct ClientPage {
     /// The clients.
     pub clients: Vec<Client>,
     /// Names the next page; absent on the last.

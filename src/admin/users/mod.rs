@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 pub use self::shape::User;
 use self::shape::{
-    CreateAnswer, DeleteAnswer, EndAnswer, ListAnswer, NewPassword, NewUser, UserAnswer,
-    UserChange, Users, parse_roles, parse_username,
+    CreateAnswer, DeleteAnswer, EndAnswer, ListAnswer, NewPassword, UserAnswer, UserChange,
+    UserCreation, UserPage, parse_roles, parse_username,
 };
 use super::Tag;
 use super::administrator::Administrator;
@@ -66,7 +66,7 @@ impl UsersDoor {
         let after = list.key(cursor.0.as_deref())?;
         let rows = user::search(&server.store, filter, after.as_deref(), limit + 1).await?;
         let (rows, next_cursor) = list.page(rows, limit, |row| row.username.clone());
-        Ok(ListAnswer::Ok(Json(Users {
+        Ok(ListAnswer::Ok(Json(UserPage {
             users: rows.into_iter().map(Into::into).collect(),
             next_cursor,
         })))
@@ -80,9 +80,9 @@ impl UsersDoor {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
-        body: JsonBody<NewUser>,
+        body: JsonBody<UserCreation>,
     ) -> Result<CreateAnswer, Problem> {
-        let NewUser {
+        let UserCreation {
             username,
             password,
             password_hash,

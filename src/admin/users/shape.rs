@@ -34,7 +34,7 @@ pub struct User {
 
 /// A page of users, by name.
 #[derive(Object)]
-pub struct Users {
+pub struct UserPage {
     /// The users.
     pub users: Vec<User>,
     /// Names the next page; absent on the last.
@@ -45,7 +45,7 @@ pub struct Users {
 /// A new user. Give a password, or the hash of one from another system.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewUser {
+pub struct UserCreation {
     /// The name to sign in with. Upper and lower case are the same.
     #[oai(validator(min_length = 1, max_length = 255))]
     pub username: String,
@@ -104,7 +104,7 @@ pub struct SessionsEnded {
 pub enum ListAnswer {
     /// A page of users.
     #[oai(status = 200)]
-    Ok(Json<Users>),
+    Ok(Json<UserPage>),
 }
 
 #[derive(ApiResponse)]

@@ -115,7 +115,7 @@ pub async fn update(
     cause: &Cause,
     server: &AuthorizationServer,
 ) -> Result<Changed, Refused> {
-    let apply = |before: &Model| change.checked_against(before, cause.at);
+    let apply = |before: &Model| change.clone().checked_against(before, cause.at);
     client::update(&server.store, whom, apply, cause).await
 }
 

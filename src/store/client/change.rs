@@ -8,53 +8,14 @@ use serde_json::Value;
 use super::{ActiveModel, Column, Entity, Model, lock};
 use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
+use crate::store::again::{Failure, again};
 use crate::store::session::{self, Ending};
-use crate::store::user::InsertError;
-use crate::store::{Store, client_origin, client_secret, signing_key};
-use crate::web_origin::WebOrigin;
-
-/// Adds a client with its secret and its origins, and sees to it that signing keys stay published for as
-/// long as its tokens live.
-///
-/// # Errors
-///
-/// [`InsertError::Taken`] when the id is.
-pub async fn insert(
-    store: &Store,
-    client: Model,
-    secret: Option<client_secret::Model>,
-    origins: &[WebOrigin],
-    cause: &Cause,
-) -> Result<(), InsertError> {
-    let mut together = store.change_durably().await?;
-    let connection = together.connection();
-    cover(connection, &client).await?;
-    let mut event = Event::new(Action::ClientCreated, cause)
-        .client(&client.id)
-        .with("confidential", client.confidential);
-    for (name, value) in client.settings() {
-        if value != Value::Null {
-            event = event.with(name, value);
-        }
-    }
-    let id = client.id.clone();
-    Entity::insert(row(client))
-        .exec_without_returning(connection)
-        .await?;
-    if let Some(secret) = secret {
-        client_secret::insert(connection, secret).await?;
-    }
-    if client_origin::insert(connection, &id, origins).await? > 0 {
-        event = event.with("origins", client_origin::joined(origins));
-    }
-    together.record(event).await?;
-    Ok(together.commit().await?)
-}
+use crate::store::{Store, signing_key};
 
 /// Which client a change is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Whom<'a> {
-    id: &'a str,
+    pub(super) id: &'a str,
     revision: Option<i64>,
 }
 
@@ -104,6 +65,45 @@ impl From<DbErr> for ChangeError {
     }
 }
 
+impl Failure for ChangeError {
+    fn of_store(&self) -> Option<&DbErr> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Gone | Self::Stale => None,
+        }
+    }
+}
+
+/// Why a client was not changed, or why it shall not be.
+enum Failed<E> {
+    Store(DbErr),
+    Refused(E),
+}
+
+impl<E> Failure for Failed<E> {
+    fn of_store(&self) -> Option<&DbErr> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+impl<E> From<DbErr> for Failed<E> {
+    fn from(error: DbErr) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<E: From<ChangeError>> From<ChangeError> for Failed<E> {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(error) => Self::Store(error),
+            other => Self::Refused(other.into()),
+        }
+    }
+}
+
 /// Changes a client: `change` says how it shall be, or why that cannot be, from how it is, and nobody else
 /// changes it meanwhile. To disable it ends its sessions; to enable it revives none. Signing keys stay
 /// published for as long as its tokens live.
@@ -114,14 +114,27 @@ impl From<DbErr> for ChangeError {
 pub async fn update<E: From<ChangeError> + From<DbErr>>(
     store: &Store,
     whom: impl Into<Whom<'_>>,
-    change: impl FnOnce(&Model) -> Result<Model, E>,
+    change: impl Fn(&Model) -> Result<Model, E>,
     cause: &Cause,
 ) -> Result<Changed, E> {
     let whom = whom.into();
+    let changed = again(|| try_update(store, whom, &change, cause)).await;
+    changed.map_err(|failed| match failed {
+        Failed::Store(error) => error.into(),
+        Failed::Refused(why) => why,
+    })
+}
+
+async fn try_update<E: From<ChangeError>>(
+    store: &Store,
+    whom: Whom<'_>,
+    change: &impl Fn(&Model) -> Result<Model, E>,
+    cause: &Cause,
+) -> Result<Changed, Failed<E>> {
     let mut together = store.change_durably().await?;
     let connection = together.connection();
     let before = lock_as_of(connection, whom).await?;
-    let mut client = change(&before)?;
+    let mut client = change(&before).map_err(Failed::Refused)?;
     let changes = client.changes_since(&before);
     let mut events = events(&client, &before, &changes, cause);
     let mut sessions_ended = 0;
@@ -133,6 +146,7 @@ pub async fn update<E: From<ChangeError> + From<DbErr>>(
     }
     if client.disabled_at.is_some() && before.disabled_at.is_none() {
         let why = Ending::ClientDisabled;
+        connection.take_time().await?;
         sessions_ended = session::end_of_client(connection, whom.id, why, cause.at).await?;
         if let Some(last) = events.pop() {
             events.push(last.with("sessions_ended", sessions_ended));
@@ -174,12 +188,12 @@ fn events(
     events
 }
 
-fn row(client: Model) -> ActiveModel {
+pub(super) fn row(client: Model) -> ActiveModel {
     client.into_active_model().reset_all()
 }
 
 /// Whoever verifies a token of the client must find the key that signed it, to the end of its life.
-async fn cover(connection: &impl ConnectionTrait, client: &Model) -> Result<(), DbErr> {
+pub(super) async fn cover(connection: &impl ConnectionTrait, client: &Model) -> Result<(), DbErr> {
     match client.access_token_lifetime {
         Some(lifetime) => signing_key::cover(connection, lifetime).await,
         None => Ok(()),
@@ -236,46 +250,6 @@ async fn set_disabled_at(
         Err(ChangeError::Store(error)) => Err(error),
         Err(ChangeError::Gone | ChangeError::Stale) => Ok(None),
     }
-}
-
-/// Deletes a client as [`remove`] does; `None` when there is no such client.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
-    match remove(store, id, cause).await {
-        Ok(ended) => Ok(Some(ended)),
-        Err(ChangeError::Store(error)) => Err(error),
-        Err(ChangeError::Gone | ChangeError::Stale) => Ok(None),
-    }
-}
-
-/// Deletes a client with all that belongs to it and ends its sessions, and says how many.
-///
-/// # Errors
-///
-/// [`ChangeError`]; then nothing was deleted.
-pub async fn remove(
-    store: &Store,
-    whom: impl Into<Whom<'_>>,
-    cause: &Cause,
-) -> Result<u64, ChangeError> {
-    let whom = whom.into();
-    let mut together = store.change_durably().await?;
-    let connection = together.connection();
-    lock_as_of(connection, whom).await?;
-    let id = whom.id;
-    let deletion = Entity::delete_by_id(id.to_owned());
-    deletion.exec(connection).await?;
-    // Together, or a later client of the same id would find them.
-    client_origin::remove_all(connection, id).await?;
-    client_secret::remove_all(connection, id).await?;
-    let ended = session::end_of_client(connection, id, Ending::ClientDeleted, cause.at).await?;
-    let event = Event::new(Action::ClientDeleted, cause).client(id);
-    together.record(event.with("sessions_ended", ended)).await?;
-    together.commit().await?;
-    Ok(ended)
 }
 
 /// The client as it is, if that is how it was seen; nobody else changes it until the transaction ends.

@@ -3,7 +3,9 @@
 mod change;
 mod choice;
 mod description;
+mod insert;
 mod policy;
+mod remove;
 
 use std::time::Duration;
 
@@ -11,10 +13,12 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Func, IntoCondition as _};
 use sea_orm::{Condition, QueryOrder, QuerySelect as _};
 
-pub use change::{ChangeError, Changed, Whom, delete, disable, enable, insert, remove, update};
+pub use change::{ChangeError, Changed, Whom, disable, enable, update};
 pub(in crate::store) use change::{lock_as_of, touch};
 pub use choice::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
+pub use insert::insert;
 pub use policy::Policy;
+pub use remove::{delete, remove};
 
 use super::text_search::{contains, sought};
 use super::{Store, client_secret, or_issuer};

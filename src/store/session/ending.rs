@@ -2,12 +2,14 @@
 
 use sea_orm::UpdateMany;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{LockBehavior, LockType, Query};
+use sea_orm::sea_query::IntoCondition as _;
 
 use super::{Column, Ending, Entity, Model};
 use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 use crate::store::Store;
+use crate::store::again::again;
+use crate::store::sweep::sweep as remove_some;
 
 /// Ends a session, durably; `false` when it was over already.
 ///
@@ -15,16 +17,22 @@ use crate::store::Store;
 ///
 /// What the database says.
 pub async fn revoke(store: &Store, id: Uuid, why: Ending, cause: &Cause) -> Result<bool, DbErr> {
+    again(|| try_revoke(store, id, why, cause)).await
+}
+
+async fn try_revoke(store: &Store, id: Uuid, why: Ending, cause: &Cause) -> Result<bool, DbErr> {
     let mut together = store.change_durably().await?;
-    let ended = end(Column::Id.eq(id), why, cause.at)
-        .exec_with_returning(together.connection())
-        .await?;
-    let Some(session) = ended.first() else {
+    let connection = together.connection();
+    let ended = end(Column::Id.eq(id), why, cause.at);
+    if ended.exec(connection).await?.rows_affected == 0 {
+        return Ok(false);
+    }
+    let Some(session) = Entity::find_by_id(id).one(connection).await? else {
         return Ok(false);
     };
     let event = match why {
-        Ending::SignOut => of(session, Action::SignOut, cause),
-        _ => of(session, Action::SessionRevoked, cause).with("why", why.name()),
+        Ending::SignOut => of(&session, Action::SignOut, cause),
+        _ => of(&session, Action::SessionRevoked, cause).with("why", why.name()),
     };
     together.record(event).await?;
     together.commit().await?;
@@ -38,6 +46,15 @@ pub async fn revoke(store: &Store, id: Uuid, why: Ending, cause: &Cause) -> Resu
 ///
 /// What the database says.
 pub async fn end_replayed(
+    store: &Store,
+    session: &Model,
+    distance: u32,
+    cause: &Cause,
+) -> Result<(), DbErr> {
+    again(|| try_end_replayed(store, session, distance, cause)).await
+}
+
+async fn try_end_replayed(
     store: &Store,
     session: &Model,
     distance: u32,
@@ -69,19 +86,8 @@ pub(super) fn of(session: &Model, action: Action, cause: &Cause) -> Event {
 ///
 /// What the database says.
 pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
-    let mut over = Query::select();
-    over.column(Column::Id)
-        .from(Entity)
-        .and_where(Column::ExpiresAt.lt(cutoff))
-        .limit(limit)
-        // What another node is sweeping, it sweeps.
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let writer = store.write_relaxed().await;
-    let gone = Entity::delete_many()
-        .filter(Column::Id.in_subquery(over))
-        .exec(writer.connection())
-        .await?;
-    Ok(gone.rows_affected)
+    let over = Column::ExpiresAt.lt(cutoff);
+    remove_some::<Entity>(store, Column::Id, over.into_condition(), limit).await
 }
 
 /// Marks the sessions that are not over by themselves, and says how many there were.

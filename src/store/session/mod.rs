@@ -1,5 +1,6 @@
 //! The table `sessions`: one row for one sign-in, however often it is refreshed.
 
+mod begin;
 mod ending;
 mod known_device;
 mod revoked;
@@ -10,6 +11,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _};
 
+pub use begin::begin;
 pub(super) use ending::{carry_over, end_of_client, end_of_user};
 pub use ending::{end_replayed, revoke, sweep};
 pub use known_device::{KnownDevice, is_known};
@@ -20,9 +22,7 @@ pub use search::{Filter, list, search};
 use super::Store;
 use super::client::{self, Policy};
 use super::or_issuer;
-use super::sign_in_throttle::{self, Reservation};
 use super::user;
-use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 
 /// One sign-in of one user at one client.
@@ -151,71 +151,6 @@ impl Record {
     pub fn is_alive(&self, now: Timestamp, policy: &Policy) -> bool {
         self.session.is_running(now, policy) && self.roles.is_some()
     }
-}
-
-/// Begins a session and gives back the `place` that the sign-in took, unless the user's sessions were
-/// ended since `user` was read; says whether it did.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn begin(
-    store: &Store,
-    session: Model,
-    place: Option<Reservation>,
-    cause: &Cause,
-) -> Result<bool, DbErr> {
-    let event = Event::new(Action::SignIn, cause)
-        .user(session.user_id)
-        .client(&session.client_id)
-        .session(session.id);
-    let values = [
-        Expr::value(session.id),
-        Expr::value(session.user_id),
-        Expr::value(session.client_id.clone()),
-        Expr::value(session.session_epoch),
-        Expr::value(session.scope.clone()),
-        Expr::value(session.audience.clone()),
-        Expr::value(session.generation),
-        Expr::value(session.rotated_at),
-        Expr::value(session.rotation_gap),
-        Expr::value(session.late_retry_generation),
-        Expr::value(session.authenticated_at),
-        Expr::value(session.expires_at),
-        Expr::value(Option::<i64>::None),
-        Expr::value(Option::<String>::None),
-        Expr::value(session.user_agent.clone()),
-        Expr::value(session.address.clone()),
-    ];
-    // Where many write at once, whoever ends the sessions of either now is waited for: they would not
-    // find this one.
-    let mut user = living_user(
-        Expr::value(session.user_id),
-        Expr::value(session.session_epoch),
-    );
-    let mut client = living_client(Expr::value(session.client_id));
-    let mut chosen = Query::select();
-    chosen
-        .exprs(values)
-        .and_where(Expr::exists(user.lock_shared().take()))
-        .and_where(Expr::exists(client.lock_shared().take()));
-    let mut statement = Query::insert();
-    statement
-        .into_table(Entity)
-        .columns(Column::iter())
-        .select_from(chosen)
-        .map_err(|error| DbErr::Custom(error.to_string()))?;
-    let mut together = store.change_durably().await?;
-    let inserted = together.connection().execute(&statement).await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(false);
-    }
-    together.record(event).await?;
-    if let Some(place) = place {
-        sign_in_throttle::give_back_within(together.connection(), place).await?;
-    }
-    together.commit().await?;
-    Ok(true)
 }
 
 /// The session with this id, over or not.

@@ -1,15 +1,15 @@
 //! What rotation writes: the compare-and-set, and what gives an answer out again.
 
-use sea_orm::FromQueryResult as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query, Returning, UpdateStatement};
+use sea_orm::{DbBackend, FromQueryResult as _, TransactionOptions};
 
 use super::ending::of;
 use super::{Column, Entity, Model, Record, columns, living_client, living_user};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
-use crate::store::Store;
-use crate::store::writer::relaxation;
+use crate::store::again::again;
+use crate::store::{Store, user};
 
 /// What a rotation is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,8 @@ pub struct Rotation<'a> {
 /// touched.
 ///
 /// "At most", because a store that lost its last writes is behind its tokens, and a token proves
-/// its generation by itself. Written with relaxed durability for the same reason.
+/// its generation by itself. Written with relaxed durability for the same reason, unless the operator
+/// wants otherwise.
 ///
 /// # Errors
 ///
@@ -46,6 +47,7 @@ pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Reco
     let mut statement = Query::update();
     statement
         .table(Entity)
+        // First: on MySQL, what is set later sees what was set before.
         .value(
             Column::RotationGap,
             Expr::value(presented).sub(Expr::col(Column::Generation)),
@@ -58,8 +60,7 @@ pub async fn rotate(store: &Store, rotation: Rotation<'_>) -> Result<Option<Reco
         .and_where(Column::RotatedAt.gt(rotation.idle_since))
         .and_where(Column::AuthenticatedAt.gt(rotation.begun_since));
     while_it_lives(&mut statement, rotation.now);
-    let writer = store.write_relaxed().await;
-    update_returning(writer.connection(), statement).await
+    write(store, rotation.session, &statement).await
 }
 
 /// Gives the current generation out again, later than the window allows: if the row is still as it
@@ -74,13 +75,26 @@ pub async fn retry_late(
     seen: &Model,
     cause: &Cause,
 ) -> Result<Option<Record>, DbErr> {
-    let now = cause.at;
-    let statement = give_out_again(seen, now, Some(seen.generation));
-    let mut together = store.change_relaxed().await?;
-    let Some(record) = update_returning(together.connection(), statement).await? else {
+    let statement = give_out_again(seen, cause.at, Some(seen.generation));
+    again(|| try_retry_late(store, seen, &statement, cause)).await
+}
+
+async fn try_retry_late(
+    store: &Store,
+    seen: &Model,
+    statement: &UpdateStatement,
+    cause: &Cause,
+) -> Result<Option<Record>, DbErr> {
+    let mut together = store.change_rotation().await?;
+    let (connection, relaxation) = (together.connection(), together.relaxation());
+    let written = update_returning(connection, seen.id, statement, relaxation).await?;
+    let Some(record) = written else {
         return Ok(None);
     };
-    let late = now.since(seen.rotated_at).map_or(0, |late| late.as_secs());
+    let late = cause
+        .at
+        .since(seen.rotated_at)
+        .map_or(0, |late| late.as_secs());
     let event = of(seen, Action::LateRetry, cause)
         .with("generation", seen.generation)
         .with("seconds", late);
@@ -101,8 +115,7 @@ pub async fn restamp(
     now: Timestamp,
 ) -> Result<Option<Record>, DbErr> {
     let statement = give_out_again(written, now, written.late_retry_generation);
-    let writer = store.write_relaxed().await;
-    update_returning(writer.connection(), statement).await
+    write(store, written.id, &statement).await
 }
 
 fn give_out_again(
@@ -135,17 +148,68 @@ fn while_it_lives(statement: &mut UpdateStatement, now: Timestamp) {
         .and_where(Expr::exists(living_client(column(Column::ClientId))));
 }
 
-/// Runs the statement, which a power cut may undo, and whatever else its transaction does.
+/// Runs the statement, which writes a rotation, alone.
+async fn write(
+    store: &Store,
+    id: Uuid,
+    statement: &UpdateStatement,
+) -> Result<Option<Record>, DbErr> {
+    again(async || {
+        let writer = store.write_rotation().await;
+        let connection = writer.connection();
+        if connection.get_database_backend() != DbBackend::MySql {
+            return update_returning(connection, id, statement, writer.relaxation()).await;
+        }
+        // Nobody else writes the row before it is read, so that what is answered is what was written.
+        let transaction = connection.begin(TransactionOptions::default()).await?;
+        let record = update_returning(&transaction, id, statement, None).await?;
+        transaction.commit().await?;
+        Ok(record)
+    })
+    .await
+}
+
+/// Runs the statement, which a power cut may undo where it has this relaxation, and whatever else its
+/// transaction does; says how the row is then.
+///
+/// MySQL does not tell of an updated row, and MariaDB not before its version 13; there it is read anew.
 async fn update_returning(
     connection: &impl ConnectionTrait,
-    mut statement: UpdateStatement,
+    id: Uuid,
+    statement: &UpdateStatement,
+    relaxation: Option<Expr>,
 ) -> Result<Option<Record>, DbErr> {
-    let roles =
-        Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
-    let returned = columns().chain([roles]).chain(relaxation(connection));
-    statement.returning(Returning::new().exprs(returned));
-    match connection.query_one(&statement).await? {
-        Some(row) => Record::from_query_result(&row, "").map(Some),
-        None => Ok(None),
-    }
+    let row = if connection.get_database_backend() == DbBackend::MySql {
+        if connection.execute(statement).await?.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let mut select = Query::select();
+        select
+            .exprs(columns())
+            .expr_as(roles_of_user(), "roles")
+            .from(Entity)
+            .and_where(Column::Id.eq(id));
+        connection.query_one(&select).await?
+    } else {
+        let mut statement = statement.clone();
+        let roles = Expr::cust(
+            r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#,
+        );
+        let returned = columns().chain([roles]).chain(relaxation);
+        statement.returning(Returning::new().exprs(returned));
+        connection.query_one(&statement).await?
+    };
+    row.map(|row| Record::from_query_result(&row, ""))
+        .transpose()
+}
+
+/// The statement before has seen that the user lives.
+fn roles_of_user() -> Expr {
+    let own = Expr::col((user::Entity, user::Column::Id)).equals((Entity, Column::UserId));
+    let roles = Query::select()
+        .column((user::Entity, user::Column::Roles))
+        .from(user::Entity)
+        .and_where(own)
+        .take();
+    Expr::SubQuery(None, Box::new(roles.into()))
 }

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use sea_orm::SqlErr;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder as _, QuerySelect as _, SqlErr};
 
 use super::outcome::Outcome;
 use super::{Column, Entity, Model, with_role, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
+use crate::store::again::{Failure, again};
+use crate::store::alone::Alone;
 use crate::store::session;
 use crate::store::together::Together;
 
@@ -154,6 +156,15 @@ impl fmt::Display for ChangeError {
 
 impl std::error::Error for ChangeError {}
 
+impl Failure for ChangeError {
+    fn of_store(&self) -> Option<&DbErr> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// Changes a user, with the sessions that this ends.
 ///
 /// # Errors
@@ -166,13 +177,14 @@ pub async fn change(
     cause: &Cause,
 ) -> Result<Changed, ChangeError> {
     let whom = whom.into();
+    let attempt = || try_change(store, whom, change.clone(), cause);
     for _ in 1..TRIES {
-        match try_change(store, whom, change.clone(), cause).await {
+        match again(attempt).await {
             Err(ChangeError::Stale) if whom.revision.is_none() => {}
             outcome => return outcome,
         }
     }
-    try_change(store, whom, change, cause).await
+    again(attempt).await
 }
 
 async fn try_change(
@@ -216,17 +228,14 @@ async fn require_another_admin(
     connection: &impl ConnectionTrait,
     id: Uuid,
 ) -> Result<(), ChangeError> {
-    let admins = Entity::find()
+    Alone::EndAdministrator.begin(connection).await?;
+    let another = Entity::find()
         .filter(Column::DisabledAt.is_null())
         .filter(with_role(super::ADMIN_ROLE))
-        // All of them, in one order, so that no two wait for each other.
-        .order_by_asc(Column::Id)
-        .lock_exclusive();
-    let admins = admins.all(connection).await?;
-    if admins.iter().any(|admin| admin.id != id) {
-        Ok(())
-    } else {
-        Err(ChangeError::LastAdmin)
+        .filter(Column::Id.ne(id));
+    match another.one(connection).await? {
+        Some(_) => Ok(()),
+        None => Err(ChangeError::LastAdmin),
     }
 }
 

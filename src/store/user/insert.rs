@@ -8,6 +8,7 @@ use sea_orm::sea_query::Expr;
 use super::{ActiveModel, Column, Entity, Model, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
+use crate::store::again::{Failure, again};
 
 /// Why a row could not be written.
 #[derive(Debug)]
@@ -23,6 +24,15 @@ impl From<DbErr> for InsertError {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_)) => Self::Taken,
             _ => Self::Store(error),
+        }
+    }
+}
+
+impl Failure for InsertError {
+    fn of_store(&self) -> Option<&DbErr> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Taken => None,
         }
     }
 }
@@ -45,12 +55,15 @@ pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), Ins
         disabled_at: Set(user.disabled_at),
         revision: Set(user.revision),
     };
-    let mut together = store.change_durably().await?;
-    Entity::insert(row)
-        .exec_without_returning(together.connection())
-        .await?;
-    together.record(event).await?;
-    Ok(together.commit().await?)
+    again(async || {
+        let mut together = store.change_durably().await?;
+        Entity::insert(row.clone())
+            .exec_without_returning(together.connection())
+            .await?;
+        together.record(event.clone()).await?;
+        Ok(together.commit().await?)
+    })
+    .await
 }
 
 /// Replaces a hash by another of the same password, unless it was changed meanwhile. Ends nothing.
@@ -59,12 +72,13 @@ pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), Ins
 ///
 /// What the database says.
 pub async fn rehash(store: &Store, user: &Model, hash: String) -> Result<(), DbErr> {
-    let writer = store.write_durably().await;
-    Entity::update_many()
+    let update = Entity::update_many()
         .col_expr(Column::PasswordHash, Expr::value(hash))
         .filter(Column::Id.eq(user.id))
-        .filter(Column::PasswordHash.eq(&user.password_hash))
-        .exec(writer.connection())
-        .await?;
-    Ok(())
+        .filter(Column::PasswordHash.eq(&user.password_hash));
+    again(async || {
+        let writer = store.write_durably().await;
+        update.clone().exec(writer.connection()).await.map(drop)
+    })
+    .await
 }

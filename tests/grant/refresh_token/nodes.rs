@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jeton::clock::Clock;
 use jeton::store::{Store, session};
+use sea_orm::ConnectionTrait as _;
 
 use crate::support::audit::AuditLog;
 use crate::support::file::DataDir;
@@ -110,6 +111,42 @@ async fn replays_at_once_end_the_session_and_let_nobody_in() {
     for node in nodes {
         node.assert_over(&third).await;
     }
+}
+
+/// row 26, over nodes: a request that a node held up, while its client gave up and went on elsewhere, is no
+/// replay, though its token is an old one by now; the next one like it, which nobody held up, is.
+#[tokio::test]
+async fn a_request_that_was_held_up_ends_no_session() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = node(data.open().await, clock).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    // A machine that is slow to begin the request has not held it up: then once more.
+    for _ in 0..5 {
+        let tokens = jeton.sign_in().await;
+        let elsewhere = data.hand().await;
+        let moved_on = format!(
+            "BEGIN; UPDATE sessions SET generation = 2, rotated_at = {}",
+            START.as_micros()
+        );
+        elsewhere.execute_unprepared(&moved_on).await.unwrap();
+        let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            jeton.advance(SECOND * 6);
+            elsewhere.execute_unprepared("COMMIT").await.unwrap();
+            elsewhere.close().await.unwrap();
+        });
+        let revoked = jeton.session(&tokens).await.revoked_at;
+        if held_up.status == 503 {
+            assert_eq!(revoked, None);
+            held_up.assert_error(503, "temporarily_unavailable");
+            jeton.assert_over(&tokens).await;
+            assert!(jeton.session(&tokens).await.revoked_at.is_some());
+            return;
+        }
+    }
+    panic!("a request that was held up was judged by its token");
 }
 
 /// row 30: order comes from the counter: nodes whose clocks are five seconds apart sign nobody out

@@ -1,0 +1,39 @@
+//! Where the store is: the setting `database.url`.
+
+mod server;
+
+use std::path::PathBuf;
+
+pub use server::{Engine, ServerUrl};
+
+/// A place for the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// `sqlite:PATH`: a file.
+    Sqlite(PathBuf),
+    /// `postgres://…`, `mysql://…`: a database on a server.
+    Server(ServerUrl),
+}
+
+impl DatabaseUrl {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    ///
+    /// What a URL must be; nothing of the text, which may hold a password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+        match Engine::of_scheme(scheme) {
+            Some(engine) => ServerUrl::parse(engine, text).map(Self::Server),
+            None => Err(
+                "must be empty, or begin with sqlite:, postgres:// or mysql://; a password is \
+                 written with its special characters percent-encoded"
+                    .to_owned(),
+            ),
+        }
+    }
+}

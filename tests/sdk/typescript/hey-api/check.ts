@@ -1,0 +1,86 @@
+// The SDK by @hey-api/openapi-ts, against the servers of SDK_ISSUER and SDK_API.
+
+// README
+import { fetchAccount, requestToken } from "./jeton/index.js";
+import { client } from "./jeton/client.gen.js";
+// end
+import assert from "node:assert/strict";
+import { createClient, createUser, fetchUser, listAccountSessions, revokeToken } from "./jeton/index.js";
+import { client as infoClient } from "./my-info/client.gen.js";
+import { fetchMyInfo } from "./my-info/index.js";
+import { passed, setting, unique } from "../steps.js";
+
+const issuer = setting("SDK_ISSUER");
+const username = setting("SDK_USERNAME");
+const password = setting("SDK_PASSWORD");
+
+// README
+
+client.setConfig({ baseUrl: issuer });
+const signIn = { grant_type: "password", client_id: "my-info", username, password };
+let { data: token } = await requestToken({ body: signIn, throwOnError: true });
+// end
+assert.equal(token.token_type, "Bearer");
+assert(token.expires_in > 0 && token.refresh_token?.startsWith("jrt_"));
+passed("sign-in");
+
+// README
+
+client.setConfig({ auth: () => token.access_token });
+const account = await fetchAccount({ throwOnError: true });
+console.log("Signed in as", account.data.username);
+// end
+assert.equal(account.data.username, username);
+passed("account");
+
+infoClient.setConfig({ baseUrl: setting("SDK_API"), auth: () => token.access_token });
+assert.equal((await fetchMyInfo({ throwOnError: true })).data.sub, account.data.sub);
+passed("my-info");
+
+const old = token;
+// README
+
+const refresh = { grant_type: "refresh_token", client_id: "my-info", refresh_token: token.refresh_token! };
+({ data: token } = await requestToken({ body: refresh, throwOnError: true }));
+// end
+assert.notEqual(token.refresh_token, old.refresh_token);
+assert.equal((await fetchAccount({ throwOnError: true })).data.username, username);
+passed("refresh");
+
+// README
+
+const { error, response } = await requestToken({ body: { ...signIn, password: "a wrong password" } });
+if (error) console.log(response.status, error.error, error.error_description);
+// end
+assert.equal(response.status, 400);
+assert.equal(error?.error, "invalid_grant");
+passed("error");
+
+const { sessions } = (await listAccountSessions({ throwOnError: true })).data;
+assert.deepEqual(sessions.filter((session) => session.current).map((session) => session.client_id), ["my-info"]);
+passed("sessions");
+
+await revokeToken({ body: { token: token.refresh_token!, client_id: "my-info" }, throwOnError: true });
+const ended = await requestToken({ body: { ...refresh, refresh_token: token.refresh_token! } });
+assert.equal(ended.error?.error, "invalid_grant");
+passed("sign-out");
+
+const operator = { grant_type: "password", scope: "admin", username, password };
+({ data: token } = await requestToken({ body: operator, throwOnError: true }));
+const theirs = { username: unique("user"), password: unique("passphrase") };
+const newUser = { ...theirs, roles: ["reader"] };
+const { id } = (await createUser({ body: newUser, throwOnError: true })).data;
+assert.deepEqual((await fetchUser({ path: { id }, throwOnError: true })).data.roles, ["reader"]);
+await requestToken({ body: { grant_type: "password", ...theirs }, throwOnError: true });
+assert.equal((await createUser({ body: newUser })).error?.status, 409);
+passed("user");
+
+const client_id = unique("client");
+const registered = await createClient({
+  body: { client_id, confidential: true, grant_types: ["client_credentials"], access_token_type: "JWT" },
+  throwOnError: true,
+});
+assert.equal(registered.data.access_token_type, "JWT");
+const own = { grant_type: "client_credentials", client_id, client_secret: registered.data.client_secret! };
+assert.equal((await requestToken({ body: own, throwOnError: true })).data.refresh_token, undefined);
+passed("client");

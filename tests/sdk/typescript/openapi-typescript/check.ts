@@ -1,0 +1,93 @@
+// The types by openapi-typescript, with openapi-fetch, against the servers of SDK_ISSUER and SDK_API.
+
+// README
+import createClient from "openapi-fetch";
+import type { paths } from "./jeton/jeton.js";
+// end
+import assert from "node:assert/strict";
+import type { paths as InfoPaths } from "./my-info/my-info.js";
+import { passed, setting, unique } from "../steps.js";
+
+const issuer = setting("SDK_ISSUER");
+const username = setting("SDK_USERNAME");
+const password = setting("SDK_PASSWORD");
+
+// README
+
+const jeton = createClient<paths>({ baseUrl: issuer });
+const form = { headers: { "Content-Type": "application/x-www-form-urlencoded" } };
+const signIn = { grant_type: "password", client_id: "my-info", username, password };
+let { data: token } = await jeton.POST("/token", { body: signIn, ...form });
+if (!token) throw new Error("not signed in");
+// end
+assert.equal(token.token_type, "Bearer");
+assert(token.expires_in > 0 && token.refresh_token?.startsWith("jrt_"));
+passed("sign-in");
+
+// README
+
+const bearer = () => ({ headers: { Authorization: `Bearer ${token?.access_token}` } });
+const account = await jeton.GET("/account", bearer());
+console.log("Signed in as", account.data?.username);
+// end
+assert.equal(account.data?.username, username);
+passed("account");
+
+const info = createClient<InfoPaths>({ baseUrl: setting("SDK_API") });
+assert.equal((await info.GET("/my-info", bearer())).data?.sub, account.data.sub);
+passed("my-info");
+
+const old = token;
+// README
+
+const refresh = { grant_type: "refresh_token", client_id: "my-info", refresh_token: token.refresh_token! };
+({ data: token } = await jeton.POST("/token", { body: refresh, ...form }));
+// end
+assert(token);
+assert.notEqual(token.refresh_token, old.refresh_token);
+assert.equal((await jeton.GET("/account", bearer())).data?.username, username);
+passed("refresh");
+
+// README
+
+const wrong = { ...signIn, password: "a wrong password" };
+const { error, response } = await jeton.POST("/token", { body: wrong, ...form });
+if (error) console.log(response.status, error.error, error.error_description);
+// end
+assert.equal(response.status, 400);
+assert.equal(error?.error, "invalid_grant");
+passed("error");
+
+const { data: list } = await jeton.GET("/account/sessions", bearer());
+const current = list?.sessions.filter((session) => session.current);
+assert.deepEqual(current?.map((session) => session.client_id), ["my-info"]);
+passed("sessions");
+
+await jeton.POST("/revoke", { body: { token: token.refresh_token!, client_id: "my-info" }, ...form });
+const ended = await jeton.POST("/token", { body: { ...refresh, refresh_token: token.refresh_token! }, ...form });
+assert.equal(ended.error?.error, "invalid_grant");
+passed("sign-out");
+
+const operator = { grant_type: "password", scope: "admin", username, password };
+({ data: token } = await jeton.POST("/token", { body: operator, ...form }));
+const theirs = { username: unique("user"), password: unique("passphrase") };
+const newUser = { ...theirs, roles: ["reader"] };
+const { data: user } = await jeton.POST("/admin/users", { body: newUser, ...bearer() });
+assert(user);
+const { data: found } = await jeton.GET("/admin/users/{id}", { params: { path: { id: user.id } }, ...bearer() });
+assert.deepEqual(found?.roles, ["reader"]);
+assert((await jeton.POST("/token", { body: { grant_type: "password", ...theirs }, ...form })).data);
+const twice = await jeton.POST("/admin/users", { body: newUser, ...bearer() });
+assert.equal(twice.error?.status, 409);
+passed("user");
+
+const client_id = unique("client");
+const { data: client } = await jeton.POST("/admin/clients", {
+  body: { client_id, confidential: true, grant_types: ["client_credentials"], access_token_type: "JWT" },
+  ...bearer(),
+});
+assert.equal(client?.access_token_type, "JWT");
+const own = { grant_type: "client_credentials", client_id, client_secret: client.client_secret! };
+const { data: service } = await jeton.POST("/token", { body: own, ...form });
+assert(service && service.refresh_token === undefined);
+passed("client");

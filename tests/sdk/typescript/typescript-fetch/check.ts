@@ -1,0 +1,97 @@
+// The SDK by openapi-generator's typescript-fetch, against the servers of SDK_ISSUER and SDK_API.
+
+// README
+import { AccountApi, Configuration, ErrorResponseFromJSON, ResponseError, TokenApi } from "jeton-client";
+// end
+import assert from "node:assert/strict";
+import { AdminApi, ClientTokenType, ProblemFromJSON } from "jeton-client";
+import { InfoApi, Configuration as InfoConfiguration } from "my-info-client";
+import { passed, setting, unique } from "../steps.js";
+
+const issuer = setting("SDK_ISSUER");
+const username = setting("SDK_USERNAME");
+const password = setting("SDK_PASSWORD");
+
+// README
+
+const tokens = new TokenApi(new Configuration({ basePath: issuer }));
+let token = await tokens.requestToken({ grantType: "password", clientId: "my-info", username, password });
+// end
+assert.equal(token.tokenType, "Bearer");
+assert(token.expiresIn > 0 && token.refreshToken?.startsWith("jrt_"));
+passed("sign-in");
+
+// README
+
+const accessToken = () => `Bearer ${token.accessToken}`;
+const account = new AccountApi(new Configuration({ basePath: issuer, accessToken }));
+console.log("Signed in as", (await account.fetchAccount()).username);
+// end
+assert.equal((await account.fetchAccount()).username, username);
+passed("account");
+
+const info = new InfoApi(new InfoConfiguration({ basePath: setting("SDK_API"), accessToken }));
+assert.equal((await info.fetchMyInfo()).sub, (await account.fetchAccount()).sub);
+passed("my-info");
+
+const old = token;
+// README
+
+const refreshToken = token.refreshToken!;
+token = await tokens.requestToken({ grantType: "refresh_token", clientId: "my-info", refreshToken });
+// end
+assert.notEqual(token.refreshToken, old.refreshToken);
+assert.equal((await account.fetchAccount()).username, username);
+passed("refresh");
+
+let seen: string | undefined;
+// README
+
+try {
+  await tokens.requestToken({ grantType: "password", clientId: "my-info", username, password: "a wrong password" });
+} catch (failure) {
+  if (!(failure instanceof ResponseError)) throw failure;
+  const refusal = ErrorResponseFromJSON(await failure.response.json());
+  console.log(failure.response.status, refusal.error, refusal.errorDescription);
+  // end
+  assert.equal(failure.response.status, 400);
+  seen = refusal.error;
+  // README
+}
+// end
+assert.equal(seen, "invalid_grant");
+passed("error");
+
+const { sessions } = await account.listAccountSessions();
+assert.deepEqual(sessions.filter((session) => session.current).map((session) => session.clientId), ["my-info"]);
+passed("sessions");
+
+await tokens.revokeToken({ token: token.refreshToken!, clientId: "my-info" });
+const ended = { grantType: "refresh_token", clientId: "my-info", refreshToken: token.refreshToken! };
+assert.equal((await refusal(tokens.requestToken(ended), ErrorResponseFromJSON)).error, "invalid_grant");
+passed("sign-out");
+
+const operator = await tokens.requestToken({ grantType: "password", scope: "admin", username, password });
+const admin = new AdminApi(new Configuration({ basePath: issuer, accessToken: `Bearer ${operator.accessToken}` }));
+const theirs = { username: unique("user"), password: unique("passphrase") };
+const userCreation = { ...theirs, roles: ["reader"] };
+const user = await admin.createUser({ userCreation });
+assert.deepEqual((await admin.fetchUser({ id: user.id })).roles, ["reader"]);
+await tokens.requestToken({ grantType: "password", ...theirs });
+assert.equal((await refusal(admin.createUser({ userCreation }), ProblemFromJSON)).status, 409);
+passed("user");
+
+const clientId = unique("client");
+const grantTypes = ["client_credentials"];
+const clientCreation = { clientId, confidential: true, grantTypes, accessTokenType: ClientTokenType.Jwt };
+const client = await admin.createClient({ clientCreation });
+assert.equal(client.accessTokenType, ClientTokenType.Jwt);
+const own = { grantType: "client_credentials", clientId, clientSecret: client.clientSecret! };
+assert.equal((await tokens.requestToken(own)).refreshToken, undefined);
+passed("client");
+
+async function refusal<T>(attempt: Promise<unknown>, read: (json: unknown) => T): Promise<T> {
+  const failure: unknown = await attempt.then(() => assert.fail("it was not refused"), (reason) => reason);
+  if (!(failure instanceof ResponseError)) throw failure;
+  return read(await failure.response.json());
+}
