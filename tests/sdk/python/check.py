@@ -11,7 +11,6 @@ from jeton_client import AdminApi, ClientCreation, ClientTokenType, Problem, Use
 from my_info_client import ApiClient as InfoApiClient
 from my_info_client import Configuration as InfoConfiguration
 from my_info_client import InfoApi
-from pydantic import SecretStr
 
 ISSUER = os.environ["SDK_ISSUER"]
 USERNAME = os.environ["SDK_USERNAME"]
@@ -80,7 +79,7 @@ def main() -> None:
     server.access_token = operator.access_token
     admin = AdminApi(ApiClient(server))
     phrase = unique("passphrase")
-    new_user = UserCreation(username=unique("user"), password=SecretStr(phrase), roles=["reader"])
+    new_user = UserCreation(username=unique("user"), password=phrase, roles=["reader"])
     user = admin.create_user(new_user)
     assert admin.fetch_user(user.id).roles == ["reader"]
     tokens.request_token("password", username=user.username, password=phrase)

@@ -3,7 +3,10 @@
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 
-use jeton_client::types::{ClientCreation, ClientTokenType, RevocationRequest, UserCreation};
+use jeton_client::types::{
+    ClientCreation, ClientCreationGrantTypesItem, ClientTokenType, RevocationRequest, UserCreation,
+    UserCreationPassword, UserCreationRolesItem,
+};
 // README
 use jeton_client::types::TokenRequest;
 use jeton_client::{Client, Error};
@@ -90,8 +93,10 @@ async fn main() -> Outcome<()> {
 
 async fn administrate(server: &Client, admin: &Client) -> Outcome<()> {
     let phrase = unique("passphrase");
-    let new_user =
-        UserCreation::builder().username(unique("user")).password(phrase.clone()).roles(["reader".to_owned()]);
+    let new_user = UserCreation::builder()
+        .username(unique("user"))
+        .password(UserCreationPassword::try_from(phrase.clone())?)
+        .roles([UserCreationRolesItem::try_from("reader")?]);
     let user = admin.create_user().body(new_user.clone()).send().await?;
     assert_eq!(admin.fetch_user().id(user.id).send().await?.roles, ["reader"]);
     let sign_in = TokenRequest::builder().grant_type("password").username(user.username.clone()).password(phrase);
@@ -104,7 +109,7 @@ async fn administrate(server: &Client, admin: &Client) -> Outcome<()> {
     let new_client = ClientCreation::builder()
         .client_id(unique("client"))
         .confidential(true)
-        .grant_types(["client_credentials".to_owned()])
+        .grant_types(vec![ClientCreationGrantTypesItem::try_from("client_credentials")?])
         .access_token_type(ClientTokenType::Jwt);
     let client = admin.create_client().body(new_client).send().await?;
     assert_eq!(client.access_token_type, Some(ClientTokenType::Jwt));

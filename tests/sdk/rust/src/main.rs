@@ -120,8 +120,8 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
         admin,
         ClientCreation {
             confidential: Some(true),
-            grant_types: Some(vec!["client_credentials".to_owned()]),
-            access_token_type: Some(ClientTokenType::Jwt),
+            grant_types: Some(Some(vec!["client_credentials".to_owned()])),
+            access_token_type: Some(Some(ClientTokenType::Jwt)),
             ..ClientCreation::new(unique("client"))
         },
     )

@@ -2,6 +2,7 @@
 
 // README
 import { fetchAccount, requestToken } from "./jeton/index.js";
+import type { Auth } from "./jeton/client/index.js";
 import { client } from "./jeton/client.gen.js";
 // end
 import assert from "node:assert/strict";
@@ -17,7 +18,7 @@ const password = setting("SDK_PASSWORD");
 // README
 
 client.setConfig({ baseUrl: issuer });
-const signIn = { grant_type: "password", client_id: "my-info", username, password };
+const signIn = { grant_type: "password" as const, client_id: "my-info", username, password };
 let { data: token } = await requestToken({ body: signIn, throwOnError: true });
 // end
 assert.equal(token.token_type, "Bearer");
@@ -26,21 +27,22 @@ passed("sign-in");
 
 // README
 
-client.setConfig({ auth: () => token.access_token });
+const bearer = ({ scheme }: Auth) => (scheme === "bearer" ? token.access_token : undefined);
+client.setConfig({ auth: bearer });
 const account = await fetchAccount({ throwOnError: true });
 console.log("Signed in as", account.data.username);
 // end
 assert.equal(account.data.username, username);
 passed("account");
 
-infoClient.setConfig({ baseUrl: setting("SDK_API"), auth: () => token.access_token });
+infoClient.setConfig({ baseUrl: setting("SDK_API"), auth: bearer });
 assert.equal((await fetchMyInfo({ throwOnError: true })).data.sub, account.data.sub);
 passed("my-info");
 
 const old = token;
 // README
 
-const refresh = { grant_type: "refresh_token", client_id: "my-info", refresh_token: token.refresh_token! };
+const refresh = { grant_type: "refresh_token" as const, client_id: "my-info", refresh_token: token.refresh_token! };
 ({ data: token } = await requestToken({ body: refresh, throwOnError: true }));
 // end
 assert.notEqual(token.refresh_token, old.refresh_token);
@@ -65,7 +67,7 @@ const ended = await requestToken({ body: { ...refresh, refresh_token: token.refr
 assert.equal(ended.error?.error, "invalid_grant");
 passed("sign-out");
 
-const operator = { grant_type: "password", scope: "admin", username, password };
+const operator = { grant_type: "password" as const, scope: "admin", username, password };
 ({ data: token } = await requestToken({ body: operator, throwOnError: true }));
 const theirs = { username: unique("user"), password: unique("passphrase") };
 const newUser = { ...theirs, roles: ["reader"] };
@@ -81,6 +83,6 @@ const registered = await createClient({
   throwOnError: true,
 });
 assert.equal(registered.data.access_token_type, "JWT");
-const own = { grant_type: "client_credentials", client_id, client_secret: registered.data.client_secret! };
+const own = { grant_type: "client_credentials" as const, client_id, client_secret: registered.data.client_secret! };
 assert.equal((await requestToken({ body: own, throwOnError: true })).data.refresh_token, undefined);
 passed("client");

@@ -16,7 +16,7 @@ const password = setting("SDK_PASSWORD");
 
 const jeton = createClient<paths>({ baseUrl: issuer });
 const form = { headers: { "Content-Type": "application/x-www-form-urlencoded" } };
-const signIn = { grant_type: "password", client_id: "my-info", username, password };
+const signIn = { grant_type: "password" as const, client_id: "my-info", username, password };
 let { data: token } = await jeton.POST("/token", { body: signIn, ...form });
 if (!token) throw new Error("not signed in");
 // end
@@ -40,7 +40,7 @@ passed("my-info");
 const old = token;
 // README
 
-const refresh = { grant_type: "refresh_token", client_id: "my-info", refresh_token: token.refresh_token! };
+const refresh = { grant_type: "refresh_token" as const, client_id: "my-info", refresh_token: token.refresh_token! };
 ({ data: token } = await jeton.POST("/token", { body: refresh, ...form }));
 // end
 assert(token);
@@ -68,7 +68,7 @@ const ended = await jeton.POST("/token", { body: { ...refresh, refresh_token: to
 assert.equal(ended.error?.error, "invalid_grant");
 passed("sign-out");
 
-const operator = { grant_type: "password", scope: "admin", username, password };
+const operator = { grant_type: "password" as const, scope: "admin", username, password };
 ({ data: token } = await jeton.POST("/token", { body: operator, ...form }));
 const theirs = { username: unique("user"), password: unique("passphrase") };
 const newUser = { ...theirs, roles: ["reader"] };
@@ -87,7 +87,7 @@ const { data: client } = await jeton.POST("/admin/clients", {
   ...bearer(),
 });
 assert.equal(client?.access_token_type, "JWT");
-const own = { grant_type: "client_credentials", client_id, client_secret: client.client_secret! };
+const own = { grant_type: "client_credentials" as const, client_id, client_secret: client.client_secret! };
 const { data: service } = await jeton.POST("/token", { body: own, ...form });
 assert(service && service.refresh_token === undefined);
 passed("client");

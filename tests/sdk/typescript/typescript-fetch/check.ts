@@ -67,7 +67,7 @@ assert.deepEqual(sessions.filter((session) => session.current).map((session) => 
 passed("sessions");
 
 await tokens.revokeToken({ token: token.refreshToken!, clientId: "my-info" });
-const ended = { grantType: "refresh_token", clientId: "my-info", refreshToken: token.refreshToken! };
+const ended = { grantType: "refresh_token" as const, clientId: "my-info", refreshToken: token.refreshToken! };
 assert.equal((await refusal(tokens.requestToken(ended), ErrorResponseFromJSON)).error, "invalid_grant");
 passed("sign-out");
 
@@ -86,7 +86,7 @@ const grantTypes = ["client_credentials"];
 const clientCreation = { clientId, confidential: true, grantTypes, accessTokenType: ClientTokenType.Jwt };
 const client = await admin.createClient({ clientCreation });
 assert.equal(client.accessTokenType, ClientTokenType.Jwt);
-const own = { grantType: "client_credentials", clientId, clientSecret: client.clientSecret! };
+const own = { grantType: "client_credentials" as const, clientId, clientSecret: client.clientSecret! };
 assert.equal((await tokens.requestToken(own)).refreshToken, undefined);
 passed("client");
 
