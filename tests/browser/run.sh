@@ -41,4 +41,4 @@ mkdir -p "$root/target/browser"
 
 export CHECK_JETON=$JETON CHECK_MY_INFO=$MY_INFO CHECK_CHROMIUM=$CHROMIUM
 export CHECK_WORK=$work CHECK_SCREENSHOTS="$root/target/browser"
-timeout 300 node "$work/story.mjs"
+timeout 420 node "$work/story.mjs"

@@ -269,9 +269,9 @@ const BREAKING: &str = r#"[
     ["SCHEMAS/User/properties/id", "type", "integer",
         "post /admin/users 201.id has the type \"integer\", not \"string\""],
     ["SCHEMAS/User", "required", [], "post /admin/users 201.id may be absent"],
-    ["SCHEMAS/NewUser", "required", ["username", "roles"], "post /admin/users body.roles is required"],
-    ["SCHEMAS/NewUser/properties", "roles", null, "post /admin/users body.roles is gone"],
-    ["SCHEMAS/NewUser/properties/username", "maxLength", 20,
+    ["SCHEMAS/UserCreation", "required", ["username", "roles"], "post /admin/users body.roles is required"],
+    ["SCHEMAS/UserCreation/properties", "roles", null, "post /admin/users body.roles is gone"],
+    ["SCHEMAS/UserCreation/properties/username", "maxLength", 20,
         "post /admin/users body.username is bounded more tightly"],
     ["SCHEMAS/TokenRequest/properties/grant_type", "enum", ["password"],
         "post /token body.grant_type has other values: [\"password\"]"],
@@ -313,9 +313,9 @@ fn what_is_new_breaks_nobody() {
     parameters.remove(0);
     let schemas = before["components"]["schemas"].as_object_mut().unwrap();
     for (schema, property) in [
-        ("NewUser", "roles"),
+        ("UserCreation", "roles"),
         ("Account", "roles"),
-        ("Client", "rotation"),
+        ("ClientInformation", "rotation"),
     ] {
         let schema = schemas[schema].as_object_mut().unwrap();
         schema["properties"]
