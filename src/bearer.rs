@@ -157,7 +157,8 @@ pub fn register(registry: &mut Registry) {
         PERSON,
         scheme(
             "Sign in with user name and password; leave client_id and client_secret empty for the \
-             default client.",
+             default client. The password grant is deprecated for third parties (RFC 9700 section 2.4): it \
+             is for first-party clients alone.",
             person,
         ),
     );

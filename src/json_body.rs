@@ -8,7 +8,7 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::{Password, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize as _, Deserializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
 use crate::problem::Problem;
@@ -78,6 +78,18 @@ pub fn password_if_any<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Password>, D::Error> {
     password(deserializer).map(Some)
+}
+
+/// A field that may be absent. Where it is there, it is a value: `null` is one for fields alone to which it
+/// means something.
+///
+/// # Errors
+///
+/// When it is no such value.
+pub fn if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// With whatever parameters; JSON is UTF-8 in any case (RFC 8259 §8.1).

@@ -199,3 +199,46 @@ async fn every_answer_has_a_request_id_of_its_own() {
         two.header("x-request-id").unwrap()
     );
 }
+
+/// What is no page is taken for none, is in no frame, and tells nobody where it was read.
+#[tokio::test]
+async fn every_answer_says_what_a_browser_may_do_with_it() {
+    let jeton = Jeton::start().await;
+    for path in [
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/jwks.json",
+        "/account",
+        "/token",
+        "/nothing",
+        "/healthz",
+    ] {
+        let answer = jeton.get(path).await;
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(
+            policy.starts_with("default-src 'none';"),
+            "{path}: {policy}"
+        );
+        assert!(
+            policy.ends_with("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
+        assert_eq!(
+            answer.header("referrer-policy"),
+            Some("no-referrer"),
+            "{path}"
+        );
+        assert_eq!(
+            answer.header("cross-origin-opener-policy"),
+            Some("same-origin"),
+            "{path}"
+        );
+    }
+}

@@ -31,6 +31,8 @@ struct World {
     now: Timestamp,
     /// Every how many steps a node looks at the store.
     rounds: u32,
+    /// Whether a node is not there at a step.
+    is_down: fn(u32, usize) -> bool,
     answers: VecDeque<(Timestamp, usize)>,
     /// Bodies of the JWKS, each once.
     bodies: Vec<String>,
@@ -54,12 +56,17 @@ struct Alive {
 
 impl World {
     async fn new(ahead: &[i64], rounds: u32) -> Self {
+        Self::with(ahead, rounds, DAY * 90).await
+    }
+
+    async fn with(ahead: &[i64], rounds: u32, rotation_interval: Duration) -> Self {
         let store = crate::support::database::store().await;
         let mut nodes = Vec::new();
         for &ahead in ahead {
             let clock = Clock::standing_at(START);
             let jeton = Jeton::on(store.clone(), clock, ROOT_SECRET, |settings| {
                 settings.access_token.lifetime = Span(LIFETIME);
+                settings.keys.rotation_interval = Span(rotation_interval);
                 settings.keys.jwks_max_age = Span(MAX_AGE);
                 settings.keys.refresh_interval = Span(STEP * rounds);
             });
@@ -75,6 +82,7 @@ impl World {
             nodes,
             now: START,
             rounds,
+            is_down: |_, _| false,
             answers: VecDeque::new(),
             bodies: Vec::new(),
             alive: Vec::new(),
@@ -113,12 +121,17 @@ impl World {
     /// One node's step: it looks at the store when it is its turn, someone fetches its JWKS, and
     /// now and then someone signs in or refreshes.
     async fn turn(&mut self, step: u32, number: usize) {
+        if (self.is_down)(step, number) {
+            return;
+        }
         let node = &mut self.nodes[number];
         let clock = self.now.as_micros() + node.ahead * 1_000_000;
         let jeton = &node.jeton;
         jeton.server.clock.set(Timestamp::from_micros(clock));
         let phase = u32::try_from(number).unwrap();
-        if (step + phase).is_multiple_of(self.rounds) {
+        // A node that starts looks before it answers.
+        let starts = step > 0 && (self.is_down)(step - 1, number);
+        if starts || (step + phase).is_multiple_of(self.rounds) {
             upkeep::refresh_keys(&jeton.server).await.unwrap();
         }
         let body = jeton.get("/jwks.json").await.body;
@@ -209,6 +222,15 @@ async fn no_cache_of_any_node_ever_misses_the_key_of_a_living_token() {
     let mut world = World::new(&[0, 30, -30], 3).await;
     world.live(100).await;
     assert_eq!(world.signed.len(), 2);
+}
+
+/// row 44: nodes that stop and start, one of three at a time, while keys change every five days.
+#[tokio::test]
+async fn no_cache_misses_a_key_while_nodes_stop_and_start() {
+    let mut world = World::with(&[0, 30, -30], 3, DAY * 5).await;
+    world.is_down = |step, number| (step as usize / 97 + number).is_multiple_of(3);
+    world.live(26).await;
+    assert_eq!(world.signed.len(), 6);
 }
 
 /// Two nodes that find a key due at the same instant make one.

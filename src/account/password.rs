@@ -40,10 +40,12 @@ pub struct PasswordDoor;
 struct PasswordChange {
     /// The password so far.
     #[serde(deserialize_with = "json_body::password")]
+    #[oai(validator(min_length = 1))]
     current_password: types::Password,
     /// The password from now on: 15 characters or more of any kind, unless the server is set otherwise,
     /// and hard to guess.
     #[serde(deserialize_with = "json_body::password")]
+    #[oai(validator(min_length = 1))]
     new_password: types::Password,
 }
 

@@ -24,11 +24,14 @@ use crate::username::Username;
 #[serde(deny_unknown_fields)]
 pub(super) struct Registration {
     /// The name to sign in with. Upper and lower case are the same.
+    #[oai(validator(min_length = 1, max_length = 255))]
     username: String,
     /// 15 characters or more of any kind, unless the server is set otherwise, and hard to guess.
     #[serde(deserialize_with = "json_body::password")]
+    #[oai(validator(min_length = 1))]
     password: types::Password,
     /// The public client at which they register; the default client if there is one.
+    #[serde(default, deserialize_with = "json_body::if_any")]
     client_id: Option<String>,
 }
 
@@ -57,7 +60,7 @@ pub(super) async fn register(
     let password = Secret::new(registration.password.0);
     if server.settings.account.registration != config::Registration::Open {
         return Err(Problem::Forbidden(
-            "Registration is closed. Ask whoever runs this server for an account.",
+            "Registration is closed. Ask whoever runs this server for an account.".into(),
         ));
     }
     let client = find_client(registration.client_id, server).await?;

@@ -7,6 +7,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use super::NOT_ALLOWED;
 use crate::audit::Cause;
 use crate::bearer::{self, Bearer};
 use crate::problem::Problem;
@@ -34,10 +35,7 @@ impl Administrator {
                 .is_some_and(|client| client.scope().covers(&Scope::from_stored(scope::ADMIN))),
         };
         if !may {
-            return Err(Problem::Forbidden(
-                "Only a user with the role admin, or a client registered with the scope admin, may do \
-                 this.",
-            ));
+            return Err(Problem::Forbidden(NOT_ALLOWED.into()));
         }
         Ok(Self {
             cause: bearer.cause(request, server),

@@ -1,11 +1,11 @@
 //! What has happened: the audit log, searched.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
-use poem_openapi::types::Any;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde_json::Value;
 use uuid::Uuid;
@@ -59,8 +59,8 @@ pub struct AuditEvent {
     address: Option<String>,
     /// The `User-Agent` there.
     user_agent: Option<String>,
-    /// More about it.
-    detail: Any<Value>,
+    /// More about it, by name; what there is depends on the action.
+    detail: BTreeMap<String, Value>,
 }
 
 #[derive(ApiResponse)]
@@ -159,7 +159,7 @@ impl From<audit_event::Model> for AuditEvent {
             session_id: row.session_id,
             address: text(row.address),
             user_agent: text(row.user_agent),
-            detail: Any(serde_json::from_str(&row.detail).unwrap_or_default()),
+            detail: serde_json::from_str(&row.detail).unwrap_or_default(),
         }
     }
 }

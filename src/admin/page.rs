@@ -33,6 +33,7 @@ impl List {
     }
 
     /// The cursor of the page after the entry with this key.
+    #[must_use]
     pub fn cursor(&self, key: &str) -> String {
         URL_SAFE_NO_PAD.encode([&self.0, key.as_bytes()].concat())
     }

@@ -12,14 +12,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use hyper::body::Bytes;
 use poem::error::ResponseError as _;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Body, Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route, get};
 use tracing::Instrument as _;
 
 use self::door::{DOCUMENT, Door};
 use self::methods::Methods;
 use crate::cors::Crossing;
-use crate::document;
+use crate::document::{self, SwaggerUi};
 use crate::endpoint::error::ErrorAnswer;
 use crate::endpoint::{health, metadata};
 use crate::error::Error;
@@ -34,6 +34,19 @@ static METHODS: LazyLock<Methods> =
     LazyLock::new(|| Methods::of(&document::repaired(&document::service(""))));
 /// How long a browser may keep the pages and the document.
 const PAGES: &str = "public, max-age=300";
+
+/// The policy of what is no page: nothing of it runs or loads, should a browser take it for one.
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+/// What every answer says, unless it says otherwise itself.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, NOTHING),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+];
 
 /// The whole application: every path, every layer.
 ///
@@ -89,25 +102,31 @@ fn issuer_path(issuer: &str) -> &str {
 fn routes(issuer: &str) -> Route {
     let service = document::service(issuer);
     let json = document::repaired(&service);
-    let docs = document::swagger_ui(&service, &json);
+    let SwaggerUi { html, policy } = document::swagger_ui(&service, &json, issuer);
     Route::new()
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at("/docs", get(fixed("text/html; charset=utf-8", docs)))
-        .at(DOCUMENT, get(fixed("application/json", json)))
+        .at(
+            "/docs",
+            get(fixed("text/html; charset=utf-8", html, &policy)),
+        )
+        .at(DOCUMENT, get(fixed("application/json", json, NOTHING)))
         .nest("/", service)
 }
 
 /// A page that is made once, and shared by all who ask for it.
-fn fixed(content_type: &'static str, body: String) -> impl Endpoint<Output = Response> {
+fn fixed(
+    content_type: &'static str,
+    body: String,
+    policy: &str,
+) -> impl Endpoint<Output = Response> + use<> {
     let body = Bytes::from(body);
+    let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(NOTHING));
     poem::endpoint::make_sync(move |_| {
         Response::builder()
             .content_type(content_type)
             .header(header::CACHE_CONTROL, PAGES)
-            .header("x-content-type-options", "nosniff")
-            // People type passwords there: nobody else's page may hold it in a frame.
-            .header("content-security-policy", "frame-ancestors 'none'")
+            .header(header::CONTENT_SECURITY_POLICY, policy.clone())
             .body(Body::from_bytes(body.clone()))
     })
 }
@@ -139,6 +158,10 @@ async fn layers(
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert("x-request-id", id);
+    }
+    for (name, value) in HEADERS {
+        let entry = headers.entry(name);
+        entry.or_insert(HeaderValue::from_static(value));
     }
     // "The authorization server MUST include the HTTP "Cache-Control" response header field with a
     // value of "no-store" in any response containing tokens, [...] as well as the "Pragma" response

@@ -1,10 +1,17 @@
 //! The OpenAPI document: written by the doors, repaired once, and shown by Swagger UI.
 
+mod header;
+mod manual;
+mod refusal;
 mod repair;
+mod schema;
+mod security;
+mod swagger_ui;
 
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 
 pub use repair::repaired;
+pub use swagger_ui::{SwaggerUi, swagger_ui};
 
 use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;
@@ -64,10 +71,7 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         LandingPage,
     );
     OpenApiService::new(doors, "Jeton", env!("CARGO_PKG_VERSION"))
-        .description(
-            "An OAuth 2 authorization server: short-lived access tokens that any API verifies by \
-             itself, and refresh tokens that rotate at every use.",
-        )
+        .description(include_str!("../../openapi/introduction.md").trim_end())
         .contact(
             ContactObject::new()
                 .name("Whoever runs this server")
@@ -75,22 +79,4 @@ pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
         )
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/"))
         .server(issuer)
-}
-
-/// Swagger UI with `document` inside: one page that asks no other host.
-#[must_use]
-pub fn swagger_ui(service: &OpenApiService<Doors, ()>, document: &str) -> String {
-    service
-        .swagger_ui_html()
-        .replace(&service.spec(), document)
-        .replacen(
-            "<html charset=\"UTF-8\">",
-            "<!doctype html><html lang=\"en\">",
-            1,
-        )
-        .replacen(
-            "<title>Swagger UI</title>", // An icon of nothing: browsers ask for one, and there is none.
-            "<title>Jeton: API</title><link rel=\"icon\" href=\"data:,\">",
-            1,
-        )
 }

@@ -9,6 +9,7 @@ use poem_openapi::registry::{
 };
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
+use serde_json::{Value, json};
 
 use crate::error::{Error, Reason};
 
@@ -63,6 +64,15 @@ impl ErrorAnswer {
         })
     }
 
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        json!({
+            "error": self.0.code(),
+            "error_description": self.0.description(),
+        })
+    }
+
     fn log(&self) {
         let (code, reason) = (self.0.code(), self.0.reason());
         match &self.0 {
@@ -90,14 +100,10 @@ impl ResponseError for ErrorAnswer {
 
     fn as_response(&self) -> Response {
         self.log();
-        let body = serde_json::json!({
-            "error": self.0.code(),
-            "error_description": self.0.description(),
-        });
         let mut answer = Response::builder()
             .status(self.status())
             .content_type("application/json")
-            .body(body.to_string());
+            .body(self.body().to_string());
         let headers = answer.headers_mut();
         match &self.0 {
             // "The server generating a 401 response MUST send a WWW-Authenticate header field",

@@ -23,10 +23,11 @@ use crate::token::rotation::{Judgement, Position, judge};
 /// The door.
 pub struct IntrospectionEndpoint;
 
-/// RFC 7662 section 2.1.
+/// A question about a token, RFC 7662 section 2.1.
 #[derive(Object)]
 struct IntrospectionRequest {
     /// An access token, or a refresh token of your own.
+    #[oai(validator(min_length = 1))]
     token: String,
     /// `refresh_token` or `access_token`: a hint, and no more.
     token_type_hint: Option<String>,
@@ -36,7 +37,7 @@ struct IntrospectionRequest {
     client_secret: Option<String>,
 }
 
-/// RFC 7662 section 2.2. Of a token that is not active, `active` alone.
+/// What a token is, RFC 7662 section 2.2. Of a token that is not active, `active` alone.
 #[derive(Default, Object)]
 #[oai(skip_serializing_if_is_none)]
 struct Introspection {
@@ -88,7 +89,8 @@ impl IntrospectionEndpoint {
     ///
     /// For confidential clients, which are told about tokens for an audience that they are registered
     /// for, and about tokens of their own; and for bearers of an access token with the scope
-    /// `introspect`. About any other token the answer is that it is not active.
+    /// `introspect`. A confidential client proves itself by HTTP Basic, or by `client_id` and
+    /// `client_secret` in the form. About any other token the answer is that it is not active.
     #[oai(
         path = "/introspect",
         method = "post",

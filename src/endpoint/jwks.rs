@@ -9,6 +9,7 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
+use super::error::ErrorAnswer;
 use crate::server::AuthorizationServer;
 
 /// The path.
@@ -17,7 +18,7 @@ pub const PATH: &str = "/jwks.json";
 /// The door.
 pub struct JwksEndpoint;
 
-/// RFC 7517 section 5. The key that signs stands first.
+/// A JSON Web Key Set, RFC 7517 section 5. The key that signs stands first.
 #[derive(Object)]
 struct JsonWebKeySet {
     /// The keys.
@@ -77,7 +78,7 @@ impl JwksEndpoint {
         /// The ETag of the set that you hold.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Cached<JsonWebKeySet> {
+    ) -> Result<Cached<JsonWebKeySet>, ErrorAnswer> {
         let ring = server.keys.ring();
         let published = ring.published(server.clock.now());
         let set = JsonWebKeySet {
@@ -87,6 +88,6 @@ impl JwksEndpoint {
                 .collect(),
         };
         let age = server.settings.keys.jwks_max_age.0;
-        Cached::answer(set, if_none_match.0.as_deref(), age)
+        Ok(Cached::answer(set, if_none_match.0.as_deref(), age))
     }
 }

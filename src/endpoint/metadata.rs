@@ -8,6 +8,7 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
+use super::error::ErrorAnswer;
 use super::{authorization, jwks, revoked_sessions};
 use crate::grant;
 use crate::server::AuthorizationServer;
@@ -21,7 +22,7 @@ pub const OPENID: &str = "/.well-known/openid-configuration";
 /// The door.
 pub struct MetadataEndpoint;
 
-/// RFC 8414 section 2.
+/// What the server is and can do, RFC 8414 section 2.
 #[derive(Object)]
 struct ServerMetadata {
     /// The `iss` of all tokens.
@@ -114,8 +115,8 @@ impl MetadataEndpoint {
         /// The ETag of the metadata that you hold.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Cached<ServerMetadata> {
-        ServerMetadata::answer(&server, if_none_match.0.as_deref())
+    ) -> Result<Cached<ServerMetadata>, ErrorAnswer> {
+        Ok(ServerMetadata::answer(&server, if_none_match.0.as_deref()))
     }
 
     /// The same metadata for OpenID Connect clients
@@ -134,7 +135,7 @@ impl MetadataEndpoint {
         /// The ETag of the metadata that you hold.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Cached<ServerMetadata> {
-        ServerMetadata::answer(&server, if_none_match.0.as_deref())
+    ) -> Result<Cached<ServerMetadata>, ErrorAnswer> {
+        Ok(ServerMetadata::answer(&server, if_none_match.0.as_deref()))
     }
 }

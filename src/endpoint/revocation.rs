@@ -25,10 +25,11 @@ use crate::token::refresh_token::RefreshToken;
 /// The door.
 pub struct RevocationEndpoint;
 
-/// RFC 7009 section 2.1.
+/// What is to end, RFC 7009 section 2.1.
 #[derive(Object)]
 struct RevocationRequest {
     /// The refresh token, or an access token of the same session.
+    #[oai(validator(min_length = 1))]
     token: String,
     /// `refresh_token` or `access_token`: a hint, and no more.
     token_type_hint: Option<String>,
@@ -62,7 +63,7 @@ impl RevocationEndpoint {
     /// Ends the session that the token belongs to (RFC 7009): its refresh token is refused from now
     /// on, and its access tokens are inactive at `/introspect`. APIs that verify access tokens by
     /// themselves take them until they expire. The answer is 200 also for a token that is unknown,
-    /// expired or revoked already.
+    /// expired or revoked already. Another client's token is refused (400, `invalid_grant`), and lives.
     #[oai(
         path = "/revoke",
         method = "post",

@@ -72,7 +72,8 @@ impl RevokedSessionsEndpoint {
     /// Ask without `since` first, then with the `next` of the last answer, every second or so; the same
     /// session may be told twice. `ETag` and `If-None-Match` save the body when nothing is new. For
     /// confidential clients by HTTP Basic, which hear of sessions for an audience that they are
-    /// registered for, and for bearers of an access token with the scope `introspect`.
+    /// registered for, and for bearers of an access token with the scope `introspect`, as at
+    /// `/introspect` (RFC 7662 section 2.1). No RFC has this path.
     #[oai(
         path = "/revoked-sessions",
         method = "get",

@@ -21,15 +21,15 @@ use crate::token::response::TokenResponse;
 /// The door.
 pub struct TokenEndpoint;
 
-/// Which parameters belong to which grant stands with each of them.
+/// What is given for tokens. Which parameters belong to which grant stands with each of them.
 #[derive(Object)]
 struct TokenRequest {
-    /// `password` (RFC 6749 section 4.3), `refresh_token` (section 6) or `client_credentials`
-    /// (section 4.4).
+    /// `password` (RFC 6749 section 4.3; for first-party clients alone, RFC 9700 section 2.4),
+    /// `refresh_token` (section 6) or `client_credentials` (section 4.4).
     grant_type: String,
-    /// With `password`: who signs in.
+    /// With `password`: who signs in. For first-party clients alone.
     username: Option<String>,
-    /// With `password`: the password.
+    /// With `password`: the password, as it was typed. For first-party clients alone.
     password: Option<String>,
     /// With `refresh_token`: the newest one that you received.
     refresh_token: Option<String>,
@@ -45,7 +45,7 @@ struct TokenRequest {
     client_secret: Option<String>,
 }
 
-/// RFC 6749 section 5.1. Store both tokens, and replace both at the next refresh.
+/// Tokens, RFC 6749 section 5.1. Store both tokens, and replace both at the next refresh.
 #[derive(Object)]
 struct TokenAnswer {
     /// Send it to APIs as `Authorization: Bearer`. A JWT by RFC 9068, unless the client is registered
@@ -90,10 +90,19 @@ impl TokenEndpoint {
     ///
     /// Exchanges a user name and password, or a refresh token, for an access token and a new
     /// refresh token (RFC 6749 section 3.2); or a confidential client's own credentials for an access
-    /// token.
+    /// token (RFC 6749 section 4.4).
     ///
-    /// The password grant is for first-party clients alone: RFC 9700 section 2.4 forbids it to
-    /// everyone else, because it shows them the password.
+    /// A public client names itself by `client_id`; a confidential one proves itself by HTTP Basic, or by
+    /// `client_id` and `client_secret` here (RFC 6749 section 2.3.1). Each parameter stands once, and
+    /// nothing secret in the URL.
+    ///
+    /// A refresh gives a new refresh token: keep that, and forget the one before. If the answer was lost,
+    /// send the same request again: it gets the same answer.
+    ///
+    /// **Deprecated for third parties:** RFC 9700 section 2.4 says that the password grant must not be
+    /// used, because it shows the person's password to the client. It is off for a new client, and only
+    /// for first-party clients can it be turned on: those that are as much the operator's own as this
+    /// server is.
     #[oai(
         path = "/token",
         method = "post",

@@ -9,6 +9,7 @@ use poem_openapi::registry::{
 };
 use poem_openapi::types::{ToJSON as _, Type};
 use poem_openapi::{ApiResponse, Object};
+use serde_json::Value;
 
 use super::{InvalidField, Problem};
 
@@ -31,6 +32,22 @@ struct ProblemBody {
 }
 
 impl Problem {
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let (title, detail) = self.words();
+        let body = ProblemBody {
+            title: title.to_owned(),
+            status: i32::from(self.status().as_u16()),
+            detail: detail.to_owned(),
+            errors: match self {
+                Self::Invalid(fields) => Some(fields.clone()),
+                _ => None,
+            },
+        };
+        body.to_json().unwrap_or_default()
+    }
+
     /// RFC 6750 §3: without a token the challenge names no error; else it says which.
     fn challenge(&self) -> Option<String> {
         let error = match self {
@@ -78,20 +95,10 @@ impl ResponseError for Problem {
 
     fn as_response(&self) -> Response {
         self.log();
-        let (title, detail) = self.words();
-        let body = ProblemBody {
-            title: title.to_owned(),
-            status: i32::from(self.status().as_u16()),
-            detail: detail.to_owned(),
-            errors: match self {
-                Self::Invalid(fields) => Some(fields.clone()),
-                _ => None,
-            },
-        };
         let mut answer = Response::builder()
             .status(self.status())
             .content_type("application/problem+json")
-            .body(body.to_json_string());
+            .body(self.body().to_string());
         let challenge = self
             .challenge()
             .and_then(|text| HeaderValue::try_from(text).ok());

@@ -30,7 +30,7 @@ pub enum Problem {
     /// The sign-in is older than so many seconds (RFC 9470).
     StaleSignIn(u64),
     /// Whoever asks may not do this, and why.
-    Forbidden(&'static str),
+    Forbidden(Cow<'static, str>),
     /// There is nothing at this path.
     NotFound,
     /// The path knows other methods.

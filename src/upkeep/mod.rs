@@ -20,8 +20,23 @@ use crate::store::{client, signing_key};
 /// Nothing is swept for this long after the clock was set: it may be set back.
 const CAUTION: Duration = Duration::from_hours(1);
 
-/// Keeps house until the task is dropped.
+/// Keeps house until the task is dropped. Keys are looked after however long the sweeping takes: every cache
+/// counts on that.
 pub async fn keep_house(server: Arc<AuthorizationServer>) {
+    tokio::join!(keep_keys(&server), keep_swept(&server));
+}
+
+async fn keep_keys(server: &AuthorizationServer) {
+    loop {
+        tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
+        server.throttle.sweep(server.clock.now());
+        if let Err(error) = refresh_keys(server).await {
+            tracing::error!(%error, "signing keys could not be looked after; the last stay in force");
+        }
+    }
+}
+
+async fn keep_swept(server: &AuthorizationServer) {
     let mut jumps = JumpDetector::start(server.clock.now());
     let mut cautious_until = None;
     let sweeper = Sweeper::new();
@@ -34,12 +49,8 @@ pub async fn keep_house(server: Arc<AuthorizationServer>) {
             );
             cautious_until = Some(Instant::now() + CAUTION);
         }
-        server.throttle.sweep(server.clock.now());
-        if let Err(error) = refresh_keys(&server).await {
-            tracing::error!(%error, "signing keys could not be looked after; the last stay in force");
-        }
         if cautious_until.is_none_or(|until| until <= Instant::now()) {
-            sweeper.sweep(&server).await;
+            sweeper.sweep(server).await;
         }
     }
 }

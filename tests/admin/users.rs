@@ -344,3 +344,26 @@ async fn the_last_admin_stays() {
     assert_problem(&admin.delete(&path).await, 409, &[]);
     assert_eq!(admin.get(&path).await.status, 200);
 }
+
+/// To say nothing of a field is to leave it out: null would be taken for "remove it" by one, and for "leave
+/// it" by another.
+#[tokio::test]
+async fn null_is_no_value_of_a_field() {
+    let admin = Admin::start().await;
+    let path = format!("/admin/users/{}", admin.id);
+    for field in ["username", "roles", "disabled"] {
+        let answer = admin.patch(&path, json!({ field: null }), None).await;
+        assert_problem(&answer, 422, &[field]);
+    }
+    let answer = admin.get(&path).await;
+    assert_eq!(answer.header("etag"), Some("\"1\""), "{}", answer.body);
+    for field in ["password", "password_hash", "roles"] {
+        let answer = admin
+            .post("/admin/users", json!({ "username": "x", field: null }))
+            .await;
+        assert_problem(&answer, 422, &[field]);
+    }
+    let path = "/admin/clients/console/secrets";
+    let answer = admin.post(path, json!({ "expires_in": null })).await;
+    assert_problem(&answer, 422, &["expires_in"]);
+}

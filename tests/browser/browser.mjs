@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-import { API, ISSUER, PASSWORD, until } from "./processes.mjs";
+import { API, ISSUER, PASSWORD, PROXY, until } from "./processes.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const FLAGS = [
@@ -51,6 +51,11 @@ export function expectRefusedOrigin() {
   expected.push(new RegExp(`^Access to fetch at '${ISSUER}/token' from origin '${API}' has been blocked by CORS policy: `));
 }
 
+/** The browser's words when a page's policy keeps something from running, loading or being framed. */
+export function expectPolicy() {
+  expected.push(/Content Security Policy|violates the following|Failed to load resource: net::ERR_|a request to (https:\/\/evil\.example\/|x:|chrome-error:)/);
+}
+
 export function report() {
   console.log(`${tally.passed} passed, ${tally.failed} failed`);
   return tally.failed === 0 && tally.passed > 0;
@@ -67,7 +72,7 @@ export async function visitor({ locks = true, ...options } = {}) {
   }
   context.on("request", (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol !== "data:" && origin !== API && origin !== ISSUER) complaints.push(`a request to ${request.url()}`);
+    if (protocol !== "data:" && ![API, ISSUER, PROXY].includes(origin)) complaints.push(`a request to ${request.url()}`);
   });
   context.on("weberror", (error) => complaints.push(`uncaught ${error.error()}`));
   context.on("console", (message) => {

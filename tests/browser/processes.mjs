@@ -16,9 +16,12 @@ export const PASSWORD = "correct horse battery staple";
 
 const API_SECRET = randomBytes(32).toString("base64url");
 
-const ports = { jeton: await freePort(), api: await freePort() };
+const ports = { jeton: await freePort(), api: await freePort(), proxy: await freePort(), behind: await freePort() };
 export const ISSUER = `http://127.0.0.1:${ports.jeton}`;
 export const API = `http://127.0.0.1:${ports.api}`;
+
+/** Where a proxy stands that gives a second Jeton the path /auth. */
+export const PROXY = `http://127.0.0.1:${ports.proxy}`;
 
 const running = new Map();
 
@@ -33,6 +36,19 @@ const settings = {
 
 export function startJeton() {
   return start("jeton", CHECK_JETON, ["serve"], `${ISSUER}/readyz`, settings);
+}
+
+/** A Jeton of its own, which clients reach through the proxy alone. */
+export async function startBehindProxy() {
+  const own = `http://127.0.0.1:${ports.behind}`;
+  await start("jeton-behind", CHECK_JETON, ["serve"], `${own}/readyz`, {
+    JETON_ISSUER: `${PROXY}/auth`,
+    JETON_SERVER__LISTEN: own.slice("http://".length),
+    JETON_DATA_DIR: join(CHECK_WORK, "data-behind"),
+    JETON_METRICS__LISTEN: "",
+    JETON_BOOTSTRAP__ADMIN_PASSWORD: PASSWORD,
+  });
+  return own;
 }
 
 /** Runs a command of Jeton's beside the running server. */

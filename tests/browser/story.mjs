@@ -7,6 +7,7 @@ import { docs } from "./docs.mjs";
 import { everywhere } from "./everywhere.mjs";
 import { faults } from "./faults.mjs";
 import { API, FRESH, ISSUER, PASSWORD, logOf, letApiHear, startJeton, startMyInfo, stopAll, until } from "./processes.mjs";
+import { pages } from "./pages.mjs";
 import { shapes } from "./shapes.mjs";
 import { swagger } from "./swagger.mjs";
 
@@ -252,6 +253,7 @@ try {
   await shapes();
   await docs();
   await swagger();
+  await pages();
   await step("no password and no token is in a log", async () => {
     const logs = logOf("jeton") + logOf("my-info");
     for (const secret of [PASSWORD, "correct+horse", "jrt_", "eyJ"]) equal(logs.includes(secret), false, secret);

@@ -13,6 +13,7 @@ async fn the_landing_page_runs_nothing_and_asks_no_other_host() {
     );
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
     assert!(!answer.body.contains("<script"));
     assert!(!answer.body.contains("://"));
 }

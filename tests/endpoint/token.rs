@@ -77,16 +77,32 @@ async fn a_success_has_the_members_of_rfc_6749_and_no_others() {
                     "no-store",
                 ),
                 (
+                    "content-security-policy",
+                    "default-src 'none'; frame-ancestors 'none'",
+                ),
+                (
                     "content-type",
                     "application/json; charset=utf-8",
+                ),
+                (
+                    "cross-origin-opener-policy",
+                    "same-origin",
                 ),
                 (
                     "pragma",
                     "no-cache",
                 ),
                 (
+                    "referrer-policy",
+                    "no-referrer",
+                ),
+                (
                     "vary",
                     "Origin",
+                ),
+                (
+                    "x-content-type-options",
+                    "nosniff",
                 ),
             ]
             "#);

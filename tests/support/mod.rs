@@ -2,7 +2,7 @@
 
 pub mod audit;
 pub mod database;
-mod document;
+pub mod document;
 pub mod file;
 pub mod gate;
 pub mod peer;
@@ -171,13 +171,14 @@ impl Jeton {
     pub async fn send(&self, request: Request) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.call(request).await.unwrap();
-        document::assert_declared(&method, &path, response.status());
         let (parts, body) = response.into_parts();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             body: body.into_string().await.unwrap(),
-        }
+        };
+        document::assert_declared(&method, &path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {

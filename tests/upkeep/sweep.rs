@@ -8,7 +8,7 @@ use jeton::audit::Cause;
 use jeton::clock::Clock;
 use jeton::store::lease;
 use jeton::store::session::{self, Ending};
-use jeton::upkeep::sweep::Sweeper;
+use jeton::upkeep::{self, sweep::Sweeper};
 use uuid::Uuid;
 
 use super::DAY;
@@ -143,4 +143,35 @@ async fn a_lease_from_the_future_binds_nobody() {
     nodes[0].advance(DAY * 3650);
     assert!(Sweeper::new().sweep(&nodes[0].server).await);
     assert!(Sweeper::new().sweep(&nodes[1].server).await);
+}
+
+/// row 44: a sweep that takes hours keeps no node from the keys.
+#[tokio::test]
+async fn keys_are_looked_after_while_a_sweep_is_under_way() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let node = Jeton::on(data.open().await, clock, ROOT_SECRET, |settings| {
+        settings.keys.refresh_interval.0 = Duration::from_millis(1);
+        settings.sweep.batch = 1;
+        settings.sweep.pause.0 = Duration::from_hours(1);
+    });
+    let node = node.await;
+    node.add_client("first-party", None, |_| {}).await;
+    node.add_user(ALICE.0, ALICE.1).await;
+    end_sessions(&node, 3).await;
+    node.advance(DAY * 31);
+    let house = tokio::spawn(upkeep::keep_house(Arc::clone(&node.server)));
+    let watching = async {
+        while left(&node).await == 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        node.advance(DAY * 59);
+        while node.get("/jwks.json").await.json()["keys"][1].is_null() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let watched = tokio::time::timeout(Duration::from_mins(2), watching).await;
+    house.abort();
+    watched.unwrap();
+    assert_eq!(left(&node).await, 2);
 }

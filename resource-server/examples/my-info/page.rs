@@ -16,9 +16,9 @@ const SVG: &str = "image/svg+xml";
 /// Adds the page and Swagger UI, whose parts are `swagger_ui`, to a route.
 pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
     // Nothing in the page turns text into markup, so nothing may.
-    let page = policy(site, "") + "; require-trusted-types-for 'script'; trusted-types 'none'";
-    // Swagger UI sets styles on its elements, and has its icons within its style sheet.
-    let docs = policy(site, " 'unsafe-inline'").replace("img-src 'self'", "img-src 'self' data:");
+    let page = policy(site) + "; require-trusted-types-for 'script'; trusted-types 'none'";
+    // Swagger UI has its icons within its style sheet.
+    let docs = policy(site).replace("img-src 'self'", "img-src 'self' data:");
     let files = [
         ("/", HTML, filled(include_str!("page/index.html"), site)),
         ("/style.css", CSS, include_str!("page/style.css").to_owned()),
@@ -83,11 +83,11 @@ pub struct SwaggerUi {
 
 /// No script, style or picture but our own; no server but this API and the issuer. So a hole in the
 /// page is hard to make, and what would come through it has nowhere to send the tokens to.
-fn policy(site: &Site, style: &str) -> String {
+fn policy(site: &Site) -> String {
     let issuer = Url::parse(&site.issuer).map(|url| url.origin().ascii_serialization());
     let issuer = issuer.unwrap_or_default();
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'{style}; img-src 'self'; connect-src \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src \
          'self' {issuer}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }

@@ -24,6 +24,7 @@ macro_rules! with_settings {
             $($own)*
             /// For people. Its id, unless given.
             #[serde(default)]
+            #[oai(validator(min_length = 1, max_length = 255))]
             pub name: MaybeUndefined<String>,
             /// Whether it is as much the operator's own as this server is. Only such a client may take
             /// people's passwords (the password grant), and open the account and the admin door.
@@ -31,12 +32,15 @@ macro_rules! with_settings {
             pub first_party: MaybeUndefined<bool>,
             /// Which grant types it may use: `password`, `refresh_token`, `client_credentials`.
             #[serde(default)]
+            #[oai(validator(pattern = "^(password|refresh_token|client_credentials)$"))]
             pub grant_types: MaybeUndefined<Vec<String>>,
             /// What its tokens may allow, and what they do when a request names no scope; space-separated.
             #[serde(default)]
+            #[oai(validator(max_length = 2048, pattern = r"^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$"))]
             pub scope: MaybeUndefined<String>,
             /// Whom its tokens are for, as URIs; nobody: this server itself.
             #[serde(default)]
+            #[oai(validator(max_items = 64, max_length = 2048, pattern = r"^[A-Za-z][A-Za-z0-9+.-]*:[!$-~]+$"))]
             pub audience: MaybeUndefined<Vec<String>>,
             /// What its access tokens look like.
             #[serde(default)]
@@ -46,24 +50,29 @@ macro_rules! with_settings {
             pub access_token_type: MaybeUndefined<ClientTokenType>,
             /// How long an access token lives, in seconds: 30 days at most.
             #[serde(default)]
+            #[oai(validator(minimum(value = "1"), maximum(value = "2592000")))]
             pub access_token_lifetime: MaybeUndefined<i64>,
             /// How long a session lives at most, in seconds.
             #[serde(default)]
+            #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]
             pub session_lifetime: MaybeUndefined<i64>,
             /// How long a session lives without being refreshed, in seconds.
             #[serde(default)]
+            #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]
             pub session_idle_lifetime: MaybeUndefined<i64>,
             /// Whether a refresh replaces the refresh token; `never` is for confidential clients alone.
             #[serde(default)]
             pub rotation: MaybeUndefined<ClientRotation>,
             /// How long the same refresh token gets the same answer, in seconds: 60 at most.
             #[serde(default)]
+            #[oai(validator(minimum(value = "0"), maximum(value = "60")))]
             pub retry_window: MaybeUndefined<i64>,
             /// Whether a retry after that is forgiven.
             #[serde(default)]
             pub late_retry: MaybeUndefined<ClientLateRetry>,
             /// How many generations lie between two late retries that are forgiven.
             #[serde(default)]
+            #[oai(validator(minimum(value = "1"), maximum(value = "4294967295")))]
             pub late_retry_spacing: MaybeUndefined<i64>,
             /// Whether it gets no tokens. To disable a client ends its sessions.
             #[serde(default)]
@@ -119,6 +128,7 @@ with_settings! {
     pub struct ClientCreation {
         /// Its id, which it sends as `client_id`: 1 to 255 printable ASCII characters, and not a UUID, which
         /// could be taken for a user.
+        #[oai(validator(min_length = 1, max_length = 255, pattern = "^[!-9;-~]([ -9;-~]*[!-9;-~])?$"))]
         pub client_id: String,
         /// Whether it can keep a secret: a server, not a browser or an app. The answer holds the secret,
         /// this once.
@@ -127,10 +137,11 @@ with_settings! {
         pub confidential: bool,
         /// For a confidential client: a secret that was made elsewhere, of 32 characters or more, at random.
         #[serde(default, deserialize_with = "json_body::password_if_any")]
+        #[oai(validator(min_length = 32, max_length = 255, pattern = "^[ -~]+$"))]
         pub client_secret: Option<Password>,
         /// The origins whose pages may read what it is answered, such as `https://app.example.com`.
         #[serde(default)]
-        #[oai(default)]
+        #[oai(default, validator(max_items = 64, max_length = 255, pattern = r"^[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@\\*]+/?$"))]
         pub origins: Vec<String>,
     }
 }
@@ -184,6 +195,11 @@ impl ClientChange {
 #[serde(deny_unknown_fields)]
 pub struct NewOrigins {
     /// The origins whose pages may read what the client is answered.
+    #[oai(validator(
+        max_items = 64,
+        max_length = 255,
+        pattern = r"^[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@\\*]+/?$"
+    ))]
     pub origins: Vec<String>,
 }
 
@@ -193,8 +209,11 @@ pub struct NewOrigins {
 pub struct ClientSecretCreation {
     /// A secret that was made elsewhere, of 32 characters or more, at random; absent: one is made here.
     #[serde(default, deserialize_with = "json_body::password_if_any")]
+    #[oai(validator(min_length = 32, max_length = 255, pattern = "^[ -~]+$"))]
     pub client_secret: Option<Password>,
     /// For how long it is good, in seconds; absent: until it is removed.
+    #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]
+    #[serde(default, deserialize_with = "json_body::if_any")]
     pub expires_in: Option<i64>,
 }
 

@@ -47,17 +47,22 @@ pub struct UserPage {
 #[serde(deny_unknown_fields)]
 pub struct UserCreation {
     /// The name to sign in with. Upper and lower case are the same.
-    #[oai(validator(max_length = 255))]
+    #[oai(validator(min_length = 1, max_length = 255))]
     pub username: String,
     /// The password.
     #[serde(default, deserialize_with = "json_body::password_if_any")]
+    #[oai(validator(min_length = 1))]
     pub password: Option<Password>,
     /// A hash instead: argon2, bcrypt, or scrypt and PBKDF2 as PHC strings.
     #[serde(default, deserialize_with = "json_body::password_if_any")]
+    #[oai(validator(min_length = 1))]
     pub password_hash: Option<Password>,
     /// What they may do, by role: at most 50 words.
     #[serde(default)]
-    #[oai(default)]
+    #[oai(
+        default,
+        validator(max_items = 50, min_length = 1, max_length = 64, pattern = "^[!-~]+$")
+    )]
     pub roles: Vec<String>,
 }
 
@@ -66,11 +71,15 @@ pub struct UserCreation {
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
     /// Another name to sign in with.
-    #[oai(validator(max_length = 255))]
+    #[oai(validator(min_length = 1, max_length = 255))]
+    #[serde(default, deserialize_with = "json_body::if_any")]
     pub username: Option<String>,
     /// All their roles from now on. Access tokens that are out keep the old ones until they expire.
+    #[oai(validator(max_items = 50, min_length = 1, max_length = 64, pattern = "^[!-~]+$"))]
+    #[serde(default, deserialize_with = "json_body::if_any")]
     pub roles: Option<Vec<String>>,
     /// Whether they may not sign in. It ends their sessions.
+    #[serde(default, deserialize_with = "json_body::if_any")]
     pub disabled: Option<bool>,
 }
 
@@ -80,6 +89,7 @@ pub struct UserChange {
 pub struct NewPassword {
     /// The password.
     #[serde(deserialize_with = "json_body::password")]
+    #[oai(validator(min_length = 1))]
     pub password: Password,
 }
 

@@ -67,9 +67,11 @@ passed("sign-out");
 
 const operator = { grant_type: "password", scope: "admin", username, password };
 ({ data: token } = await requestToken({ body: operator, throwOnError: true }));
-const newUser = { username: unique("user"), password: unique("passphrase"), roles: ["reader"] };
+const theirs = { username: unique("user"), password: unique("passphrase") };
+const newUser = { ...theirs, roles: ["reader"] };
 const { id } = (await createUser({ body: newUser, throwOnError: true })).data;
 assert.deepEqual((await fetchUser({ path: { id }, throwOnError: true })).data.roles, ["reader"]);
+await requestToken({ body: { grant_type: "password", ...theirs }, throwOnError: true });
 assert.equal((await createUser({ body: newUser })).error?.status, 409);
 passed("user");
 

@@ -70,11 +70,13 @@ passed("sign-out");
 
 const operator = { grant_type: "password", scope: "admin", username, password };
 ({ data: token } = await jeton.POST("/token", { body: operator, ...form }));
-const newUser = { username: unique("user"), password: unique("passphrase"), roles: ["reader"] };
+const theirs = { username: unique("user"), password: unique("passphrase") };
+const newUser = { ...theirs, roles: ["reader"] };
 const { data: user } = await jeton.POST("/admin/users", { body: newUser, ...bearer() });
 assert(user);
 const { data: found } = await jeton.GET("/admin/users/{id}", { params: { path: { id: user.id } }, ...bearer() });
 assert.deepEqual(found?.roles, ["reader"]);
+assert((await jeton.POST("/token", { body: { grant_type: "password", ...theirs }, ...form })).data);
 const twice = await jeton.POST("/admin/users", { body: newUser, ...bearer() });
 assert.equal(twice.error?.status, 409);
 passed("user");

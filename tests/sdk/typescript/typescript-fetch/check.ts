@@ -73,16 +73,18 @@ passed("sign-out");
 
 const operator = await tokens.requestToken({ grantType: "password", scope: "admin", username, password });
 const admin = new AdminApi(new Configuration({ basePath: issuer, accessToken: `Bearer ${operator.accessToken}` }));
-const newUser = { username: unique("user"), password: unique("passphrase"), roles: ["reader"] };
-const user = await admin.createUser({ newUser });
+const theirs = { username: unique("user"), password: unique("passphrase") };
+const userCreation = { ...theirs, roles: ["reader"] };
+const user = await admin.createUser({ userCreation });
 assert.deepEqual((await admin.fetchUser({ id: user.id })).roles, ["reader"]);
-assert.equal((await refusal(admin.createUser({ newUser }), ProblemFromJSON)).status, 409);
+await tokens.requestToken({ grantType: "password", ...theirs });
+assert.equal((await refusal(admin.createUser({ userCreation }), ProblemFromJSON)).status, 409);
 passed("user");
 
 const clientId = unique("client");
 const grantTypes = ["client_credentials"];
-const newClient = { clientId, confidential: true, grantTypes, accessTokenType: ClientTokenType.Jwt };
-const client = await admin.createClient({ newClient });
+const clientCreation = { clientId, confidential: true, grantTypes, accessTokenType: ClientTokenType.Jwt };
+const client = await admin.createClient({ clientCreation });
 assert.equal(client.accessTokenType, ClientTokenType.Jwt);
 const own = { grantType: "client_credentials", clientId, clientSecret: client.clientSecret! };
 assert.equal((await tokens.requestToken(own)).refreshToken, undefined);

@@ -1,7 +1,14 @@
+//! The OpenAPI document.
+
+mod contract;
+mod examples;
+mod operations;
+
 use std::collections::BTreeSet;
 
 use jeton::config::Settings;
 use jeton::document;
+use jeton::endpoint::page::inline_sources;
 use serde_json::Value;
 
 use crate::support::Jeton;
@@ -182,5 +189,34 @@ async fn swagger_ui_asks_no_other_host() {
         "<script", "<link", "<img", "<iframe", "src=", "href=", "://",
     ] {
         assert!(!outside.contains(loads), "{outside}");
+    }
+}
+
+/// Nothing runs there but what this server wrote, and what runs asks this server alone.
+#[tokio::test]
+async fn swagger_ui_lives_under_a_policy_that_names_its_scripts() {
+    let jeton = Jeton::start().await;
+    let page = jeton.get("/docs").await;
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let directives: Vec<_> = policy
+        .split("; ")
+        .map(|one| one.split_once(' ').unwrap())
+        .collect();
+    let sources = |name| {
+        let mut own = directives.iter().filter(|(own, _)| *own == name);
+        own.next().unwrap_or_else(|| panic!("no {name}")).1
+    };
+    for name in ["default-src", "base-uri", "form-action", "frame-ancestors"] {
+        assert_eq!(sources(name), "'none'", "{name}");
+    }
+    assert_eq!(
+        sources("connect-src"),
+        format!("'self' {}", crate::support::ISSUER)
+    );
+    assert_eq!(sources("script-src").split(' ').count(), 2);
+    assert_eq!(sources("style-src").split(' ').count(), 1);
+    for (name, element) in [("script-src", "script"), ("style-src", "style")] {
+        assert_eq!(sources(name), inline_sources(&page.body, element));
     }
 }

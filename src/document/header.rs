@@ -1,0 +1,83 @@
+//! The headers of the answers: written once, and referred to.
+
+use serde_json::{Map, Value, json};
+
+/// All headers that answers share, by their names in the document.
+pub(super) fn components() -> Value {
+    let text = |description: &str| {
+        json!({
+            "description": description,
+            "required": true,
+            "schema": { "type": "string" },
+        })
+    };
+    json!({
+        "CacheControl": {
+            "description": "Nobody keeps this answer.",
+            "required": true,
+            "schema": { "type": "string", "enum": ["no-store"] },
+        },
+        "RequestId": text("Names this request in the server's log."),
+        "RetryAfter": {
+            "description": "Seconds to wait, RFC 9110 section 10.2.3.",
+            "required": true,
+            "schema": { "type": "integer", "format": "int64", "minimum": 1 },
+        },
+        "Challenge": text("What is asked for, and what is wrong: RFC 9110 section 11.6.1, RFC 6750 section 3."),
+        "ChallengeIfAny": {
+            "description": "What is wrong with the access token, if anything is: RFC 6750 section 3.",
+            "required": false,
+            "schema": { "type": "string" },
+        },
+    })
+}
+
+/// Declares the headers of an operation's answers: those that the doors name, and those that every answer
+/// has.
+pub(super) fn declare(path: &str, operation: &mut Map<String, Value>) {
+    let responses = operation.get_mut("responses");
+    let responses = responses.and_then(Value::as_object_mut);
+    for (status, response) in responses.into_iter().flatten() {
+        let Some(response) = response.as_object_mut() else {
+            continue;
+        };
+        let named = response.remove("headers");
+        let mut headers: Map<String, Value> = match named {
+            Some(Value::Object(named)) => {
+                let usual = named
+                    .into_iter()
+                    .map(|(name, header)| (usual(&name), header));
+                usual.collect()
+            }
+            _ => Map::new(),
+        };
+        let has_problems = path.starts_with("/account") || path.starts_with("/admin");
+        match status.as_str() {
+            "401" => refer(&mut headers, "WWW-Authenticate", "Challenge"),
+            "403" => refer(&mut headers, "WWW-Authenticate", "ChallengeIfAny"),
+            "400" if has_problems => refer(&mut headers, "WWW-Authenticate", "ChallengeIfAny"),
+            "429" | "503" => refer(&mut headers, "Retry-After", "RetryAfter"),
+            _ => {}
+        }
+        if !headers.contains_key("Cache-Control") {
+            refer(&mut headers, "Cache-Control", "CacheControl");
+        }
+        refer(&mut headers, "X-Request-Id", "RequestId");
+        response.insert("headers".to_owned(), Value::Object(headers));
+    }
+}
+
+fn refer(headers: &mut Map<String, Value>, name: &str, component: &str) {
+    let reference = format!("#/components/headers/{component}");
+    headers.insert(name.to_owned(), json!({ "$ref": reference }));
+}
+
+/// The framework writes names in capitals; this is how people write them.
+fn usual(name: &str) -> String {
+    match name {
+        "ETAG" => "ETag".to_owned(),
+        "CACHE-CONTROL" => "Cache-Control".to_owned(),
+        "LOCATION" => "Location".to_owned(),
+        other => other.to_owned(),
+    }
+}

@@ -1,0 +1,203 @@
+//! What an operation can be refused with. A door declares all that it ever refuses with; what one of its
+//! operations cannot be refused with is left out, and the rest is shown as the code answers it.
+
+use poem::error::ResponseError as _;
+use serde_json::{Map, Value, json};
+
+use super::manual::{Entry, Refusals, show};
+use crate::admin;
+use crate::endpoint::error::ErrorAnswer;
+use crate::error::Error;
+use crate::problem::Problem;
+use crate::scope;
+
+/// For how long a slowed client is sent away in an example, in seconds.
+const SLOWED: u64 = 30;
+/// How old a sign-in may be in an example, in seconds.
+const FRESH: u64 = 600;
+
+/// A refusal by its name in the document.
+type Named = (&'static str, u16, Value);
+
+/// All that the code refuses with in words that do not vary, as examples.
+pub(super) fn examples() -> Map<String, Value> {
+    let errors = errors().into_iter().map(|named| ("error", named));
+    let problems = problems().into_iter().map(|named| ("problem", named));
+    errors
+        .chain(problems)
+        .map(|(shape, (name, _, body))| (format!("{shape}.{name}"), json!({ "value": body })))
+        .collect()
+}
+
+/// Leaves the refusals that can occur, each with examples.
+pub(super) fn settle(path: &str, operation: &mut Map<String, Value>, entry: &Entry) {
+    let known = operation.clone();
+    let responses = operation.get_mut("responses");
+    let Some(responses) = responses.and_then(Value::as_object_mut) else {
+        return;
+    };
+    responses.retain(|status, _| is_possible(status, path, &known, entry));
+    for (status, response) in responses.iter_mut() {
+        let is_refusal = status.starts_with(['4', '5']);
+        if let (true, Ok(number)) = (is_refusal, status.parse()) {
+            show(response, &examples_of(number, path, &known, entry));
+        }
+    }
+}
+
+fn has_problems(path: &str) -> bool {
+    path.starts_with("/account") || path.starts_with("/admin")
+}
+
+fn is_possible(status: &str, path: &str, operation: &Map<String, Value>, entry: &Entry) -> bool {
+    let takes_body = operation.contains_key("requestBody");
+    let needs_token = operation.contains_key("security");
+    match status {
+        "400" => has_problems(path) || entry.refusals.contains_key(status),
+        "401" | "403" => needs_token || entry.refusals.contains_key(status),
+        "404" => path.contains('{'),
+        "409" | "429" => entry.refusals.contains_key(status),
+        "412" => takes(operation, "header", "If-Match"),
+        "413" | "415" => takes_body,
+        "422" => takes_body || takes(operation, "query", ""),
+        _ => true,
+    }
+}
+
+/// Whether it has a parameter there, by this name if one is given.
+fn takes(operation: &Map<String, Value>, place: &str, name: &str) -> bool {
+    let parameters = operation.get("parameters").and_then(Value::as_array);
+    parameters.into_iter().flatten().any(|parameter| {
+        let is = |member: &str, value: &str| {
+            parameter.get(member).and_then(Value::as_str) == Some(value)
+        };
+        is("in", place) && (name.is_empty() || is("name", name))
+    })
+}
+
+fn examples_of(
+    status: u16,
+    path: &str,
+    operation: &Map<String, Value>,
+    entry: &Entry,
+) -> Map<String, Value> {
+    let (shape, known) = if has_problems(path) {
+        ("problem", problems())
+    } else {
+        ("error", errors())
+    };
+    let listed = match entry.refusals.get(&status.to_string()) {
+        Some(Refusals::Told(told)) if !told.is_empty() => {
+            return told
+                .iter()
+                .map(|(name, detail)| {
+                    (
+                        name.clone(),
+                        json!({ "value": told_as(status, name, detail) }),
+                    )
+                })
+                .collect();
+        }
+        Some(Refusals::Known(names)) if !names.is_empty() => Some(names),
+        _ => None,
+    };
+    let applies = |name: &str| match listed {
+        Some(names) => names.iter().any(|listed| listed == name),
+        None => match name {
+            "sign_in_again" => false,
+            "no_administrator" | "no_admin_scope" => path.starts_with("/admin"),
+            "no_account_scope" => path.starts_with("/account"),
+            "no_json_object" => operation.contains_key("requestBody"),
+            "two_headers" => operation.contains_key("security"),
+            _ => true,
+        },
+    };
+    known
+        .into_iter()
+        .filter(|(name, own, _)| *own == status && applies(name))
+        .map(|(name, ..)| {
+            let reference = format!("#/components/examples/{shape}.{name}");
+            (name.to_owned(), json!({ "$ref": reference }))
+        })
+        .collect()
+}
+
+/// A problem in words of its own.
+fn told_as(status: u16, name: &str, detail: &str) -> Value {
+    let detail = detail.to_owned();
+    match status {
+        403 => Problem::Forbidden(detail.into()).body(),
+        409 => Problem::Conflict(detail.into()).body(),
+        _ => Problem::invalid(name, detail).body(),
+    }
+}
+
+fn errors() -> Vec<Named> {
+    let none = || "".into();
+    [
+        ("invalid_request", Error::InvalidRequest(none())),
+        ("invalid_grant", Error::InvalidGrant(none())),
+        ("invalid_scope", Error::InvalidScope(none())),
+        ("invalid_target", Error::InvalidTarget(none())),
+        ("unauthorized_client", Error::UnauthorizedClient(none())),
+        (
+            "unsupported_grant_type",
+            Error::UnsupportedGrantType(none()),
+        ),
+        (
+            "unsupported_token_type",
+            Error::UnsupportedTokenType(none()),
+        ),
+        ("invalid_client", Error::InvalidClient(none())),
+        ("invalid_token", Error::InvalidToken(none())),
+        ("insufficient_scope", Error::InsufficientScope("")),
+        ("too_large", Error::TooLarge(none())),
+        ("too_many_attempts", Error::TooManyAttempts(SLOWED)),
+        ("server_error", Error::ServerError(none())),
+        (
+            "temporarily_unavailable",
+            Error::TemporarilyUnavailable(none()),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, error)| {
+        let answer = ErrorAnswer(error);
+        (name, answer.status().as_u16(), answer.body())
+    })
+    .collect()
+}
+
+fn problems() -> Vec<Named> {
+    [
+        (
+            "no_json_object",
+            Problem::BadRequest("The body is not a JSON object.".into()),
+        ),
+        (
+            "two_headers",
+            Problem::BadRequest("Send one Authorization header.".into()),
+        ),
+        ("no_access_token", Problem::NoToken),
+        ("invalid_access_token", Problem::InvalidToken(String::new())),
+        ("sign_in_again", Problem::StaleSignIn(FRESH)),
+        (
+            "no_account_scope",
+            Problem::InsufficientScope(scope::ACCOUNT),
+        ),
+        ("no_admin_scope", Problem::InsufficientScope(scope::ADMIN)),
+        (
+            "no_administrator",
+            Problem::Forbidden(admin::NOT_ALLOWED.into()),
+        ),
+        ("not_found", Problem::NotFound),
+        ("changed_meanwhile", Problem::PreconditionFailed),
+        ("too_large", Problem::TooLarge),
+        ("no_json", Problem::UnsupportedMediaType),
+        ("too_many_attempts", Problem::TooManyAttempts(SLOWED)),
+        ("server_error", Problem::Failed(String::new())),
+        ("busy", Problem::Busy(String::new())),
+    ]
+    .into_iter()
+    .map(|(name, problem)| (name, problem.status().as_u16(), problem.body()))
+    .collect()
+}

@@ -1,0 +1,89 @@
+//! What schemas and parameters are, where the framework cannot say it.
+
+use serde_json::{Map, Value, json};
+
+use crate::admin::page;
+use crate::grant;
+
+/// A change of a client, and a client to be: what one may set to null, the other may.
+const CHANGE: &str = "ClientChange";
+const NEW: &str = "ClientCreation";
+
+/// Completes the schemas, of which `bodies` are what is sent as JSON: there, fields of other names are
+/// refused.
+pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
+    for (name, schema) in schemas.iter_mut() {
+        if let Some(schema) = schema.as_object_mut() {
+            schema.entry("title").or_insert_with(|| json!(name));
+            if bodies.contains(name) {
+                schema.insert("additionalProperties".to_owned(), json!(false));
+            }
+        }
+    }
+    let change = schemas
+        .get(CHANGE)
+        .and_then(|change| change.get("properties"));
+    let change = change.and_then(Value::as_object);
+    let settings: Vec<String> = change
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
+    for schema in [CHANGE, NEW] {
+        for setting in &settings {
+            if let Some(property) = property(schemas, schema, setting) {
+                make_nullable(property);
+            }
+        }
+    }
+    if let Some(grant_type) = property(schemas, "TokenRequest", "grant_type") {
+        grant_type.insert("enum".to_owned(), json!(grant::TYPES));
+    }
+}
+
+/// The schema of the JSON that an operation is sent.
+pub(super) fn of_json_body(operation: &Map<String, Value>) -> Option<String> {
+    let content = operation.get("requestBody")?.get("content")?;
+    let reference = content.get("application/json")?.pointer("/schema/$ref")?;
+    reference.as_str()?.rsplit('/').next().map(str::to_owned)
+}
+
+fn property<'a>(
+    schemas: &'a mut Map<String, Value>,
+    schema: &str,
+    name: &str,
+) -> Option<&'a mut Map<String, Value>> {
+    let properties = schemas.get_mut(schema)?.get_mut("properties")?;
+    properties.get_mut(name)?.as_object_mut()
+}
+
+/// "A true value adds "null" to the allowed type specified by the `type` keyword, only if `type` is
+/// explicitly defined within the same Schema Object", OpenAPI 3.0.3; all references here are to texts.
+fn make_nullable(property: &mut Map<String, Value>) {
+    property.entry("type").or_insert_with(|| json!("string"));
+    property.insert("nullable".to_owned(), json!(true));
+}
+
+/// The bounds of parameters that the doors check by themselves.
+pub(super) fn bound_parameters(operation: &mut Map<String, Value>) {
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        let bounds = match parameter.get("name").and_then(Value::as_str) {
+            Some("limit") => {
+                json!({ "minimum": 1, "maximum": page::MOST, "default": page::USUAL })
+            }
+            Some("since" | "until")
+                if parameter.pointer("/schema/type") == Some(&json!("integer")) =>
+            {
+                json!({ "minimum": 0 })
+            }
+            _ => continue,
+        };
+        let schema = parameter.get_mut("schema").and_then(Value::as_object_mut);
+        if let (Some(schema), Value::Object(bounds)) = (schema, bounds) {
+            schema.extend(bounds);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+#!/usr/bin/env bash
+# Every SDK of openapi/generate: made, compiled strictly, and used against a live Jeton and a live /my-info.
+#
+#   tests/sdk/run.sh [NAME…]     names as openapi/generate has them; else all
+#
+# The servers are $JETON_BIN and $MY_INFO_BIN, else those of target/release, else of target/debug. They run on free ports and in
+# a temporary directory; what is installed and compiled stays in target/sdk*. An SDK whose tools are missing is left
+# out, unless it was named. Ends with a matrix of SDKs and steps and "N passed, N failed, N skipped"; fails when a step does.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+all=(typescript-fetch hey-api openapi-typescript python openapi-python-client java go rust progenitor)
+steps=(generate compile sign-in account my-info refresh error sessions sign-out user client)
+built=$root/target/sdk-check
+work=$(mktemp -d)
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+
+main() {
+  local sdk sdks=() names=("$@") lacks
+  ((${#names[@]})) || names=("${all[@]}")
+  python3 "$here/readme.py"
+  start
+  for sdk in "${names[@]}"; do
+    [[ " ${all[*]} " == *" $sdk "* ]] || { echo "$0: there is no $sdk" >&2; exit 2; }
+    lacks=$(lacking "$sdk")
+    if [[ -n $lacks ]]; then
+      (($#)) && { echo "$0: $sdk needs $lacks" >&2; exit 1; }
+      echo "left out: $sdk, which needs $lacks"
+      skipped=$((${skipped:-0} + 1))
+      continue
+    fi
+    sdks+=("$sdk")
+    check "$sdk"
+  done
+  report "${sdks[@]}"
+}
+
+# The tools that an SDK needs and this machine has not.
+lacking() {
+  local tools tool missing=()
+  case $1 in
+    typescript-fetch) tools="python3 java npm" ;;
+    hey-api | openapi-typescript) tools=npm ;;
+    python) tools="python3 java" ;;
+    openapi-python-client) tools=python3 ;;
+    java) tools="python3 java javac mvn" ;;
+    go) tools="python3 java go" ;;
+    rust) tools="python3 java cargo" ;;
+    progenitor) tools=cargo ;;
+  esac
+  for tool in $tools; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+  echo "${missing[*]}"
+}
+
+# check SDK: its steps, as lines "ok STEP" in a log; the first that is missing is the one that failed.
+check() {
+  local begun=$SECONDS log=$work/$1.log
+  # In the background, since before "||" the shell would go on after what fails.
+  (
+    generate "$1"
+    # What came before may have ended within a line.
+    printf '\nok generate\n'
+    "compile_${1//-/_}"
+    printf '\nok compile\n'
+    cd "$built/$1"
+    timeout 120 bash -c "$(program "$1")"
+  ) >"$log" 2>&1 &
+  wait $! || true
+  echo "$1: $(grep --count '^ok ' "$log" || true) of ${#steps[@]} steps in $((SECONDS - begun)) s"
+}
+
+# The SDK of the example API is older than the API: there is a field that it has not heard of.
+generate() {
+  mkdir -p "$built/$1"
+  "$root/openapi/generate" "$1"
+  "$root/openapi/generate" "$1" --document "$work/my-info.json" --name my-info --output "$root/target/sdk-my-info"
+}
+
+program() {
+  case $1 in
+    typescript-fetch | hey-api | openapi-typescript) echo "node $1/check.js" ;;
+    python | openapi-python-client) echo "venv/bin/python '$here/$1/check.py'" ;;
+    java) echo "java -cp 'classes:jars/*' Check" ;;
+    go) echo "go run ." ;;
+    rust | progenitor) echo "cargo run --quiet" ;;
+  esac
+}
+
+compile_typescript_fetch() {
+  node_project typescript-fetch
+  local name sdk
+  for name in jeton my-info; do
+    sdk=$root/target/sdk$([[ $name == jeton ]] || echo -my-info)/typescript-fetch
+    node_modules/.bin/tsc --project "$sdk" --strict
+    node_modules/.bin/tsc --project "$sdk/tsconfig.esm.json" --strict
+    ln -sfn "$sdk" "node_modules/$name-client"
+  done
+  node_modules/.bin/tsc --project typescript-fetch
+}
+
+compile_hey_api() {
+  sources hey-api
+}
+
+compile_openapi_typescript() {
+  sources openapi-typescript
+}
+
+# A project whose sources the SDK is among.
+sources() {
+  node_project "$1"
+  cp -r "$root/target/sdk/$1" "$1/jeton"
+  cp -r "$root/target/sdk-my-info/$1" "$1/my-info"
+  node_modules/.bin/tsc --project "$1"
+}
+
+node_project() {
+  cd "$built/$1"
+  rm -rf "$1" && cp -r "$here/typescript/$1" "$here/typescript"/*.* .
+  cmp --silent package-lock.json installed && return
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  cp package-lock.json installed
+}
+
+compile_python() {
+  python_project python
+  # The package is typed as far as its own settings say.
+  (cd "$root/target/sdk/python" && "$built/python/venv/bin/mypy" --package jeton_client)
+}
+
+compile_openapi_python_client() {
+  python_project openapi-python-client
+  (cd "$root/target/sdk/openapi-python-client" && "$built/openapi-python-client/venv/bin/mypy" --strict --package jeton_client)
+}
+
+python_project() {
+  cd "$built/$1"
+  if ! cmp --silent "$here/$1/requirements.txt" installed; then
+    python3 -m venv --clear venv
+    venv/bin/pip install --quiet --disable-pip-version-check --requirement "$here/$1/requirements.txt"
+    cp "$here/$1/requirements.txt" installed
+  fi
+  venv/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "$root/target/sdk/$1" "$root/target/sdk-my-info/$1"
+  venv/bin/mypy --strict "$here/$1/check.py"
+}
+
+compile_java() {
+  cd "$built/java"
+  rm -rf jars classes && mkdir jars classes
+  local sdk
+  for sdk in "$root/target/sdk/java" "$root/target/sdk-my-info/java"; do
+    mvn --quiet --batch-mode --file "$sdk/pom.xml" package -Dmaven.test.skip -Dmaven.javadoc.skip -Dmaven.source.skip
+    cp "$sdk"/target/*.jar "$sdk"/target/lib/*.jar jars
+  done
+  javac -Xlint:all -Werror -cp 'jars/*' -d classes "$here/java/Check.java"
+}
+
+compile_go() {
+  cd "$built/go"
+  cp "$here/go"/* .
+  go vet ./...
+}
+
+compile_rust() {
+  crate rust
+}
+
+compile_progenitor() {
+  crate progenitor
+}
+
+# The crates of the SDKs are where the check looks for them from here, too. They share what they compile.
+crate() {
+  cd "$built/$1"
+  rm -rf src && cp -r "$here/$1"/* .
+  export CARGO_TARGET_DIR=$built/crates
+  cargo clippy --quiet -- -D warnings
+  cargo build --quiet
+}
+
+start() {
+  local jeton my_info name
+  jeton=$(binary "${JETON_BIN:-}" jeton)
+  my_info=$(binary "${MY_INFO_BIN:-}" examples/my-info)
+  # Settings of the caller must not change this run.
+  for name in ${!JETON_@} ${!MY_INFO_@}; do unset "$name"; done
+  export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+  export SDK_ISSUER=http://127.0.0.1:$(free_port) SDK_API=http://127.0.0.1:$(free_port) SDK_USERNAME=admin
+  SDK_PASSWORD=$(python3 -c 'import secrets; print("Aa1 &+" + secrets.token_urlsafe(24))')
+  export SDK_PASSWORD
+
+  JETON_SERVER__LISTEN=${SDK_ISSUER#http://} JETON_DATA_DIR=$work/data JETON_METRICS__LISTEN='' \
+    JETON_BOOTSTRAP__ADMIN_PASSWORD=$SDK_PASSWORD JETON_BOOTSTRAP__EXAMPLE_API=$SDK_API "$jeton" >"$work/jeton.out" 2>&1 &
+  pids+=($!)
+  await "$SDK_ISSUER/readyz" "$work/jeton.out"
+  "$my_info" --listen "${SDK_API#http://}" --issuer "$SDK_ISSUER" --database "$work/my-info.db" >"$work/my-info.out" 2>&1 &
+  pids+=($!)
+  await "$SDK_API/openapi.json" "$work/my-info.out"
+  curl --silent --fail "$SDK_API/openapi.json" | python3 -c '
+import json, sys
+document = json.load(sys.stdin)
+info = document["components"]["schemas"]["MyInfo"]
+info["required"].remove("created_at")
+del info["properties"]["created_at"]
+json.dump(document, sys.stdout)' >"$work/my-info.json"
+}
+
+binary() {
+  local given=$1 name=$2 candidate
+  for candidate in "$given" "$root/target/release/$name" "$root/target/debug/$name"; do
+    [[ -n $candidate && -x $candidate ]] && { realpath "$candidate"; return; }
+    [[ -z $given ]] || break
+  done
+  echo "$0: no $name to test: build it, or name its binary" >&2
+  return 1
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+await() {
+  for _ in {1..150}; do
+    curl --silent --fail --max-time 2 --output /dev/null "$1" && return
+    sleep 0.2
+  done
+  echo "$0: no answer from $1" >&2
+  tail -n 40 "$2" >&2
+  exit 1
+}
+
+report() {
+  local sdk step passed=0 failed=0 line mark
+  for sdk in "$@"; do
+    grep --quiet "^ok ${steps[-1]}\$" "$work/$sdk.log" || { echo "--- $sdk:"; tail -n 40 "$work/$sdk.log"; } >&2
+  done
+  printf '\n%-22s' SDK
+  printf '%-9s' "${steps[@]}"
+  echo
+  for sdk in "$@"; do
+    line=$(printf '%-22s' "$sdk")
+    mark=FAILED
+    for step in "${steps[@]}"; do
+      if grep --quiet "^ok $step\$" "$work/$sdk.log"; then
+        line+=$(printf '%-9s' ok)
+        passed=$((passed + 1))
+      else
+        line+=$(printf '%-9s' "$mark")
+        mark=-
+        failed=$((failed + 1))
+      fi
+    done
+    echo "$line"
+  done
+  printf '\n%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$((${skipped:-0} * ${#steps[@]}))"
+  ((failed == 0 && passed > 0))
+}
+
+main "$@"
