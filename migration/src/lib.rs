@@ -18,6 +18,7 @@ mod m20261122_000009_compare_by_byte;
 mod m20261122_000010_tell_spaces_apart;
 mod m20261122_000011_add_leases;
 mod m20261122_000012_leave_room_for_rotations;
+mod m20261122_000013_tell_spaces_of_leases_apart;
 
 /// The history, oldest step first.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_tell_spaces_apart::Migration),
             Box::new(m20261122_000011_add_leases::Migration),
             Box::new(m20261122_000012_leave_room_for_rotations::Migration),
+            Box::new(m20261122_000013_tell_spaces_of_leases_apart::Migration),
         ]
     }
 }

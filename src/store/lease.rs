@@ -6,6 +6,7 @@ use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
 
 use super::Store;
+use super::again::again;
 use crate::clock::Timestamp;
 
 /// Work, and who does it.
@@ -46,13 +47,15 @@ pub async fn hold(
         .add(Column::ExpiresAt.lte(now))
         // Written by a clock that was far ahead: nobody would ever do the work again.
         .add(Column::ExpiresAt.gt(now.plus(length * 2)));
-    let writer = store.write_relaxed().await;
-    let held = Entity::update_many()
+    let update = Entity::update_many()
         .col_expr(Column::Holder, Expr::value(holder))
         .col_expr(Column::ExpiresAt, Expr::value(now.plus(length)))
         .filter(Column::Name.eq(name))
-        .filter(free)
-        .exec(writer.connection())
-        .await?;
-    Ok(held.rows_affected == 1)
+        .filter(free);
+    again(async || {
+        let writer = store.write_relaxed().await;
+        let held = update.clone().exec(writer.connection()).await?;
+        Ok(held.rows_affected == 1)
+    })
+    .await
 }

@@ -7,8 +7,8 @@ use jeton::clock::Clock;
 use jeton::database_url::Engine;
 use jeton::store::user::{self, Change};
 use jeton::store::{
-    Limits, Store, audit_event, client, client_origin, client_secret, session, sign_in_throttle,
-    signing_key,
+    Limits, Store, audit_event, client, client_origin, client_secret, lease, session,
+    sign_in_throttle, signing_key,
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait,
@@ -232,6 +232,7 @@ async fn the_tables_are_what_the_store_takes_them_for() {
     compare(&hand, client::Entity).await;
     compare(&hand, client_origin::Entity).await;
     compare(&hand, client_secret::Entity).await;
+    compare(&hand, lease::Entity).await;
     compare(&hand, session::Entity).await;
     compare(&hand, sign_in_throttle::Entity).await;
     compare(&hand, signing_key::Entity).await;

@@ -143,11 +143,10 @@ impl Template {
             return format!("CREATE DATABASE {copy} TEMPLATE {name}");
         }
         let tables = self.tables.iter().map(|table| {
-            let create = format!("CREATE TABLE {copy}.{table} LIKE {name}.{table};");
-            // Which steps the schema has come.
-            let fill = format!("INSERT INTO {copy}.{table} SELECT * FROM {name}.{table};");
-            let has_rows = table == "seaql_migrations";
-            create + if has_rows { &fill } else { "" }
+            format!(
+                "CREATE TABLE {copy}.{table} LIKE {name}.{table};\
+                 INSERT INTO {copy}.{table} SELECT * FROM {name}.{table};"
+            )
         });
         format!("CREATE DATABASE {copy};") + &tables.collect::<String>()
     }
