@@ -61,9 +61,11 @@ free_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+# What was started is a shell; the pooler is the process that it says itself.
 stop_pooler() {
-  [[ -z $pooler_process ]] || { kill "$pooler_process" 2>/dev/null || true; wait "$pooler_process" 2>/dev/null || true; }
-  pooler_process=
+  kill -KILL "$(cat "$place/pooler.pid" 2>/dev/null)" 2>/dev/null || true
+  wait
+  rm -f "$place/pooler.pid"
 }
 
 stop() {
@@ -78,6 +80,7 @@ start_pooler() {
 [databases]
 * = host=127.0.0.1 port=$port connect_query='SET statement_timeout = 30000'
 [pgbouncer]
+pidfile = $place/pooler.pid
 listen_addr = 127.0.0.1
 listen_port = $pooler
 unix_socket_dir =
@@ -89,7 +92,6 @@ max_client_conn = 1000
 ${1:-}
 INI
   as_server "${pgbouncer[@]}" "$place/pgbouncer.ini" >"$place/pooler.log" 2>&1 &
-  pooler_process=$!
   for _ in {1..100}; do
     (exec 3<>"/dev/tcp/127.0.0.1/$pooler") 2>/dev/null && return
     sleep 0.1
@@ -98,7 +100,6 @@ INI
   exit 1
 }
 
-pooler_process=
 binaries=$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb "$(command -v initdb || true)" 2>/dev/null | tail -n 1)")
 place=$(mktemp -d)
 chmod 755 "$place"

@@ -17,6 +17,9 @@ const PROTOCOL_VIOLATION: &str = "08P01";
 const MIXED_UP_STATEMENTS: [&str; 2] = ["42P05", "26000"];
 /// A node that was cut off in the middle of a transaction keeps its locks for so long at most.
 const CUT_OFF: &str = "30s";
+/// Who starts holds one connection of a pooler for so long while waiting for another: many may start at once,
+/// and each would wait for what the others hold.
+const HELD: Duration = Duration::from_secs(1);
 const NO_STATEMENTS: &str = "a pooler stands before it that gives a connection to one client a transaction, and does \
     not carry prepared statements along; PgBouncer does from 1.21 on, with max_prepared_statements above 0; \
     or let it pool by session (pool_mode = session)";
@@ -35,9 +38,9 @@ pub(super) async fn find_options(
         }
         connected => (limited, connected?),
     };
-    let second = connect(&options, patience).await?;
-    let third = connect(&options, patience).await?;
-    let answers = within(patience, compare(first, second, third)).await;
+    let between = connect(&options, patience).await?;
+    let last = connect(&options, patience).await?;
+    let answers = within(patience, compare(first, between, last)).await;
     let (isolation, statement_timeout) = answers.map_err(|failure| match failure {
         Failure::Connect(error) if is_mixed_up(&error) => Failure::Unfit(NO_STATEMENTS.to_owned()),
         other => other,
@@ -75,23 +78,31 @@ async fn connect(options: &PgConnectOptions, patience: Duration) -> Result<PgCon
 }
 
 /// The isolation of transactions and the limit of statements, each asked by a connection of its own: the
-/// statements have the same name, which a pooler must keep apart. Meanwhile another connection is in a
-/// transaction, so that a pooler has one of its own less to give: either the first comes to one that has never
-/// heard of its statement, or the last to one that has another of that name.
+/// statements have the same name, which a pooler must keep apart. Asked again while a third connection is in a
+/// transaction, so that the pooler has one of its own less to give, they get each other's answer, or none, where
+/// it does not.
 async fn compare(
     mut first: PgConnection,
     mut between: PgConnection,
     mut last: PgConnection,
 ) -> Result<(String, String), Failure> {
-    ask(&mut first, ISOLATION).await?;
-    between.execute("BEGIN").await?;
     let isolation = ask(&mut first, ISOLATION).await?;
-    let timeout = ask(&mut last, STATEMENT_TIMEOUT).await?;
-    between.execute("ROLLBACK").await?;
-    for connection in [first, between, last] {
-        connection.close().await?;
+    let statement_timeout = ask(&mut last, STATEMENT_TIMEOUT).await?;
+    let again = async {
+        between.execute("BEGIN").await?;
+        let same = ask(&mut first, ISOLATION).await? == isolation
+            && ask(&mut last, STATEMENT_TIMEOUT).await? == statement_timeout;
+        between.execute("ROLLBACK").await?;
+        for connection in [first, between, last] {
+            connection.close().await?;
+        }
+        Ok::<_, sqlx::Error>(same)
+    };
+    match tokio::time::timeout(HELD, again).await {
+        Ok(Ok(false)) => Err(Failure::Unfit(NO_STATEMENTS.to_owned())),
+        Ok(Err(error)) => Err(error.into()),
+        Ok(Ok(true)) | Err(_) => Ok((isolation, statement_timeout)),
     }
-    Ok((isolation, timeout))
 }
 
 pub(super) async fn ask(
