@@ -9,6 +9,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
+use super::has_table;
 use crate::secret::random_bytes;
 use crate::store::again::again;
 use crate::store::alone::Alone;
@@ -43,7 +44,9 @@ impl<'a> Lease<'a> {
     pub(super) async fn take(connection: &'a DatabaseConnection) -> Result<Self, DbErr> {
         let holder = uuid::Builder::from_random_bytes(random_bytes()).into_uuid();
         let lease = Self { connection, holder };
-        connection.execute_unprepared(TABLE).await?;
+        if !has_table(connection, "jeton_locks").await? {
+            connection.execute_unprepared(TABLE).await?;
+        }
         lease.write(ROW, [Alone::Migrate.name().into()]).await?;
         while !lease.renew().await? {
             tokio::time::sleep(PAUSE).await;

@@ -2,8 +2,12 @@
 
 mod lease;
 
+use std::collections::HashSet;
+
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{DatabaseConnection, DbErr, SqlxMySqlConnector};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, SqlxMySqlConnector, Statement,
+};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySqlConnection, Row as _};
 
@@ -111,10 +115,7 @@ async fn migrate(
     connection: &DatabaseConnection,
     another: impl FnOnce() -> DatabaseConnection,
 ) -> Result<(), DbErr> {
-    if Migrator::get_pending_migrations(connection)
-        .await?
-        .is_empty()
-    {
+    if is_up_to_date(connection).await? {
         return Ok(());
     }
     // Renewed beside the steps, of which one may take long.
@@ -127,6 +128,27 @@ async fn migrate(
     let given_back = lease.give_back().await;
     another.close().await?;
     migrated.and(given_back)
+}
+
+/// By reading alone. The migrator would make its table first, were it there or not; and on a cluster of Galera
+/// such a statement undoes what a node is writing to that table meanwhile, which is how far it has come.
+async fn is_up_to_date(connection: &DatabaseConnection) -> Result<bool, DbErr> {
+    if !has_table(connection, "seaql_migrations").await? {
+        return Ok(false);
+    }
+    let steps = Statement::from_string(DbBackend::MySql, "SELECT version FROM seaql_migrations");
+    let rows = connection.query_all_raw(steps).await?;
+    let taken: Result<HashSet<String>, DbErr> =
+        rows.iter().map(|row| row.try_get("", "version")).collect();
+    let known = Migrator::migrations();
+    let known = known.iter().map(|step| step.name().to_owned());
+    Ok(taken? == known.collect::<HashSet<String>>())
+}
+
+async fn has_table(connection: &DatabaseConnection, name: &str) -> Result<bool, DbErr> {
+    let tables = "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+    let tables = Statement::from_sql_and_values(DbBackend::MySql, tables, [name.into()]);
+    Ok(connection.query_one_raw(tables).await?.is_some())
 }
 
 #[cfg(test)]
