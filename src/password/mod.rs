@@ -11,7 +11,7 @@ mod worker;
 
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::{fmt, io};
@@ -100,6 +100,26 @@ impl PasswordHasher {
     ) -> Result<Verdict, Busy> {
         let answer = self.submit(move |worker| worker.verify(&password, stored.as_deref()))?;
         answer.await.map_err(|_| Busy)
+    }
+
+    /// Keeps one thread at work until what is returned is dropped, for tests of a server that is busy:
+    /// none of them need be quicker than a hash. Waits until the thread has begun.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`] when the queue is full.
+    #[doc(hidden)]
+    pub fn occupy(&self) -> Result<Sender<()>, Busy> {
+        let (release, released) = channel::<()>();
+        let (started, has_started) = channel();
+        let answer = self.submit(move |_| {
+            started.send(()).ok();
+            released.recv().ok();
+        })?;
+        has_started.recv().map_err(|_| Busy)?;
+        // Once begun, it goes on without its caller.
+        drop(answer);
+        Ok(release)
     }
 
     /// Queues `work`. The receiver gets an error when `work` panics.
@@ -217,7 +237,6 @@ fn next(waiting: &Mutex<Receiver<Job>>) -> Option<Job> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Sender, channel};
     use std::thread::sleep;
     use std::time::{Duration, Instant};
 
@@ -234,16 +253,7 @@ mod tests {
     /// One thread, at work until the sender is dropped, and an empty queue of one place.
     fn occupied() -> (PasswordHasher, Sender<()>) {
         let hasher = PasswordHasher::start(TINY, 1, 1).unwrap();
-        let (release, released) = channel::<()>();
-        let (started, has_started) = channel();
-        let work = move |_: &mut Worker| {
-            started.send(()).unwrap();
-            released.recv().ok();
-        };
-        // The thread takes the job whether or not its caller waits, once it has been begun.
-        let answer = hasher.submit(work).unwrap();
-        has_started.recv().unwrap();
-        drop(answer);
+        let release = hasher.occupy().unwrap();
         (hasher, release)
     }
 

@@ -8,11 +8,13 @@ pub mod gate;
 pub mod peer;
 mod session;
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::FutureExt as _;
 use jeton::app::app;
 use jeton::audit::Cause;
 use jeton::bootstrap;
@@ -144,6 +146,18 @@ impl Jeton {
             .await
             .unwrap();
         id
+    }
+
+    /// What is done meanwhile finds the hasher's only thread at work and its queue, of one place, full.
+    pub async fn with_hasher_full<T>(&self, meanwhile: impl Future<Output = T>) -> T {
+        let hasher = &self.server.hasher;
+        let release = hasher.occupy().unwrap();
+        let mut waiting = pin!(hasher.hash(Password::new("waiting")));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        let output = meanwhile.await;
+        drop(release);
+        waiting.await.unwrap();
+        output
     }
 
     /// Adds a first-party client for both grants of people; confidential if it has a secret.
