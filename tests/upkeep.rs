@@ -1,5 +1,6 @@
 //! Signing keys over four hundred days, and the house that is kept beside the requests.
 
+mod clock;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

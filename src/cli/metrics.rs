@@ -43,6 +43,10 @@ fn describe() {
         "jeton_refreshes_total",
         "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; ahead_of_store besides."
     );
+    metrics::describe_gauge!(
+        "jeton_clock_ahead_seconds",
+        "How far this node's clock is ahead of the database server's, at least; below 0, behind."
+    );
     metrics::describe_gauge!("jeton_sweeping", "1 on the node that sweeps, else 0.");
     metrics::describe_counter!(
         "jeton_swept_rows_total",

@@ -7,6 +7,7 @@ mod bounded;
 pub mod client;
 pub mod client_origin;
 pub mod client_secret;
+pub mod clock;
 pub mod lease;
 mod mysql;
 mod open_error;

@@ -1,5 +1,6 @@
 //! What runs beside the requests: signing keys come and go, what is old is swept.
 
+pub mod clock;
 pub mod rotation;
 pub mod sweep;
 
@@ -28,6 +29,9 @@ pub async fn keep_house(server: Arc<AuthorizationServer>) {
 
 async fn keep_keys(server: &AuthorizationServer) {
     loop {
+        if let Err(error) = clock::compare(server).await {
+            tracing::warn!(%error, "the clock could not be compared with the database's");
+        }
         tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
         server.throttle.sweep(server.clock.now());
         if let Err(error) = refresh_keys(server).await {

@@ -24,6 +24,10 @@ for number in 0 1; do
 done
 ((seen[1] - seen[0] >= 4)) || fail "the clocks are not apart: ${seen[*]} s"
 
+warning="clock and the database's lie apart"
+[[ -n $(grep "$warning" "$place/node-1.log") ]] || fail "the node that is ahead does not say so"
+[[ -z $(grep "$warning" "$place/node-0.log") ]] || fail "the node whose clock is right complains of it"
+
 # What is left of the retry window where the node that is ahead judges what the other wrote, less a second.
 begin_load "$seconds" "clocks 5 s apart" --same-within 4
 end_load
