@@ -13,6 +13,7 @@ use futures_util::FutureExt as _;
 use hyper::body::Bytes;
 use poem::error::ResponseError as _;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::web::Redirect;
 use poem::{Body, Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route, get};
 use tracing::Instrument as _;
 
@@ -102,16 +103,29 @@ fn issuer_path(issuer: &str) -> &str {
 fn routes(issuer: &str) -> Route {
     let service = document::service(issuer);
     let json = document::repaired(&service);
-    let SwaggerUi { html, policy } = document::swagger_ui(&service, &json, issuer);
+    let swagger_ui = document::swagger_ui(&service, &json, issuer);
     Route::new()
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
-        .at(
-            "/docs",
-            get(fixed("text/html; charset=utf-8", html, &policy)),
-        )
+        .at("/docs", get(docs(swagger_ui, issuer)))
         .at(DOCUMENT, get(fixed("application/json", json, NOTHING)))
         .nest("/", service)
+}
+
+/// Swagger UI, at the issuer's own name.
+fn docs(page: SwaggerUi, issuer: &str) -> impl Endpoint<Output = Response> + use<> {
+    let SwaggerUi { html, policy } = page;
+    let issuer: Arc<str> = issuer.into();
+    fixed("text/html; charset=utf-8", html, &policy).around(move |page, request: Request| {
+        let host = request.header(header::HOST).unwrap_or_default();
+        let elsewhere = document::address_at_issuer(&issuer, host);
+        async move {
+            match elsewhere {
+                Some(address) => Ok(Redirect::temporary(address).into_response()),
+                None => page.call(request).await,
+            }
+        }
+    })
 }
 
 /// A page that is made once, and shared by all who ask for it.

@@ -11,7 +11,7 @@ mod swagger_ui;
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 
 pub use repair::repaired;
-pub use swagger_ui::{SwaggerUi, swagger_ui};
+pub use swagger_ui::{SwaggerUi, address_at_issuer, swagger_ui};
 
 use crate::account::password::PasswordDoor;
 use crate::account::profile::ProfileDoor;

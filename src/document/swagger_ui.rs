@@ -6,6 +6,7 @@ use url::Url;
 
 use super::Doors;
 use crate::endpoint::page::inline_sources;
+use crate::web_origin::is_loopback;
 
 /// The page and its policy.
 #[derive(Debug)]
@@ -36,6 +37,19 @@ pub fn swagger_ui(service: &OpenApiService<Doors, ()>, document: &str, issuer: &
     SwaggerUi { html, policy }
 }
 
+/// Where to read the page, when `host` is another name of this machine than the one in `issuer`. The page asks
+/// the issuer, and to a browser `localhost` and `127.0.0.1` are strangers to each other: nothing would work.
+#[must_use]
+pub fn address_at_issuer(issuer: &str, host: &str) -> Option<String> {
+    let issuer_url = Url::parse(issuer).ok()?;
+    let asked = Url::parse(&format!("{}://{host}/", issuer_url.scheme())).ok()?;
+    let is_strange = asked.origin() != issuer_url.origin()
+        && asked.port_or_known_default() == issuer_url.port_or_known_default()
+        && is_loopback(asked.as_str())
+        && is_loopback(issuer);
+    is_strange.then(|| format!("{issuer}/docs"))
+}
+
 /// People type passwords there. Nothing runs but the two scripts of the page, by their digests; what they
 /// ask goes to this server alone; and nobody else's page holds it in a frame.
 fn policy(html: &str, issuer: &str) -> String {
@@ -48,4 +62,36 @@ fn policy(html: &str, issuer: &str) -> String {
         "default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:; connect-src \
          'self' {issuer}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_at_issuer;
+
+    #[test]
+    fn another_name_of_this_machine_leads_to_the_issuers() {
+        let issuer = "http://127.0.0.1:8080/auth";
+        for host in ["localhost:8080", "[::1]:8080", "jeton.localhost:8080"] {
+            let address = address_at_issuer(issuer, host);
+            assert_eq!(
+                address.as_deref(),
+                Some("http://127.0.0.1:8080/auth/docs"),
+                "{host}"
+            );
+        }
+        // The name itself; another port, which may be forwarded; another machine; none at all.
+        for host in [
+            "127.0.0.1:8080",
+            "localhost:9000",
+            "localhost",
+            "jeton.test:8080",
+            "",
+            "@",
+            "a b",
+        ] {
+            assert_eq!(address_at_issuer(issuer, host), None, "{host}");
+        }
+        assert_eq!(address_at_issuer("http://jeton.test", "localhost"), None);
+        assert_eq!(address_at_issuer("http://localhost", "localhost:80"), None);
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use jeton::config::Settings;
 use jeton::document;
 use jeton::endpoint::page::inline_sources;
+use poem::Request;
 use serde_json::Value;
 
 use crate::support::Jeton;
@@ -155,6 +156,21 @@ async fn swagger_ui_holds_the_repaired_document() {
     let document = jeton.get("/openapi.json").await.body;
     assert!(page.body.contains(&document));
     assert!(!page.body.contains("\"application/json; charset=utf-8\""));
+}
+
+/// The page asks the issuer, which by another name of this machine is another origin.
+#[tokio::test]
+async fn swagger_ui_is_read_at_the_issuers_name() {
+    let jeton = Jeton::with(|settings| settings.issuer = "http://127.0.0.1:8080".into()).await;
+    let ask = async |host: &str| {
+        let request = Request::builder().uri_str("/docs").header("host", host);
+        jeton.send(request.finish()).await
+    };
+    let answer = ask("localhost:8080").await;
+    assert_eq!(answer.status, 307);
+    let location = answer.header("location");
+    assert_eq!(location, Some("http://127.0.0.1:8080/docs"));
+    assert_eq!(ask("127.0.0.1:8080").await.status, 200);
 }
 
 /// The page is whole: it loads nothing, from this host or another.
