@@ -7,8 +7,9 @@
 # It needs PgBouncer 1.21 or later. Where Debian has an older one, the next release's package is unpacked into
 # target/pgbouncer, with the libraries that it was built for.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-readonly root=$PWD patience=900 least=1.21
+source "$(dirname "$0")/servers.sh"
+cd "$root"
+readonly patience=900 least=1.21
 
 is_new_enough() {
   local version
@@ -45,7 +46,7 @@ find_pgbouncer() {
   # Out of the way of those who may not look into this directory.
   cp -r target/pgbouncer/system "$place/bouncer"
   pgbouncer=("$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "$place/bouncer/usr/sbin/pgbouncer")
-  is_new_enough "${pgbouncer[@]}" || { echo "there is no PgBouncer $least or later" >&2; exit 1; }
+  is_new_enough "${pgbouncer[@]}" || fail "there is no PgBouncer $least or later"
 }
 
 # Neither of them runs as root.
@@ -55,10 +56,6 @@ as_server() {
   else
     (cd "$place" && LC_ALL=C.UTF-8 exec "$@")
   fi
-}
-
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 # What was started is a shell; the pooler is the process that it says itself.
@@ -96,8 +93,7 @@ INI
     (exec 3<>"/dev/tcp/127.0.0.1/$pooler") 2>/dev/null && return
     sleep 0.1
   done
-  cat "$place/pooler.log" >&2
-  exit 1
+  fail "the pooler does not listen" "$place/pooler.log"
 }
 
 binaries=$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb "$(command -v initdb || true)" 2>/dev/null | tail -n 1)")
@@ -124,9 +120,7 @@ env "${tested_at[@]}" timeout "$patience" cargo test --locked --test jeton -- "$
 stop_pooler
 start_pooler "max_prepared_statements = 0"
 told=$(cd "$place" && JETON_DATABASE__URL="postgres://jeton@127.0.0.1:$pooler/postgres" JETON_DATA_DIR="$place/jeton" \
-  JETON_SERVER__LISTEN=127.0.0.1:0 timeout 60 "$root/target/debug/jeton" serve 2>&1) && {
-  echo "a pooler that mixes prepared statements up was taken" >&2
-  exit 1
-}
+  JETON_SERVER__LISTEN=127.0.0.1:0 timeout 60 "$root/target/debug/jeton" serve 2>&1) &&
+  fail "a pooler that mixes prepared statements up was taken"
 grep -q 'max_prepared_statements' <<<"$told" || { echo "$told" >&2; exit 1; }
 echo "a pooler that mixes prepared statements up is refused by name"

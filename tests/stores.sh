@@ -6,7 +6,8 @@
 #
 #   tests/stores.sh [postgres|mariadb] [-- ARGUMENTS OF THE TESTS]
 set -euo pipefail
-cd "$(dirname "$0")/.."
+source "$(dirname "$0")/servers.sh"
+cd "$root"
 
 readonly patience=1200
 engines=(postgres mariadb)
@@ -42,7 +43,7 @@ make_place() {
   if [[ $(id -u) == 0 ]]; then
     chown "$user" "$place"
   fi
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  port=$(free_port)
 }
 
 stop_postgres() {

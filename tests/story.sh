@@ -5,29 +5,14 @@
 #
 # Everything that it starts or writes is in a temporary directory and on free ports.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd)
+source "$(dirname "$0")/servers.sh"
 work=$(mktemp -d)
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
-
-binary() {
-  local given=$1 name=$2 candidate
-  for candidate in "$given" "$root/target/release/$name" "$root/target/debug/$name"; do
-    [[ -n $candidate && -x $candidate ]] && { realpath "$candidate"; return; }
-    [[ -z $given ]] || break
-  done
-  echo "$0: no $name to test: build it, or name its binary" >&2
-  return 1
-}
-
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+servers=()
+trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT
 
 jeton=$(binary "${1:-}" jeton)
 my_info=$(binary "${2:-}" examples/my-info)
-for name in ${!JETON_@} ${!MY_INFO_@}; do unset "$name"; done
-export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+forget_settings
 issuer=http://127.0.0.1:$(free_port)
 api=http://127.0.0.1:$(free_port)
 
@@ -40,23 +25,12 @@ with_jeton() {
 start_jeton() {
   with_jeton "$jeton" >>"$work/jeton.log" 2>&1 &
   jeton_pid=$!
-  pids+=("$jeton_pid")
-  await "$issuer/readyz" "$work/jeton.log"
+  servers+=("$jeton_pid")
+  await "$issuer/readyz" "$jeton_pid" "$work/jeton.log"
 }
 
 stop_jeton() {
-  kill "$jeton_pid"
-  wait "$jeton_pid" || true
-}
-
-await() {
-  for _ in {1..150}; do
-    curl --silent --fail --max-time 2 --output /dev/null "$1" && return
-    sleep 0.2
-  done
-  echo "$0: no answer from $1" >&2
-  cat "$2" >&2
-  exit 1
+  stop_servers "$jeton_pid"
 }
 
 # my_info_is STATUS WHAT [CURL'S OPTIONS]: GET /my-info is answered so.
@@ -74,6 +48,15 @@ sign_in() {
     -d scope="${3:-my-info:read my-info:write}" -d username=admin --data-urlencode 'password=correct horse battery staple' >"$1"
 }
 
+# await_refusal HEADER: until the API takes that token no more; SECONDS have passed then.
+await_refusal() {
+  SECONDS=0
+  while [[ $(curl --silent --output /dev/null --write-out '%{http_code}' --header "$1" "$api/my-info") == 200 ]]; do
+    ((SECONDS < 30)) || fail "not ok the API never hears of it" "$work/my-info.log"
+    sleep 0.1
+  done
+}
+
 bearer() {
   echo "Authorization: Bearer $(jq -r .access_token "$1")"
 }
@@ -81,8 +64,8 @@ bearer() {
 # The example first: it waits for Jeton by itself.
 api_secret=$(head -c 32 /dev/urandom | base64)
 MY_INFO_API_CLIENT_SECRET=$api_secret "$my_info" --listen "${api#http://}" --issuer "$issuer" --database "$work/my-info/my-info.db" >"$work/my-info.log" 2>&1 &
-pids+=($!)
-await "$api/healthz" "$work/my-info.log"
+servers+=($!)
+await "$api/healthz" $! "$work/my-info.log"
 my_info_is 401 "without a token, before Jeton is up"
 start_jeton
 
@@ -166,11 +149,7 @@ end_session "$work/library.json"
 introspected=$(curl --silent --user "my-info-api:$(jq -rn --arg s "$api_secret" '$s | @uri')" -d token="$(jq -r .access_token "$work/library.json")" "$issuer/introspect")
 [[ $introspected == '{"active":false}' ]] || { echo "not ok introspection: $introspected" >&2; exit 1; }
 echo "ok introspection is inactive at once"
-SECONDS=0
-while [[ $(curl --silent --output /dev/null --write-out '%{http_code}' --header "$library" "$api/my-info") == 200 ]]; do
-  ((SECONDS < 30)) || { echo "not ok the API never hears of it" >&2; exit 1; }
-  sleep 0.1
-done
+await_refusal "$library"
 my_info_is 401 "signed out at the library, heard after $SECONDS s" --header "$library"
 my_info_is 200 "and still signed in here" --header "$(bearer "$work/new.json")"
 
@@ -184,9 +163,5 @@ sign_in "$work/account.json" "$issuer" account
 my_info_is 401 "with a token for the account" --header "$(bearer "$work/account.json")"
 ended=$(sign_out_everywhere "$work/account.json")
 [[ $ended == '{"sessions_ended":'*200 ]] || { echo "not ok signed out everywhere: $ended" >&2; exit 1; }
-for _ in {1..20}; do
-  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --header "$(bearer "$work/new.json")" "$api/my-info")
-  [[ $status == 200 ]] || break
-  sleep 0.1
-done
-my_info_is 401 "signed out everywhere, heard within 2 s" --header "$(bearer "$work/new.json")"
+await_refusal "$(bearer "$work/new.json")"
+my_info_is 401 "signed out everywhere, heard after $SECONDS s" --header "$(bearer "$work/new.json")"

@@ -9,33 +9,19 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-
-binary() {
-  local given=$1 name=$2 candidate
-  for candidate in "$given" "$root/target/release/$name" "$root/target/debug/$name"; do
-    if [[ -n $candidate && -x $candidate ]]; then
-      realpath "$candidate"
-      return
-    fi
-    [[ -z $given ]] || break
-  done
-  echo "$0: no $name to test: build it, or name its binary" >&2
-  return 1
-}
+source "$here/../servers.sh"
 
 JETON=$(binary "${1:-}" jeton)
 MY_INFO=$(binary "${2:-}" examples/my-info)
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
-[[ -n $CHROMIUM ]] || { echo "$0: no chromium" >&2; exit 1; }
-# Settings of the caller must not change this run.
-for name in ${!JETON_@} ${!MY_INFO_@}; do unset "$name"; done
+[[ -n $CHROMIUM ]] || fail "there is no chromium"
+forget_settings
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$here"/package.json "$here"/package-lock.json "$here"/*.mjs "$work"
 npm ci --prefix "$work" --ignore-scripts --no-audit --no-fund --loglevel=error >"$work/npm.log" 2>&1 ||
-  { cat "$work/npm.log" >&2; exit 1; }
+  fail "npm ci failed" "$work/npm.log"
 rm -rf "$root/target/browser"
 mkdir -p "$root/target/browser"
 

@@ -9,13 +9,13 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+source "$here/../servers.sh"
 work=$(mktemp -d)
-server=
+servers=()
 
 main() {
   local jeton
-  jeton=$(binary "${1:-${JETON_BIN:-}}")
+  jeton=$(binary "${1:-${JETON_BIN:-}}" jeton)
   forget_settings
   install_python
   install_node
@@ -25,25 +25,6 @@ main() {
   checks python "$work/python/bin/python" "$here/python_clients.py"
   checks node node "$work/node/node_clients.mjs"
   report
-}
-
-binary() {
-  local candidate
-  for candidate in "${1:-}" "$root/target/release/jeton" "$root/target/debug/jeton"; do
-    if [[ -n $candidate && -x $candidate ]]; then
-      realpath "$candidate"
-      return
-    fi
-    [[ -z $1 ]] || break
-  done
-  fail "no server to test: build one ('cargo build --release') or name its binary"
-}
-
-# The server refuses settings that it does not know (JETON_BIN is none), and the caller's must not change this run.
-forget_settings() {
-  local name
-  for name in ${!JETON_@}; do unset "$name"; done
-  export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 }
 
 install_python() {
@@ -70,8 +51,8 @@ start() {
 
   mkdir "$work/run"
   JETON_BOOTSTRAP__ADMIN_PASSWORD=$CHECK_PASSWORD jeton "$1" serve >"$work/server.log" 2>&1 &
-  server=$!
-  await_health
+  servers+=($!)
+  await "$CHECK_ISSUER/healthz" $! "$work/server.log"
 }
 
 # Every start of the binary, the server's and the command line's, is at one place and on one store.
@@ -94,20 +75,6 @@ value() {
   awk -v name="$1" '$1 ~ "^" name { print $NF; exit }' "$work/client.log"
 }
 
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-await_health() {
-  local try
-  for try in {1..150}; do
-    kill -0 "$server" 2>/dev/null || fail "the server stopped at once" "$work/server.log"
-    curl --silent --fail --max-time 2 --output /dev/null "$CHECK_ISSUER/healthz" && return
-    sleep 0.2
-  done
-  fail "the server was not healthy within 30 s (try $try)" "$work/server.log"
-}
-
 # A language's checks print "ok …" or "not ok …". A program that dies without saying so is a failed check too.
 checks() {
   local language=$1 log="$work/$1.log" status=0
@@ -127,19 +94,5 @@ report() {
   ((failed == 0 && passed > 0))
 }
 
-fail() {
-  echo "$0: $1" >&2
-  [[ -z ${2:-} ]] || tail -n 40 "$2" >&2
-  exit 1
-}
-
-stop() {
-  if [[ -n $server ]]; then
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
-  rm -rf "$work"
-}
-
-trap stop EXIT
+trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT
 main "$@"

@@ -7,7 +7,7 @@
 # shellcheck shell=bash
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$(dirname "${BASH_SOURCE[0]}")/../servers.sh"
 password=Faults-3f9c1e-7b
 short=
 case "${1:-}" in
@@ -15,28 +15,6 @@ case "${1:-}" in
   '') ;;
   *) echo "usage: $0 [--short]" >&2; exit 2 ;;
 esac
-
-fail() {
-  echo "$(basename "$0"): $1" >&2
-  exit 1
-}
-
-# Not one that the clients' own ends of connections may take while a node is dead.
-free_port() {
-  python3 - <<'PYTHON'
-import random, socket
-least = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
-while True:
-    port = random.randrange(10000, least)
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-    print(port)
-    break
-PYTHON
-}
 
 # The server and the clients, built if they are not yet.
 find_programs() {
@@ -51,7 +29,7 @@ find_programs() {
   [[ -x $clients && -x $binary ]] || fail "there is no server to test"
 }
 
-for name in ${!JETON_@}; do unset "$name"; done
+forget_settings
 place=$(mktemp -d)
 chmod 755 "$place"
 node_pid=() node_port=()

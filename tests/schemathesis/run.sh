@@ -10,15 +10,15 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+source "$here/../servers.sh"
 work=$(mktemp -d)
-server=
+servers=()
+log_lines=400
 
 main() {
   local jeton
-  jeton=$(binary "${1:-}")
-  for name in ${!JETON_@}; do unset "$name"; done
-  export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+  jeton=$(binary "${1:-}" jeton)
+  forget_settings
   tools=${2:-$work/python}
   [[ -x $tools/bin/st ]] || install
   start "$jeton"
@@ -31,18 +31,6 @@ main() {
   echo "$all cases, no failures"
 }
 
-binary() {
-  local candidate
-  for candidate in "$1" "$root/target/release/jeton" "$root/target/debug/jeton"; do
-    if [[ -n $candidate && -x $candidate ]]; then
-      realpath "$candidate"
-      return
-    fi
-    [[ -z $1 ]] || break
-  done
-  fail "no server to test: build one, or name its binary"
-}
-
 install() {
   python3 -m venv "$work/python"
   "$work/python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
@@ -51,7 +39,7 @@ install() {
 
 start() {
   local port
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  port=$(free_port)
   export CHECK_ISSUER="http://127.0.0.1:$port"
   CHECK_PASSWORD=$(random) CHECK_SECRET=$(random)
   export CHECK_PASSWORD CHECK_SECRET
@@ -71,13 +59,8 @@ address_burst = 0
 filter = "jeton=warn"
 SETTINGS
   JETON_BOOTSTRAP__ADMIN_PASSWORD=$CHECK_PASSWORD "$1" --config "$work/jeton.toml" serve >"$work/log" 2>&1 &
-  server=$!
-  local try
-  for try in {1..300}; do
-    curl --silent --fail --max-time 2 --output /dev/null "$CHECK_ISSUER/readyz" && break
-    kill -0 "$server" 2>/dev/null || fail "the server stopped at once" "$work/log"
-    sleep 0.2
-  done
+  servers+=($!)
+  await "$CHECK_ISSUER/readyz" $! "$work/log"
   "$1" --config "$work/jeton.toml" user add probe <<<"$CHECK_PASSWORD" >>"$work/log" 2>&1 || fail "no user" "$work/log"
   "$1" --config "$work/jeton.toml" client add probe-operator --confidential --first-party --grant client_credentials \
     --scope admin --scope introspect --secret-stdin <<<"$CHECK_SECRET" >>"$work/log" 2>&1 || fail "no client" "$work/log"
@@ -102,19 +85,5 @@ alive() {
   curl --silent --fail --max-time 5 --output /dev/null "$CHECK_ISSUER/readyz" || fail "the server is gone" "$work/log"
 }
 
-fail() {
-  echo "$0: $1" >&2
-  [[ -z ${2:-} ]] || tail -n "${LINES_SHOWN:-400}" "$2" >&2
-  exit 1
-}
-
-stop() {
-  if [[ -n $server ]]; then
-    kill "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
-  rm -rf "$work"
-}
-
-trap stop EXIT
+trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT
 main "$@"

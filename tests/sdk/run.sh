@@ -9,13 +9,13 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
+source "$here/../servers.sh"
 all=(typescript-fetch hey-api openapi-typescript python openapi-python-client java go rust progenitor)
 steps=(generate compile sign-in account my-info refresh error sessions sign-out user client)
 built=$root/target/sdk-check
 work=$(mktemp -d)
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+servers=()
+trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT
 
 main() {
   local sdk sdks=() names=("$@") lacks
@@ -181,23 +181,21 @@ crate() {
 }
 
 start() {
-  local jeton my_info name
+  local jeton my_info
   jeton=$(binary "${JETON_BIN:-}" jeton)
   my_info=$(binary "${MY_INFO_BIN:-}" examples/my-info)
-  # Settings of the caller must not change this run.
-  for name in ${!JETON_@} ${!MY_INFO_@}; do unset "$name"; done
-  export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+  forget_settings
   export SDK_ISSUER=http://127.0.0.1:$(free_port) SDK_API=http://127.0.0.1:$(free_port) SDK_USERNAME=admin
   SDK_PASSWORD=$(python3 -c 'import secrets; print("Aa1 &+" + secrets.token_urlsafe(24))')
   export SDK_PASSWORD
 
   JETON_SERVER__LISTEN=${SDK_ISSUER#http://} JETON_DATA_DIR=$work/data JETON_METRICS__LISTEN='' \
     JETON_BOOTSTRAP__ADMIN_PASSWORD=$SDK_PASSWORD JETON_BOOTSTRAP__EXAMPLE_API=$SDK_API "$jeton" >"$work/jeton.out" 2>&1 &
-  pids+=($!)
-  await "$SDK_ISSUER/readyz" "$work/jeton.out"
+  servers+=($!)
+  await "$SDK_ISSUER/readyz" $! "$work/jeton.out"
   "$my_info" --listen "${SDK_API#http://}" --issuer "$SDK_ISSUER" --database "$work/my-info.db" >"$work/my-info.out" 2>&1 &
-  pids+=($!)
-  await "$SDK_API/openapi.json" "$work/my-info.out"
+  servers+=($!)
+  await "$SDK_API/openapi.json" $! "$work/my-info.out"
   curl --silent --fail "$SDK_API/openapi.json" | python3 -c '
 import json, sys
 document = json.load(sys.stdin)
@@ -205,30 +203,6 @@ info = document["components"]["schemas"]["MyInfo"]
 info["required"].remove("created_at")
 del info["properties"]["created_at"]
 json.dump(document, sys.stdout)' >"$work/my-info.json"
-}
-
-binary() {
-  local given=$1 name=$2 candidate
-  for candidate in "$given" "$root/target/release/$name" "$root/target/debug/$name"; do
-    [[ -n $candidate && -x $candidate ]] && { realpath "$candidate"; return; }
-    [[ -z $given ]] || break
-  done
-  echo "$0: no $name to test: build it, or name its binary" >&2
-  return 1
-}
-
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-await() {
-  for _ in {1..150}; do
-    curl --silent --fail --max-time 2 --output /dev/null "$1" && return
-    sleep 0.2
-  done
-  echo "$0: no answer from $1" >&2
-  tail -n 40 "$2" >&2
-  exit 1
 }
 
 report() {
