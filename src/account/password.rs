@@ -32,6 +32,7 @@ const FRESH: Duration = Duration::from_mins(10);
 const NEW: &str = "new_password";
 
 /// The door.
+#[derive(Default)]
 pub struct PasswordDoor;
 
 /// From which password to which.

@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::server::AuthorizationServer;
 
 /// The door.
+#[derive(Default)]
 pub struct ProfileDoor;
 
 /// Who is signed in, and how.

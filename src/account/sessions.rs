@@ -22,6 +22,7 @@ use crate::store::user::{self, Change, ChangeError, Whom};
 const MOST: u64 = 500;
 
 /// The door.
+#[derive(Default)]
 pub struct SessionsDoor;
 
 /// Where you are signed in, the newest sign-in first.

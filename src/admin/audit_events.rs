@@ -21,6 +21,7 @@ use crate::server::AuthorizationServer;
 use crate::store::audit_event::{self, Filter};
 
 /// The door.
+#[derive(Default)]
 pub struct AuditEventsDoor;
 
 /// A page of the audit log, the newest first.

@@ -20,6 +20,7 @@ use crate::upkeep;
 use crate::upkeep::rotation::{self, Rotated, RotationError};
 
 /// The door.
+#[derive(Default)]
 pub struct KeysDoor;
 
 /// All signing keys, the newest first.

@@ -18,6 +18,7 @@ use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending, Filter, Model};
 
 /// The door.
+#[derive(Default)]
 pub struct AdminSessionsDoor;
 
 /// A page of sessions, the newest first.

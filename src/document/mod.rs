@@ -30,46 +30,32 @@ use crate::endpoint::revoked_sessions::RevokedSessionsEndpoint;
 use crate::endpoint::token::TokenEndpoint;
 
 /// All doors that the framework documents.
-pub type Doors = (
+pub type Doors = (ProtocolDoors, AccountDoors, AdminDoors, LandingPage);
+
+type ProtocolDoors = (
     TokenEndpoint,
     RevocationEndpoint,
     IntrospectionEndpoint,
     RevokedSessionsEndpoint,
     JwksEndpoint,
     MetadataEndpoint,
-    ProfileDoor,
-    PasswordDoor,
-    SessionsDoor,
+);
+
+type AccountDoors = (ProfileDoor, PasswordDoor, SessionsDoor);
+
+type AdminDoors = (
     UsersDoor,
     ClientsDoor,
     ClientSecretsDoor,
     AdminSessionsDoor,
     KeysDoor,
     AuditEventsDoor,
-    LandingPage,
 );
 
 /// The doors and their document, for a server that clients reach at `issuer`.
 #[must_use]
 pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
-    let doors = (
-        TokenEndpoint,
-        RevocationEndpoint,
-        IntrospectionEndpoint,
-        RevokedSessionsEndpoint,
-        JwksEndpoint,
-        MetadataEndpoint,
-        ProfileDoor,
-        PasswordDoor,
-        SessionsDoor,
-        UsersDoor,
-        ClientsDoor,
-        ClientSecretsDoor,
-        AdminSessionsDoor,
-        KeysDoor,
-        AuditEventsDoor,
-        LandingPage,
-    );
+    let doors = Doors::default();
     OpenApiService::new(doors, "Jeton", env!("CARGO_PKG_VERSION"))
         .description(include_str!("../../openapi/introduction.md").trim_end())
         .contact(

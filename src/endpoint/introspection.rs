@@ -21,6 +21,7 @@ use crate::token::response::Narrowed;
 use crate::token::rotation::{Judgement, Position, judge};
 
 /// The door.
+#[derive(Default)]
 pub struct IntrospectionEndpoint;
 
 /// A question about a token, RFC 7662 section 2.1.

@@ -16,6 +16,7 @@ use crate::server::AuthorizationServer;
 pub const PATH: &str = "/jwks.json";
 
 /// The door.
+#[derive(Default)]
 pub struct JwksEndpoint;
 
 /// A JSON Web Key Set, RFC 7517 section 5. The key that signs stands first.

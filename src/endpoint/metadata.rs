@@ -20,6 +20,7 @@ pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
 pub const OPENID: &str = "/.well-known/openid-configuration";
 
 /// The door.
+#[derive(Default)]
 pub struct MetadataEndpoint;
 
 /// What the server is and can do, RFC 8414 section 2.

@@ -20,6 +20,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The page at `/`. Its links are relative, so that it works behind a path prefix too.
+#[derive(Default)]
 pub struct LandingPage;
 
 #[OpenApi]

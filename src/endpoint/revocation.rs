@@ -23,6 +23,7 @@ use crate::token::opaque::OpaqueToken;
 use crate::token::refresh_token::RefreshToken;
 
 /// The door.
+#[derive(Default)]
 pub struct RevocationEndpoint;
 
 /// What is to end, RFC 7009 section 2.1.

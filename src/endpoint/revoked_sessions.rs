@@ -30,6 +30,7 @@ const PAGE: u64 = 1000;
 const OVERLAP: Duration = Duration::from_mins(1);
 
 /// The door.
+#[derive(Default)]
 pub struct RevokedSessionsEndpoint;
 
 /// Sessions that were ended, oldest ending first.

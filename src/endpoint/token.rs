@@ -19,6 +19,7 @@ use crate::server::AuthorizationServer;
 use crate::token::response::TokenResponse;
 
 /// The door.
+#[derive(Default)]
 pub struct TokenEndpoint;
 
 /// What is given for tokens. Which parameters belong to which grant stands with each of them.

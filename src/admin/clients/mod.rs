@@ -33,6 +33,7 @@ use crate::store::client::{self, Filter, Whom};
 use crate::store::client_origin;
 
 /// The door.
+#[derive(Default)]
 pub struct ClientsDoor;
 
 #[OpenApi(prefix_path = "/admin/clients", tag = "Tag::Admin")]

@@ -22,6 +22,7 @@ use crate::server::AuthorizationServer;
 use crate::store::client_secret::{self, MOST, SecretError};
 
 /// The door.
+#[derive(Default)]
 pub struct ClientSecretsDoor;
 
 /// A secret that was added.

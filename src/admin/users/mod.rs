@@ -29,6 +29,7 @@ use crate::store::user::{self, Change, Filter, InsertError, Whom};
 use crate::username::Username;
 
 /// The door.
+#[derive(Default)]
 pub struct UsersDoor;
 
 #[OpenApi(prefix_path = "/admin/users", tag = "Tag::Admin")]
