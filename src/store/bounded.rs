@@ -167,11 +167,11 @@ async fn to_the_end(
     begun.unwrap_or_else(|error| Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))))
 }
 
-/// Takes back, for one transaction, the limit that the server keeps by itself.
+/// Takes back, for one transaction, the limit that the server keeps by itself for a statement; not the one for
+/// a node that is cut off, or its locks would last until TCP gives up on it.
 pub(super) async fn lift_limit_of_server(transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        let lift = "SET LOCAL statement_timeout = 0; \
-                    SET LOCAL idle_in_transaction_session_timeout = 0";
+        let lift = "SET LOCAL statement_timeout = 0";
         transaction.execute_unprepared(lift).await?;
     }
     Ok(())

@@ -89,6 +89,16 @@ struct Wire {
 }
 
 impl Wire {
+    /// The wire to the server of this URL, and the URL that leads through it.
+    async fn before(url: &str) -> (Self, String) {
+        let mut url = url::Url::parse(url).unwrap();
+        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let wire = Self::to(server).await;
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(wire.address.port())).unwrap();
+        (wire, url.into())
+    }
+
     async fn to(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -122,12 +132,8 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
         return;
     }
     let data = DataDir::new();
-    let mut url = url::Url::parse(&data.url()).unwrap();
-    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let wire = Wire::to(server).await;
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(wire.address.port())).unwrap();
-    let (jeton, mut tokens) = impatient(url.as_str()).await;
+    let (wire, url) = Wire::before(&data.url()).await;
+    let (jeton, mut tokens) = impatient(&url).await;
     for _ in 0..4 {
         // So that there are connections to lose: all of those that a node may have.
         let crowd = (0..8).map(|_| jeton.refresh(&tokens.refresh_token));
@@ -149,6 +155,36 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
         })
         .await;
     }
+}
+
+/// A node that is cut off while it has the turn to bring the schema up to date does not keep it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_at_its_start_keeps_no_other_from_starting() {
+    if engine() != Some(Engine::Postgres) {
+        return;
+    }
+    let data = DataDir::new();
+    let (wire, url) = Wire::before(&data.url()).await;
+    let hand = data.hand().await;
+    // "jeton" and 1, as the store has it.
+    let turn = "SELECT pg_advisory_lock(116983977700865)";
+    hand.execute_unprepared(turn).await.unwrap();
+    let cut_off = tokio::spawn(async move { Store::connect(&parsed(&url), LIMITS).await });
+    let waiting = "SELECT count(*)::text AS detail FROM pg_locks \
+                   WHERE locktype = 'advisory' AND NOT granted";
+    in_time(Box::pin(async {
+        while data.question(waiting).await == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }))
+    .await;
+    wire.silent.send(true).unwrap();
+    hand.execute_unprepared("SELECT pg_advisory_unlock_all()")
+        .await
+        .unwrap();
+    let opening = Box::pin(data.open());
+    in_time(opening).await.close().await.unwrap();
+    cut_off.abort();
 }
 
 /// A URL with a slip in it must not furnish somebody's empty database: that is for `serve` alone.
