@@ -37,19 +37,21 @@ const HELD_UP: Duration = Duration::from_secs(5);
 pub struct Request {
     refresh_token: Secret,
     narrowing: Narrowing,
+    came: Timestamp,
 }
 
 impl Request {
-    /// Reads the parameters.
+    /// Reads the parameters, which came at `now`.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] without a `refresh_token`, [`Error::InvalidScope`] for a malformed
     /// scope.
-    pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
+    pub fn parse(parameters: &Parameters, now: Timestamp) -> Result<Self, Error> {
         Ok(Self {
             refresh_token: parameters.require("refresh_token")?.clone(),
             narrowing: Narrowing::parse(parameters)?,
+            came: now,
         })
     }
 
@@ -72,7 +74,7 @@ impl Request {
             token,
             client,
             device,
-            began: server.clock.now(),
+            came: self.came,
             server,
         };
         if !self.narrowing.is_empty() {
@@ -91,7 +93,7 @@ struct Refresh<'a> {
     token: RefreshToken,
     client: &'a AuthenticatedClient,
     device: Device,
-    began: Timestamp,
+    came: Timestamp,
     server: &'a AuthorizationServer,
 }
 
@@ -216,7 +218,7 @@ impl Refresh<'_> {
     /// Ends the session, in a statement of its own that the refusal does not roll back, and in a task
     /// of its own that the thief does not take along by hanging up.
     async fn end_replayed(&self, session: session::Model, distance: u32) -> Result<Error, Error> {
-        if self.now().apart(self.began) > HELD_UP {
+        if self.now().apart(self.came) > HELD_UP {
             let reason = "held up for so long that an old token is no replay";
             return Ok(Error::TemporarilyUnavailable(reason.into()));
         }
