@@ -187,6 +187,43 @@ async fn a_request_that_was_held_up_before_its_session_ends_none() {
     panic!("a request that was held up was judged by its token");
 }
 
+/// row 29, over nodes: a request that a node held up uses nothing up of what is forgiven: its client has its
+/// answer from another node, and may lose a later one.
+#[tokio::test]
+async fn a_request_that_was_held_up_is_no_late_retry() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = node(data.open().await, clock).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    // A machine that is slow to begin the request has not held it up: then once more.
+    for _ in 0..5 {
+        let tokens = jeton.sign_in().await;
+        let elsewhere = data.hand().await;
+        let moved_on = format!(
+            "BEGIN; UPDATE sessions SET generation = 1, rotated_at = {}",
+            jeton.server.clock.now().as_micros()
+        );
+        elsewhere.execute_unprepared(&moved_on).await.unwrap();
+        let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            jeton.advance(SECOND * 11);
+            elsewhere.execute_unprepared("COMMIT").await.unwrap();
+            elsewhere.close().await.unwrap();
+        });
+        if held_up.status == 503 {
+            held_up.assert_error(503, "temporarily_unavailable");
+            let forgiven = jeton.session(&tokens).await.late_retry_generation;
+            assert_eq!(forgiven, None);
+            jeton.refresh(&tokens.refresh_token).await.tokens();
+            let forgiven = jeton.session(&tokens).await.late_retry_generation;
+            assert_eq!(forgiven, Some(1));
+            return;
+        }
+    }
+    panic!("a request that was held up was taken for a late retry");
+}
+
 /// row 30: order comes from the counter: nodes whose clocks are five seconds apart sign nobody out
 /// who asks again at the other node.
 #[tokio::test]
