@@ -122,6 +122,13 @@ impl ServerUrl {
         if url.path().trim_matches('/').is_empty() {
             return Err(format!("must name a database: {example}"));
         }
+        // After a slash in it, the rest of a password is read as a path, and a path is shown.
+        if url.path().contains('@') {
+            return Err(format!(
+                "has an @ after the name of a host: {example}, with special characters of the password \
+                 percent-encoded"
+            ));
+        }
         check_parameters(engine, &url)?;
         Ok(Self {
             engine,
@@ -249,6 +256,11 @@ mod tests {
             ("postgres://me:pa55@db/jeton?sslmode=pa55", "an sslmode"),
             ("mysql://me:pa55@db/jeton?ssl-mode=verify-ca", "an ssl-mode"),
             ("postgres://me:pa55@db/jeton?port=pa55", "a port"),
+            ("postgres://me:1/pa55@db/jeton", "percent-encoded"),
+            (
+                "mysql://me:1/pa55@db/jeton?socket=/run/s",
+                "percent-encoded",
+            ),
         ] {
             let wrong = DatabaseUrl::parse(text).unwrap_err();
             assert!(wrong.contains(told), "{text}: {wrong}");

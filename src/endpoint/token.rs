@@ -116,7 +116,7 @@ impl TokenEndpoint {
         server: Data<&Arc<AuthorizationServer>>,
         form: Form<TokenRequest>,
     ) -> Result<Tokens, ErrorAnswer> {
-        let grant = Grant::parse(&form.parameters)?;
+        let grant = Grant::parse(&form.parameters, server.clock.now())?;
         let authorization = single_authorization(request.headers())?;
         let client =
             client_authentication::authenticate(authorization, &form.parameters, &server).await?;

@@ -6,6 +6,7 @@ pub mod password;
 pub mod refresh_token;
 
 use crate::client_authentication::AuthenticatedClient;
+use crate::clock::Timestamp;
 use crate::device::Device;
 use crate::error::Error;
 use crate::parameters::Parameters;
@@ -34,16 +35,16 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// Reads the parameters of the grant that `grant_type` names.
+    /// Reads the parameters of the grant that `grant_type` names, which came at `now`.
     ///
     /// # Errors
     ///
     /// [`Error::UnsupportedGrantType`], or what the grant misses.
-    pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
+    pub fn parse(parameters: &Parameters, now: Timestamp) -> Result<Self, Error> {
         match parameters.require("grant_type")?.expose() {
             password::TYPE => password::Request::parse(parameters).map(Self::Password),
             refresh_token::TYPE => {
-                refresh_token::Request::parse(parameters).map(Self::RefreshToken)
+                refresh_token::Request::parse(parameters, now).map(Self::RefreshToken)
             }
             client_credentials::TYPE => {
                 client_credentials::Request::parse(parameters).map(Self::ClientCredentials)

@@ -37,19 +37,21 @@ const HELD_UP: Duration = Duration::from_secs(5);
 pub struct Request {
     refresh_token: Secret,
     narrowing: Narrowing,
+    came: Timestamp,
 }
 
 impl Request {
-    /// Reads the parameters.
+    /// Reads the parameters, which came at `now`.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] without a `refresh_token`, [`Error::InvalidScope`] for a malformed
     /// scope.
-    pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
+    pub fn parse(parameters: &Parameters, now: Timestamp) -> Result<Self, Error> {
         Ok(Self {
             refresh_token: parameters.require("refresh_token")?.clone(),
             narrowing: Narrowing::parse(parameters)?,
+            came: now,
         })
     }
 
@@ -72,7 +74,7 @@ impl Request {
             token,
             client,
             device,
-            began: server.clock.now(),
+            came: self.came,
             server,
         };
         if !self.narrowing.is_empty() {
@@ -91,7 +93,7 @@ struct Refresh<'a> {
     token: RefreshToken,
     client: &'a AuthenticatedClient,
     device: Device,
-    began: Timestamp,
+    came: Timestamp,
     server: &'a AuthorizationServer,
 }
 
@@ -137,6 +139,7 @@ impl Refresh<'_> {
                     return Err(self.end_replayed(record.session, distance).await?);
                 }
                 Judgement::LateRetry => {
+                    self.require_haste()?;
                     if let Some(record) = self.retry_late(&record).await? {
                         return self.begin_window(record).await;
                     }
@@ -204,6 +207,15 @@ impl Refresh<'_> {
         Ok(restamped.unwrap_or(record))
     }
 
+    /// A request that was held up is neither taken for a thief's, nor does it use up what is forgiven.
+    fn require_haste(&self) -> Result<(), Error> {
+        if self.now().apart(self.came) > HELD_UP {
+            let reason = "held up for so long that an old token tells nothing";
+            return Err(Error::TemporarilyUnavailable(reason.into()));
+        }
+        Ok(())
+    }
+
     async fn retry_late(&self, seen: &Record) -> Result<Option<Record>, Error> {
         let store = &self.server.store;
         let record = session::retry_late(store, &seen.session, &self.cause()).await?;
@@ -216,10 +228,7 @@ impl Refresh<'_> {
     /// Ends the session, in a statement of its own that the refusal does not roll back, and in a task
     /// of its own that the thief does not take along by hanging up.
     async fn end_replayed(&self, session: session::Model, distance: u32) -> Result<Error, Error> {
-        if self.now().apart(self.began) > HELD_UP {
-            let reason = "held up for so long that an old token is no replay";
-            return Ok(Error::TemporarilyUnavailable(reason.into()));
-        }
+        self.require_haste()?;
         let (store, cause) = (self.server.store.clone(), self.cause());
         let ending = async move {
             session::end_replayed(&store, &session, distance, &cause).await?;

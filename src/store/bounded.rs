@@ -120,7 +120,11 @@ impl Connection {
 
     pub(super) async fn begin(&self, options: TransactionOptions) -> Result<Transaction, DbErr> {
         let current = self.0.current();
-        let inner = self.0.hold(current.begin_with_options(options)).await?;
+        let inner = if self.0.limit.is_some() {
+            self.0.hold(to_the_end(current, options)).await?
+        } else {
+            current.begin_with_options(options).await?
+        };
         Ok(Transaction {
             inner,
             pool: Arc::clone(&self.0),
@@ -151,11 +155,23 @@ impl Transaction {
     }
 }
 
-/// Takes back, for one transaction, the limit that the server keeps by itself.
+/// Begins in a task of its own, which whoever gives up does not take along. The drivers for servers do not know
+/// of a transaction before they have read the answer to BEGIN: if nobody read it, it would stay open on a
+/// connection of the pool, and swallow what the next one writes there.
+async fn to_the_end(
+    connection: DatabaseConnection,
+    options: TransactionOptions,
+) -> Result<DatabaseTransaction, DbErr> {
+    let beginning = tokio::spawn(async move { connection.begin_with_options(options).await });
+    let begun = beginning.await;
+    begun.unwrap_or_else(|error| Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))))
+}
+
+/// Takes back, for one transaction, the limit that the server keeps by itself for a statement; not the one for
+/// a node that is cut off, or its locks would last until TCP gives up on it.
 pub(super) async fn lift_limit_of_server(transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        let lift = "SET LOCAL statement_timeout = 0; \
-                    SET LOCAL idle_in_transaction_session_timeout = 0";
+        let lift = "SET LOCAL statement_timeout = 0";
         transaction.execute_unprepared(lift).await?;
     }
     Ok(())

@@ -59,3 +59,11 @@ pub async fn hold(
     })
     .await
 }
+
+/// Writes no row, and fails where none could be written.
+pub(super) async fn write_none(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(0_i64))
+        .filter(Column::Name.eq(""));
+    update.exec(connection).await.map(drop)
+}

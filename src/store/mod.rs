@@ -57,13 +57,17 @@ impl Store {
         self
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers; a server, whether it also takes what is written: a replica does not, nor a
+    /// member that its cluster has left behind.
     ///
     /// # Errors
     ///
     /// What the database says when it does not.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.read.ping().await
+        match self.turn {
+            Some(_) => self.read.ping().await,
+            None => lease::write_none(&self.relaxed).await,
+        }
     }
 
     /// Finishes what is under way and closes the connections.

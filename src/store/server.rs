@@ -135,6 +135,10 @@ pub(super) async fn within<T>(
 }
 
 /// How connections are kept.
+///
+/// One on which a transaction was given up still has to be told so. On MySQL, if that was while it prepared a
+/// statement, the driver takes the answers for what they are not, and waits for more, for good: such a connection
+/// is not kept.
 pub(super) fn pool<DB: sqlx::Database>(limits: Limits) -> PoolOptions<DB> {
     PoolOptions::new()
         .max_connections(limits.connections)
@@ -147,6 +151,19 @@ pub(super) fn pool<DB: sqlx::Database>(limits: Limits) -> PoolOptions<DB> {
                     connection.ping().await?;
                 }
                 Ok(true)
+            })
+        })
+        .after_release(move |connection: &mut DB::Connection, _| {
+            Box::pin(async move {
+                if !connection.should_flush() {
+                    return Ok(true);
+                }
+                let ready = tokio::time::timeout(limits.statement_timeout, connection.ping());
+                let ready = ready.await.unwrap_or_else(|_| {
+                    let why = "the answers to what was given up are not understood";
+                    Err(sqlx::Error::Protocol(why.to_owned()))
+                });
+                ready.map(|()| true)
             })
         })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jeton::clock::Clock;
 use jeton::database_url::Engine;
+use jeton::store::session::{self, Ending};
 use jeton::store::{Limits, Store};
 use sea_orm::ConnectionTrait as _;
 use tokio::io::{AsyncReadExt as _, copy_bidirectional};
@@ -18,6 +19,9 @@ use crate::support::file::DataDir;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
 
 const PATIENCE: Duration = Duration::from_mins(2);
+const WAITING_ON_MYSQL: &str = "SELECT concat(count(*), '') AS detail FROM information_schema.innodb_trx \
+     JOIN information_schema.processlist ON id = trx_mysql_thread_id \
+     WHERE db = database() AND trx_state = 'LOCK WAIT'";
 const LIMITS: Limits = Limits {
     connections: 4,
     acquire_timeout: Duration::from_secs(2),
@@ -54,12 +58,7 @@ async fn a_refresh_that_waits_for_a_lock_is_given_up_on_both_sides() {
             "SELECT count(*)::text AS detail FROM pg_locks WHERE NOT granted",
         ),
         // There the limit is one of waits for rows.
-        Some(Engine::MySql) => (
-            "UPDATE sessions SET address = 'here'",
-            "SELECT concat(count(*), '') AS detail FROM information_schema.innodb_trx \
-             JOIN information_schema.processlist ON id = trx_mysql_thread_id \
-             WHERE db = database() AND trx_state = 'LOCK WAIT'",
-        ),
+        Some(Engine::MySql) => ("UPDATE sessions SET address = 'here'", WAITING_ON_MYSQL),
     };
     let data = DataDir::new();
     let (jeton, tokens) = impatient(&data.url()).await;
@@ -89,6 +88,16 @@ struct Wire {
 }
 
 impl Wire {
+    /// The wire to the server of this URL, and the URL that leads through it.
+    async fn before(url: &str) -> (Self, String) {
+        let mut url = url::Url::parse(url).unwrap();
+        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let wire = Self::to(server).await;
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(wire.address.port())).unwrap();
+        (wire, url.into())
+    }
+
     async fn to(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -122,12 +131,8 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
         return;
     }
     let data = DataDir::new();
-    let mut url = url::Url::parse(&data.url()).unwrap();
-    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let wire = Wire::to(server).await;
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(wire.address.port())).unwrap();
-    let (jeton, mut tokens) = impatient(url.as_str()).await;
+    let (wire, url) = Wire::before(&data.url()).await;
+    let (jeton, mut tokens) = impatient(&url).await;
     for _ in 0..4 {
         // So that there are connections to lose: all of those that a node may have.
         let crowd = (0..8).map(|_| jeton.refresh(&tokens.refresh_token));
@@ -149,6 +154,77 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
         })
         .await;
     }
+}
+
+/// A node that is cut off while it has the turn to bring the schema up to date does not keep it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_at_its_start_keeps_no_other_from_starting() {
+    if engine() != Some(Engine::Postgres) {
+        return;
+    }
+    let data = DataDir::new();
+    let (wire, url) = Wire::before(&data.url()).await;
+    let hand = data.hand().await;
+    // "jeton" and 1, as the store has it.
+    let turn = "SELECT pg_advisory_lock(116983977700865)";
+    hand.execute_unprepared(turn).await.unwrap();
+    let cut_off = tokio::spawn(async move { Store::connect(&parsed(&url), LIMITS).await });
+    let waiting = "SELECT count(*)::text AS detail FROM pg_locks \
+                   WHERE locktype = 'advisory' AND NOT granted";
+    in_time(Box::pin(async {
+        while data.question(waiting).await == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }))
+    .await;
+    wire.silent.send(true).unwrap();
+    hand.execute_unprepared("SELECT pg_advisory_unlock_all()")
+        .await
+        .unwrap();
+    let opening = Box::pin(data.open());
+    in_time(opening).await.close().await.unwrap();
+    cut_off.abort();
+}
+
+/// A node that is cut off in the middle of a transaction, or stands still there, keeps its locks for half a minute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_in_a_transaction_does_not_keep_its_locks() {
+    let waiting = match engine() {
+        None => return,
+        Some(Engine::Postgres) => "SELECT count(*)::text AS detail FROM pg_locks WHERE NOT granted",
+        Some(Engine::MySql) => WAITING_ON_MYSQL,
+    };
+    let data = DataDir::new();
+    let (near, tokens) = impatient(&data.url()).await;
+    let (wire, url) = Wire::before(&data.url()).await;
+    // Who stands still gives nothing up.
+    let patient = Limits {
+        statement_timeout: PATIENCE * 2,
+        ..LIMITS
+    };
+    let far = Store::connect(&parsed(&url), patient).await.unwrap();
+    let other = data.hand().await;
+    other.execute_unprepared("BEGIN").await.unwrap();
+    let lock = "UPDATE sessions SET address = 'here'";
+    other.execute_unprepared(lock).await.unwrap();
+    let (id, cause) = (near.session(&tokens).await.id, near.cause());
+    let cut_off =
+        tokio::spawn(async move { session::revoke(&far, id, Ending::SignOut, &cause).await });
+    in_time(Box::pin(async {
+        while data.question(waiting).await == "0" {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }))
+    .await;
+    wire.silent.send(true).unwrap();
+    other.execute_unprepared("COMMIT").await.unwrap();
+    in_time(async {
+        while near.refresh(&tokens.refresh_token).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    })
+    .await;
+    cut_off.abort();
 }
 
 /// A URL with a slip in it must not furnish somebody's empty database: that is for `serve` alone.

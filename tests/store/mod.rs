@@ -8,6 +8,8 @@ mod client_origin;
 mod client_settings;
 /// What is waited for before it is answered.
 mod durability;
+/// Requests that nobody waits for any more.
+mod given_up;
 /// Many nodes that write at once.
 mod many_writers;
 /// Stores on a server, and its tables.

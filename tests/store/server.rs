@@ -157,6 +157,38 @@ async fn a_row_that_is_locked_for_long_is_a_busy_store() {
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
+/// "A node that cannot serve says so", also on a server that answers and takes nothing: one that has become a
+/// replica.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_on_a_server_that_only_reads_is_not_ready() {
+    if engine() != Some(Engine::Postgres) {
+        return;
+    }
+    let data = DataDir::new();
+    let url = data.url();
+    let jeton = node(&url).await;
+    let tokens = jeton.sign_in().await;
+    let hand = data.hand().await;
+    let name = url.rsplit('/').next().unwrap();
+    for (setting, status) in [("on", 503), ("off", 200)] {
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {setting}");
+        hand.execute_unprepared(&set).await.unwrap();
+        let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        hand.execute_unprepared(others).await.unwrap();
+        // Until there are none but new connections.
+        for _ in 0..8 {
+            jeton.refresh(&tokens.refresh_token).await;
+        }
+        assert_eq!(jeton.get("/readyz").await.status, status);
+        assert_eq!(jeton.refresh(&tokens.refresh_token).await.status, status);
+        // Set back by a transaction that may write.
+        hand.execute_unprepared("SET default_transaction_read_only = off")
+            .await
+            .unwrap();
+    }
+}
+
 /// row 27: whoever refreshes waits for the session's row, and for no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_does_not_wait_for_the_rows_of_its_user_and_client() {

@@ -31,10 +31,20 @@ const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
 /// a session that was ended there is over here. Writes need no such wait, they are compared in any case.
 const READ_AFTER_ALL: &str = ", wsrep_sync_wait = 1";
 
+/// On MariaDB, a node that was cut off in the middle of a transaction keeps its locks for so many seconds at most.
+/// MySQL has no such limit.
+const CUT_OFF: &str = ", idle_transaction_timeout = 30";
+
+/// What servers know of these by the names of their variables; not all that speak the protocol do.
+const KNOWN_BY_SOME: [(&str, &str); 2] = [
+    ("wsrep_sync_wait", READ_AFTER_ALL),
+    ("idle_transaction_timeout", CUT_OFF),
+];
+
 pub(super) async fn connect(url: &ServerUrl, limits: Limits) -> Result<Connected, Failure> {
     let options = options(url)?;
-    let knows_galera = within(limits.acquire_timeout, probe(&options)).await?;
-    let session = session(knows_galera, limits);
+    let known = within(limits.acquire_timeout, probe(&options)).await?;
+    let session = session(&known, limits);
     let connect = move |connections| {
         let session = session.clone();
         let limits = Limits {
@@ -73,14 +83,13 @@ fn options(url: &ServerUrl) -> Result<MySqlConnectOptions, Failure> {
 }
 
 /// A limit of statements there is not on both, but of the wait for a lock, which is what keeps them waiting.
-fn session(knows_galera: bool, limits: Limits) -> String {
+fn session(known: &str, limits: Limits) -> String {
     let lock_wait = limits.statement_timeout.as_secs().max(1);
-    let galera = if knows_galera { READ_AFTER_ALL } else { "" };
-    format!("{SESSION}, innodb_lock_wait_timeout = {lock_wait}{galera}")
+    format!("{SESSION}, innodb_lock_wait_timeout = {lock_wait}{known}")
 }
 
-/// Connects, and says whether the server knows Galera; not all that speak the protocol do.
-async fn probe(options: &MySqlConnectOptions) -> Result<bool, Failure> {
+/// Connects, and says what the server knows of what only some do.
+async fn probe(options: &MySqlConnectOptions) -> Result<String, Failure> {
     let mut connection = MySqlConnection::connect_with(options).await?;
     let row = connection.fetch_one("SELECT VERSION()").await?;
     let told: String = row.try_get(0)?;
@@ -95,10 +104,16 @@ async fn probe(options: &MySqlConnectOptions) -> Result<bool, Failure> {
             "it is {told}; {name} must be {major}.{minor}.{patch} or later"
         )));
     }
-    let knows = "SHOW SESSION VARIABLES LIKE 'wsrep_sync_wait'";
-    let knows = connection.fetch_optional(knows).await?.is_some();
+    let mut known = String::new();
+    for (name, setting) in KNOWN_BY_SOME {
+        let question = format!("SHOW SESSION VARIABLES LIKE '{name}'");
+        let question = sqlx::AssertSqlSafe(question);
+        if connection.fetch_optional(question).await?.is_some() {
+            known.push_str(setting);
+        }
+    }
     connection.close().await?;
-    Ok(knows)
+    Ok(known)
 }
 
 fn version(told: &str) -> Version {

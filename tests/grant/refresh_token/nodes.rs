@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jeton::clock::Clock;
+use jeton::database_url::Engine;
 use jeton::store::{Store, session};
 use sea_orm::ConnectionTrait as _;
 
 use crate::support::audit::AuditLog;
+use crate::support::database::engine;
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START, claims};
 
@@ -147,6 +149,79 @@ async fn a_request_that_was_held_up_ends_no_session() {
         }
     }
     panic!("a request that was held up was judged by its token");
+}
+
+/// row 26, over nodes: it is no replay either, when it was held up before its session was looked at: while its
+/// client was looked up.
+#[tokio::test]
+async fn a_request_that_was_held_up_before_its_session_ends_none() {
+    let (lock, unlock) = match engine() {
+        // There, whoever reads waits for nobody.
+        None => return,
+        Some(Engine::Postgres) => ("BEGIN; LOCK TABLE clients", "COMMIT"),
+        Some(Engine::MySql) => ("LOCK TABLES clients WRITE", "UNLOCK TABLES"),
+    };
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = node(data.open().await, clock).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    // A machine that is slow to begin the request has not held it up: then once more.
+    for _ in 0..5 {
+        let tokens = jeton.sign_in().await;
+        data.execute("UPDATE sessions SET generation = 2").await;
+        let elsewhere = data.hand().await;
+        elsewhere.execute_unprepared(lock).await.unwrap();
+        let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            jeton.advance(SECOND * 6);
+            elsewhere.execute_unprepared(unlock).await.unwrap();
+            elsewhere.close().await.unwrap();
+        });
+        if held_up.status == 503 {
+            held_up.assert_error(503, "temporarily_unavailable");
+            assert_eq!(jeton.session(&tokens).await.revoked_at, None);
+            return;
+        }
+    }
+    panic!("a request that was held up was judged by its token");
+}
+
+/// row 29, over nodes: a request that a node held up uses nothing up of what is forgiven: its client has its
+/// answer from another node, and may lose a later one.
+#[tokio::test]
+async fn a_request_that_was_held_up_is_no_late_retry() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = node(data.open().await, clock).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    // A machine that is slow to begin the request has not held it up: then once more.
+    for _ in 0..5 {
+        let tokens = jeton.sign_in().await;
+        let elsewhere = data.hand().await;
+        let moved_on = format!(
+            "BEGIN; UPDATE sessions SET generation = 1, rotated_at = {}",
+            jeton.server.clock.now().as_micros()
+        );
+        elsewhere.execute_unprepared(&moved_on).await.unwrap();
+        let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            jeton.advance(SECOND * 11);
+            elsewhere.execute_unprepared("COMMIT").await.unwrap();
+            elsewhere.close().await.unwrap();
+        });
+        if held_up.status == 503 {
+            held_up.assert_error(503, "temporarily_unavailable");
+            let forgiven = jeton.session(&tokens).await.late_retry_generation;
+            assert_eq!(forgiven, None);
+            jeton.refresh(&tokens.refresh_token).await.tokens();
+            let forgiven = jeton.session(&tokens).await.late_retry_generation;
+            assert_eq!(forgiven, Some(1));
+            return;
+        }
+    }
+    panic!("a request that was held up was taken for a late retry");
 }
 
 /// row 30: order comes from the counter: nodes whose clocks are five seconds apart sign nobody out
