@@ -139,7 +139,6 @@ impl Refresh<'_> {
                     return Err(self.end_replayed(record.session, distance).await?);
                 }
                 Judgement::LateRetry => {
-                    self.require_haste()?;
                     if let Some(record) = self.retry_late(&record).await? {
                         return self.begin_window(record).await;
                     }
@@ -207,15 +206,6 @@ impl Refresh<'_> {
         Ok(restamped.unwrap_or(record))
     }
 
-    /// A request that was held up is neither taken for a thief's, nor does it use up what is forgiven.
-    fn require_haste(&self) -> Result<(), Error> {
-        if self.now().apart(self.came) > HELD_UP {
-            let reason = "held up for so long that an old token tells nothing";
-            return Err(Error::TemporarilyUnavailable(reason.into()));
-        }
-        Ok(())
-    }
-
     async fn retry_late(&self, seen: &Record) -> Result<Option<Record>, Error> {
         let store = &self.server.store;
         let record = session::retry_late(store, &seen.session, &self.cause()).await?;
@@ -228,7 +218,10 @@ impl Refresh<'_> {
     /// Ends the session, in a statement of its own that the refusal does not roll back, and in a task
     /// of its own that the thief does not take along by hanging up.
     async fn end_replayed(&self, session: session::Model, distance: u32) -> Result<Error, Error> {
-        self.require_haste()?;
+        if self.now().apart(self.came) > HELD_UP {
+            let reason = "held up for so long that an old token is no replay";
+            return Ok(Error::TemporarilyUnavailable(reason.into()));
+        }
         let (store, cause) = (self.server.store.clone(), self.cause());
         let ending = async move {
             session::end_replayed(&store, &session, distance, &cause).await?;
@@ -266,14 +259,14 @@ impl Refresh<'_> {
         Ok(record)
     }
 
+    /// As of the moment of this request that is nearest to the rotation: who was held up while another
+    /// request moved the session on is not late, and uses nothing up of what is forgiven.
     fn judge(&self, record: &Record) -> Judgement {
         let position = Position::from(&record.session);
-        judge(
-            self.token.generation,
-            position,
-            &self.client.policy,
-            self.now(),
-        )
+        let (came, now) = (self.came, self.now());
+        let nearest = position.rotated_at.clamp(came.min(now), came.max(now));
+        let policy = &self.client.policy;
+        judge(self.token.generation, position, policy, nearest)
     }
 
     /// Whoever shows the token: its owner or a thief.

@@ -211,10 +211,8 @@ async fn a_request_that_was_held_up_is_no_late_retry() {
             elsewhere.execute_unprepared("COMMIT").await.unwrap();
             elsewhere.close().await.unwrap();
         });
-        if held_up.status == 503 {
-            held_up.assert_error(503, "temporarily_unavailable");
-            let forgiven = jeton.session(&tokens).await.late_retry_generation;
-            assert_eq!(forgiven, None);
+        held_up.tokens();
+        if jeton.session(&tokens).await.late_retry_generation.is_none() {
             jeton.refresh(&tokens.refresh_token).await.tokens();
             let forgiven = jeton.session(&tokens).await.late_retry_generation;
             assert_eq!(forgiven, Some(1));
