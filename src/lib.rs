@@ -1,46 +1,39 @@
-//! Jeton, an OAuth 2 authorization server: the map of the house.
+//! Jeton, an OAuth 2 authorization server.
 //!
-//! Imports point down this list; rooms on one line do not know each other. `tests/house.rs` keeps
-//! the rule.
+//! Imports point down this list; modules on one line do not import each other. `tests/layout.rs`
+//! checks it.
 //!
-//! - [`cli`]: the command line, one file a command group
-//! - [`app`], [`connection`]: all doors in one route; connections and their limits
+//! - [`cli`]: the command line, one file per command group
+//! - [`app`], [`listener`]: router and request layers; connections and their limits
 //! - [`document`]: the OpenAPI document
 //! - [`bootstrap`]: from settings to a server that is ready
-//! - [`endpoint`], [`account`], [`admin`]: the doors, for clients, for signed-in people, for operators
-//! - [`bearer`], [`json_body`]: the token that opens the account and the admin door; what is sent there
-//! - [`problem`]: what can go wrong there
-//! - [`cors`], [`caller`]: which pages may read what the doors answer; where a request comes from
-//! - [`registration`]: what may be registered of a client, for the command line and the doors
-//! - [`grant`]: what a client gives for tokens, one file a grant type
-//! - [`token`]: what is handed out
-//! - [`user_authentication`]: which person asks
-//! - [`client_authentication`]: which client asks
-//! - [`upkeep`]: what runs beside the requests
-//! - [`server`]: the parts, and no logic
-//! - [`store`]: one file a table; the only SQL
-//! - [`key`], [`password`]: signing keys; Argon2id on its own few threads, and what a password must be
-//! - [`config`](mod@config), [`audit`], [`throttle`]: settings; what is told of what happens; how often
-//!   something may fail
-//! - [`database_url`]: where the store is
+//! - [`endpoint`], [`api`]: protocol endpoints; account and admin API
+//! - [`response`]: OAuth errors, problem details, CORS, the caller's address
+//! - [`client`]: settings of a client and their validation rules
+//! - [`grant`]: one file per grant type
+//! - [`token`]: access tokens, refresh tokens, claims, the token response, the rules of rotation
+//! - [`sign_in`]: user authentication
+//! - [`client_authentication`]: client authentication
+//! - [`maintenance`]: key rotation, sweeping, clock comparison
+//! - [`server`]: the parts of a running server: fields, no logic
+//! - [`store`]: one module per table; the only SQL
+//! - [`key`], [`password`]: signing keys; password hashing and password rules
+//! - [`config`](mod@config), [`audit`], [`throttle`]: settings; audit events; limits on failed attempts
+//! - [`database_url`]: the address of the database
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
-//! - [`error`]: what can go wrong for a client
-//! - [`database_error`]: which errors of a database another try may overcome
-//! - [`secret`]: values that are not shown, and where randomness comes from
+//! - [`error`]: OAuth errors
+//! - [`database_error`]: classification of database errors
+//! - [`secret`]: secret values and the source of randomness
 
-pub mod account;
-pub mod admin;
+pub mod api;
 pub mod app;
 pub mod audit;
-pub mod bearer;
 pub mod bootstrap;
-pub mod caller;
 pub mod cli;
+pub mod client;
 pub mod client_authentication;
 pub mod clock;
 pub mod config;
-pub mod connection;
-pub mod cors;
 pub mod database_error;
 pub mod database_url;
 pub mod device;
@@ -48,21 +41,20 @@ pub mod document;
 pub mod endpoint;
 pub mod error;
 pub mod grant;
-pub mod json_body;
 pub mod key;
+pub mod listener;
+pub mod maintenance;
 pub mod parameters;
 pub mod password;
-pub mod problem;
-pub mod registration;
+pub mod response;
 pub mod roles;
 pub mod root_secret;
 pub mod scope;
 pub mod secret;
 pub mod server;
+pub mod sign_in;
 pub mod store;
 pub mod throttle;
 pub mod token;
-pub mod upkeep;
-pub mod user_authentication;
 pub mod username;
 pub mod web_origin;

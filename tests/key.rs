@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jeton::audit::Cause;
 use jeton::clock::{Clock, Timestamp};
 use jeton::key::{self, StoredKey};
+use jeton::maintenance;
 use jeton::store::signing_key;
-use jeton::upkeep;
 use serde_json::Value;
 
 use crate::support::audit::AuditLog;
@@ -46,7 +46,7 @@ impl Jeton {
 
     async fn at(&self, time: Timestamp) -> &Self {
         self.server.clock.set(time);
-        upkeep::refresh_keys(&self.server).await.unwrap();
+        maintenance::refresh_keys(&self.server).await.unwrap();
         self
     }
 }
@@ -241,13 +241,13 @@ async fn an_emergency_drops_all_older_keys_at_once() {
     let before = jeton.sign_in().await;
     let account = async |token: &str| jeton.get_with("/account", token).await.status.as_u16();
     data.jeton_ok(&["key", "rotate"]).await;
-    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    maintenance::refresh_keys(&jeton.server).await.unwrap();
     let old = jeton.kids().await;
     assert_eq!(old.len(), 2);
     assert_eq!(account(&before.access_token).await, 200);
     let printed = data.jeton_ok(&["key", "rotate", "--emergency"]).await;
     assert!(printed.contains("keys dropped: 2"), "{printed}");
-    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    maintenance::refresh_keys(&jeton.server).await.unwrap();
     let new = jeton.kids().await;
     assert_eq!(new.len(), 1);
     assert!(!old.contains(&new[0]));
@@ -261,7 +261,7 @@ async fn an_emergency_drops_all_older_keys_at_once() {
     assert_eq!(account(&after.access_token).await, 200);
     // What comes after an emergency is an ordinary life.
     data.jeton_ok(&["key", "rotate"]).await;
-    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    maintenance::refresh_keys(&jeton.server).await.unwrap();
     assert_eq!(jeton.kids().await.len(), 2);
     assert_eq!(jeton.kids().await[0], new[0]);
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jeton::bootstrap;
 use jeton::config::Settings;
+use jeton::maintenance;
 use jeton::root_secret::RootSecrets;
 use jeton::store::signing_key;
 use jeton::token::refresh_token::RefreshToken;
-use jeton::upkeep;
 
 use crate::support::{Answer, Jeton, ROOT_SECRET as OLD, claims};
 
@@ -80,7 +80,7 @@ async fn nodes_that_make_with_different_secrets_understand_each_other() {
         assert_eq!(one.session(&next).await.generation, round);
         tokens = if round < 4 { retried } else { next };
         for node in [one, other] {
-            upkeep::refresh_keys(&node.server).await.unwrap();
+            maintenance::refresh_keys(&node.server).await.unwrap();
         }
     }
 }
@@ -133,7 +133,7 @@ async fn a_foreign_root_secret_is_refused_and_leaves_the_store_as_it_was() {
         );
         let after = signing_key::list(&jeton.server.store).await.unwrap();
         assert!(after == before, "after {days} days");
-        upkeep::refresh_keys(&jeton.server).await.unwrap();
+        maintenance::refresh_keys(&jeton.server).await.unwrap();
         node(&jeton, OLD).await.sign_in().await;
     }
 }

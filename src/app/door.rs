@@ -1,8 +1,8 @@
 //! The doors, told apart by the path of a request: what each is called, whose pages read it, and the
 //! shape of its errors.
 
-use crate::cors::Readers;
 use crate::endpoint::{jwks, revoked_sessions};
+use crate::response::cors::Readers;
 
 /// Where the OpenAPI document is.
 pub(super) const DOCUMENT: &str = "/openapi.json";

@@ -19,12 +19,12 @@ use tracing::Instrument as _;
 
 use self::door::{DOCUMENT, Door};
 use self::methods::Methods;
-use crate::cors::Crossing;
 use crate::document::{self, SwaggerUi};
-use crate::endpoint::error::ErrorAnswer;
 use crate::endpoint::{health, metadata};
 use crate::error::Error;
-use crate::problem::Problem;
+use crate::response::cors::Crossing;
+use crate::response::oauth_error::ErrorAnswer;
+use crate::response::problem::Problem;
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 

@@ -4,9 +4,9 @@ use std::fmt;
 
 use sea_orm::DbErr;
 
+use crate::maintenance::UpkeepError;
 use crate::root_secret::RootSecretError;
 use crate::store::OpenError;
-use crate::upkeep::UpkeepError;
 
 /// Why the server cannot start.
 #[derive(Debug)]

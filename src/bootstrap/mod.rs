@@ -15,6 +15,7 @@ use crate::config::{self, Settings};
 use crate::database_url::DatabaseUrl;
 use crate::grant;
 use crate::key::Keys;
+use crate::maintenance;
 use crate::password::{Busy, Cost, NotHashed, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
@@ -22,7 +23,6 @@ use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
 use crate::store::{Limits, Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
-use crate::upkeep;
 use crate::username::Username;
 use crate::web_origin::{WebOrigin, is_loopback};
 
@@ -152,7 +152,7 @@ pub async fn assemble(
         throttle,
         clock,
     };
-    upkeep::refresh_keys(&server).await?;
+    maintenance::refresh_keys(&server).await?;
     Ok(server)
 }
 

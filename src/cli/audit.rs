@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::{Failure, MOST, output};
-use crate::admin::audit_events::AuditEvent;
-use crate::admin::json;
+use crate::api::admin::audit_events::AuditEvent;
+use crate::api::admin::json;
 use crate::audit::Action;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event::{self, Filter, Model};

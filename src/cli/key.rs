@@ -3,13 +3,13 @@
 use clap::{Args, Subcommand};
 
 use super::{Failure, operator, output};
-use crate::admin::json;
-use crate::admin::keys::{RotatedKey, SigningKey};
+use crate::api::admin::json;
+use crate::api::admin::keys::{RotatedKey, SigningKey};
 use crate::clock::Timestamp;
 use crate::key::{StoredKey, lifecycle};
+use crate::maintenance::rotation::{self, Rotated, RotationError};
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
-use crate::upkeep::rotation::{self, Rotated, RotationError};
 
 #[derive(Debug, Args)]
 pub struct Group {

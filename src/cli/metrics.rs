@@ -5,8 +5,8 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use crate::config;
-use crate::connection;
 use crate::endpoint;
+use crate::listener;
 
 /// Starts to count, and to answer at `metrics.listen`.
 pub async fn start(settings: &config::Metrics, server: config::Server) -> Result<(), Failure> {
@@ -65,7 +65,7 @@ fn describe() {
 async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: config::Server) {
     let app = endpoint::metrics::app(move || recorder.render());
     let never = std::future::pending();
-    if let Err(error) = connection::serve(listener, app, &server, never).await {
+    if let Err(error) = listener::serve(listener, app, &server, never).await {
         tracing::error!(%error, "metrics are served no more");
     }
 }

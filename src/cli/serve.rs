@@ -10,10 +10,10 @@ use crate::app::app;
 use crate::bootstrap::{self, ADMIN, FIRST_PARTY};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::connection;
+use crate::listener;
+use crate::maintenance;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::upkeep;
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn run(settings: Settings) -> Result<(), Failure> {
@@ -24,16 +24,16 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     metrics::start(&server.settings.metrics, server.settings.server.clone()).await?;
     let password = bootstrap::populate(&server).await?;
     welcome(&server, password.as_ref())?;
-    let house = tokio::spawn(upkeep::keep_house(Arc::clone(&server)));
+    let maintenance = tokio::spawn(maintenance::run(Arc::clone(&server)));
     let stop = stop_signal()?;
-    connection::serve(
+    listener::serve(
         listener,
         app(Arc::clone(&server)),
         &server.settings.server,
         stop,
     )
     .await?;
-    house.abort();
+    maintenance.abort();
     server.store.clone().close().await?;
     tracing::info!("stopped");
     Ok(())

@@ -5,8 +5,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Failure, MOST, operator, output};
-use crate::admin::json;
-use crate::admin::sessions::Session;
+use crate::api::admin::json;
+use crate::api::admin::sessions::Session;
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending, Filter, Model};

@@ -5,10 +5,10 @@ use poem::error::ResponseError as _;
 use serde_json::{Map, Value, json};
 
 use super::manual::{Entry, Refusals, show};
-use crate::admin;
-use crate::endpoint::error::ErrorAnswer;
+use crate::api::admin;
 use crate::error::Error;
-use crate::problem::Problem;
+use crate::response::oauth_error::ErrorAnswer;
+use crate::response::problem::Problem;
 use crate::scope;
 
 /// For how long a slowed client is sent away in an example, in seconds.

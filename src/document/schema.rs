@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::admin::page;
+use crate::api::admin::page;
 use crate::grant;
 
 /// A change of a client, and a client to be: what one may set to null, the other may.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::bearer::SERVICE_ACCOUNT;
+use crate::api::bearer::SERVICE_ACCOUNT;
 
 /// How a confidential client proves itself, in the document.
 const CLIENT: &str = "ClientBasic";

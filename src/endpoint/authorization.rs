@@ -5,9 +5,9 @@ use poem::Request;
 use poem::http::{HeaderMap, HeaderValue, header};
 
 use crate::client_authentication::{self, AuthenticatedClient};
-use crate::cors::on_behalf_of;
 use crate::error::Error;
 use crate::parameters::Parameters;
+use crate::response::cors::on_behalf_of;
 use crate::scope::Scope;
 use crate::server::AuthorizationServer;
 use crate::token::active::{ActiveToken, Inactive, bearer_token};

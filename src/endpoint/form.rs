@@ -8,9 +8,9 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::error::ErrorAnswer;
 use crate::error::Error;
 use crate::parameters::Parameters;
+use crate::response::oauth_error::ErrorAnswer;
 use crate::server::AuthorizationServer;
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";

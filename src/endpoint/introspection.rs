@@ -9,9 +9,9 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
 use super::authorization::Asker;
-use super::error::ErrorAnswer;
 use super::form::Form;
 use crate::error::Error;
+use crate::response::oauth_error::ErrorAnswer;
 use crate::server::AuthorizationServer;
 use crate::store::{client, session, user};
 use crate::token::active::{ActiveToken, Inactive};

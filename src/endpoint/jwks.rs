@@ -9,7 +9,7 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
-use super::error::ErrorAnswer;
+use crate::response::oauth_error::ErrorAnswer;
 use crate::server::AuthorizationServer;
 
 /// The path.

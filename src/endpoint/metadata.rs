@@ -8,9 +8,9 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
-use super::error::ErrorAnswer;
 use super::{authorization, jwks, revoked_sessions};
 use crate::grant;
+use crate::response::oauth_error::ErrorAnswer;
 use crate::server::AuthorizationServer;
 use crate::token::claims;
 

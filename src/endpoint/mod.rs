@@ -2,7 +2,6 @@
 
 mod authorization;
 mod caching;
-pub mod error;
 mod form;
 pub mod health;
 pub mod introspection;

@@ -9,12 +9,12 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
 use super::authorization::single_authorization;
-use super::error::ErrorAnswer;
 use super::form::Form;
-use crate::caller;
 use crate::client_authentication;
-use crate::cors::on_behalf_of;
 use crate::grant::Grant;
+use crate::response::caller;
+use crate::response::cors::on_behalf_of;
+use crate::response::oauth_error::ErrorAnswer;
 use crate::server::AuthorizationServer;
 use crate::token::response::TokenResponse;
 

@@ -12,9 +12,9 @@ use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
+use crate::sign_in::{self, Asker, Attempt, AuthenticatedUser};
 use crate::store::session;
 use crate::token::response::TokenResponse;
-use crate::user_authentication::{self, Asker, Attempt, AuthenticatedUser};
 
 /// The value of `grant_type`.
 pub const TYPE: &str = "password";
@@ -68,8 +68,7 @@ impl Request {
                 device: &device,
             },
         };
-        let AuthenticatedUser { user, place } =
-            user_authentication::authenticate(attempt, server).await?;
+        let AuthenticatedUser { user, place } = sign_in::authenticate(attempt, server).await?;
         let now = server.clock.now();
         let session = session::Model {
             id: time_ordered_id(now),

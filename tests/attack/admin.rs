@@ -10,7 +10,7 @@ use poem::http::{HeaderValue, Method};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::admin::{Admin, ROOT, assert_problem, give_roles, sign_in};
+use crate::api::admin::{Admin, ROOT, assert_problem, give_roles, sign_in};
 use crate::support::file::DataDir;
 use crate::support::peer;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START};

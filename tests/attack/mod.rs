@@ -8,7 +8,7 @@ mod server;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use jeton::{app::app, connection};
+use jeton::{app::app, listener};
 use tokio::net::TcpListener;
 
 use crate::support::Jeton;
@@ -22,7 +22,7 @@ async fn listen(jeton: &Jeton) -> SocketAddr {
         let settings = server.settings.server.clone();
         let app = app(server);
         let never = std::future::pending();
-        connection::serve(listener, app, &settings, never)
+        listener::serve(listener, app, &settings, never)
             .await
             .unwrap();
     });

@@ -6,7 +6,7 @@ use jeton::clock::{Clock, micros};
 use jeton::key::{self, StoredKey, lifecycle};
 use jeton::root_secret::RootSecrets;
 use jeton::store::{Store, signing_key};
-use jeton::{config::Span, upkeep};
+use jeton::{config::Span, maintenance};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -51,7 +51,7 @@ async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() 
     signing_key::insert(&jeton.server.store, &planted, regardless, &jeton.cause())
         .await
         .unwrap();
-    let _ = upkeep::refresh_keys(&jeton.server).await;
+    let _ = maintenance::refresh_keys(&jeton.server).await;
     let jwks = jeton.get("/jwks.json").await.body;
     assert!(!jwks.contains(&kid), "{jwks}");
 }
@@ -62,10 +62,10 @@ async fn a_public_key_that_the_root_secret_never_vouched_for_is_not_published() 
 async fn a_clock_that_was_ahead_once_does_not_stop_key_rotation() {
     let jeton = Jeton::start().await;
     jeton.advance(Duration::from_secs(3650 * DAY));
-    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    maintenance::refresh_keys(&jeton.server).await.unwrap();
     jeton.server.clock.set(START);
     jeton.advance(Duration::from_secs(200 * DAY));
-    upkeep::refresh_keys(&jeton.server).await.unwrap();
+    maintenance::refresh_keys(&jeton.server).await.unwrap();
     let soon = jeton.now().plus(lifecycle::lead(&jeton.server.settings));
     let keys = signing_key::list(&jeton.server.store).await.unwrap();
     assert!(
@@ -147,7 +147,7 @@ async fn a_root_secret_is_replaced_node_by_node_without_signing_anyone_out() {
         let (not_yet, restarted) = (node(&pair[0]).await, node(&pair[1]).await);
         for next in [&restarted, &not_yet, &restarted] {
             token = next.refresh(&token).await.tokens().refresh_token;
-            upkeep::refresh_keys(&next.server).await.unwrap();
+            maintenance::refresh_keys(&next.server).await.unwrap();
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Every change has its row, by whom it was made; what changes nothing has none.
 
 use jeton::audit::{Action, Cause};
+use jeton::maintenance;
 use jeton::store::client_secret::SecretError;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Amendment, Change, ChangeError};
 use jeton::store::{client, client_origin, client_secret};
-use jeton::upkeep;
 use jeton::web_origin::WebOrigin;
 use sea_orm::DbErr;
 
@@ -208,7 +208,7 @@ async fn keys_that_come_and_go_are_told() {
     let first = jeton.told_once(Action::KeyCreated).await;
     for _ in 0..2 {
         jeton.advance(DAY * 91);
-        upkeep::refresh_keys(&jeton.server).await.unwrap();
+        maintenance::refresh_keys(&jeton.server).await.unwrap();
     }
     let created = jeton.told(Action::KeyCreated).await;
     assert!(created.len() > 1);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jeton::audit::Action;
 use jeton::clock::Clock;
+use jeton::maintenance;
 use jeton::store::audit_event::{self, Filter};
-use jeton::upkeep;
 use sea_orm::DbErr;
 
 use super::{DAY, WRONG};
@@ -57,7 +57,7 @@ async fn the_house_sweeps_and_goes_on_when_the_last_batch_was_full() {
         let keys = jeton.get("/jwks.json").await.json();
         keys["keys"].as_array().unwrap().len()
     };
-    let house = tokio::spawn(upkeep::keep_house(Arc::clone(&jeton.server)));
+    let maintenance = tokio::spawn(maintenance::run(Arc::clone(&jeton.server)));
     let kept = async {
         while !jeton.told(Action::SignIn).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -68,6 +68,6 @@ async fn the_house_sweeps_and_goes_on_when_the_last_batch_was_full() {
         }
     };
     let kept = tokio::time::timeout(Duration::from_mins(2), kept).await;
-    house.abort();
+    maintenance.abort();
     kept.unwrap();
 }

@@ -7,7 +7,7 @@ use poem::Request;
 use poem::http::Method;
 use serde_json::{Value, json};
 
-use crate::admin::{Admin, ROOT, sign_in};
+use crate::api::admin::{Admin, ROOT, sign_in};
 use crate::support::document::{DOCUMENT, resolved};
 use crate::support::{Answer, Jeton, basic_raw, encode, form};
 

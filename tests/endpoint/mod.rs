@@ -1,7 +1,5 @@
 /// `ETag`, 304, HEAD: what caches may keep.
 mod caching;
-/// Codes and descriptions, and what they never say.
-mod error;
 /// The body of a request: method, media type, encoding, parameters.
 mod form;
 /// Probes.

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use jeton::audit::Cause;
+use jeton::client::{Change, Setting};
 use jeton::clock::micros;
-use jeton::registration::client::{Change, Setting};
 use jeton::store::session::{self, Ending};
 use poem::Request;
 use serde_json::Value;
@@ -66,7 +66,9 @@ async fn an_api_hears_of_a_session_while_a_token_of_its_longer_life_may_be_out()
         ..Change::default()
     };
     jeton.change_client("app", lifetime(5)).await;
-    jeton::upkeep::refresh_keys(&jeton.server).await.unwrap();
+    jeton::maintenance::refresh_keys(&jeton.server)
+        .await
+        .unwrap();
     let tokens = jeton.sign_in_at("app").await;
     jeton.change_client("app", lifetime(1)).await;
     end(&jeton, &tokens).await;

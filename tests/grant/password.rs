@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jeton::app::app;
 use jeton::clock::Clock;
-use jeton::connection;
+use jeton::listener;
 use jeton::password::Password;
 use jeton::store::session;
 use jeton::store::user::{self, Change};
@@ -416,7 +416,7 @@ async fn a_session_and_the_audit_log_remember_the_address() {
     let until_stopped = async {
         stopped.await.ok();
     };
-    let serving = connection::serve(listener, app(server), &settings, until_stopped);
+    let serving = listener::serve(listener, app(server), &settings, until_stopped);
     let (outcome, ()) = tokio::join!(serving, client);
     outcome.unwrap();
     let sessions = session::list(&jeton.server.store, None, 9).await.unwrap();

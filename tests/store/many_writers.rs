@@ -88,7 +88,7 @@ async fn two_admins_cannot_end_each_other() {
         let mut admins = Vec::new();
         for name in ["ann", "bob"] {
             let id = nodes[0].add_user(&format!("{name}{round}"), "x").await;
-            crate::admin::give_roles(&nodes[0], id, "admin").await;
+            crate::api::admin::give_roles(&nodes[0], id, "admin").await;
             admins.push(id);
         }
         let endings = std::iter::zip(&nodes, &admins).map(|(node, admin)| {

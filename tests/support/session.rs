@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jeton::registration::{self, client::Change};
+use jeton::client::{self, Change};
 use jeton::store::session;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ impl Jeton {
 
     /// Changes what is registered of a client.
     pub async fn change_client(&self, id: &str, change: Change) {
-        let changed = registration::client::update(id, change, &self.cause(), &self.server).await;
+        let changed = client::update(id, change, &self.cause(), &self.server).await;
         changed.unwrap();
     }
 

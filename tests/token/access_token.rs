@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jeton::client::{Change, Setting};
 use jeton::clock::Clock;
 use jeton::password::Password;
-use jeton::registration::client::{Change, Setting};
 use jeton::store::client::AccessTokenType;
 use jeton::store::user;
 use serde_json::{Value, json};

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::flags::Flags;
 use super::{Failure, input, object, operator, output, refused};
-use crate::registration::client::{NewClient, add};
-use crate::registration::secret::NewSecret;
+use crate::client::secret::NewSecret;
+use crate::client::{NewClient, add};
 use crate::server::AuthorizationServer;
 use crate::web_origin::WebOrigin;
 

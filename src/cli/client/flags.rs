@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::client::registration::Invalid;
+use crate::client::{Change, Setting};
 use crate::config::LateRetry;
 use crate::grant;
-use crate::registration::Invalid;
-use crate::registration::client::{Change, Setting};
 use crate::store::client::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
 
 #[derive(Debug, Args)]

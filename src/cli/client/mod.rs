@@ -15,8 +15,8 @@ use self::add::Add;
 use self::origins::Origins;
 use self::update::Update;
 use super::{Failure, input, operator, output};
-use crate::registration::client::{Change, Setting};
-use crate::registration::{Invalid, Refused};
+use crate::client::registration::{Invalid, Refused};
+use crate::client::{Change, Setting};
 use crate::server::AuthorizationServer;
 use crate::store::client;
 

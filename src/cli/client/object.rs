@@ -5,8 +5,8 @@ use sea_orm::DbErr;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, output};
-use crate::admin;
-use crate::admin::clients::{Client, ClientSecret};
+use crate::api::admin;
+use crate::api::admin::clients::{Client, ClientSecret};
 use crate::store::client::Model;
 use crate::store::{Store, client_origin, client_secret};
 

@@ -7,8 +7,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Failure, find, input, object, operator, output};
-use crate::registration;
-use crate::registration::secret::NewSecret;
+use crate::client::secret;
+use crate::client::secret::NewSecret;
 use crate::server::AuthorizationServer;
 use crate::store::client_secret::{self, MOST, SecretError};
 
@@ -66,7 +66,7 @@ async fn add(
     json: bool,
     server: &AuthorizationServer,
 ) -> Result<(), Failure> {
-    let added = registration::secret::add(client, secret, &operator(server), server).await;
+    let added = secret::add(client, secret, &operator(server), server).await;
     let row = added.map_err(|why| refused(client, why))?;
     if json {
         let mut object = object::secret(row.clone());

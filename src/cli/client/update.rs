@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::flags::{self, Flags};
 use super::{Failure, object, operator, output, refused};
-use crate::registration::client::{Change, Setting, update};
+use crate::client::{Change, Setting, update};
 use crate::server::AuthorizationServer;
 
 #[derive(Debug, Args)]

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::admin::json;
-use crate::admin::users::User;
+use crate::api::admin::json;
+use crate::api::admin::users::User;
 use crate::cli::{Failure, MOST, output};
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, Filter, Model};

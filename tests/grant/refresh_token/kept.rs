@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jeton::audit::Action;
+use jeton::client::{Change, Setting};
 use jeton::clock::Clock;
-use jeton::registration::client::{Change, Setting};
 use jeton::store::client::{self, RefreshTokenRotation};
 use jeton::store::session::{self, Ending};
 use jeton::store::user;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jeton::registration::client::{Change, Setting};
+use jeton::client::{Change, Setting};
 use jeton::store::client::AccessTokenFormat;
 use serde_json::json;
 

@@ -1,0 +1,142 @@
+//! A new password, by the person themselves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::web::Data;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi, types};
+use serde::Deserialize;
+
+use super::Tag;
+use super::sessions::Ended;
+use super::signed_in::SignedIn;
+use crate::api::bearer::Scopes;
+use crate::api::json_body::{self, JsonBody};
+use crate::error::Error;
+use crate::password::Password;
+use crate::response::problem::Problem;
+use crate::secret::Secret;
+use crate::server::AuthorizationServer;
+use crate::sign_in::{self, Asker, Attempt, AuthenticatedUser};
+use crate::store::user::{self, Change, ChangeError, Whom};
+use crate::store::{client, sign_in_throttle};
+use crate::username::Username;
+
+/// How old a sign-in may be: long enough to find the page and to think of a password, and too short for
+/// a device that somebody else finds signed in. Not a setting: who wants it longer wants it for a device
+/// like that.
+const FRESH: Duration = Duration::from_mins(10);
+
+/// The field that a weak password stands in.
+const NEW: &str = "new_password";
+
+/// The door.
+#[derive(Default)]
+pub struct PasswordDoor;
+
+/// From which password to which.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+struct PasswordChange {
+    /// The password so far.
+    #[serde(deserialize_with = "json_body::password")]
+    #[oai(validator(min_length = 1))]
+    current_password: types::Password,
+    /// The password from now on: 15 characters or more of any kind, unless the server is set otherwise,
+    /// and hard to guess.
+    #[serde(deserialize_with = "json_body::password")]
+    #[oai(validator(min_length = 1))]
+    new_password: types::Password,
+}
+
+#[derive(ApiResponse)]
+enum ChangeAnswer {
+    /// It is changed, and you are signed out everywhere else.
+    #[oai(status = 200)]
+    Ok(Json<Ended>),
+}
+
+#[OpenApi]
+impl PasswordDoor {
+    /// Change my password
+    ///
+    /// You stay signed in here, and are signed out everywhere else; the answer says from how many
+    /// sessions. It needs a sign-in of the last ten minutes: after that, 401
+    /// `insufficient_user_authentication` (RFC 9470) asks for another one. A wrong current password is
+    /// 422, and counts as a failed sign-in (429 when there are too many).
+    #[oai(
+        path = "/account/password",
+        method = "put",
+        operation_id = "changeAccountPassword",
+        tag = "Tag::Account"
+    )]
+    async fn change(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
+        body: JsonBody<PasswordChange>,
+    ) -> Result<ChangeAnswer, Problem> {
+        signed_in.require_fresh(FRESH)?;
+        let current = Secret::new(body.0.current_password.0);
+        let new = Secret::new(body.0.new_password.0);
+        let user = confirm(&signed_in, &current, &server).await?;
+        let (current, new) = (Password::new(current.expose()), Password::new(new.expose()));
+        if new.is(&current) {
+            return Err(Problem::invalid(NEW, "it is the password so far"));
+        }
+        let username = Username::parse(&user.username)
+            .map_err(|error| Problem::Failed(format!("stored username: {error}")))?;
+        let rules = &server.password_rules;
+        let hash = server.hasher.hash_chosen(new, &username, rules).await;
+        let hash = hash.map_err(|error| Problem::of_new_password(NEW, error))?;
+        // As they were when the password was looked at: it may be another by now.
+        let whom = Whom::as_of(&user).but(signed_in.session_id);
+        let change = Change::Password(hash);
+        match user::change(&server.store, whom, change, signed_in.cause()).await {
+            Ok(changed) => Ok(ChangeAnswer::Ok(Json(Ended::sessions(
+                changed.sessions_ended,
+            )))),
+            Err(ChangeError::Stale) => Err(Problem::Conflict(
+                "The account was changed meanwhile. Try again.".into(),
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The person, if that is their password: a guess like any other, but for the places that their session
+/// has to itself.
+async fn confirm(
+    signed_in: &SignedIn,
+    current: &Secret,
+    server: &AuthorizationServer,
+) -> Result<user::Model, Problem> {
+    let client = client::find(&server.store, &signed_in.claims.client_id).await?;
+    let client = client.ok_or_else(|| Problem::InvalidToken("its client is gone".to_owned()))?;
+    let username = Secret::new(signed_in.user.username.clone());
+    let attempt = Attempt {
+        username: &username,
+        password: current,
+        session: Some(signed_in.session_id),
+        asker: Asker {
+            client: &client,
+            device: &signed_in.cause().device,
+        },
+    };
+    let wrong = || Problem::invalid("current_password", "it is not your password");
+    let AuthenticatedUser { user, place } = match sign_in::authenticate(attempt, server).await {
+        Ok(authenticated) => authenticated,
+        Err(Error::InvalidGrant(_)) => return Err(wrong()),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(place) = place {
+        sign_in_throttle::give_back(&server.store, place.reservation).await?;
+    }
+    // The name may be somebody else's by now.
+    if user.id == signed_in.user.id {
+        Ok(user)
+    } else {
+        Err(wrong())
+    }
+}

@@ -1,0 +1,206 @@
+//! The JSON body of a request at the account and the admin door. What is wrong with it is told by
+//! the name of the field.
+
+use std::sync::Arc;
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::types::{Password, Type};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
+
+use crate::response::problem::Problem;
+use crate::server::AuthorizationServer;
+
+const JSON: &str = "application/json";
+
+/// A body that is an object of this type, described by `Type` and read by `serde`, whose errors name
+/// the field.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for JsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: JSON,
+                schema: T::schema_ref(),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        if !is_json(request.content_type()) {
+            return Err(Problem::UnsupportedMediaType.into());
+        }
+        let server = request.data::<Arc<AuthorizationServer>>();
+        let server = server.ok_or_else(|| Problem::Failed("no server in the request".into()))?;
+        let limit = server.settings.server.body_limit;
+        let bytes = body.take()?.into_bytes_limit(limit).await?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+/// A password, of which the error says nothing, whatever was sent instead of a text.
+///
+/// # Errors
+///
+/// When it is no text.
+pub fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
+    let text = String::deserialize(deserializer);
+    text.map(Password)
+        .map_err(|_| D::Error::custom("expected a string"))
+}
+
+/// The same, where it may be absent.
+///
+/// # Errors
+///
+/// When it is no text.
+pub fn password_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Password>, D::Error> {
+    password(deserializer).map(Some)
+}
+
+/// A field that may be absent. Where it is there, it is a value: `null` is one for fields alone to which it
+/// means something.
+///
+/// # Errors
+///
+/// When it is no such value.
+pub fn if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// With whatever parameters; JSON is UTF-8 in any case (RFC 8259 §8.1).
+fn is_json(content_type: Option<&str>) -> bool {
+    let essence = content_type.and_then(|text| text.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Derived readers take an array for the fields in their order, which nobody has promised; and what
+    // they say of another value repeats it, which may be a password.
+    let first = bytes.trim_ascii_start().first();
+    if first.is_some_and(|first| *first != b'{') {
+        return Err(Problem::BadRequest("The body is not a JSON object.".into()));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        problem(&path, &error.into_inner())
+    })?;
+    match reader.end() {
+        Ok(()) => Ok(value),
+        Err(_) => Err(Problem::BadRequest(
+            "Something follows the JSON object.".into(),
+        )),
+    }
+}
+
+fn problem(path: &str, error: &serde_json::Error) -> Problem {
+    if error.classify() != Category::Data {
+        return Problem::BadRequest(format!("The body is not JSON: {error}.").into());
+    }
+    let text = error.to_string();
+    // Where in the text says less than the field's name.
+    let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
+    // What is missing, unknown or there twice is named in the message; the path is that of its object.
+    let named = ["missing field `", "unknown field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| detail.strip_prefix(start)?.split('`').next());
+    match (named, path) {
+        (Some(name), "." | "") => Problem::invalid(name, detail.clone()),
+        (Some(name), path) if path == name => Problem::invalid(name, detail.clone()),
+        (Some(name), path) => Problem::invalid(&format!("{path}.{name}"), detail.clone()),
+        (None, "." | "") => Problem::BadRequest(format!("The body: {detail}.").into()),
+        (None, path) => Problem::invalid(path, detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[expect(dead_code, reason = "it is read from JSON")]
+        name: String,
+        #[expect(dead_code, reason = "it is read from JSON")]
+        roles: Vec<String>,
+    }
+
+    #[track_caller]
+    fn invalid(text: &str) -> (String, String) {
+        match parse::<Body>(text.as_bytes()) {
+            Err(Problem::Invalid(mut fields)) => {
+                let field = fields.remove(0);
+                (field.field, field.detail)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_the_name_of_the_field() {
+        assert_eq!(
+            invalid(r#"{"name":"a"}"#),
+            ("roles".into(), "missing field `roles`".into())
+        );
+        let (field, detail) = invalid(r#"{"name":"a","roles":[],"rolls":[]}"#);
+        assert_eq!(field, "rolls");
+        assert_eq!(detail, "unknown field `rolls`, expected `name` or `roles`");
+        let (field, _) = invalid(r#"{"name":"a","roles":[],"name":"b"}"#);
+        assert_eq!(field, "name");
+        let (field, detail) = invalid(r#"{"name":1,"roles":[]}"#);
+        assert_eq!(field, "name");
+        assert_eq!(detail, "invalid type: integer `1`, expected a string");
+        let (field, _) = invalid(r#"{"name":"a","roles":["a",2]}"#);
+        assert_eq!(field, "roles[1]");
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_a_bad_request() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "[]",
+            r#"["a",[]]"#,
+            "\n [\"a\", []]",
+            "null",
+            r#""a secret""#,
+            r#"{"name":"a","roles":[]} {}"#,
+            "\u{1}",
+            "\u{feff}{}",
+        ] {
+            match parse::<Body>(text.as_bytes()) {
+                Err(Problem::BadRequest(detail)) => assert!(!detail.contains("secret"), "{detail}"),
+                other => panic!("{text:?}: {other:?}"),
+            }
+        }
+    }
+}

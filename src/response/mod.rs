@@ -1,0 +1,6 @@
+//! Parts of HTTP responses that endpoints and API share: errors, CORS, the caller's address.
+
+pub mod caller;
+pub mod cors;
+pub mod oauth_error;
+pub mod problem;

@@ -1,0 +1,432 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jeton::audit::Action;
+use jeton::store::user::{self, Amendment, Change};
+use poem::http::Method;
+use serde_json::json;
+
+use super::assert_challenge;
+use crate::api::admin::assert_problem;
+use crate::support::peer::{self, credentials, sent_from};
+use crate::support::{ALICE, Answer, ISSUER, Jeton, SECRET, Tokens, basic_raw, short_of};
+
+const PATH: &str = "/account/password";
+const NEW: &str = "orbit velvet cactus mumble";
+const WRONG: &str = "wrong horse battery staple";
+/// `sign_in.account_burst`.
+const BURST: usize = 10;
+const FRESH: Duration = Duration::from_mins(10);
+const STALE: &str =
+    r#"Bearer realm="jeton", error="insufficient_user_authentication", max_age=600"#;
+const HOME: &str = "203.0.113.9";
+
+impl Jeton {
+    async fn change_password(&self, tokens: &Tokens, current: &str, new: &str) -> Answer {
+        self.change_password_from(HOME, tokens, current, new).await
+    }
+
+    async fn change_password_from(
+        &self,
+        address: &str,
+        tokens: &Tokens,
+        current: &str,
+        new: &str,
+    ) -> Answer {
+        let body = json!({"current_password": current, "new_password": new}).to_string();
+        let request = peer::json(Method::PUT, PATH, &tokens.access_token, &body);
+        self.send(sent_from(address, request)).await
+    }
+
+    async fn sign_in_with(&self, password: &str) -> Answer {
+        self.token(&credentials(ALICE.0, password)).await
+    }
+
+    /// A sign-in from an address that nobody else has.
+    async fn guess_from(&self, number: usize) -> Answer {
+        let device = (&*format!("198.18.0.{number}"), "curl/8");
+        self.token_from(device, &credentials(ALICE.0, WRONG)).await
+    }
+}
+
+#[track_caller]
+fn assert_changed(answer: &Answer, sessions_ended: u64) {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json(), json!({"sessions_ended": sessions_ended}));
+}
+
+/// row 31: sessions end on password change; the one by which it is changed goes on, and no other: their
+/// refresh tokens fail and their access tokens are inactive at once.
+#[tokio::test]
+async fn a_password_change_signs_out_the_other_devices_and_not_this_one() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("api", Some(SECRET), |row| {
+            ISSUER.clone_into(&mut row.audience);
+        })
+        .await;
+    let is_active = async |tokens: &Tokens| {
+        let parameters = [("token", tokens.access_token.as_str())];
+        let authorization = basic_raw("api", SECRET);
+        let answer = jeton.post("/introspect", &authorization, &parameters).await;
+        answer.json()["active"] == true
+    };
+    jeton.add_client("tv", None, |_| {}).await;
+    let other = jeton.sign_in().await;
+    let elsewhere = jeton.sign_in_at("tv").await;
+    let this = jeton.sign_in().await;
+    let newest = jeton.go_on(&this, Duration::from_mins(1)).await;
+    assert!(is_active(&other).await);
+
+    let answer = jeton.change_password(&newest, ALICE.1, NEW).await;
+    assert_changed(&answer, 2);
+    jeton.assert_over(&other).await;
+    assert_eq!(jeton.refresh_at("tv", &elsewhere).await.status, 400);
+    assert!(!is_active(&other).await && !is_active(&elsewhere).await);
+    for tokens in [&other, &elsewhere] {
+        let answer = jeton.get_with("/account", &tokens.access_token).await;
+        assert_eq!(answer.status, 401);
+    }
+    assert!(is_active(&newest).await && is_active(&this).await);
+    jeton.go_on(&newest, Duration::from_mins(1)).await;
+
+    let old = jeton.sign_in_with(ALICE.1).await;
+    old.assert_error(400, "invalid_grant");
+    jeton.sign_in_with(NEW).await.tokens();
+    let row = jeton.told_once(Action::PasswordChanged).await;
+    assert_eq!(row.user_id, Some(this.user()));
+    assert_eq!((&*row.actor_kind, &*row.address), ("user", HOME));
+}
+
+/// It opens the door as a JWT does.
+#[tokio::test]
+async fn an_opaque_access_token_changes_the_password_too() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("opaque", None, |row| {
+            row.access_token_format = Some("opaque".to_owned());
+        })
+        .await;
+    let tokens = jeton.sign_in_at("opaque").await;
+    assert!(tokens.access_token.starts_with("jat_"));
+    assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
+    let next = jeton.refresh_at("opaque", &tokens).await.tokens();
+    jeton.advance(FRESH);
+    let answer = jeton.change_password(&next, NEW, ALICE.1).await;
+    assert_changed(&answer, 0);
+    jeton.advance(Duration::from_secs(1));
+    let answer = jeton.change_password(&next, ALICE.1, NEW).await;
+    assert_challenge(&answer, 401, STALE);
+}
+
+/// "The authentication event associated with the access token presented with the request does not meet
+/// the authentication requirements of the protected resource", RFC 9470 §3; a refresh is no sign-in.
+#[tokio::test]
+async fn a_sign_in_older_than_ten_minutes_is_not_enough_and_a_refresh_does_not_help() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    jeton.advance(FRESH);
+    let answer = jeton.change_password(&tokens, ALICE.1, ALICE.1).await;
+    assert_problem(&answer, 422, &["new_password"]);
+    jeton.advance(Duration::from_secs(1));
+    let refreshed = jeton.refresh(&tokens.refresh_token).await.tokens();
+    for tokens in [&tokens, &refreshed] {
+        let answer = jeton.change_password(tokens, ALICE.1, NEW).await;
+        assert_challenge(&answer, 401, STALE);
+        // The password is not looked at, so this is no guess.
+        let answer = jeton.change_password(tokens, WRONG, NEW).await;
+        assert_challenge(&answer, 401, STALE);
+    }
+    assert_eq!(jeton.told(Action::SignInFailed).await.len(), 0);
+    let again = jeton.sign_in().await;
+    assert_changed(&jeton.change_password(&again, ALICE.1, NEW).await, 1);
+}
+
+/// row 20: "a failed refresh never counts as a password guess"; a wrong current password does, for the
+/// account and for the address.
+#[tokio::test]
+async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_not() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    for _ in 0..50 {
+        let answer = jeton.refresh("jrt_garbage").await;
+        answer.assert_error(400, "invalid_grant");
+    }
+    for number in 0..BURST {
+        let answer = jeton.change_password(&tokens, WRONG, NEW).await;
+        assert_problem(&answer, 422, &["current_password"]);
+        if number == 0 {
+            insta::assert_json_snapshot!(answer.json(), @r#"
+            {
+              "title": "Invalid request",
+              "status": 422,
+              "detail": "Mend the fields that errors names.",
+              "errors": [
+                {
+                  "field": "current_password",
+                  "detail": "it is not your password"
+                }
+              ]
+            }
+            "#);
+            let row = jeton.told_once(Action::SignInFailed).await;
+            assert_eq!(row.session_id, Some(tokens.session()));
+            assert_eq!((row.user_id, &*row.address), (Some(tokens.user()), HOME));
+            assert_eq!(row.detail, r#"{"reason":"wrong password"}"#);
+        }
+    }
+    // Whoever tries elsewhere is slowed by that,
+    let elsewhere = jeton.guess_from(1).await;
+    elsewhere.assert_error(429, "temporarily_unavailable");
+    // and this session has as many places of its own, once.
+    for _ in 0..BURST {
+        let answer = jeton.change_password(&tokens, WRONG, NEW).await;
+        assert_problem(&answer, 422, &["current_password"]);
+    }
+    let answer = jeton.change_password(&tokens, ALICE.1, NEW).await;
+    assert_problem(&answer, 429, &[]);
+    assert_eq!(answer.header("retry-after"), Some("30"));
+    assert_eq!(jeton.told(Action::SignInThrottled).await.len(), 1);
+    jeton.advance(short_of(Duration::from_secs(30)));
+    let answer = jeton.change_password(&tokens, ALICE.1, NEW).await;
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    jeton.advance(Duration::from_micros(1));
+    assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
+}
+
+/// The places of a session are its own: a stolen token uses up those of no other device.
+#[tokio::test]
+async fn guesses_by_one_session_leave_the_places_of_another() {
+    let jeton = Jeton::start().await;
+    let (stolen, own) = (jeton.sign_in().await, jeton.sign_in().await);
+    for _ in 0..2 * BURST {
+        let answer = jeton.change_password(&stolen, WRONG, NEW).await;
+        assert_problem(&answer, 422, &["current_password"]);
+    }
+    let answer = jeton.change_password(&stolen, ALICE.1, NEW).await;
+    assert_problem(&answer, 429, &[]);
+    assert_changed(&jeton.change_password(&own, ALICE.1, NEW).await, 1);
+}
+
+/// row 20: "per account and per address".
+#[tokio::test]
+async fn wrong_current_passwords_count_for_the_address_and_right_ones_do_not() {
+    let jeton = Jeton::with(|settings| settings.sign_in.account_burst = 0).await;
+    let tokens = jeton.sign_in().await;
+    for _ in 0..3 {
+        let answer = jeton.change_password(&tokens, ALICE.1, "short").await;
+        assert_problem(&answer, 422, &["new_password"]);
+    }
+    for _ in 0..100 {
+        let answer = jeton.change_password(&tokens, WRONG, NEW).await;
+        assert_problem(&answer, 422, &["current_password"]);
+    }
+    let answer = jeton.change_password(&tokens, ALICE.1, NEW).await;
+    assert_problem(&answer, 429, &[]);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let answer = jeton.change_password_from("203.0.113.8", &tokens, ALICE.1, NEW);
+    assert_changed(&answer.await, 0);
+}
+
+/// row 20: "locking cannot be used to shut the owner out": who is signed in changes the password while
+/// strangers guess, on whatever network they are now.
+#[tokio::test]
+async fn guesses_of_strangers_do_not_keep_a_signed_in_person_from_changing_it() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    for number in 0..BURST {
+        jeton
+            .guess_from(number)
+            .await
+            .assert_error(400, "invalid_grant");
+    }
+    let stranger = jeton.guess_from(99).await;
+    stranger.assert_error(429, "temporarily_unavailable");
+    for (address, from, to) in [("192.0.2.1", ALICE.1, NEW), ("192.0.2.2", NEW, ALICE.1)] {
+        let answer = jeton.change_password_from(address, &tokens, from, to).await;
+        assert_changed(&answer, 0);
+    }
+}
+
+/// NIST SP 800-63B-4 §3.1.1.2: "SHALL require the subscriber to choose a different secret and SHALL
+/// provide the reason for rejection". Nothing is changed, and no guess is counted, however often.
+#[tokio::test]
+async fn a_weak_password_is_refused_with_the_reason_and_changes_nothing() {
+    let jeton = Jeton::start().await;
+    let (tokens, other) = (jeton.sign_in().await, jeton.sign_in().await);
+    let mut told = Vec::new();
+    for round in 0..3 {
+        for weak in [
+            "fourteen chars",
+            "qwertyuiopasdfghjkl",
+            "alicealicealice",
+            "jeton.jeton.jeton",
+            &"long ".repeat(52),
+            "",
+            ALICE.1,
+        ] {
+            let answer = jeton.change_password(&tokens, ALICE.1, weak).await;
+            assert_problem(&answer, 422, &["new_password"]);
+            assert!(weak.is_empty() || !answer.body.contains(weak));
+            if round == 0 {
+                told.push(answer.json()["errors"][0]["detail"].clone());
+            }
+        }
+    }
+    insta::assert_json_snapshot!(told, @r#"
+    [
+      "a password has 15 characters or more; a few words do",
+      "the password is too easy to guess. This is similar to a commonly used password. Add another word or two. Uncommon words are better.",
+      "the password is too easy to guess. Repeats like \"abcabcabc\" are only slightly harder to guess than \"abc\". Add another word or two. Uncommon words are better. Avoid repeated words and characters.",
+      "the password is too easy to guess. Repeats like \"abcabcabc\" are only slightly harder to guess than \"abc\". Add another word or two. Uncommon words are better. Avoid repeated words and characters.",
+      "a password has 256 characters at most",
+      "a password has 15 characters or more; a few words do",
+      "it is the password so far"
+    ]
+    "#);
+    assert_eq!(jeton.told(Action::SignInFailed).await.len(), 0);
+    assert_eq!(jeton.told(Action::PasswordChanged).await.len(), 0);
+    jeton.refresh(&other.refresh_token).await.tokens();
+    jeton.sign_in_with(ALICE.1).await.tokens();
+}
+
+/// Keyboards send one letter in several ways.
+#[tokio::test]
+async fn the_same_password_typed_by_another_keyboard_is_the_same() {
+    let jeton = Jeton::start().await;
+    jeton.add_user("zoé", "chevaux ailés et marées").await;
+    let sign_in = credentials("zoé", "chevaux ailés et marées");
+    let tokens = jeton.token(&sign_in).await.tokens();
+    let decomposed = "chevaux aile\u{301}s et mare\u{301}es";
+    let answer = jeton.change_password(&tokens, decomposed, decomposed).await;
+    assert_problem(&answer, 422, &["new_password"]);
+    assert_changed(&jeton.change_password(&tokens, decomposed, NEW).await, 0);
+}
+
+/// Two at once were both right about the password so far; the later of them is not any more.
+#[tokio::test]
+async fn of_two_changes_at_once_one_holds() {
+    let jeton = Jeton::start().await;
+    let sessions = [jeton.sign_in().await, jeton.sign_in().await];
+    let passwords = [NEW, "another quite unlikely phrase"];
+    let changes = std::iter::zip(&sessions, passwords)
+        .map(|(tokens, new)| jeton.change_password(tokens, ALICE.1, new));
+    let answers = join_all(changes).await;
+    let statuses: Vec<_> = answers.iter().map(|a| a.status.as_u16()).collect();
+    let winner = statuses.iter().position(|status| *status == 200).unwrap();
+    assert_changed(&answers[winner], 1);
+    // Its password was looked at before the other's change, or after.
+    match statuses[1 - winner] {
+        409 => assert_problem(&answers[1 - winner], 409, &[]),
+        _ => assert_problem(&answers[1 - winner], 422, &["current_password"]),
+    }
+    jeton.sign_in_with(passwords[winner]).await.tokens();
+    let loser = jeton.sign_in_with(passwords[1 - winner]).await;
+    loser.assert_error(400, "invalid_grant");
+    jeton
+        .refresh(&sessions[winner].refresh_token)
+        .await
+        .tokens();
+    jeton.assert_over(&sessions[1 - winner]).await;
+    jeton.told_once(Action::PasswordChanged).await;
+}
+
+/// Whoever is disabled, or signed out everywhere, while the password is hashed stays so.
+#[tokio::test]
+async fn a_user_who_is_disabled_meanwhile_gets_no_new_password() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let disabling = user::change(store, tokens.user(), Change::DISABLE, &cause);
+    let changing = jeton.change_password(&tokens, ALICE.1, NEW);
+    let (answer, disabled) = tokio::join!(changing, disabling);
+    assert_eq!(disabled.unwrap().sessions_ended, 1);
+    // Where many write at once, it may have been changed before.
+    let changed = usize::from(answer.status == 200);
+    jeton.assert_over(&tokens).await;
+    assert_eq!(jeton.told(Action::PasswordChanged).await.len(), changed);
+    for password in [ALICE.1, NEW] {
+        let answer = jeton.sign_in_with(password).await;
+        answer.assert_error(400, "invalid_grant");
+    }
+}
+
+/// A field that does not exist is named, and what was sent in place of a password is not repeated.
+#[tokio::test]
+async fn what_is_wrong_with_the_body_is_named_and_not_repeated() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    let put = async |body: &str| {
+        let request = peer::json(Method::PUT, PATH, &tokens.access_token, body);
+        jeton.send(request).await
+    };
+    let unknown = json!({"current_password": ALICE.1, "new_password": NEW, "username": "x"});
+    assert_problem(&put(&unknown.to_string()).await, 422, &["username"]);
+    let missing = json!({"current_password": ALICE.1});
+    assert_problem(&put(&missing.to_string()).await, 422, &["new_password"]);
+    let number = json!({"current_password": ALICE.1, "new_password": 271_828_182_845_904_u64});
+    let answer = put(&number.to_string()).await;
+    assert_problem(&answer, 422, &["new_password"]);
+    assert!(!answer.body.contains("2718"), "{}", answer.body);
+    let large = json!({"current_password": ALICE.1, "new_password": "x".repeat(20_000)});
+    assert_problem(&put(&large.to_string()).await, 413, &[]);
+    assert_problem(&put("{").await, 400, &[]);
+    assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
+}
+
+/// row 54: it needs a person's token of the scope `account`, for this server.
+#[tokio::test]
+async fn a_token_that_does_not_open_the_account_changes_no_password() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("reader", None, |row| "read".clone_into(&mut row.scope))
+        .await;
+    jeton
+        .add_client("api", None, |row| {
+            "https://api.test".clone_into(&mut row.audience);
+        })
+        .await;
+    let narrow = jeton.sign_in_at("reader").await;
+    let answer = jeton.change_password(&narrow, ALICE.1, NEW).await;
+    assert_problem(&answer, 403, &[]);
+    let elsewhere = jeton.sign_in_at("api").await;
+    let answer = jeton.change_password(&elsewhere, ALICE.1, NEW).await;
+    assert_problem(&answer, 401, &[]);
+    let body = json!({"current_password": ALICE.1, "new_password": NEW}).to_string();
+    let answer = jeton.send(peer::json(Method::PUT, PATH, "", &body)).await;
+    assert_challenge(&answer, 401, super::NO_TOKEN);
+}
+
+/// Names change hands: whoever has the name by the time that the password is looked at is not the person
+/// whose token it is, and theirs is the wrong password.
+#[tokio::test]
+async fn a_name_that_changes_hands_meanwhile_changes_nobodys_password() {
+    const EVES: &str = "the password of somebody else";
+    for queries in 0..12 {
+        let jeton = Jeton::start().await;
+        let eve = jeton.add_user("eve", EVES).await;
+        let tokens = jeton.sign_in().await;
+        let (store, cause) = (&jeton.server.store, jeton.cause());
+        let rename = async |id, name: &str| {
+            let amendment = Amendment {
+                username: Some(name.to_owned()),
+                ..Amendment::default()
+            };
+            let change = Change::Amend(amendment);
+            user::change(store, id, change, &cause).await.unwrap();
+        };
+        let exchange = async {
+            // One connection serves both in turn.
+            for _ in 0..queries {
+                user::find(store, eve).await.unwrap();
+            }
+            rename(tokens.user(), "alice-2").await;
+            rename(eve, ALICE.0).await;
+        };
+        let changing = jeton.change_password(&tokens, EVES, NEW);
+        let (answer, ()) = tokio::join!(changing, exchange);
+        assert_ne!(answer.status, 200, "after {queries}: {}", answer.body);
+        let eves = jeton.token(&credentials(ALICE.0, EVES)).await;
+        eves.tokens();
+    }
+}

@@ -1,0 +1,134 @@
+use jeton::client;
+use jeton::store;
+use jeton::store::user::{self, Change, ChangeError};
+
+use super::{Admin, ROOT, assert_problem, give_roles, sign_in};
+use crate::support::{ALICE, Jeton, SECRET, claims};
+
+const DOOR: &str = "/admin/audit-events";
+
+/// The scope is one half, the role the other: neither alone opens the door.
+#[tokio::test]
+async fn it_takes_the_scope_and_the_role() {
+    let admin = Admin::start().await;
+    assert_eq!(admin.get(DOOR).await.status, 200);
+    let jeton = &admin.jeton;
+    assert_problem(&jeton.get(DOOR).await, 401, &[]);
+    let without_role = sign_in(jeton, ALICE, Some("admin")).await;
+    assert_problem(&jeton.get_with(DOOR, &without_role).await, 403, &[]);
+    let without_scope = sign_in(jeton, ROOT, Some("account")).await;
+    let answer = jeton.get_with(DOOR, &without_scope).await;
+    assert_problem(&answer, 403, &[]);
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.contains(r#"error="insufficient_scope", scope="admin""#));
+}
+
+/// The role counts as it is now, not as it was when the token was made.
+#[tokio::test]
+async fn who_loses_the_role_is_out_at_once() {
+    let admin = Admin::start().await;
+    let alice = user::find_by_username(&admin.jeton.server.store, ALICE.0).await;
+    let alice = alice.unwrap().unwrap().id;
+    give_roles(&admin.jeton, alice, "reader admin").await;
+    give_roles(&admin.jeton, admin.id, "reader").await;
+    assert_problem(&admin.get(DOOR).await, 403, &[]);
+    let token = sign_in(&admin.jeton, ALICE, Some("admin")).await;
+    assert_eq!(admin.jeton.get_with(DOOR, &token).await.status, 200);
+}
+
+/// "If the client omits the scope parameter [...], the authorization server MUST either process the
+/// request using a pre-defined default value or fail", RFC 6749 §3.3: administration is no part of the
+/// default.
+#[tokio::test]
+async fn the_scope_admin_must_be_asked_for_by_name() {
+    let admin = Admin::start().await;
+    let token = sign_in(&admin.jeton, ROOT, None).await;
+    assert_eq!(claims(&token)["scope"], "account");
+    let change = |client: &mut jeton::store::client::Model| "admin".clone_into(&mut client.scope);
+    admin.jeton.add_client("only-admin", None, change).await;
+    let parameters = [
+        ("grant_type", "password"),
+        ("username", ROOT.0),
+        ("password", ROOT.1),
+        ("client_id", "only-admin"),
+    ];
+    let answer = admin.jeton.token(&parameters).await;
+    answer.assert_error(400, "invalid_scope");
+}
+
+/// A service account: a client that speaks for itself.
+#[tokio::test]
+async fn a_service_account_administers_while_it_is_registered_for_it() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("nightly", Some(SECRET), |client| {
+            "client_credentials".clone_into(&mut client.grant_types);
+            "admin".clone_into(&mut client.scope);
+        })
+        .await;
+    let parameters = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "nightly"),
+        ("client_secret", SECRET),
+    ];
+    let answer = jeton.token(&parameters).await.json();
+    let token = answer["access_token"].as_str().unwrap();
+    assert_eq!(jeton.get_with(DOOR, token).await.status, 200);
+    // No person: the account door has nothing to show.
+    let answer = jeton.get_with("/account", token).await;
+    assert_problem(&answer, 403, &[]);
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    store::client::disable(store, "nightly", &cause)
+        .await
+        .unwrap();
+    assert_problem(&jeton.get_with(DOOR, token).await, 401, &[]);
+    store::client::enable(store, "nightly", &cause)
+        .await
+        .unwrap();
+    assert_eq!(jeton.get_with(DOOR, token).await.status, 200);
+    // What it is registered for counts as it is now, not as it was when the token was made.
+    let change = client::Change {
+        scope: client::Setting::To(vec!["read".to_owned()]),
+        ..client::Change::default()
+    };
+    jeton.change_client("nightly", change).await;
+    assert_problem(&jeton.get_with(DOOR, token).await, 403, &[]);
+}
+
+/// Whoever it is and by whatever way: disabled, deleted, or the role taken.
+#[tokio::test]
+async fn nobody_removes_the_last_admin() {
+    let admin = Admin::start().await;
+    let (store, cause) = (&admin.jeton.server.store, admin.jeton.cause());
+    let change = async |change| user::change(store, admin.id, change, &cause).await;
+    let demote = Change::Amend(user::Amendment {
+        roles: Some("administrator not-admin".to_owned()),
+        ..user::Amendment::default()
+    });
+    for attempt in [Change::DISABLE, Change::Delete, demote] {
+        let refused = change(attempt).await;
+        assert!(
+            matches!(refused, Err(ChangeError::LastAdmin)),
+            "{refused:?}"
+        );
+    }
+    // A disabled one, and roles that are only called alike, are no other admin.
+    let other = admin.jeton.add_user("other", "x").await;
+    give_roles(&admin.jeton, other, "administrator admin_").await;
+    let refused = change(Change::DISABLE).await;
+    assert!(
+        matches!(refused, Err(ChangeError::LastAdmin)),
+        "{refused:?}"
+    );
+    give_roles(&admin.jeton, other, "reader admin writer").await;
+    let disabled = user::change(store, other, Change::DISABLE, &cause).await;
+    disabled.unwrap();
+    let refused = change(Change::DISABLE).await;
+    assert!(
+        matches!(refused, Err(ChangeError::LastAdmin)),
+        "{refused:?}"
+    );
+    let enabled = user::change(store, other, Change::ENABLE, &cause).await;
+    enabled.unwrap();
+    change(Change::Delete).await.unwrap();
+}

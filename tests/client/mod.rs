@@ -1,0 +1,4 @@
+/// Client secrets.
+mod secret;
+/// Client settings and their rules.
+mod settings;

@@ -1,2 +1,0 @@
-mod client;
-mod secret;

@@ -1,0 +1,142 @@
+use std::fmt::Write as _;
+
+use jeton::error::Error;
+use jeton::response::oauth_error::ErrorAnswer;
+use poem::error::ResponseError as _;
+use poem::http::Method;
+
+use crate::support::{Answer, Jeton, SIGN_IN, and, basic_raw, encode, form};
+
+/// row 37: one fixed description for each code, in the characters that RFC 6749 §5.2 allows; the
+/// reason stays in the log.
+#[tokio::test]
+async fn every_error_has_one_description_in_plain_ascii() {
+    let all = [
+        Error::InvalidRequest("zqx".into()),
+        Error::TooLarge("zqx".into()),
+        Error::NotFound("zqx".into()),
+        Error::MethodNotAllowed("GET".into()),
+        Error::InvalidClient("zqx".into()),
+        Error::InvalidGrant("zqx".into()),
+        Error::UnauthorizedClient("zqx".into()),
+        Error::UnsupportedGrantType("zqx".into()),
+        Error::InvalidScope("zqx".into()),
+        Error::InvalidTarget("zqx".into()),
+        Error::UnsupportedTokenType("zqx".into()),
+        Error::InvalidToken("zqx".into()),
+        Error::InsufficientScope("introspect"),
+        Error::TemporarilyUnavailable("zqx".into()),
+        Error::ServerError("zqx".into()),
+    ];
+    let mut table = String::new();
+    for error in all {
+        let response = ErrorAnswer(error).as_response();
+        let status = response.status().as_u16();
+        let body = response.into_body().into_string().await.unwrap();
+        assert!(!body.contains("zqx"), "{body}");
+        let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let description = json["error_description"].as_str().unwrap();
+        let plain = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        assert!(description.bytes().all(plain), "{description}");
+        let code = json["error"].as_str().unwrap();
+        writeln!(table, "{status} {code}: {description}").unwrap();
+    }
+    insta::assert_snapshot!(table, @"
+    400 invalid_request: The request lacks a required parameter, repeats one, or is malformed. Send POST with an application/x-www-form-urlencoded body in UTF-8, each parameter once, and no credentials in the URL.
+    413 invalid_request: The request body is too large.
+    404 invalid_request: There is nothing at this path. See /docs for what there is.
+    405 invalid_request: This path does not know that method. See Allow.
+    401 invalid_client: The client is unknown, or its authentication is missing, wrong or not the registered one.
+    400 invalid_grant: The user name or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client.
+    400 unauthorized_client: The client is not registered for this grant type.
+    400 unsupported_grant_type: Supported grant types are password, refresh_token and client_credentials.
+    400 invalid_scope: The scope is malformed, or exceeds what the client or the session may have.
+    400 invalid_target: The resource is not one that this client or session may ask for, or more than one was named.
+    400 unsupported_token_type: Access tokens of a client that speaks for itself cannot be revoked. They expire.
+    401 invalid_token: The bearer token is expired, ended, damaged, or not for this server.
+    403 insufficient_scope: The bearer token does not allow this. Ask for the scope that WWW-Authenticate names.
+    503 temporarily_unavailable: The server is busy. Try again after Retry-After.
+    500 server_error: The server failed. The request can be tried again.
+    ");
+}
+
+const ODD: &str = "zqx\"\\<b>é\u{1F980}\r\n";
+
+/// No part of [`ODD`] is anywhere in a refusal.
+#[track_caller]
+fn assert_no_echo(answer: &Answer) {
+    answer.assert_error_shape();
+    // The others are random, and any three letters come up in them some day.
+    let headers = format!("{:?}", answer.steady_headers()).to_ascii_lowercase();
+    assert!(!headers.contains("zqx"), "{headers}");
+    assert!(
+        !answer.body.to_ascii_lowercase().contains("zqx"),
+        "{}",
+        answer.body
+    );
+}
+
+/// row 37: no parameter comes back in an error.
+#[tokio::test]
+async fn no_parameter_is_echoed() {
+    let jeton = Jeton::start().await;
+    let refresh = [("grant_type", "refresh_token")];
+    for (parameters, name) in [
+        (and(&SIGN_IN[1..], &[]), "grant_type"),
+        (vec![SIGN_IN[0], SIGN_IN[2]], "username"),
+        (and(&SIGN_IN[..2], &[]), "password"),
+        (and(&SIGN_IN, &[]), "scope"),
+        (and(&SIGN_IN, &[]), "resource"),
+        (and(&SIGN_IN, &[]), "client_id"),
+        (and(&SIGN_IN, &[]), "client_secret"),
+        (and(&refresh, &[]), "refresh_token"),
+        (and(&refresh, &[("refresh_token", "jrt_x")]), "scope"),
+    ] {
+        for value in [ODD, "zqx"] {
+            let odd = and(&parameters, &[(name, value)]);
+            assert_no_echo(&jeton.token(&odd).await);
+            let twice = and(&odd, &[(name, value)]);
+            assert_no_echo(&jeton.token(&twice).await);
+        }
+    }
+    assert_no_echo(&jeton.token(&and(&SIGN_IN, &[(ODD, "1"), (ODD, "2")])).await);
+    assert_no_echo(&jeton.post_raw("zqx=%ZZ").await);
+    assert_no_echo(&jeton.post_raw("zqx%ZZ").await);
+}
+
+/// row 37: nor does anything else of a request.
+#[tokio::test]
+async fn no_header_path_query_or_method_is_echoed() {
+    let jeton = Jeton::start().await;
+    for authorization in [
+        basic_raw("zqx", ODD),
+        basic_raw(ODD, "zqx"),
+        "Basic zqx!".to_owned(),
+        "Bearer zqx".to_owned(),
+        "Zqx realm".to_owned(),
+    ] {
+        assert_no_echo(&jeton.token_as(&authorization, &SIGN_IN).await);
+    }
+    let post = |path: &str| form(path).body(encode(&SIGN_IN));
+    for request in [
+        post("/zqx"),
+        post("/token/zqx"),
+        post("/token?client_id=zqx"),
+        post("/token?zqx=%ZZ"),
+        form("/token")
+            .method(Method::from_bytes(b"ZQX").unwrap())
+            .finish(),
+        poem::Request::builder()
+            .method(Method::POST)
+            .uri("/token".parse().unwrap())
+            .content_type("application/zqx")
+            .finish(),
+        poem::Request::builder()
+            .uri("/zqx".parse().unwrap())
+            .header("origin", "https://zqx.test")
+            .header("x-request-id", "zqx")
+            .finish(),
+    ] {
+        assert_no_echo(&jeton.send(request).await);
+    }
+}
