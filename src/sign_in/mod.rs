@@ -232,7 +232,7 @@ impl Attempt<'_> {
             _ if user.disabled_at.is_some() => return Ok(Err("disabled user")),
             Verdict::Right => {}
             Verdict::RightOutdated { rehashed } => {
-                user::rehash(&server.store, &user, rehashed).await?;
+                user::rehash(&server.store, &user, &rehashed).await?;
             }
         }
         Ok(Ok(user))

@@ -7,9 +7,9 @@ use sea_orm::sea_query::{InsertStatement, IntoCondition as _};
 use sea_orm::{QueryOrder, QuerySelect, QueryTrait as _};
 
 use super::Store;
-use super::again::again;
 use super::sweep::sweep as remove_some;
 use super::text_search::sought;
+use super::writer::Durability;
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, first_id_at, time_ordered_id};
 
@@ -110,10 +110,8 @@ pub async fn search(
 ///
 /// What the database says.
 pub async fn record(store: &Store, event: &Event) -> Result<(), DbErr> {
-    let insertion = insertion(event);
-    let recorded = again(async || {
-        let writer = store.write_relaxed().await;
-        writer.insert_relaxed(insertion.clone()).await
+    let recorded = store.write(Durability::Relaxed, |writer| async move {
+        writer.insert(insertion(event)).await
     });
     let recorded = recorded.await;
     event.trace();

@@ -6,7 +6,7 @@ use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
 
 use super::Store;
-use super::again::again;
+use super::writer::Durability;
 use crate::clock::Timestamp;
 
 /// Work, and who does it.
@@ -42,22 +42,23 @@ pub async fn hold(
     now: Timestamp,
     length: Duration,
 ) -> Result<bool, DbErr> {
-    let free = Condition::any()
-        .add(Column::Holder.eq(holder))
-        .add(Column::ExpiresAt.lte(now))
-        // Written by a clock that was far ahead: nobody would ever do the work again.
-        .add(Column::ExpiresAt.gt(now.plus(length * 2)));
-    let update = Entity::update_many()
-        .col_expr(Column::Holder, Expr::value(holder))
-        .col_expr(Column::ExpiresAt, Expr::value(now.plus(length)))
-        .filter(Column::Name.eq(name))
-        .filter(free);
-    again(async || {
-        let writer = store.write_relaxed().await;
-        let held = update.clone().exec(writer.connection()).await?;
-        Ok(held.rows_affected == 1)
-    })
-    .await
+    store
+        .write(Durability::Relaxed, |writer| async move {
+            let is_free = Condition::any()
+                .add(Column::Holder.eq(holder))
+                .add(Column::ExpiresAt.lte(now))
+                // Set by a clock that was far ahead; otherwise no node would do the work until then.
+                .add(Column::ExpiresAt.gt(now.plus(length * 2)));
+            let updated = Entity::update_many()
+                .col_expr(Column::Holder, Expr::value(holder))
+                .col_expr(Column::ExpiresAt, Expr::value(now.plus(length)))
+                .filter(Column::Name.eq(name))
+                .filter(is_free)
+                .exec(writer.connection())
+                .await?;
+            Ok(updated.rows_affected == 1)
+        })
+        .await
 }
 
 /// Writes no row, and fails where none could be written.

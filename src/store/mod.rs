@@ -1,36 +1,37 @@
 //! The store: one file a table, columns above, verbs below; the only SQL.
 
-mod again;
-mod alone;
 pub mod audit_event;
-mod bounded;
 pub mod client;
 pub mod client_origin;
 pub mod client_secret;
 pub mod clock;
 pub mod lease;
+mod lock;
 mod mysql;
 mod open_error;
+mod pool;
 mod postgres;
+mod retry;
 mod server;
 pub mod session;
 pub mod sign_in_throttle;
 pub mod signing_key;
 mod sqlite;
 mod sweep;
+mod target;
 mod text_search;
-mod together;
+mod transaction;
 pub mod user;
 mod writer;
 
 use std::sync::Arc;
 
-use bounded::Connection;
 pub use open_error::OpenError;
+use pool::Pool;
 use sea_orm::DbErr;
 pub use server::Limits;
+pub use target::Target;
 use tokio::sync::Mutex;
-use writer::Writer;
 
 use crate::config::RotationDurability;
 
@@ -42,9 +43,9 @@ use crate::config::RotationDurability;
 /// there are no turns.
 #[derive(Clone)]
 pub struct Store {
-    read: Connection,
-    durable: Connection,
-    relaxed: Connection,
+    read: Pool,
+    durable: Pool,
+    relaxed: Pool,
     turn: Option<Arc<Mutex<()>>>,
     rotations: RotationDurability,
 }
@@ -81,28 +82,8 @@ impl Store {
         self.durable.close().await
     }
 
-    pub(in crate::store) const fn read(&self) -> &Connection {
+    pub(in crate::store) const fn read(&self) -> &Pool {
         &self.read
-    }
-
-    /// To write what must survive a power cut: on disk before this returns.
-    pub(in crate::store) async fn write_durably(&self) -> Writer<'_> {
-        Writer::new(&self.durable, false, self.turn.as_deref()).await
-    }
-
-    /// To write what a power cut may undo. On PostgreSQL each statement says so by itself; see
-    /// [`Writer::relaxation`].
-    pub(in crate::store) async fn write_relaxed(&self) -> Writer<'_> {
-        Writer::new(&self.relaxed, true, self.turn.as_deref()).await
-    }
-
-    /// To write a rotation. A power cut may undo it, because the token proves itself; unless the operator
-    /// wants to wait for the disk.
-    pub(in crate::store) async fn write_rotation(&self) -> Writer<'_> {
-        match self.rotations {
-            RotationDurability::Relaxed => self.write_relaxed().await,
-            RotationDurability::Strict => self.write_durably().await,
-        }
     }
 }
 
@@ -113,5 +94,52 @@ fn or_issuer(audience: &str, issuer: &str) -> Vec<String> {
         vec![issuer.to_owned()]
     } else {
         registered
+    }
+}
+
+mod again {
+    pub(in crate::store) use super::retry::retry as again;
+
+    pub(in crate::store) trait Failure: From<sea_orm::DbErr> {
+        fn of_store(&self) -> Option<&sea_orm::DbErr>;
+    }
+
+    impl<E: Failure> super::retry::RetryError for E {
+        fn database_error(&self) -> Option<&sea_orm::DbErr> {
+            self.of_store()
+        }
+    }
+}
+
+mod together {
+    use sea_orm::DbErr;
+
+    use super::transaction::Transaction;
+    use super::writer::{Durability, Writer};
+
+    pub(in crate::store) type Together<'a> = Transaction<'a>;
+
+    impl super::Store {
+        pub(in crate::store) async fn write_rotation(&self) -> Writer<'_> {
+            self.writer(Durability::Rotation).await
+        }
+
+        pub(in crate::store) async fn change_durably(&self) -> Result<Together<'_>, DbErr> {
+            Transaction::begin(self.writer(Durability::Durable).await).await
+        }
+
+        pub(in crate::store) async fn change_rotation(&self) -> Result<Together<'_>, DbErr> {
+            Transaction::begin(self.writer(Durability::Rotation).await).await
+        }
+    }
+
+    impl Transaction<'_> {
+        pub(in crate::store) const fn connection(&self) -> &Self {
+            self
+        }
+
+        pub(in crate::store) async fn take_time(&self) -> Result<(), DbErr> {
+            self.remove_timeout().await
+        }
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{DatabaseConnection, DbErr};
 use sqlx::Connection as _;
 use sqlx::pool::PoolOptions;
 
-use super::bounded::{Connection, Limit};
+use super::pool::{Pool, Timeout};
 use super::{OpenError, Store, mysql, postgres};
 use crate::config::RotationDurability;
 use crate::database_url::{Engine, ServerUrl};
@@ -64,11 +64,11 @@ impl Store {
             Engine::MySql => mysql::connect(url, limits).await,
         };
         let connected = connected.map_err(|failure| complaint(url, failure))?;
-        let limit = Limit {
-            patience: limits.acquire_timeout + limits.statement_timeout,
+        let timeout = Timeout {
+            length: limits.acquire_timeout + limits.statement_timeout,
             new_pool: connected.new_pool,
         };
-        let connection = Connection::new(connected.first, Some(limit));
+        let connection = Pool::new(connected.first, Some(timeout));
         Ok(Self {
             read: connection.clone(),
             durable: connection.clone(),

@@ -9,9 +9,8 @@ use sea_orm::sea_query::{
 use sea_orm::{DbBackend, Iterable as _, SqlErr};
 
 use super::Store;
-use super::again::again;
 use super::sweep::sweep as remove_some;
-use super::writer::Writer;
+use super::writer::{Durability, Writer};
 use crate::clock::{Timestamp, micros};
 use crate::throttle::{Quota, Subject};
 
@@ -62,8 +61,7 @@ pub async fn reserve<T>(
         return Ok(Err(wait));
     }
     let announced = announce();
-    let written = again(async || {
-        let writer = store.write_relaxed().await;
+    let written = store.write(Durability::Relaxed, |writer| async move {
         take(&writer, subject, quota, now).await
     });
     if written.await? {
@@ -94,7 +92,7 @@ async fn take(
                 .action_and_where(free)
                 .to_owned(),
         );
-        return writer.insert_relaxed(reservation).await;
+        return writer.insert(reservation).await;
     }
     let update = Entity::update_many()
         .col_expr(Column::FreeAt, next)
@@ -103,7 +101,7 @@ async fn take(
     if update.clone().exec(connection).await?.rows_affected == 1 {
         return Ok(true);
     }
-    match writer.insert_relaxed(insertion).await {
+    match writer.insert(insertion).await {
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
             // There is a row, perhaps a new one.
             Ok(update.exec(connection).await?.rows_affected == 1)
@@ -159,11 +157,11 @@ async fn wait(
 ///
 /// What the database says.
 pub async fn give_back(store: &Store, reservation: Reservation) -> Result<(), DbErr> {
-    again(async || {
-        let writer = store.write_relaxed().await;
-        give_back_within(writer.connection(), reservation).await
-    })
-    .await
+    store
+        .write(Durability::Relaxed, |writer| async move {
+            give_back_within(writer.connection(), reservation).await
+        })
+        .await
 }
 
 pub(super) async fn give_back_within(

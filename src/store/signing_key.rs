@@ -3,12 +3,12 @@
 use std::ops::RangeInclusive;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, InsertStatement, Query};
+use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::{Iterable as _, QueryOrder};
 
 use super::Store;
-use super::again::again;
-use super::alone::Alone;
+use super::lock::Lock;
+use super::writer::Durability;
 use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 use crate::key::StoredKey;
@@ -114,27 +114,20 @@ pub async fn insert(
         .columns(Column::iter())
         .select_from(chosen)
         .map_err(|error| DbErr::Custom(error.to_string()))?;
-    again(|| try_insert(store, key, &statement, cause)).await
-}
-
-async fn try_insert(
-    store: &Store,
-    key: &StoredKey,
-    statement: &InsertStatement,
-    cause: &Cause,
-) -> Result<bool, DbErr> {
-    let mut together = store.change_durably().await?;
-    Alone::ChangeKeys.begin(together.connection()).await?;
-    let inserted = together.connection().execute(statement).await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(false);
-    }
-    let event = Event::new(Action::KeyCreated, cause)
-        .with("kid", key.id.clone())
-        .with("activates_at", key.activates_at.to_string());
-    together.record(event).await?;
-    together.commit().await?;
-    Ok(true)
+    let statement = &statement;
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            Lock::SigningKeys.acquire(&tx).await?;
+            if tx.execute(statement).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            let event = Event::new(Action::KeyCreated, cause)
+                .with("kid", key.id.clone())
+                .with("activates_at", key.activates_at.to_string());
+            tx.record(event).await?;
+            Ok(true)
+        })
+        .await
 }
 
 /// Keeps every key published for tokens that live this long, in microseconds.
@@ -143,11 +136,11 @@ async fn try_insert(
 ///
 /// What the database says.
 pub async fn cover_all(store: &Store, lifetime: i64) -> Result<(), DbErr> {
-    again(async || {
-        let writer = store.write_durably().await;
-        cover(writer.connection(), lifetime).await
-    })
-    .await
+    store
+        .write(Durability::Durable, |writer| async move {
+            cover(writer.connection(), lifetime).await
+        })
+        .await
 }
 
 pub(super) async fn cover(connection: &impl ConnectionTrait, lifetime: i64) -> Result<(), DbErr> {
@@ -165,16 +158,18 @@ pub(super) async fn cover(connection: &impl ConnectionTrait, lifetime: i64) -> R
 /// # Errors
 ///
 /// What the database says.
-pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: Vec<u8>) -> Result<(), DbErr> {
-    let update = Entity::update_many()
-        .col_expr(Column::SealedPrivateKey, Expr::value(new))
-        .filter(Column::Id.eq(id))
-        .filter(Column::SealedPrivateKey.eq(old.to_vec()));
-    again(async || {
-        let writer = store.write_durably().await;
-        update.clone().exec(writer.connection()).await.map(drop)
-    })
-    .await
+pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: &[u8]) -> Result<(), DbErr> {
+    store
+        .write(Durability::Durable, |writer| async move {
+            Entity::update_many()
+                .col_expr(Column::SealedPrivateKey, Expr::value(new))
+                .filter(Column::Id.eq(id))
+                .filter(Column::SealedPrivateKey.eq(old))
+                .exec(writer.connection())
+                .await
+                .map(drop)
+        })
+        .await
 }
 
 /// Deletes a key whose last token has expired.
@@ -183,18 +178,17 @@ pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: Vec<u8>) -> Re
 ///
 /// What the database says.
 pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr> {
-    again(|| try_delete(store, id, cause)).await
-}
-
-async fn try_delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr> {
-    let mut together = store.change_durably().await?;
-    let deletion = Entity::delete_by_id(id.to_owned());
-    // Another node may have been first.
-    if deletion.exec(together.connection()).await?.rows_affected == 1 {
-        let event = Event::new(Action::KeyDeleted, cause).with("kid", id);
-        together.record(event).await?;
-    }
-    together.commit().await
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            let deleted = Entity::delete_by_id(id.to_owned()).exec(&tx).await?;
+            // Otherwise another node has deleted it.
+            if deleted.rows_affected == 1 {
+                let event = Event::new(Action::KeyDeleted, cause).with("kid", id);
+                tx.record(event).await?;
+            }
+            Ok(())
+        })
+        .await
 }
 
 /// Drops all keys but one at once: compromised keys are trusted no more, their private halves gone.
@@ -205,33 +199,37 @@ async fn try_delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr>
 ///
 /// What the database says.
 pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
-    again(|| try_revoke_all_but(store, id, cause)).await
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            Lock::SigningKeys.acquire(&tx).await?;
+            let kept = Entity::find_by_id(id.to_owned()).filter(Column::RevokedAt.is_null());
+            if kept.one(&tx).await?.is_none() {
+                return Ok(None);
+            }
+            let revoked = revoke_others(&tx, id, cause.at).await?;
+            let event = Event::new(Action::KeysRevoked, cause)
+                .with("keys_dropped", revoked)
+                .with("kept", id);
+            tx.record(event).await?;
+            Ok(Some(revoked))
+        })
+        .await
 }
 
-async fn try_revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
-    let mut together = store.change_durably().await?;
-    Alone::ChangeKeys.begin(together.connection()).await?;
-    let kept = Entity::find_by_id(id.to_owned())
-        .filter(Column::RevokedAt.is_null())
-        .one(together.connection())
-        .await?;
-    if kept.is_none() {
-        return Ok(None);
-    }
+async fn revoke_others(
+    connection: &impl ConnectionTrait,
+    id: &str,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
     let revoked = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(cause.at))
+        .col_expr(Column::RevokedAt, Expr::value(now))
         .col_expr(
             Column::SealedPrivateKey,
             Expr::value(Option::<Vec<u8>>::None),
         )
         .filter(Column::Id.ne(id))
         .filter(Column::RevokedAt.is_null())
-        .exec(together.connection())
+        .exec(connection)
         .await?;
-    let event = Event::new(Action::KeysRevoked, cause)
-        .with("keys_dropped", revoked.rows_affected)
-        .with("kept", id);
-    together.record(event).await?;
-    together.commit().await?;
-    Ok(Some(revoked.rows_affected))
+    Ok(revoked.rows_affected)
 }

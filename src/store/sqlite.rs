@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
-use super::bounded::Connection;
 use super::open_error::is_locked;
+use super::pool::Pool;
 use super::{OpenError, Store};
 use crate::config::RotationDurability;
 
@@ -72,7 +72,7 @@ impl Store {
         relaxed: DatabaseConnection,
     ) -> Self {
         // The file has limits of its own: see `BUSY_TIMEOUT`.
-        let without_limit = |connection| Connection::new(connection, None);
+        let without_limit = |connection| Pool::new(connection, None);
         Self {
             read: without_limit(read),
             durable: without_limit(durable),

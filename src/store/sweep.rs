@@ -5,7 +5,7 @@ use sea_orm::sea_query::{LockBehavior, LockType, Query};
 use sea_orm::{Condition, DbBackend};
 
 use super::Store;
-use super::again::again;
+use super::writer::Durability;
 
 /// Deletes rows that pass, at most `limit` of them, and says how many. A power cut may undo it.
 ///
@@ -33,10 +33,11 @@ pub(in crate::store) async fn sweep<E: EntityTrait>(
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
         statement.and_where(key.in_subquery(some));
     }
-    again(async || {
-        let writer = store.write_relaxed().await;
-        let gone = writer.connection().execute(&statement).await?;
-        Ok(gone.rows_affected())
-    })
-    .await
+    let statement = &statement;
+    store
+        .write(Durability::Relaxed, |writer| async move {
+            let deleted = writer.connection().execute(statement).await?;
+            Ok(deleted.rows_affected())
+        })
+        .await
 }

@@ -1,41 +1,74 @@
-//! Who writes, and how much of a power cut it must survive.
+//! The connection for a write, chosen by durability.
 
 use sea_orm::sea_query::{Expr, InsertStatement, Returning};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 
-use super::bounded::Connection;
+use super::Store;
+use super::pool::Pool;
+use super::retry::{RetryError, retry};
+use crate::config::RotationDurability;
 
-/// The turn to write, where there are turns, and the connection to do it by.
+/// Whether a write must survive a power failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Durability {
+    /// On disk before the call returns.
+    Durable,
+    /// For rotations: relaxed, because a refresh token proves its generation; durable if so configured.
+    Rotation,
+    /// A power failure may undo it.
+    Relaxed,
+}
+
+impl Store {
+    /// Runs `body`, which executes one statement; runs it again after a conflict.
+    pub(in crate::store) async fn write<'s, T, E, F>(
+        &'s self,
+        durability: Durability,
+        body: impl Fn(Writer<'s>) -> F,
+    ) -> Result<T, E>
+    where
+        E: RetryError,
+        F: Future<Output = Result<T, E>>,
+    {
+        retry(async || body(self.writer(durability).await).await).await
+    }
+
+    pub(super) async fn writer(&self, durability: Durability) -> Writer<'_> {
+        let is_relaxed = match durability {
+            Durability::Durable => false,
+            Durability::Rotation => self.rotations == RotationDurability::Relaxed,
+            Durability::Relaxed => true,
+        };
+        Writer {
+            connection: if is_relaxed {
+                &self.relaxed
+            } else {
+                &self.durable
+            },
+            is_relaxed,
+            _turn: match &self.turn {
+                Some(turn) => Some(turn.lock().await),
+                None => None,
+            },
+        }
+    }
+}
+
+/// A connection for writing and, on SQLite, the mutex that lets one task write at a time.
 pub(in crate::store) struct Writer<'a> {
-    connection: &'a Connection,
-    relaxed: bool,
+    connection: &'a Pool,
+    is_relaxed: bool,
     _turn: Option<MutexGuard<'a, ()>>,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) async fn new(
-        connection: &'a Connection,
-        relaxed: bool,
-        turn: Option<&'a Mutex<()>>,
-    ) -> Self {
-        let turn = match turn {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
-        Self {
-            connection,
-            relaxed,
-            _turn: turn,
-        }
-    }
-
-    pub(in crate::store) const fn connection(&self) -> &Connection {
+impl Writer<'_> {
+    pub(in crate::store) const fn connection(&self) -> &Pool {
         self.connection
     }
 
-    /// Inserts a row that a power cut may undo, and says whether there is one more.
-    pub(in crate::store) async fn insert_relaxed(
+    /// Inserts a row with the writer's durability; returns whether it was inserted.
+    pub(in crate::store) async fn insert(
         &self,
         mut statement: InsertStatement,
     ) -> Result<bool, DbErr> {
@@ -46,13 +79,13 @@ impl<'a> Writer<'a> {
         Ok(inserted.rows_affected() == 1)
     }
 
-    /// What a statement evaluates with each row that it writes, if its commit need not wait for the disk.
+    /// On PostgreSQL, an expression for RETURNING: it makes the commit of a relaxed write not wait for the disk.
     ///
-    /// On SQLite the connection knows, see [`Store::write_relaxed`](super::Store::write_relaxed). On PostgreSQL
-    /// the transaction does, and a single statement is one: so there is no state of a connection that a
-    /// pooler between us and the server could give to a revocation, and no round trip more.
+    /// The setting lasts until the end of the transaction. A setting of the connection could reach another
+    /// client through a pooler; a statement of its own would cost a round trip. On SQLite the relaxed
+    /// connection has the setting.
     pub(in crate::store) fn relaxation(&self) -> Option<Expr> {
-        (self.relaxed && self.connection.get_database_backend() == DbBackend::Postgres)
+        (self.is_relaxed && self.connection.get_database_backend() == DbBackend::Postgres)
             .then(|| Expr::cust(r#"set_config('synchronous_commit', 'off', true) AS "relaxed""#))
     }
 }

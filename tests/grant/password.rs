@@ -368,7 +368,7 @@ async fn a_rehash_does_not_undo_a_new_password() {
         .hash(Password::new(ALICE.1))
         .await
         .unwrap();
-    user::rehash(store, &read, renewed).await.unwrap();
+    user::rehash(store, &read, &renewed).await.unwrap();
     jeton
         .sign_in_as(ALICE.0, ALICE.1)
         .await

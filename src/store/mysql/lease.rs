@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use super::has_table;
 use crate::secret::random_bytes;
-use crate::store::again::again;
-use crate::store::alone::Alone;
+use crate::store::lock::Lock;
+use crate::store::retry::retry;
 
 /// Whoever has not renewed the lease for so long has died. By the server's clock, in microseconds.
 const TERM: i64 = 30_000_000;
 const RENEWAL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What is held by name: the lease, and the turns of transactions, see [`Alone`].
+/// What is held by name: the lease, and the turns of transactions, see [`Lock`].
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS `jeton_locks` (\
      `name` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY, \
      `turns` bigint NOT NULL DEFAULT 0, \
@@ -47,7 +47,7 @@ impl<'a> Lease<'a> {
         if !has_table(connection, "jeton_locks").await? {
             connection.execute_unprepared(TABLE).await?;
         }
-        lease.write(ROW, [Alone::Migrate.name().into()]).await?;
+        lease.write(ROW, [Lock::Migration.name().into()]).await?;
         while !lease.renew().await? {
             tokio::time::sleep(PAUSE).await;
         }
@@ -66,14 +66,14 @@ impl<'a> Lease<'a> {
     }
 
     pub(super) async fn give_back(self) -> Result<(), DbErr> {
-        let name = Alone::Migrate.name();
+        let name = Lock::Migration.name();
         let given = self.write(GIVE_BACK, [name.into(), self.holder.into()]);
         given.await.map(drop)
     }
 
     async fn renew(&self) -> Result<bool, DbErr> {
         let holder = || Value::from(self.holder);
-        let name = Alone::Migrate.name();
+        let name = Lock::Migration.name();
         let values = [holder(), TERM.into(), name.into(), holder()];
         Ok(self.write(TAKE, values).await? == 1)
     }
@@ -81,7 +81,7 @@ impl<'a> Lease<'a> {
     /// Says how many rows it has found.
     async fn write<const N: usize>(&self, sql: &str, values: [Value; N]) -> Result<u64, DbErr> {
         let statement = Statement::from_sql_and_values(DbBackend::MySql, sql, values);
-        let written = again(|| self.connection.execute_raw(statement.clone())).await?;
+        let written = retry(|| self.connection.execute_raw(statement.clone())).await?;
         Ok(written.rows_affected())
     }
 }

@@ -7,9 +7,9 @@ use sea_orm::{DatabaseConnection, DbErr, SqlxPostgresConnector, TransactionTrait
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
-use super::alone::Alone;
-use super::bounded::lift_limit_of_server;
+use super::lock::Lock;
 use super::server::{Connected, Failure, Limits, pool};
+use super::transaction::remove_server_timeout;
 use crate::database_url::ServerUrl;
 
 pub(super) async fn connect(url: &ServerUrl, limits: Limits) -> Result<Connected, Failure> {
@@ -50,8 +50,8 @@ fn options(url: &ServerUrl) -> Result<PgConnectOptions, Failure> {
 async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = connection.begin().await?;
     // Whoever comes second waits for the first, and a step may take a while.
-    lift_limit_of_server(&transaction).await?;
-    Alone::Migrate.begin(&transaction).await?;
+    remove_server_timeout(&transaction).await?;
+    Lock::Migration.acquire(&transaction).await?;
     Migrator::up(&transaction, None).await?;
     transaction.commit().await
 }

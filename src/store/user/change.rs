@@ -9,10 +9,11 @@ use super::outcome::Outcome;
 use super::{Column, Entity, Model, with_role, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
-use crate::store::again::{Failure, again};
-use crate::store::alone::Alone;
+use crate::store::lock::Lock;
+use crate::store::retry::RetryError;
 use crate::store::session;
-use crate::store::together::Together;
+use crate::store::transaction::Transaction;
+use crate::store::writer::Durability;
 
 /// How often a change is tried anew when another one of the same user came between.
 const TRIES: u32 = 8;
@@ -156,8 +157,8 @@ impl fmt::Display for ChangeError {
 
 impl std::error::Error for ChangeError {}
 
-impl Failure for ChangeError {
-    fn of_store(&self) -> Option<&DbErr> {
+impl RetryError for ChangeError {
+    fn database_error(&self) -> Option<&DbErr> {
         match self {
             Self::Store(error) => Some(error),
             _ => None,
@@ -177,24 +178,25 @@ pub async fn change(
     cause: &Cause,
 ) -> Result<Changed, ChangeError> {
     let whom = whom.into();
-    let attempt = || try_change(store, whom, change.clone(), cause);
-    for _ in 1..TRIES {
-        match again(attempt).await {
-            Err(ChangeError::Stale) if whom.revision.is_none() => {}
+    let change = &change;
+    let mut tries = 1;
+    loop {
+        let outcome = store.transaction(Durability::Durable, |tx| async move {
+            change_within(&tx, whom, change.clone(), cause).await
+        });
+        match outcome.await {
+            Err(ChangeError::Stale) if whom.revision.is_none() && tries < TRIES => tries += 1,
             outcome => return outcome,
         }
     }
-    again(attempt).await
 }
 
-async fn try_change(
-    store: &Store,
+async fn change_within(
+    connection: &Transaction<'_>,
     whom: Whom,
     change: Change,
     cause: &Cause,
 ) -> Result<Changed, ChangeError> {
-    let mut together = store.change_durably().await?;
-    let connection = together.connection();
     let before = Entity::find_by_id(whom.id).one(connection).await?;
     let before = before.ok_or(ChangeError::Gone)?;
     if whom.revision.is_some_and(|seen| seen != before.revision) {
@@ -215,8 +217,7 @@ async fn try_change(
         let ended = session::end_of_user(connection, whom.id, whom.kept, why, cause.at);
         sessions_ended = ended.await?;
     }
-    record(&outcome, &before, sessions_ended, (&mut together, cause)).await?;
-    together.commit().await?;
+    record(&outcome, &before, sessions_ended, (connection, cause)).await?;
     Ok(Changed {
         user: outcome.after.unwrap_or(before),
         sessions_ended,
@@ -228,7 +229,7 @@ async fn require_another_admin(
     connection: &impl ConnectionTrait,
     id: Uuid,
 ) -> Result<(), ChangeError> {
-    Alone::EndAdministrator.begin(connection).await?;
+    Lock::LastAdmin.acquire(connection).await?;
     let another = Entity::find()
         .filter(Column::DisabledAt.is_null())
         .filter(with_role(super::ADMIN_ROLE))
@@ -243,7 +244,7 @@ async fn record(
     outcome: &Outcome,
     before: &Model,
     sessions_ended: u64,
-    (together, cause): (&mut Together<'_>, &Cause),
+    (tx, cause): (&Transaction<'_>, &Cause),
 ) -> Result<(), DbErr> {
     for action in &outcome.actions {
         let mut event = Event::new(*action, cause).user(before.id);
@@ -263,7 +264,7 @@ async fn record(
         } else if outcome.ending.is_some() {
             event = event.with("sessions_ended", sessions_ended);
         }
-        together.record(event).await?;
+        tx.record(event).await?;
     }
     Ok(())
 }

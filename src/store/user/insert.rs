@@ -8,7 +8,8 @@ use sea_orm::sea_query::Expr;
 use super::{ActiveModel, Column, Entity, Model, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
-use crate::store::again::{Failure, again};
+use crate::store::retry::RetryError;
+use crate::store::writer::Durability;
 
 /// Why a row could not be written.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ impl From<DbErr> for InsertError {
     }
 }
 
-impl Failure for InsertError {
-    fn of_store(&self) -> Option<&DbErr> {
+impl RetryError for InsertError {
+    fn database_error(&self) -> Option<&DbErr> {
         match self {
             Self::Store(error) => Some(error),
             Self::Taken => None,
@@ -55,15 +56,15 @@ pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), Ins
         disabled_at: Set(user.disabled_at),
         revision: Set(user.revision),
     };
-    again(async || {
-        let mut together = store.change_durably().await?;
-        Entity::insert(row.clone())
-            .exec_without_returning(together.connection())
-            .await?;
-        together.record(event.clone()).await?;
-        Ok(together.commit().await?)
-    })
-    .await
+    let (row, event) = (&row, &event);
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            Entity::insert(row.clone())
+                .exec_without_returning(&tx)
+                .await?;
+            Ok(tx.record(event.clone()).await?)
+        })
+        .await
 }
 
 /// Replaces a hash by another of the same password, unless it was changed meanwhile. Ends nothing.
@@ -71,14 +72,16 @@ pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), Ins
 /// # Errors
 ///
 /// What the database says.
-pub async fn rehash(store: &Store, user: &Model, hash: String) -> Result<(), DbErr> {
-    let update = Entity::update_many()
-        .col_expr(Column::PasswordHash, Expr::value(hash))
-        .filter(Column::Id.eq(user.id))
-        .filter(Column::PasswordHash.eq(&user.password_hash));
-    again(async || {
-        let writer = store.write_durably().await;
-        update.clone().exec(writer.connection()).await.map(drop)
-    })
-    .await
+pub async fn rehash(store: &Store, user: &Model, hash: &str) -> Result<(), DbErr> {
+    store
+        .write(Durability::Durable, |writer| async move {
+            Entity::update_many()
+                .col_expr(Column::PasswordHash, Expr::value(hash))
+                .filter(Column::Id.eq(user.id))
+                .filter(Column::PasswordHash.eq(&user.password_hash))
+                .exec(writer.connection())
+                .await
+                .map(drop)
+        })
+        .await
 }

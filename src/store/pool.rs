@@ -1,0 +1,171 @@
+//! Connection pools with a time limit for statements.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use sea_orm::prelude::async_trait;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait as _,
+};
+
+/// A pool of connections. A pool with a timeout is replaced by a new one when the server stops responding.
+///
+/// A server's own statement timeout covers a statement that waits for a lock. This timeout covers a server that
+/// does not respond at all, because it is stopped or the network drops packets. TCP reports that only after a
+/// quarter of an hour, and until then the pool would keep its connections.
+#[derive(Clone)]
+pub(in crate::store) struct Pool(Arc<Shared>);
+
+struct Shared {
+    current: RwLock<DatabaseConnection>,
+    timeout: Option<Timeout>,
+    health: Mutex<Health>,
+}
+
+/// The time limit of a statement, including the wait for a connection.
+pub(in crate::store) struct Timeout {
+    pub(in crate::store) length: Duration,
+    pub(in crate::store) new_pool: NewPool,
+}
+
+/// Creates a pool of connections that connect when they are first used.
+pub(super) type NewPool = Box<dyn Fn() -> DatabaseConnection + Send + Sync>;
+
+struct Health {
+    responded_at: Instant,
+    replaced_at: Instant,
+}
+
+impl Pool {
+    pub(super) fn new(connection: DatabaseConnection, timeout: Option<Timeout>) -> Self {
+        let now = Instant::now();
+        // Allows the first replacement at once.
+        let replaced_at = timeout
+            .as_ref()
+            .and_then(|timeout| now.checked_sub(timeout.length));
+        Self(Arc::new(Shared {
+            current: RwLock::new(connection),
+            timeout,
+            health: Mutex::new(Health {
+                responded_at: now,
+                replaced_at: replaced_at.unwrap_or(now),
+            }),
+        }))
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), DbErr> {
+        self.limit(self.current().ping()).await
+    }
+
+    pub(super) async fn close(self) -> Result<(), DbErr> {
+        self.current().close().await
+    }
+
+    pub(super) async fn begin(
+        &self,
+        options: TransactionOptions,
+    ) -> Result<DatabaseTransaction, DbErr> {
+        let current = self.current();
+        if self.0.timeout.is_some() {
+            self.limit(begin_uncancelled(current, options)).await
+        } else {
+            current.begin_with_options(options).await
+        }
+    }
+
+    /// Fails when the statement does not end before the timeout.
+    pub(super) async fn limit<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        let Some(timeout) = &self.0.timeout else {
+            return statement.await;
+        };
+        let Ok(outcome) = tokio::time::timeout(timeout.length, statement).await else {
+            self.replace(timeout);
+            let length = humantime::format_duration(timeout.length);
+            return Err(DbErr::Conn(RuntimeErr::Internal(format!(
+                "the database has not responded within {length}"
+            ))));
+        };
+        match &outcome {
+            // The pool is only busy while other statements still get responses.
+            Err(DbErr::ConnectionAcquire(_)) if self.is_unresponsive(timeout) => {
+                self.replace(timeout);
+            }
+            Err(DbErr::ConnectionAcquire(_)) => {}
+            _ => self.health().responded_at = Instant::now(),
+        }
+        outcome
+    }
+
+    fn is_unresponsive(&self, timeout: &Timeout) -> bool {
+        self.health().responded_at.elapsed() > timeout.length
+    }
+
+    fn replace(&self, timeout: &Timeout) {
+        let mut health = self.health();
+        // Many statements time out at once, and the new pool needs time to connect.
+        if health.replaced_at.elapsed() < timeout.length {
+            return;
+        }
+        health.replaced_at = Instant::now();
+        let current = self.0.current.write();
+        let mut current = current.unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *current, (timeout.new_pool)());
+        tracing::warn!("the database does not respond; opening new connections");
+        // Connections that still hang end when TCP gives up on them.
+        tokio::spawn(async move { old.close().await });
+    }
+
+    fn current(&self) -> DatabaseConnection {
+        let current = self.0.current.read();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        let health = self.0.health.lock();
+        health.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins a transaction in a task of its own, which is not cancelled with its caller.
+///
+/// The drivers for servers learn of a transaction only from the response to BEGIN. If nothing read that response,
+/// the transaction would stay open in the pool, and the next statement on its connection would run in it.
+async fn begin_uncancelled(
+    connection: DatabaseConnection,
+    options: TransactionOptions,
+) -> Result<DatabaseTransaction, DbErr> {
+    let task = tokio::spawn(async move { connection.begin_with_options(options).await });
+    let begun = task.await;
+    begun.unwrap_or_else(|error| Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))))
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Pool {
+    fn get_database_backend(&self) -> DbBackend {
+        self.current().get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.limit(self.current().execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.limit(self.current().execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.limit(self.current().query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.limit(self.current().query_all_raw(statement)).await
+    }
+
+    fn support_returning(&self) -> bool {
+        self.current().support_returning()
+    }
+}
