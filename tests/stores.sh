@@ -2,7 +2,7 @@
 # The whole suite on a PostgreSQL server and on a MariaDB server that are thrown away after it.
 #
 # Tests about SQLite itself stay on SQLite: most of those of processes, the files and their permissions, the
-# write lock, the plans of queries, and the step of the schema from stores that only SQLite can have.
+# write lock, and the plans of queries.
 #
 #   tests/stores.sh [postgres|mariadb] [-- ARGUMENTS OF THE TESTS]
 set -euo pipefail

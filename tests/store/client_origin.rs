@@ -1,14 +1,11 @@
-use jeton::audit::Cause;
+use jeton::store::client;
 use jeton::store::client_origin::{
     add, change, is_registered, is_registered_with, list, of_client,
 };
-use jeton::store::{Store, client};
 use jeton::web_origin::WebOrigin;
-use migration::{Migrator, MigratorTrait as _};
-use sea_orm::{Database, DbErr};
+use sea_orm::DbErr;
 
-use crate::support::file::DataDir;
-use crate::support::{Jeton, START};
+use crate::support::Jeton;
 
 const APP: &str = "https://app.example.com";
 const OTHER: &str = "https://other.example.com";
@@ -88,27 +85,5 @@ async fn a_deleted_client_takes_its_origins_along() -> Result<(), DbErr> {
     jeton.add_client("a", None, |_| {}).await;
     assert!(of_client(store, "a").await?.is_empty());
     assert!(is_registered_with(store, "b", &origin(APP)).await?);
-    Ok(())
-}
-
-/// A store of the first version is brought up to date when it is opened, and nothing of it is lost.
-#[tokio::test]
-async fn an_older_store_gets_the_table_and_can_give_it_back() -> Result<(), DbErr> {
-    let data = DataDir::of_file();
-    let url = format!("sqlite:{}?mode=rwc", data.database().display());
-    let connection = Database::connect(url).await?;
-    Migrator::up(&connection, Some(1)).await?;
-    data.execute("INSERT INTO clients VALUES ('a', 'a', NULL, '', '', '', NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL)").await;
-    let store = Store::open(&data.database()).await.unwrap();
-    add(&store, "a", &[origin(APP)], &Cause::system(START)).await?;
-    assert_eq!(of_client(&store, "a").await?, [APP]);
-    store.close().await?;
-    // Back to the first version.
-    let later = u32::try_from(Migrator::migrations().len() - 1).unwrap();
-    Migrator::down(&connection, Some(later)).await?;
-    assert_eq!(data.execute("UPDATE clients SET name = 'b'").await, 1);
-    Migrator::up(&connection, None).await?;
-    let store = data.open().await;
-    assert!(of_client(&store, "a").await?.is_empty());
     Ok(())
 }

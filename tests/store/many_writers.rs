@@ -11,8 +11,7 @@ use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change, ChangeError, Filter};
 use jeton::store::{Store, client, client_origin, signing_key};
 use jeton::web_origin::WebOrigin;
-use migration::{Migrator, MigratorTrait as _};
-use sea_orm::{Database, DbErr};
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 use crate::support::database::{LIMITS, TestDatabase, connect};
@@ -22,24 +21,6 @@ use crate::support::{ALICE, Jeton, ROOT_SECRET, START};
 async fn node(data: &DataDir) -> Jeton {
     let clock = Clock::standing_at(START);
     Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await
-}
-
-/// Every step of the schema can be taken back, and taken again.
-#[tokio::test]
-async fn the_schema_goes_up_and_down_and_up() {
-    let database = TestDatabase::empty();
-    let url = database
-        .as_ref()
-        .map_or("sqlite::memory:".to_owned(), TestDatabase::url);
-    let mut options = sea_orm::ConnectOptions::new(url);
-    options.max_connections(1);
-    let connection = Database::connect(options).await.unwrap();
-    for _ in 0..2 {
-        Migrator::up(&connection, None).await.unwrap();
-        Migrator::down(&connection, None).await.unwrap();
-    }
-    Migrator::up(&connection, None).await.unwrap();
-    connection.close().await.unwrap();
 }
 
 /// Nodes that start together on an empty database migrate it once, and all of them start.

@@ -4,14 +4,14 @@
 mod away;
 /// Origins: whose they are, and for how long.
 mod client_origin;
-/// Clients of the version before, and the way back.
-mod client_settings;
 /// What is waited for before it is answered.
 mod durability;
 /// Requests that nobody waits for any more.
 mod given_up;
 /// Many nodes that write at once.
 mod many_writers;
+/// The tables, on each engine.
+mod schema;
 /// Stores on a server, and its tables.
 mod server;
 

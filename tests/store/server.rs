@@ -1,19 +1,12 @@
-//! Stores on a server: what is done when it is away, when it undoes what we did, and what its tables are.
+//! Stores on a server: what is done when it is away, and when it undoes what we did.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jeton::clock::Clock;
 use jeton::database_url::Engine;
 use jeton::store::user::{self, Change};
-use jeton::store::{
-    Limits, Store, audit_event, client, client_origin, client_secret, lease, session,
-    sign_in_throttle, signing_key,
-};
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, DbErr, EntityTrait,
-    IdenStatic as _, Iterable as _, Statement, TransactionTrait as _,
-};
+use jeton::store::{Limits, Store, client, session};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement, TransactionTrait as _};
 
 use crate::support::database::{TestDatabase, engine, parsed};
 use crate::support::file::DataDir;
@@ -252,59 +245,4 @@ async fn names_that_differ_in_anything_are_different() -> Result<(), DbErr> {
     }
     assert!(client::find(store, "web  ").await?.is_none());
     Ok(())
-}
-
-/// Every engine has the columns that are asked for, and no others, and each may be empty where it may be.
-#[tokio::test]
-async fn the_tables_are_what_the_store_takes_them_for() {
-    let data = DataDir::new();
-    data.open().await.close().await.unwrap();
-    let hand = data.hand().await;
-    compare(&hand, audit_event::Entity).await;
-    compare(&hand, client::Entity).await;
-    compare(&hand, client_origin::Entity).await;
-    compare(&hand, client_secret::Entity).await;
-    compare(&hand, lease::Entity).await;
-    compare(&hand, session::Entity).await;
-    compare(&hand, sign_in_throttle::Entity).await;
-    compare(&hand, signing_key::Entity).await;
-    compare(&hand, user::Entity).await;
-    if engine() == Some(Engine::MySql) {
-        // Only of such a collation are spaces a part of what is compared.
-        let others = "SELECT count(*) FROM information_schema.columns WHERE table_schema = database() \
-                      AND table_name NOT IN ('jeton_locks', 'seaql_migrations') \
-                      AND collation_name NOT IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')";
-        assert_eq!(number(&hand, others).await, 0);
-    }
-}
-
-async fn compare<E: EntityTrait>(hand: &DatabaseConnection, entity: E) {
-    let table = entity.table_name();
-    let question = match engine() {
-        None => format!("SELECT name, \"notnull\" = 0 FROM pragma_table_info('{table}')"),
-        Some(engine) => format!(
-            "SELECT column_name, is_nullable = 'YES' FROM information_schema.columns \
-             WHERE table_name = '{table}' AND table_schema = {}",
-            match engine {
-                Engine::Postgres => "current_schema()",
-                Engine::MySql => "database()",
-            }
-        ),
-    };
-    let statement = Statement::from_string(hand.get_database_backend(), question);
-    let rows = hand.query_all_raw(statement).await.unwrap();
-    let there = rows.iter().map(|row| {
-        let name: String = row.try_get_by_index(0).unwrap();
-        let nullable: bool = row.try_get_by_index(1).unwrap();
-        (name, nullable)
-    });
-    let wanted = E::Column::iter().map(|column| {
-        let nullable = column.def().is_null();
-        (column.as_str().to_owned(), nullable)
-    });
-    assert_eq!(
-        there.collect::<BTreeSet<_>>(),
-        wanted.collect::<BTreeSet<_>>(),
-        "{table}"
-    );
 }

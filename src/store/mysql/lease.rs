@@ -21,10 +21,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// What is held by name: the lease, and the turns of transactions, see [`Lock`].
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS `jeton_locks` (\
-     `name` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY, \
+     `name` varchar(32) NOT NULL PRIMARY KEY, \
      `turns` bigint NOT NULL DEFAULT 0, \
      `holder` binary(16), \
-     `held_until` bigint NOT NULL DEFAULT 0)";
+     `held_until` bigint NOT NULL DEFAULT 0) CHARACTER SET ascii COLLATE ascii_bin";
 const ROW: &str = "INSERT IGNORE INTO `jeton_locks` (`name`) VALUES (?)";
 /// Also how it is renewed.
 const TAKE: &str = "UPDATE `jeton_locks` SET `holder` = ?, \

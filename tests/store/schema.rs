@@ -1,0 +1,149 @@
+//! The schema on each engine: its tables, the way down and up, and the refusal of other histories.
+
+use std::collections::BTreeSet;
+
+use jeton::database_url::Engine;
+use jeton::store::{
+    audit_event, client, client_origin, client_secret, lease, session, sign_in_throttle,
+    signing_key, user,
+};
+use migration::{Migrator, MigratorTrait as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, EntityTrait, IdenStatic as _,
+    Iterable as _, QueryResult, Statement,
+};
+
+use crate::support::database::{TestDatabase, engine};
+use crate::support::file::DataDir;
+
+/// Columns, constraints, indexes and storage options, one row each.
+const POSTGRES_SCHEMA: &str = "\
+    SELECT concat_ws(' ', 'column', table_name, ordinal_position, column_name, data_type, \
+        character_maximum_length, collation_name, is_nullable, column_default) \
+    FROM information_schema.columns WHERE table_schema = current_schema() \
+    UNION ALL SELECT concat_ws(' ', 'constraint', conname, pg_get_constraintdef(oid)) \
+    FROM pg_constraint WHERE connamespace = current_schema()::regnamespace \
+    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() \
+    UNION ALL SELECT concat_ws(' ', 'table', relname, reloptions::text) \
+    FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace \
+    ORDER BY 1";
+const MYSQL_SCHEMA: &str = "\
+    SELECT concat_ws(' ', 'column', table_name, ordinal_position, column_name, column_type, \
+        collation_name, is_nullable, column_default) \
+    FROM information_schema.columns WHERE table_schema = database() \
+    UNION ALL SELECT concat_ws(' ', 'index', table_name, index_name, seq_in_index, column_name, \
+        non_unique, sub_part) \
+    FROM information_schema.statistics WHERE table_schema = database() \
+    UNION ALL SELECT concat_ws(' ', 'table', table_name, engine, table_collation) \
+    FROM information_schema.tables WHERE table_schema = database() \
+    ORDER BY 1";
+const SQLITE_SCHEMA: &str =
+    "SELECT concat_ws(' ', type, name, tbl_name, sql) FROM sqlite_schema ORDER BY 1";
+
+/// A connection to a database without tables.
+async fn empty_database() -> (DataDir, DatabaseConnection) {
+    let data = TestDatabase::empty().map_or_else(DataDir::of_file, DataDir::on);
+    std::fs::File::create(data.database()).unwrap();
+    let connection = data.hand().await;
+    (data, connection)
+}
+
+async fn rows(connection: &DatabaseConnection, sql: &str) -> Vec<QueryResult> {
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    connection.query_all_raw(statement).await.unwrap()
+}
+
+/// A description of everything in the schema.
+async fn schema(connection: &DatabaseConnection) -> Vec<String> {
+    let sql = match engine() {
+        None => SQLITE_SCHEMA,
+        Some(Engine::Postgres) => POSTGRES_SCHEMA,
+        Some(Engine::MySql) => MYSQL_SCHEMA,
+    };
+    let rows = rows(connection, sql).await;
+    let text = |row: &QueryResult| row.try_get_by_index(0).unwrap();
+    rows.iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn the_schema_is_the_same_after_down_and_up() {
+    let (_data, connection) = empty_database().await;
+    Migrator::up(&connection, None).await.unwrap();
+    let before = schema(&connection).await;
+    assert!(before.iter().any(|line| line.contains("sessions_user_id")));
+    Migrator::down(&connection, None).await.unwrap();
+    for line in schema(&connection).await {
+        assert!(line.contains("seaql_migrations"), "{line}");
+    }
+    Migrator::up(&connection, None).await.unwrap();
+    assert_eq!(schema(&connection).await, before);
+}
+
+/// The columns of each table are those of its entity, and nullable where the entity says so.
+#[tokio::test]
+async fn the_tables_have_the_columns_of_their_entities() {
+    let data = DataDir::new();
+    data.open().await.close().await.unwrap();
+    let connection = data.hand().await;
+    compare(&connection, audit_event::Entity).await;
+    compare(&connection, client::Entity).await;
+    compare(&connection, client_origin::Entity).await;
+    compare(&connection, client_secret::Entity).await;
+    compare(&connection, lease::Entity).await;
+    compare(&connection, session::Entity).await;
+    compare(&connection, sign_in_throttle::Entity).await;
+    compare(&connection, signing_key::Entity).await;
+    compare(&connection, user::Entity).await;
+}
+
+async fn compare<E: EntityTrait>(connection: &DatabaseConnection, entity: E) {
+    let table = entity.table_name();
+    let sql = match engine() {
+        None => format!("SELECT name, \"notnull\" = 0 FROM pragma_table_info('{table}')"),
+        Some(engine) => format!(
+            "SELECT column_name, is_nullable = 'YES' FROM information_schema.columns \
+             WHERE table_name = '{table}' AND table_schema = {}",
+            match engine {
+                Engine::Postgres => "current_schema()",
+                Engine::MySql => "database()",
+            }
+        ),
+    };
+    let rows = rows(connection, &sql).await;
+    let found = rows.iter().map(|row| {
+        let name: String = row.try_get_by_index(0).unwrap();
+        let nullable: bool = row.try_get_by_index(1).unwrap();
+        (name, nullable)
+    });
+    let expected = E::Column::iter().map(|column| {
+        let nullable = column.def().is_null();
+        (column.as_str().to_owned(), nullable)
+    });
+    assert_eq!(
+        found.collect::<BTreeSet<_>>(),
+        expected.collect::<BTreeSet<_>>(),
+        "{table}"
+    );
+}
+
+/// Trailing spaces are compared only under these collations. `jeton_locks` holds names of locks in ASCII.
+#[tokio::test]
+async fn no_table_has_the_default_collation_of_a_mariadb_server() {
+    if engine() != Some(Engine::MySql) {
+        return;
+    }
+    let data = DataDir::new();
+    data.open().await.close().await.unwrap();
+    let connection = data.hand().await;
+    let others = "\
+        SELECT concat_ws(' ', table_name, table_collation) FROM information_schema.tables \
+        WHERE table_schema = database() \
+        AND table_collation NOT IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin') \
+        UNION SELECT concat_ws(' ', table_name, collation_name) FROM information_schema.columns \
+        WHERE table_schema = database() \
+        AND collation_name NOT IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')";
+    let found = rows(&connection, others).await;
+    let text = |row: &QueryResult| row.try_get_by_index::<String>(0).unwrap();
+    let found: Vec<String> = found.iter().map(text).collect();
+    assert_eq!(found, ["jeton_locks ascii_bin"]);
+}
