@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the shell lines of the README and of docs/operating.md as they stand, each against a server that starts in an
-# empty directory.
+# Checks the documents: line lengths, links between them, and their shell lines. The shell lines of each document run as
+# they stand, against a server that starts in an empty directory.
 #   tests/documents.sh [BINARY]     default: target/release/jeton
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,8 +32,37 @@ start() {
   exit 1
 }
 
-# Every line of a document that a reader is told to paste.
-paste_lines() {
+# check_lengths DOCUMENT...: lines have at most 120 characters, tables aside.
+check_lengths() {
+  local long
+  long=$(awk 'length > 120 && !/^\|/ { print FILENAME ":" FNR ": longer than 120 characters" }' "$@")
+  [[ -z $long ]] || { echo "$long" >&2; exit 1; }
+}
+
+# anchors DOCUMENT: the anchors of its headings, as GitHub names them.
+anchors() {
+  sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed -e 's/[^a-z0-9 _-]//g' -e 's/ /-/g'
+}
+
+# check_links DOCUMENT...: every relative link leads to a file, and to a heading of it.
+check_links() {
+  local document link target anchor broken=
+  for document in "$@"; do
+    while read -r link; do
+      target=$(dirname "$document")/${link%%#*}
+      [[ $link != \#* ]] || target=$document
+      anchor=${link#*#}
+      if [[ ! -e $target ]] || { [[ $link == *#* ]] && ! anchors "$target" | grep -qxF "$anchor"; }; then
+        echo "$document: broken link $link" >&2
+        broken=yes
+      fi
+    done < <(grep -oE '\]\([^)]+\)' "$document" | sed -e 's/^](//' -e 's/)$//' | grep -v '^[a-z]*:' || true)
+  done
+  [[ -z $broken ]] || exit 1
+}
+
+# run_lines DOCUMENT: runs its `sh` blocks.
+run_lines() {
   awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$root/$1" >lines.sh
   local lines
   lines=$(grep -c . lines.sh)
@@ -41,6 +70,7 @@ paste_lines() {
   bash -euo pipefail lines.sh >output.log 2>&1 || { cat output.log >&2; echo "$1: a line failed" >&2; exit 1; }
   cat output.log
   echo
+  ! grep -q '^false$' output.log || { echo "a response was not as $1 says" >&2; exit 1; }
   echo "the $lines lines of $1 work"
 }
 
@@ -48,17 +78,30 @@ expect() {
   grep -q "$1" output.log || { echo "$2" >&2; exit 1; }
 }
 
+mapfile -t documents < <(git ls-files -- '*.md')
+check_lengths "${documents[@]}"
+check_links "${documents[@]}"
+(($(wc -l <README.md) <= 150)) || { echo "README.md has more than 150 lines" >&2; exit 1; }
+
 start
-paste_lines README.md
-expect '"username":"admin"' "/account did not answer"
-expect 'is ended$' "the session was not revoked"
+run_lines README.md
+expect '"username":"admin"' "/account did not respond"
+expect '"sessions_ended":1' "the session was not revoked"
 tail -n 1 output.log | grep -q '"error":"invalid_grant"' || { echo "the refresh was not refused" >&2; exit 1; }
 finish
 
 start
-paste_lines docs/operating.md
+run_lines docs/clients.md
+expect 'not readable' "a page on an unregistered origin could read a response"
+finish
+
+start
+run_lines docs/apis.md
+finish
+
+start
+run_lines docs/operating.md
 expect 'still there' "the last admin could be deleted"
-expect 'one is on its way' "a second key could be rotated in"
-! grep -q '^false$' output.log || { echo "an answer was not as the document says" >&2; exit 1; }
-expect 'keys_revoked\|sign_in by user' "the audit log tells nothing"
+expect 'a key is waiting' "a second key could be rotated in"
+expect 'keys_revoked\|sign_in by user' "the audit log has no events"
 finish
