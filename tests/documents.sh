@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the documents: line lengths, links between them, and their shell lines. The shell lines of each document run as
+# Checks the documents: line lengths, links, names of files, and their shell lines. The shell lines of each document run as
 # they stand, against a server that starts in an empty directory.
 #   tests/documents.sh [BINARY]     default: target/release/jeton
 set -euo pipefail
@@ -61,6 +61,16 @@ check_links() {
   [[ -z $broken ]] || exit 1
 }
 
+# check_paths DOCUMENT...: every file or folder of this repository that is named in backticks exists.
+check_paths() {
+  local folders='src|tests|migration|openapi|resource-server|benches|config|docs' found broken=
+  found=$(grep -noE "\`($folders)/[A-Za-z0-9_./-]+\`" "$@" | tr -d '\`' || true)
+  while IFS=: read -r document line path; do
+    [[ -e $path ]] || { echo "$document:$line: there is no $path" >&2; broken=yes; }
+  done <<<"$found"
+  [[ -z $broken ]] || exit 1
+}
+
 # run_lines DOCUMENT: runs its `sh` blocks.
 run_lines() {
   awk '/^```sh$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$root/$1" >lines.sh
@@ -81,6 +91,7 @@ expect() {
 mapfile -t documents < <(git ls-files -- '*.md')
 check_lengths "${documents[@]}"
 check_links "${documents[@]}"
+check_paths README.md CONTRIBUTING.md docs/*.md
 (($(wc -l <README.md) <= 150)) || { echo "README.md has more than 150 lines" >&2; exit 1; }
 
 start
