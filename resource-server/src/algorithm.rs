@@ -1,17 +1,16 @@
-//! Signature algorithms, RFC 7518 §3.1 and RFC 8037; the symmetric ones and `none` do not exist here.
+//! Signature algorithms, RFC 7518 §3.1 and RFC 8037. Symmetric ones and `none` are left out.
 
 use std::fmt;
 
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, VerificationAlgorithm};
 
-/// An algorithm by which an access token may be signed.
+/// A signature algorithm of access tokens.
 ///
-/// Only asymmetric ones: a secret that every API shares with the issuer would let every API make
-/// tokens.
+/// All are asymmetric: with a shared secret, every API that verifies tokens could also issue them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256, what RFC 9068 §2.1 demands of everyone.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, which RFC 9068 §2.1 requires.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
@@ -31,7 +30,7 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// The kinds of key, `kty` and `crv`, RFC 7518 §6.
+/// The kinds of keys, `kty` and `crv`, RFC 7518 §6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyKind {
     Rsa,
@@ -54,7 +53,6 @@ impl Algorithm {
     ];
 
     /// The algorithm with this `alg`, compared case-sensitively (RFC 7515 §4.1.1).
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "Ed25519" => Some(Self::EdDsa),
@@ -64,8 +62,7 @@ impl Algorithm {
         }
     }
 
-    /// Its `alg`.
-    #[must_use]
+    /// The value of `alg`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -80,7 +77,6 @@ impl Algorithm {
         }
     }
 
-    /// The kind of key that it verifies with.
     pub(crate) const fn key_kind(self) -> KeyKind {
         match self {
             Self::Es256 => KeyKind::P256,
@@ -90,7 +86,7 @@ impl Algorithm {
         }
     }
 
-    /// A key of RSA for this algorithm; `None` if the two do not fit.
+    /// Parses an RSA key for this algorithm. `None` if the key or the algorithm does not fit.
     pub(crate) fn rsa_key(self, n: &[u8], e: &[u8]) -> Option<ParsedPublicKey> {
         let parameters: &'static RsaParameters = match self {
             Self::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
@@ -106,7 +102,7 @@ impl Algorithm {
             .ok()
     }
 
-    /// A key of an elliptic curve for this algorithm, from a point or Edwards key as bytes.
+    /// Parses an elliptic curve key for this algorithm from its point or Edwards key.
     pub(crate) fn curve_key(self, bytes: &[u8]) -> Option<ParsedPublicKey> {
         let verification: &'static dyn VerificationAlgorithm = match self {
             Self::Es256 => &signature::ECDSA_P256_SHA256_FIXED,

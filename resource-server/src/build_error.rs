@@ -1,58 +1,44 @@
-//! Why there is no verifier, and what to do.
+//! Errors of building a verifier.
 
-use std::fmt;
+use thiserror::Error;
 
-use crate::issuer::fetch::FetchError;
+use crate::issuer::fetch_error::FetchError;
 
-/// Why there is no verifier.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a verifier could not be built.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The issuer, or the address of the keys, is no https URL; http is for this machine alone.
+    /// The issuer or `jwks_uri` is not an https URL; http is allowed for loopback addresses only.
+    #[error(
+        "{0:?} is not an https URL, or has a fragment, or is an issuer with a query (http is allowed for \
+         loopback addresses only)"
+    )]
     Address(String),
-    /// An audience is empty: a token for anybody would do.
+    /// An audience is empty, so the `aud` check would be meaningless.
+    #[error("an audience is empty; use the URL of this API")]
     NoAudience,
-    /// The allow-list of algorithms is empty.
+    /// The list of allowed algorithms is empty.
+    #[error("no signature algorithm is allowed")]
     NoAlgorithm,
-    /// A leeway is longer than five minutes.
+    /// `expiry_leeway` or `clock_skew` exceeds five minutes.
+    #[error("expiry_leeway and clock_skew may be five minutes at most")]
     Leeway,
-    /// The realm cannot stand in a header.
+    /// The realm cannot be quoted in a header.
+    #[error("the realm must be printable ASCII without \" and \\")]
     Realm,
-    /// The fixed keys are no JWK set with a key for an allowed algorithm.
+    /// The fixed keys are not a JWK set with a key for an allowed algorithm.
+    #[error("the fixed keys are not a JWK set with a key for an allowed algorithm")]
     FixedJwks,
-    /// The keys could not be fetched.
+    /// The first fetch of the keys failed.
+    #[error("cannot fetch the issuer's keys: {0}")]
     Fetch(FetchError),
-    /// A revocation feed is found by the issuer's metadata, which is not read when the keys are given.
+    /// A revocation feed needs the issuer's metadata, which is not read when `jwks_uri` or keys are set.
+    #[error("a revocation feed needs the issuer's metadata; do not set jwks_uri or fixed_jwks")]
     FeedWithoutMetadata,
     /// There is no tokio runtime to fetch keys on.
+    #[error("build a verifier within a tokio runtime")]
     NoRuntime,
-    /// The TLS library found no certificates of the system.
+    /// The TLS library found no system certificates.
+    #[error("cannot set up TLS: {0}")]
     Tls(String),
 }
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(text) => write!(
-                f,
-                "{text:?} is no https address without a fragment, or is an issuer with a query (http is \
-                 for this machine alone)"
-            ),
-            Self::NoAudience => f.write_str("an audience is empty; name this API, by its URL"),
-            Self::NoAlgorithm => f.write_str("no signature algorithm is allowed"),
-            Self::Leeway => f.write_str("expiry_leeway and clock_skew are five minutes at most"),
-            Self::Realm => f.write_str("the realm is printable ASCII without \" and \\"),
-            Self::FixedJwks => {
-                f.write_str("the fixed keys are no JWK set with a key for an allowed algorithm")
-            }
-            Self::Fetch(error) => write!(f, "the issuer's keys cannot be fetched: {error}"),
-            Self::FeedWithoutMetadata => {
-                f.write_str("a revocation feed is found by the issuer's metadata alone")
-            }
-            Self::NoRuntime => f.write_str("build a verifier within a tokio runtime"),
-            Self::Tls(why) => write!(f, "TLS cannot be set up: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for BuildError {}

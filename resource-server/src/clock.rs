@@ -1,11 +1,11 @@
-//! The time, read in one place.
+//! The only reader of the system clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one reader of the clock in this crate"
+    reason = "the only reader of the clock in this crate"
 )]
 pub(crate) fn now() -> i64 {
     SystemTime::now()

@@ -1,4 +1,4 @@
-//! The access token of a request, RFC 6750 §2: the `Authorization` header is the one place for it.
+//! The access token of a request, RFC 6750 §2. Only the `Authorization` header is accepted.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -8,12 +8,8 @@ use crate::refusal::Refusal;
 
 const PARAMETER: &str = "access_token";
 
-/// The token in the `Authorization: Bearer` header of a request; `form` is its body where that is
+/// The token in the `Authorization: Bearer` header of a request. `form` is the body if its type is
 /// `application/x-www-form-urlencoded`.
-///
-/// # Errors
-///
-/// [`Refusal::NoToken`], [`Refusal::SeveralTokens`] or [`Refusal::TokenInQuery`].
 pub fn bearer_token<'r>(
     headers: &'r HeaderMap,
     query: Option<&str>,
@@ -44,7 +40,7 @@ pub fn bearer_token<'r>(
     Ok(token)
 }
 
-/// Whether `application/x-www-form-urlencoded` text has the parameter, however its name is written.
+/// Whether `application/x-www-form-urlencoded` text has the parameter, percent-encoded or not.
 fn has_parameter(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'&').any(|pair| {
         let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
@@ -52,9 +48,9 @@ fn has_parameter(text: &[u8]) -> bool {
     })
 }
 
-/// How much of a form is looked at for a second token.
+/// The bytes of a form that are searched for a second token.
 #[cfg(any(feature = "poem", feature = "tower"))]
-pub(crate) const LONGEST_FORM: usize = 64 * 1024;
+pub(crate) const MAX_FORM_PREFIX: usize = 64 * 1024;
 
 /// Whether a `Content-Type` is that of a form.
 #[cfg(any(feature = "poem", feature = "tower"))]

@@ -1,5 +1,5 @@
-//! Objects whose member names are unique: of two `aud`, one reader may take the first and another
-//! the last.
+//! Parses JSON objects and rejects duplicate member names: of two `aud`, one reader may use the first
+//! and another the last.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,30 +10,27 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::refusal::Refusal;
 
-/// Why a text is not the object it should be.
+/// Why a text is not a valid object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JsonError {
-    /// It is no JSON object, or a member has the wrong type.
+    /// Not a JSON object, or a member has the wrong type.
     Malformed,
-    /// A member comes twice.
     Duplicate,
 }
 
-impl JsonError {
-    /// What it means in a payload.
-    pub(crate) const fn of_claims(self) -> Refusal {
-        match self {
-            Self::Malformed => Refusal::MalformedClaims,
-            Self::Duplicate => Refusal::Duplicate,
-        }
-    }
+/// Parses the payload of a token.
+pub(crate) fn parse_claims<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Refusal> {
+    parse_object(payload).map_err(|error| match error {
+        JsonError::Malformed => Refusal::MalformedClaims,
+        JsonError::Duplicate => Refusal::Duplicate,
+    })
 }
 
-/// Reads an object.
+/// Parses an object.
 ///
 /// "The Claim Names within a JWT Claims Set MUST be unique; JWT parsers MUST either reject JWTs with
 /// duplicate Claim Names or use a JSON parser that returns only the lexically last duplicate member
-/// name", RFC 7519 §4; RFC 7515 §4 says the same of headers. These are rejected.
+/// name", RFC 7519 §4; RFC 7515 §4 has the same rule for headers.
 pub(crate) fn parse_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
     let Names { unique } = serde_json::from_slice(text).map_err(|_| JsonError::Malformed)?;
     if !unique {
@@ -42,7 +39,6 @@ pub(crate) fn parse_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonEr
     serde_json::from_slice(text).map_err(|_| JsonError::Malformed)
 }
 
-/// Whether the names of an object's members are unique.
 struct Names {
     unique: bool,
 }
@@ -73,7 +69,7 @@ impl<'de> Visitor<'de> for NamesVisitor {
     }
 }
 
-/// A member's name, borrowed unless it is written with escapes.
+/// The name of a member, borrowed unless it contains escapes.
 #[derive(Deserialize, PartialEq, Eq, Hash)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -87,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_comes_twice_is_seen_however_it_is_written() {
+    fn a_duplicate_name_is_found_also_when_escaped() {
         let twice = [
             r#"{"a":1,"a":2}"#,
             r#"{"b":1,"b":1}"#,
@@ -100,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_malformed() {
+    fn other_values_than_objects_are_malformed() {
         for text in [
             "",
             "[]",

@@ -1,4 +1,4 @@
-//! The issuer's keys: a JWK set (RFC 7517), read leniently as a set and strictly as keys.
+//! Parses a JWK set (RFC 7517). Unusable keys are skipped; a key that is used is checked strictly.
 
 use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine as _;
@@ -8,11 +8,11 @@ use serde::Deserialize;
 use crate::algorithm::{Algorithm, KeyKind};
 
 /// "A key of size 2048 bits or larger MUST be used", RFC 7518 §3.3.
-const SMALLEST_RSA: usize = 2048;
-/// What the library verifies with; the sum of work that a stranger's key may cost is bounded too.
-const LARGEST_RSA: usize = 8192;
+const MIN_RSA_BITS: usize = 2048;
+/// The limit of the cryptographic library; it also limits the CPU time per signature.
+const MAX_RSA_BITS: usize = 8192;
 
-/// Keys that verify, parsed once.
+/// Parsed keys that verify signatures.
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
     keys: Vec<Key>,
@@ -48,17 +48,17 @@ struct Jwk {
     y: Option<String>,
 }
 
-/// Why a document is no JWK set that could be used.
+/// Why a JWK set cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeySetError {
-    /// It is no JSON, or has no `keys`.
+    /// Not JSON, or without `keys`.
     NotAJwkSet,
-    /// It has none that verifies by an allowed algorithm.
+    /// Without a key for an allowed algorithm.
     NoUsableKey,
 }
 
 impl KeySet {
-    /// The keys of a document that verify by one of the `allowed` algorithms.
+    /// Parses the keys that verify with one of the `allowed` algorithms.
     pub(crate) fn parse(document: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
         let document: Document =
             serde_json::from_slice(document).map_err(|_| KeySetError::NotAJwkSet)?;
@@ -74,8 +74,7 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// The keys that a token with this `kid` may have been signed by: those of that name, or, when it
-    /// names none, the only one there is.
+    /// The keys that may have signed a token: those with its `kid`, or without a `kid` the only key.
     ///
     /// "If there are multiple keys in the referenced JWK Set document, a "kid" value MUST be provided
     /// in the JOSE Header", OpenID Connect Core §10.1.
@@ -84,25 +83,24 @@ impl KeySet {
         kid: Option<&'k str>,
         algorithm: Algorithm,
     ) -> impl Iterator<Item = &'k ParsedPublicKey> {
-        let alone = self.keys.len() == 1;
-        self.named(kid, alone)
+        self.with_id(kid)
             .filter_map(move |key| key.for_algorithm(algorithm))
     }
 
-    /// Whether there is a key of this name, for whatever algorithm.
+    /// Whether there is a key with this `kid`, for any algorithm.
     pub(crate) fn has(&self, kid: Option<&str>) -> bool {
-        self.named(kid, self.keys.len() == 1).next().is_some()
+        self.with_id(kid).next().is_some()
     }
 
-    /// The names of the keys.
+    /// The `kid` of each key.
     pub(crate) fn ids(&self) -> Vec<String> {
         self.keys.iter().filter_map(|key| key.id.clone()).collect()
     }
 
-    fn named<'k>(&'k self, kid: Option<&'k str>, alone: bool) -> impl Iterator<Item = &'k Key> {
+    fn with_id<'k>(&'k self, kid: Option<&'k str>) -> impl Iterator<Item = &'k Key> {
         self.keys.iter().filter(move |key| match kid {
             Some(kid) => key.id.as_deref() == Some(kid),
-            None => alone,
+            None => self.keys.len() == 1,
         })
     }
 }
@@ -128,7 +126,7 @@ impl Jwk {
         }
         let kind = self.kind()?;
         let own = match self.alg.as_deref() {
-            // A key that names its algorithm verifies by no other.
+            // A key with `alg` verifies with that algorithm only.
             Some(name) => Some(Algorithm::from_name(name)?),
             None => None,
         };
@@ -165,7 +163,7 @@ impl Jwk {
                 let e = without_leading_zeros(&e);
                 // "The RSA public exponent e is an integer between 3 and n - 1", and odd, RFC 8017 §3.1.
                 let exponent = bits(e) > 1 && e.last().is_some_and(|last| last % 2 == 1);
-                (exponent && (SMALLEST_RSA..=LARGEST_RSA).contains(&bits(n)))
+                (exponent && (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits(n)))
                     .then(|| algorithm.rsa_key(n, e))
                     .flatten()
             }

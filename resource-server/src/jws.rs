@@ -1,4 +1,4 @@
-//! The compact form of a signed token (RFC 7515 §7.1), taken apart and its header checked.
+//! Parses a signed token in compact form (RFC 7515 §7.1) and checks its header.
 
 use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine as _;
@@ -14,29 +14,29 @@ use crate::refusal::Refusal;
 /// "typ" value not containing a '/'", RFC 7515 §4.1.9.
 const APPLICATION: &str = "application/";
 
-/// What a header may say.
+/// The checks of a header.
 #[derive(Clone, Debug)]
 pub(crate) struct HeaderPolicy {
-    /// The longest token, in bytes.
-    pub longest: usize,
-    /// The allow-list of `alg`.
+    /// The maximum length of a token, in bytes.
+    pub max_length: usize,
+    /// The accepted values of `alg`.
     pub algorithms: Vec<Algorithm>,
-    /// Whether `typ: JWT` will do.
+    /// Whether `typ: JWT` is accepted.
     pub accept_typ_jwt: bool,
 }
 
-/// A token whose header is in order and whose signature is still to be verified.
+/// A token with a valid header; its signature is not verified yet.
 pub(crate) struct Jws<'t> {
     pub algorithm: Algorithm,
     pub kid: Option<String>,
     payload: &'t str,
-    /// Header and payload as they were signed.
+    /// Header and payload, encoded as they were signed.
     message: &'t str,
     signature: Vec<u8>,
 }
 
-/// The members that mean something here. `jku`, `jwk`, `x5u` and `x5c` would let a token bring its own
-/// key: they are not read (RFC 8725 §3.10).
+/// The members that are read. `jku`, `jwk`, `x5u` and `x5c` are not, because they would let a token bring
+/// its own key (RFC 8725 §3.10).
 #[derive(Deserialize)]
 struct Header {
     alg: Option<String>,
@@ -46,15 +46,15 @@ struct Header {
     crit: bool,
 }
 
-/// Whether a member is there, whatever it holds: `null` too.
+/// Whether a member is present, also if it is `null`.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(value).map(|IgnoredAny| true)
 }
 
 impl<'t> Jws<'t> {
-    /// Takes a token apart and checks its header.
+    /// Parses a token and checks its header.
     pub(crate) fn parse(token: &'t str, policy: &HeaderPolicy) -> Result<Self, Refusal> {
-        if token.len() > policy.longest {
+        if token.len() > policy.max_length {
             return Err(Refusal::TooLong);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
@@ -76,7 +76,7 @@ impl<'t> Jws<'t> {
         })
     }
 
-    /// Whether one of the keys made the signature.
+    /// Whether the signature verifies with one of the keys.
     pub(crate) fn verify<'k>(&self, mut keys: impl Iterator<Item = &'k ParsedPublicKey>) -> bool {
         keys.any(|key| {
             key.verify_sig(self.message.as_bytes(), &self.signature)
@@ -84,7 +84,6 @@ impl<'t> Jws<'t> {
         })
     }
 
-    /// The payload's bytes.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, Refusal> {
         decode(self.payload)
     }
@@ -101,7 +100,7 @@ impl HeaderPolicy {
             .filter(|algorithm| self.algorithms.contains(algorithm))
             .ok_or(Refusal::AlgorithmNotAllowed)?;
         // "If any of the listed extension Header Parameters are not understood and supported by the
-        // recipient, then the JWS is invalid", RFC 7515 §4.1.11. None is.
+        // recipient, then the JWS is invalid", RFC 7515 §4.1.11. None is supported.
         if header.crit {
             return Err(Refusal::Critical);
         }
@@ -124,7 +123,7 @@ impl HeaderPolicy {
     }
 }
 
-/// The bytes of one part; padding and stray characters are refused.
+/// Decodes one part of a token; padding and other characters are refused.
 pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
 }

@@ -1,16 +1,17 @@
-//! What an API says of itself: protected resource metadata, RFC 9728.
+//! Protected resource metadata, RFC 9728.
 
 use serde::Serialize;
 use url::Url;
 
-use crate::builder::is_quotable;
+use crate::challenge::is_quotable;
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// What an API says of itself, so that a client can find out where to sign in: RFC 9728 §2.
+/// Protected resource metadata (RFC 9728 §2), by which a client finds the authorization server of an API.
 ///
 /// It serializes to the document; serve that at [`path`](Self::path).
 #[derive(Clone, Debug, Serialize)]
+#[must_use]
 #[non_exhaustive]
 pub struct ProtectedResource {
     resource: String,
@@ -27,9 +28,8 @@ pub struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// The API at the URL `resource`, which takes the tokens of `issuer`; `None` if `resource` is no
-    /// http or https URL without a fragment, or has a backslash in its query.
-    #[must_use]
+    /// The metadata of the API at the URL `resource`, which accepts the tokens of `issuer`. `None` unless
+    /// `resource` is an http or https URL without a fragment, and without a backslash in its query.
     pub fn new(resource: impl Into<String>, issuer: impl Into<String>) -> Option<Self> {
         let resource = resource.into();
         let parsed = Url::parse(&resource).ok()?;
@@ -45,7 +45,7 @@ impl ProtectedResource {
         };
         let mut url = parsed;
         url.set_path(&path);
-        // It stands between quotes in a challenge, and a backslash in a query stays one.
+        // A challenge quotes the URL, and parsing keeps a backslash in the query.
         if !is_quotable(url.as_str()) {
             return None;
         }
@@ -60,48 +60,41 @@ impl ProtectedResource {
         })
     }
 
-    /// Another issuer whose tokens it takes.
-    #[must_use]
+    /// Adds an issuer.
     pub fn also_issuer(mut self, issuer: impl Into<String>) -> Self {
         self.authorization_servers.push(issuer.into());
         self
     }
 
-    /// A scope that its routes demand; may be said again.
-    #[must_use]
+    /// Adds a scope that routes of the API require.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes_supported.push(scope.into());
         self
     }
 
-    /// Its name, for people.
-    #[must_use]
+    /// The API's name for users.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.resource_name = Some(name.into());
         self
     }
 
-    /// Where a developer reads about it.
-    #[must_use]
+    /// The URL of the documentation for developers.
     pub fn documentation(mut self, url: impl Into<String>) -> Self {
         self.resource_documentation = Some(url.into());
         self
     }
 
-    /// Where the document is, as a URL.
-    #[must_use]
+    /// The URL of the document.
     pub fn url(&self) -> String {
         self.url.to_string()
     }
 
-    /// Where the document is, as a path of the API's host.
-    #[must_use]
+    /// The path of the document at the API's host.
     pub fn path(&self) -> &str {
         self.url.path()
     }
 
-    /// The document, as JSON.
-    #[must_use]
+    /// The document as JSON.
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }

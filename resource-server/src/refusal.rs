@@ -1,81 +1,79 @@
-//! Why a request is refused, and how that is answered: RFC 6750 §3, RFC 9470 §3.
+//! Reasons for refusing a request, with their status, error code and description.
 
-use std::fmt;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode, header};
-
-/// What a client may do when the keys are not there yet, in seconds.
-const RETRY_AFTER: &str = "5";
+use http::StatusCode;
+use thiserror::Error;
 
 /// Why a request is refused.
 ///
-/// A variant's text is fixed: nothing of the request is repeated in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Texts are fixed: no input of the request is repeated in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
+#[error("{}", self.description())]
 pub enum Refusal {
     /// The request has no token.
     NoToken,
-    /// There are two `Authorization` headers, or a token in the header and another in the body.
+    /// The request has two `Authorization` headers, or a token in the header and another in the body.
     SeveralTokens,
-    /// The token is in the query, where logs keep it.
+    /// The token is in the query, which is logged.
     TokenInQuery,
 
-    /// The token is longer than this API reads.
+    /// The token exceeds the maximum length.
     TooLong,
-    /// It is no JWS in compact form.
+    /// The token is not a JWS in compact form.
     Malformed,
-    /// A member of its header or of its claims comes twice.
+    /// The header or the claims have a duplicate member.
     Duplicate,
-    /// Its `alg` is not on the list; `none` and the symmetric ones never are.
+    /// `alg` is not allowed; `none` and symmetric algorithms never are.
     AlgorithmNotAllowed,
-    /// Its `typ` is not `at+jwt`.
+    /// `typ` is not `at+jwt`.
     WrongType,
-    /// Its header has `crit`.
+    /// The header has `crit`.
     Critical,
-    /// The issuer has no key of this `kid` for this `alg`.
+    /// The issuer has no key with this `kid` for this `alg`.
     UnknownKey,
-    /// The signature is not by the key that it names.
+    /// The signature does not verify with the named key.
     WrongSignature,
-    /// The claims are no JSON object, or one has the wrong type.
+    /// The claims are not a JSON object, or a claim has the wrong type.
     MalformedClaims,
     /// A claim that RFC 9068 requires is missing.
+    #[error("{} ({claim})", self.description(), claim = .0)]
     MissingClaim(&'static str),
     /// `iss` is another issuer.
     WrongIssuer,
-    /// `aud` does not hold this API.
+    /// `aud` does not contain this API.
     WrongAudience,
     /// `exp` has passed.
     Expired,
-    /// `nbf` is yet to come.
+    /// `nbf` is in the future.
     NotYetValid,
-    /// `iat` is yet to come.
+    /// `iat` is in the future.
     IssuedInTheFuture,
-    /// Its session was ended at the issuer, as [`RevocationFeed`](crate::RevocationFeed) tells.
-    SessionEnded,
+    /// The session was revoked at the issuer; see [`RevocationFeed`](crate::RevocationFeed).
+    SessionRevoked,
 
-    /// The token's scope lacks what the route demands.
+    /// The token lacks a scope that the route requires.
     InsufficientScope {
-        /// The scopes that the route demands.
+        /// The scopes that the route requires.
         scopes: &'static [&'static str],
     },
-    /// The token's roles lack what the route demands.
+    /// The token lacks a role that the route requires.
     InsufficientRole,
-    /// The person's sign-in is too old, or not of the kind that the route demands (RFC 9470).
+    /// The user's sign-in is too old, or too weak, for the route (RFC 9470).
     InsufficientAuthentication {
-        /// How old a sign-in may be.
+        /// The maximum age of the sign-in.
         max_age: Option<Duration>,
-        /// The kinds of sign-in that would do.
+        /// The accepted values of `acr`.
         acr_values: &'static [&'static str],
     },
 
-    /// The issuer's keys are not known yet, or a new one could not be fetched: the token may be good.
+    /// The issuer's keys are not known yet, or a new one could not be fetched: the token may be valid.
     KeysUnavailable,
 }
 
 impl Refusal {
-    /// The status of the answer.
-    #[must_use]
+    /// The status of the response.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::SeveralTokens | Self::TokenInQuery => StatusCode::BAD_REQUEST,
@@ -85,9 +83,8 @@ impl Refusal {
         }
     }
 
-    /// The `error` code; none where the request had no token: it "SHOULD NOT include an error code or
-    /// other error information", RFC 6750 §3.1.
-    #[must_use]
+    /// The `error` code. `None` without a token: the response "SHOULD NOT include an error code or other
+    /// error information", RFC 6750 §3.1.
     pub const fn error(self) -> Option<&'static str> {
         match self {
             Self::NoToken | Self::KeysUnavailable => None,
@@ -98,168 +95,91 @@ impl Refusal {
         }
     }
 
-    /// A short name for a metric's label; these are few.
-    #[must_use]
+    /// The label for metrics and logs.
     pub const fn reason(self) -> &'static str {
-        match self {
-            Self::NoToken => "no_token",
-            Self::SeveralTokens => "several_tokens",
-            Self::TokenInQuery => "token_in_query",
-            Self::TooLong => "too_long",
-            Self::Malformed => "malformed",
-            Self::Duplicate => "duplicate_member",
-            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
-            Self::WrongType => "wrong_type",
-            Self::Critical => "critical_extension",
-            Self::UnknownKey => "unknown_key",
-            Self::WrongSignature => "wrong_signature",
-            Self::MalformedClaims => "malformed_claims",
-            Self::MissingClaim(_) => "missing_claim",
-            Self::WrongIssuer => "wrong_issuer",
-            Self::WrongAudience => "wrong_audience",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::IssuedInTheFuture => "issued_in_the_future",
-            Self::SessionEnded => "session_ended",
-            Self::InsufficientScope { .. } => "insufficient_scope",
-            Self::InsufficientRole => "insufficient_role",
-            Self::InsufficientAuthentication { .. } => "insufficient_authentication",
-            Self::KeysUnavailable => "keys_unavailable",
-        }
+        self.texts().0
     }
 
-    /// What a developer of a client should know; printable ASCII without `"` and `\`.
-    #[must_use]
+    /// The `error_description`, for client developers: printable ASCII without `"` and `\`.
     pub const fn description(self) -> &'static str {
-        match self {
-            Self::NoToken => "Sign in, and send the access token as Authorization: Bearer.",
-            Self::SeveralTokens => "Send one access token, in one Authorization header.",
-            Self::TokenInQuery => {
-                "Send the access token in the Authorization header, not in the query."
-            }
-            Self::TooLong => "The access token is too long.",
-            Self::Malformed => "The access token is not a signed JWT.",
-            Self::Duplicate => "A member of the access token comes twice.",
-            Self::AlgorithmNotAllowed => {
-                "The access token is signed by an algorithm that is not allowed."
-            }
-            Self::WrongType => "The JWT is not an access token (typ at+jwt).",
-            Self::Critical => "The access token has a critical extension that is not understood.",
-            Self::UnknownKey => "The access token is signed by a key that is not known.",
-            Self::WrongSignature => "The signature of the access token is wrong.",
-            Self::MalformedClaims => "The claims of the access token are malformed.",
-            Self::MissingClaim(_) => "The access token lacks a claim that RFC 9068 requires.",
-            Self::WrongIssuer => "The access token is from another issuer.",
-            Self::WrongAudience => "The access token is for another audience.",
-            Self::Expired => "The access token has expired.",
-            Self::NotYetValid | Self::IssuedInTheFuture => "The access token is not valid yet.",
-            Self::SessionEnded => "The session of the access token was ended.",
-            Self::InsufficientScope { .. } => "The access token lacks a scope that this needs.",
-            Self::InsufficientRole => "The user lacks a role that this needs.",
-            Self::InsufficientAuthentication { .. } => {
-                "Sign in again: this needs a fresher or stronger sign-in."
-            }
-            Self::KeysUnavailable => "Access tokens cannot be verified right now; try again.",
-        }
+        self.texts().1
     }
-}
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::MissingClaim(claim) => write!(f, "{} ({claim})", self.description()),
-            _ => f.write_str(self.description()),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// What every challenge of an API says.
-#[derive(Clone, Debug)]
-pub(crate) struct Realm {
-    /// What the tokens open.
-    pub realm: String,
-    /// Where the document of RFC 9728 is.
-    pub resource_metadata: Option<String>,
-}
-
-/// A refusal as an HTTP answer, before any framework's types.
-pub(crate) struct Answer {
-    pub status: StatusCode,
-    pub headers: Vec<(header::HeaderName, HeaderValue)>,
-    /// `application/problem+json`, RFC 9457.
-    pub body: String,
-}
-
-impl Realm {
-    /// The answer to a request that was refused on a route that demands `scopes`.
-    pub(crate) fn answer(&self, refusal: Refusal, scopes: &[&str]) -> Answer {
-        let mut headers = vec![
-            (
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/problem+json"),
+            Self::NoToken => (
+                "no_token",
+                "Sign in, and send the access token as Authorization: Bearer.",
             ),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        ];
-        if refusal == Refusal::KeysUnavailable {
-            headers.push((header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)));
-        } else if let Ok(challenge) = HeaderValue::try_from(self.challenge(refusal, scopes)) {
-            headers.push((header::WWW_AUTHENTICATE, challenge));
-        }
-        Answer {
-            status: refusal.status(),
-            headers,
-            body: problem(refusal).to_string(),
-        }
-    }
-
-    fn challenge(&self, refusal: Refusal, scopes: &[&str]) -> String {
-        let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
-        let mut add = |name: &str, value: &str| {
-            challenge.extend([", ", name, "=\"", value, "\""]);
-        };
-        if let Some(error) = refusal.error() {
-            add("error", error);
-            add("error_description", refusal.description());
-        }
-        let scopes = match refusal {
-            Refusal::NoToken => scopes,
-            Refusal::InsufficientScope { scopes } => scopes,
-            _ => &[],
-        };
-        if !scopes.is_empty() {
-            add("scope", &scopes.join(" "));
-        }
-        if let Refusal::InsufficientAuthentication {
-            max_age,
-            acr_values,
-        } = refusal
-        {
-            if let Some(max_age) = max_age {
-                add("max_age", &max_age.as_secs().to_string());
+            Self::SeveralTokens => (
+                "several_tokens",
+                "Send one access token, in one Authorization header.",
+            ),
+            Self::TokenInQuery => (
+                "token_in_query",
+                "Send the access token in the Authorization header, not in the query.",
+            ),
+            Self::TooLong => ("too_long", "The access token is too long."),
+            Self::Malformed => ("malformed", "The access token is not a signed JWT."),
+            Self::Duplicate => (
+                "duplicate_member",
+                "The access token has a duplicate member.",
+            ),
+            Self::AlgorithmNotAllowed => (
+                "algorithm_not_allowed",
+                "The access token is signed by an algorithm that is not allowed.",
+            ),
+            Self::WrongType => ("wrong_type", "The JWT is not an access token (typ at+jwt)."),
+            Self::Critical => (
+                "critical_extension",
+                "The access token has a critical extension that is not supported.",
+            ),
+            Self::UnknownKey => (
+                "unknown_key",
+                "The access token is signed by an unknown key.",
+            ),
+            Self::WrongSignature => (
+                "wrong_signature",
+                "The signature of the access token is wrong.",
+            ),
+            Self::MalformedClaims => (
+                "malformed_claims",
+                "The claims of the access token are malformed.",
+            ),
+            Self::MissingClaim(_) => (
+                "missing_claim",
+                "The access token lacks a claim that RFC 9068 requires.",
+            ),
+            Self::WrongIssuer => ("wrong_issuer", "The access token is from another issuer."),
+            Self::WrongAudience => (
+                "wrong_audience",
+                "The access token is for another audience.",
+            ),
+            Self::Expired => ("expired", "The access token has expired."),
+            Self::NotYetValid => ("not_yet_valid", "The access token is not valid yet."),
+            Self::IssuedInTheFuture => {
+                ("issued_in_the_future", "The access token is not valid yet.")
             }
-            if !acr_values.is_empty() {
-                add("acr_values", &acr_values.join(" "));
-            }
+            Self::SessionRevoked => (
+                "session_revoked",
+                "The session of the access token was ended.",
+            ),
+            Self::InsufficientScope { .. } => (
+                "insufficient_scope",
+                "The access token lacks a scope that this request requires.",
+            ),
+            Self::InsufficientRole => (
+                "insufficient_role",
+                "The user lacks a role that this request requires.",
+            ),
+            Self::InsufficientAuthentication { .. } => (
+                "insufficient_authentication",
+                "Sign in again: this request requires a more recent or stronger sign-in.",
+            ),
+            Self::KeysUnavailable => (
+                "keys_unavailable",
+                "Access tokens cannot be verified right now; try again.",
+            ),
         }
-        if let Some(url) = &self.resource_metadata {
-            add("resource_metadata", url);
-        }
-        challenge
     }
-}
-
-fn problem(refusal: Refusal) -> serde_json::Value {
-    let status = refusal.status();
-    let mut problem = serde_json::json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or_default(),
-        "status": status.as_u16(),
-        "detail": refusal.description(),
-    });
-    if let (Some(error), Some(members)) = (refusal.error(), problem.as_object_mut()) {
-        members.insert("error".to_owned(), error.into());
-    }
-    problem
 }

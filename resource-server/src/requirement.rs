@@ -1,11 +1,12 @@
-//! What a route demands of the token: scopes, roles, and how the person signed in.
+//! What a route requires of a token: scopes, roles, and the user's sign-in.
 
 use std::time::Duration;
 
+use crate::clock;
 use crate::refusal::Refusal;
 use crate::token::AccessToken;
 
-/// What a route demands of the token, beyond its being good.
+/// What a route requires of a valid token.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,23 +20,23 @@ use crate::token::AccessToken;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requirement {
-    /// The token's scope holds each of these.
+    /// Scopes that the token must have, all of them.
     pub scopes: &'static [&'static str],
-    /// The token's roles hold one of these; empty: no role is needed.
+    /// Roles of which the token must have one. Empty: any.
     pub roles: &'static [&'static str],
-    /// The person signed in this long ago or less (RFC 9470), to the second.
+    /// Maximum age of the user's sign-in (RFC 9470), exact to the second. `None`: any.
     pub max_age: Option<Duration>,
-    /// The token's `acr` is one of these (RFC 9470); empty: any.
+    /// Accepted values of `acr` (RFC 9470). Empty: any.
     pub acr_values: &'static [&'static str],
 }
 
-/// A [`Requirement`] as a type, for extractors that are chosen by their type.
+/// A [`Requirement`] as a type parameter of an extractor.
 pub trait Requires: Send + Sync + 'static {
-    /// What the route demands.
+    /// What the route requires.
     const REQUIREMENT: Requirement;
 }
 
-/// Any good token will do.
+/// Accepts any valid token.
 #[derive(Clone, Copy, Debug)]
 pub struct AnyToken;
 
@@ -44,7 +45,7 @@ impl Requires for AnyToken {
 }
 
 impl Requirement {
-    /// Any good token will do.
+    /// Accepts any valid token.
     pub const NONE: Self = Self {
         scopes: &[],
         roles: &[],
@@ -52,8 +53,7 @@ impl Requirement {
         acr_values: &[],
     };
 
-    /// Demands scopes alone.
-    #[must_use]
+    /// Requires scopes only.
     pub const fn scopes(scopes: &'static [&'static str]) -> Self {
         Self {
             scopes,
@@ -70,18 +70,25 @@ impl Requirement {
         if !self.roles.is_empty() && !self.roles.iter().any(|role| token.has_role(role)) {
             return Err(Refusal::InsufficientRole);
         }
-        let fresh = self
+        let recent = self
             .max_age
             .is_none_or(|max_age| token.sign_in_age_at(now).is_some_and(|age| age <= max_age));
         let acr = token.acr.as_deref();
-        let strong =
+        let accepted =
             self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.contains(&acr));
-        if !(fresh && strong) {
+        if !(recent && accepted) {
             return Err(Refusal::InsufficientAuthentication {
                 max_age: self.max_age,
                 acr_values: self.acr_values,
             });
         }
         Ok(())
+    }
+}
+
+impl<C> AccessToken<C> {
+    /// Checks that the token meets a requirement.
+    pub fn satisfies(&self, requirement: &Requirement) -> Result<(), Refusal> {
+        requirement.check(self, clock::now())
     }
 }

@@ -1,89 +1,75 @@
-//! How a verifier is doing: for a health probe, and for metrics.
+//! The status of a verifier, for health probes and metrics.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
+use tokio::time::Instant;
 
-use crate::issuer::feed::Ended;
-use crate::issuer::fetch::FetchError;
+use crate::issuer::fetch_error::FetchError;
+use crate::issuer::revoked_sessions::RevokedSessions;
 use crate::refusal::Refusal;
-use crate::verifier::TrustedIssuer;
+use crate::trusted_issuer::TrustedIssuer;
 
-/// Is told what a verifier does, as it does it: for metrics. The methods are called on the hot path
-/// and must not block.
-pub trait Observer: Send + Sync + std::fmt::Debug {
-    /// A token was found good.
-    fn verified(&self) {}
-    /// A request was refused; [`Refusal::reason`] makes a label.
-    fn refused(&self, refusal: Refusal) {
-        let _ = refusal;
-    }
-    /// The keys were fetched, or could not be.
-    fn fetched(&self, outcome: Result<(), &FetchError>) {
-        let _ = outcome;
-    }
-}
-
-/// How a verifier is doing.
+/// The status of a verifier.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// Each issuer that is trusted.
+    /// The trusted issuers.
     pub issuers: Vec<IssuerStatus>,
-    /// How many requests had a good token.
+    /// Number of accepted tokens.
     pub verified: u64,
-    /// How many requests were refused, by [`Refusal::reason`].
+    /// Number of refused requests, by [`Refusal::reason`].
     pub refused: BTreeMap<&'static str, u64>,
 }
 
-/// What is known of one issuer's keys.
+/// The status of one issuer's keys.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct IssuerStatus {
     /// The issuer.
     pub issuer: String,
-    /// Where its keys are, once that is known.
+    /// The URL of the keys, once it is known.
     pub jwks_uri: Option<String>,
-    /// The names of the keys.
+    /// The `kid` of each key.
     pub key_ids: Vec<String>,
-    /// Whether there are keys to verify with, and the outage of the issuer is not too long to use them.
+    /// Whether there are keys, and an outage has not exceeded `max_outage`.
     pub has_keys: bool,
-    /// Seconds since the issuer last confirmed them.
+    /// Seconds since the issuer last confirmed the keys.
     pub keys_age: Option<u64>,
-    /// Whether they are younger than the issuer lets them become.
+    /// Whether the keys are fresh by the issuer's `Cache-Control`.
     pub fresh: bool,
-    /// How often they were asked for.
+    /// Number of fetches.
     pub fetches: u64,
-    /// How often that failed.
+    /// Number of failed fetches.
     pub failures: u64,
-    /// Seconds since which it fails.
+    /// Seconds since fetches began to fail.
     pub failing_for: Option<u64>,
-    /// Why it failed the last time.
+    /// The last error, while fetches fail.
     pub last_error: Option<String>,
-    /// What is known of ended sessions, if the verifier asks for them.
+    /// The status of the revocation feed, if there is one.
     pub revocations: Option<RevocationStatus>,
 }
 
-/// What is known of the sessions that an issuer ended.
+/// The status of a revocation feed.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RevocationStatus {
-    /// How many sessions are known to be over while tokens of theirs may be alive.
+    /// Number of revoked sessions with tokens that may not have expired.
     pub sessions: usize,
-    /// Seconds since the issuer last answered.
+    /// Seconds since the last successful fetch.
     pub age: Option<u64>,
-    /// Seconds since which it does not: tokens of sessions that ended since go on until they expire.
+    /// Seconds since fetches began to fail. Tokens of sessions revoked since then are accepted until they
+    /// expire.
     pub failing_for: Option<u64>,
-    /// Why it failed the last time.
+    /// The last error, while fetches fail.
     pub last_error: Option<String>,
 }
 
 impl Status {
-    /// Whether every issuer's tokens can be verified: what a readiness probe asks. An issuer that is
-    /// down does not matter as long as its keys are there.
-    #[must_use]
+    /// Whether the tokens of every issuer can be verified, for a readiness probe. An issuer that is down
+    /// does not matter while its keys are available.
     pub fn is_ready(&self) -> bool {
         self.issuers.iter().all(|issuer| issuer.has_keys)
     }
@@ -91,44 +77,46 @@ impl Status {
 
 impl IssuerStatus {
     pub(crate) fn new(issuer: &TrustedIssuer) -> Self {
-        let keeper = &issuer.keeper;
-        let snapshot = keeper.snapshot();
-        let now = tokio::time::Instant::now();
-        let failing = snapshot.failing.as_ref();
+        let snapshot = issuer.keys.snapshot();
+        let now = Instant::now();
+        let (failing_for, last_error) = failure(snapshot.failing.as_ref());
+        let keys = snapshot.keys.as_ref();
         Self {
             issuer: issuer.claims.issuer.clone(),
             jwks_uri: snapshot.jwks_uri.clone(),
-            key_ids: snapshot
-                .keys
-                .as_ref()
-                .map(|keys| keys.ids())
-                .unwrap_or_default(),
-            has_keys: keeper.usable(&snapshot).is_some(),
+            key_ids: keys.map(|keys| keys.ids()).unwrap_or_default(),
+            has_keys: issuer.keys.usable(&snapshot).is_some(),
             keys_age: snapshot.confirmed_at.map(|at| (now - at).as_secs()),
-            fresh: snapshot.keys.is_some() && snapshot.fresh_until.is_none_or(|until| now < until),
+            fresh: keys.is_some() && snapshot.fresh_until.is_none_or(|until| now < until),
             fetches: snapshot.fetches,
             failures: snapshot.failures,
-            failing_for: failing.map(|(since, _)| (now - *since).as_secs()),
-            last_error: failing.map(|(_, error)| error.to_string()),
-            revocations: issuer.ended.as_ref().map(RevocationStatus::new),
+            failing_for,
+            last_error,
+            revocations: issuer.revoked.as_ref().map(RevocationStatus::new),
         }
     }
 }
 
 impl RevocationStatus {
-    fn new(ended: &Ended) -> Self {
-        let known = ended.known();
-        let failing = known.failing.as_ref();
+    fn new(revoked: &RevokedSessions) -> Self {
+        let snapshot = revoked.snapshot();
+        let (failing_for, last_error) = failure(snapshot.failing.as_ref());
         Self {
-            sessions: known.count(),
-            age: known.as_of.map(|at| at.elapsed().as_secs()),
-            failing_for: failing.map(|(since, _)| since.elapsed().as_secs()),
-            last_error: failing.map(|(_, error)| error.to_string()),
+            sessions: snapshot.count(),
+            age: snapshot.fetched_at.map(|at| at.elapsed().as_secs()),
+            failing_for,
+            last_error,
         }
     }
 }
 
-/// Counts what a verifier did.
+fn failure(failing: Option<&(Instant, FetchError)>) -> (Option<u64>, Option<String>) {
+    failing
+        .map(|(since, error)| (since.elapsed().as_secs(), error.to_string()))
+        .unzip()
+}
+
+/// Counts accepted tokens and refused requests.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     verified: AtomicU64,

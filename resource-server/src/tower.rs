@@ -1,13 +1,13 @@
-//! For tower, and so for axum: a layer that lets a request in only with a good token.
+//! A layer for tower, and thus axum, that requires a valid token.
 //!
-//! What the token says is in the request's extensions, as [`AccessToken<C>`].
+//! The request's extensions contain the token as [`AccessToken<C>`].
 //!
-//! Every method needs the token, `OPTIONS` too. For pages of other origins put the layer that answers
-//! CORS *around* this one (in axum: say it later), such as tower-http's `CorsLayer`: a browser's preflight
-//! has no token, and the page could not read why it was refused.
+//! Every method requires the token, including `OPTIONS`. For pages of other origins, put a CORS layer such
+//! as tower-http's `CorsLayer` *around* this one (in axum: add it later). A browser's preflight has no
+//! token, and without CORS headers the page cannot read a refusal.
 //!
-//! The service within gets a body of the type [`Peeked`]. Handlers and routers of axum take it as it is;
-//! where a layer within insists on axum's own, `axum::middleware::from_fn` for one, say
+//! The inner service receives a body of type [`Peeked`], which handlers and routers of axum accept. For an
+//! inner layer that requires axum's own type, such as `axum::middleware::from_fn`, insert
 //! `map_request(|request: Request<Peeked<Body>>| request.map(Body::new))` between the two.
 
 mod body;
@@ -32,24 +32,25 @@ use crate::verifier::Verifier;
 
 pub use body::Peeked;
 
-/// A layer that lets a request in only with a good token that allows what the route demands.
+/// A layer that requires a valid token which meets the route's requirement.
 ///
-/// `C` are claims of the API's own.
+/// `C` are custom claims of the API.
 #[derive(Debug)]
+#[must_use]
 pub struct RequireToken<C = NoClaims> {
     verifier: Verifier,
     requirement: Requirement,
     optional: bool,
     check: Option<Check<C>>,
-    reshape: Option<Reshape>,
+    map_response: Option<MapResponse>,
 }
 
-/// What else a route demands of a token.
+/// An additional check of a token.
 type Check<C> = fn(&AccessToken<C>) -> Result<(), Refusal>;
-/// Makes another answer of a refusal.
-type Reshape = fn(Refusal, Response<String>) -> Response<String>;
+/// Changes the response to a refusal.
+type MapResponse = fn(Refusal, Response<String>) -> Response<String>;
 
-/// The service that [`RequireToken`] makes.
+/// The service that [`RequireToken`] wraps around another.
 #[derive(Debug)]
 pub struct TokenRequired<S, C = NoClaims> {
     inner: S,
@@ -57,70 +58,63 @@ pub struct TokenRequired<S, C = NoClaims> {
 }
 
 impl RequireToken {
-    /// Demands a good token.
-    #[must_use]
+    /// Requires a valid token.
     pub const fn new(verifier: Verifier) -> Self {
         Self {
             verifier,
             requirement: Requirement::NONE,
             optional: false,
             check: None,
-            reshape: None,
+            map_response: None,
         }
     }
 }
 
 impl<C> RequireToken<C> {
-    /// Demands this of the token, too.
-    #[must_use]
-    pub const fn that(mut self, requirement: Requirement) -> Self {
+    /// Sets the requirement of the route.
+    pub const fn requirement(mut self, requirement: Requirement) -> Self {
         self.requirement = requirement;
         self
     }
 
-    /// Lets a request without a token in as well; a bad one, or one that allows too little, is refused.
-    #[must_use]
-    pub const fn or_none(mut self) -> Self {
+    /// Accepts requests without a token. An invalid or insufficient token is refused.
+    pub const fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// Asks this, too, of a token that allows what was demanded so far.
-    #[must_use]
-    pub const fn if_also(mut self, check: fn(&AccessToken<C>) -> Result<(), Refusal>) -> Self {
+    /// Adds a check of a token that meets the requirement.
+    pub const fn check(mut self, check: fn(&AccessToken<C>) -> Result<(), Refusal>) -> Self {
         self.check = Some(check);
         self
     }
 
-    /// Answers refusals in another shape. Status and `WWW-Authenticate` of the given answer are what
-    /// RFC 6750 asks for: keep them.
-    #[must_use]
-    pub const fn answer_with(
+    /// Changes the responses to refusals. Keep the status and `WWW-Authenticate`, which RFC 6750 requires.
+    pub const fn map_response(
         mut self,
-        reshape: fn(Refusal, Response<String>) -> Response<String>,
+        map: fn(Refusal, Response<String>) -> Response<String>,
     ) -> Self {
-        self.reshape = Some(reshape);
+        self.map_response = Some(map);
         self
     }
 
-    /// Reads these claims, too: the extension is then [`AccessToken<D>`]. Say this before
-    /// [`if_also`](Self::if_also).
-    #[must_use]
+    /// Parses custom claims, too: the extension is then [`AccessToken<D>`]. Call this before
+    /// [`check`](Self::check).
     pub fn with_claims<D>(self) -> RequireToken<D> {
         RequireToken {
             verifier: self.verifier,
             requirement: self.requirement,
             optional: self.optional,
             check: None,
-            reshape: self.reshape,
+            map_response: self.map_response,
         }
     }
 
-    fn answer(&self, refusal: Refusal) -> Response<String> {
-        let answer = self.verifier.answer(refusal, &self.requirement);
-        match self.reshape {
-            Some(reshape) => reshape(refusal, answer),
-            None => answer,
+    fn error_response(&self, refusal: Refusal) -> Response<String> {
+        let response = self.verifier.error_response(refusal, &self.requirement);
+        match self.map_response {
+            Some(map) => map(refusal, response),
+            None => response,
         }
     }
 }
@@ -132,7 +126,7 @@ impl<C> Clone for RequireToken<C> {
             requirement: self.requirement,
             optional: self.optional,
             check: self.check,
-            reshape: self.reshape,
+            map_response: self.map_response,
         }
     }
 }
@@ -175,21 +169,21 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that was found ready is the one to call; its clone waits for the next request.
+        // The inner service is ready, its clone is not: call the former, keep the latter.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         Box::pin(async move {
-            match layer.admit(request).await {
+            match layer.authorize(request).await {
                 Ok(request) => inner.call(request).await,
-                Err(refusal) => Ok(layer.answer(refusal).map(A::from)),
+                Err(refusal) => Ok(layer.error_response(refusal).map(A::from)),
             }
         })
     }
 }
 
 impl<C: DeserializeOwned + Clone + Send + Sync + 'static> RequireToken<C> {
-    async fn admit<B>(&self, request: Request<B>) -> Result<Request<Peeked<B>>, Refusal>
+    async fn authorize<B>(&self, request: Request<B>) -> Result<Request<Peeked<B>>, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -197,7 +191,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> RequireToken<C> {
         let mut body = Peeked::new(body);
         let form = async {
             if is_form(parts.headers.get(CONTENT_TYPE)) {
-                Some(body.peek().await)
+                Some(body.read_prefix().await)
             } else {
                 None
             }
@@ -205,7 +199,7 @@ impl<C: DeserializeOwned + Clone + Send + Sync + 'static> RequireToken<C> {
         let query = parts.uri.query();
         let authorized = self
             .verifier
-            .admit::<C, _>(&parts.headers, query, form, &self.requirement)
+            .authorize_with_form::<C, _>(&parts.headers, query, form, &self.requirement)
             .await;
         match authorized {
             Ok(token) => {

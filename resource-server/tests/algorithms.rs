@@ -48,7 +48,7 @@ async fn each_algorithm_verifies_its_own_signatures_and_no_other() {
         Signed::PS384,
         Signed::PS512,
     ];
-    // A key that names no algorithm verifies by each of its kind.
+    // A key without `alg` verifies with every algorithm of its kind.
     let verifier = with_keys(&[with(rsa(0), &json!({ "alg": null }))]).await;
     let verifier = verifier.unwrap();
     for signed in family {
@@ -70,9 +70,9 @@ async fn each_algorithm_verifies_its_own_signatures_and_no_other() {
     }
 }
 
-/// RFC 9864 §2.2 names it so, and RFC 8037 otherwise.
+/// `Ed25519` by RFC 9864 §2.2, `EdDSA` by RFC 8037.
 #[tokio::test]
-async fn ed25519_goes_by_both_its_names() {
+async fn ed25519_is_accepted_under_both_names() {
     let signer = Signer::ed25519();
     for in_key in ["EdDSA", "Ed25519"] {
         let jwk = with(&signer, &json!({ "alg": in_key }));
@@ -86,9 +86,9 @@ async fn ed25519_goes_by_both_its_names() {
     }
 }
 
-/// Some issuers write the byte that ASN.1 puts before a number, which RFC 7518 §6.3.1.1 warns of.
+/// Some issuers write the leading zero of ASN.1, against which RFC 7518 §6.3.1.1 warns.
 #[tokio::test]
-async fn leading_zeros_of_a_key_mean_nothing() {
+async fn leading_zeros_of_a_key_are_ignored() {
     let zeros = |name| encode([&[0, 0], bytes(&rsa(0).jwk, name).as_slice()].concat());
     let jwk = with(rsa(0), &json!({ "n": zeros("n"), "e": zeros("e") }));
     let verifier = with_keys(&[jwk]).await.unwrap();
@@ -99,7 +99,7 @@ async fn leading_zeros_of_a_key_mean_nothing() {
 
 /// RFC 7517 §4.1, RFC 7518 §3.3 and §6.2.1.2.
 #[tokio::test]
-async fn a_key_is_what_its_type_says_or_nothing() {
+async fn a_key_that_does_not_match_its_type_is_not_used() {
     let (curve, edwards) = (Signer::es256(), Signer::ed25519());
     let mut short = bytes(&rsa(0).jwk, "n");
     short[0] = 0x40 | (short[0] & 0x3f);

@@ -20,8 +20,12 @@ struct Tenant {
 
 async fn app(issuer: &Issuer) -> Router {
     let token = RequireToken::new(verifier(issuer).await);
-    let read = token.clone().that(Requirement::scopes(&["info:read"]));
-    let delete_all = token.clone().that(Requirement::scopes(&["info:delete"]));
+    let read = token
+        .clone()
+        .requirement(Requirement::scopes(&["info:read"]));
+    let delete_all = token
+        .clone()
+        .requirement(Requirement::scopes(&["info:delete"]));
     let tenant = token.clone().with_claims::<Tenant>();
     Router::new()
         .route("/info", get(subject).layer(read))
@@ -31,22 +35,22 @@ async fn app(issuer: &Issuer) -> Router {
             post(|body: String| async { body }).layer(token.clone()),
         )
         .route("/tenant", get(tenant_of).layer(tenant))
-        .route("/odd", get(subject).layer(token.clone().if_also(no_robots)))
+        .route("/odd", get(subject).layer(token.clone().check(refuse_web)))
         .route(
             "/own",
-            get(subject).layer(token.clone().answer_with(in_our_words)),
+            get(subject).layer(token.clone().map_response(reason_only)),
         )
-        .route("/greeting", get(greet).layer(token.or_none()))
+        .route("/greeting", get(greet).layer(token.optional()))
 }
 
-fn no_robots(token: &AccessToken) -> Result<(), Refusal> {
+fn refuse_web(token: &AccessToken) -> Result<(), Refusal> {
     if token.client_id == "web" {
         return Err(Refusal::InsufficientRole);
     }
     Ok(())
 }
 
-fn in_our_words(refusal: Refusal, answer: Response<String>) -> Response<String> {
+fn reason_only(refusal: Refusal, answer: Response<String>) -> Response<String> {
     answer.map(|_| refusal.reason().to_owned())
 }
 
@@ -84,7 +88,7 @@ fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Request
 
 /// Row 54, through axum.
 #[tokio::test]
-async fn a_route_of_axum_lets_in_whom_it_should() {
+async fn a_route_of_axum_requires_a_sufficient_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let good = rsa(0).token(&claims(&issuer.url));
@@ -109,9 +113,9 @@ async fn a_route_of_axum_lets_in_whom_it_should() {
     assert!(challenge.contains("invalid_request"), "{challenge}");
 }
 
-/// Row 54: a token in header and body is a bad request, and a body without one arrives whole.
+/// Row 54: a token in header and body is a bad request; a body without one arrives whole.
 #[tokio::test]
-async fn a_form_is_looked_at_for_a_second_token_and_left_as_it_was() {
+async fn a_form_is_searched_for_a_second_token_and_arrives_unchanged() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let good = rsa(0).token(&claims(&issuer.url));
@@ -120,20 +124,20 @@ async fn a_form_is_looked_at_for_a_second_token_and_left_as_it_was() {
     assert_eq!((status, body), (200, text));
     let twice = request("POST", "/notes", Some(&good), "text=a&access_token=b");
     assert_eq!(answer(&app, twice).await.0, 400);
-    // A body in many pieces, and one that breaks.
+    // A body in many chunks, and one that fails.
     let pieces = ["te", "xt", "=", "abc"].map(|piece| Ok::<_, std::io::Error>(piece.as_bytes()));
     let pieces = Body::from_stream(futures_util::stream::iter(pieces));
     let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
     let (status, _, body) = answer(&app, Request::from_parts(parts, pieces)).await;
     assert_eq!((status, body.as_str()), (200, "text=abc"));
-    let broken = [Ok("text="), Err(std::io::Error::other("gone"))];
+    let broken = [Ok("text="), Err(std::io::Error::other("connection reset"))];
     let broken = Body::from_stream(futures_util::stream::iter(broken));
     let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
     let status = answer(&app, Request::from_parts(parts, broken)).await.0;
     assert_eq!(status, StatusCode::BAD_REQUEST.as_u16());
 }
 
-/// A body that counts on not being asked again after its end.
+/// A body that panics if it is polled after its end.
 fn once_only(text: &'static str) -> Body {
     Body::from_stream(futures_util::stream::unfold(
         Some(text),
@@ -141,13 +145,13 @@ fn once_only(text: &'static str) -> Body {
     ))
 }
 
-/// A body that never comes.
+/// A body that never arrives.
 fn never() -> Body {
     Body::from_stream(futures_util::stream::pending::<std::io::Result<&str>>())
 }
 
 #[tokio::test]
-async fn a_body_is_not_asked_again_after_its_end() {
+async fn a_body_is_not_polled_after_its_end() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let good = rsa(0).token(&claims(&issuer.url));
@@ -157,9 +161,9 @@ async fn a_body_is_not_asked_again_after_its_end() {
     assert_eq!((status, body.as_str()), (200, "text=abc"));
 }
 
-/// Who has no good token does not make the API wait for a body.
+/// A client without a valid token cannot make the API wait for a body.
 #[tokio::test]
-async fn a_request_without_a_good_token_is_refused_before_its_body_is_read() {
+async fn a_request_without_a_valid_token_is_refused_before_its_body_is_read() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     for token in [
@@ -174,10 +178,9 @@ async fn a_request_without_a_good_token_is_refused_before_its_body_is_read() {
     }
 }
 
-/// A browser asks by OPTIONS, without a token, whether a page of another origin may ask: the layer that
-/// answers it stands around this one.
+/// A preflight (OPTIONS) has no token either: the CORS layer must be around this one.
 #[tokio::test]
-async fn a_request_by_any_method_needs_a_token() {
+async fn every_method_requires_a_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     for method in ["OPTIONS", "HEAD", "PUT", "TRACE", "BREW"] {
@@ -188,7 +191,7 @@ async fn a_request_by_any_method_needs_a_token() {
 }
 
 #[tokio::test]
-async fn a_token_may_be_optional_and_a_bad_one_is_refused_all_the_same() {
+async fn an_optional_token_may_be_missing_but_an_invalid_one_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let good = rsa(0).token(&claims(&issuer.url));
@@ -199,7 +202,7 @@ async fn a_token_may_be_optional_and_a_bad_one_is_refused_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_route_reads_claims_of_its_own() {
+async fn a_route_of_axum_reads_custom_claims() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let token = rsa(0).token(&claims_with(&issuer.url, "tenant", json!(7)));
@@ -211,7 +214,7 @@ async fn a_route_reads_claims_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_route_may_ask_more_and_answer_in_its_own_words() {
+async fn a_route_may_add_a_check_and_change_the_response() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let good = rsa(0).token(&claims(&issuer.url));

@@ -10,7 +10,7 @@ use crate::support::{AUDIENCE, Issuer, Signer, claims, claims_with, now, rsa, ve
 /// "Authorization servers SHOULD encode the corresponding claim values according to the guidance defined in
 /// RFC 7643", RFC 9068 §2.2.3.1: there a group, a role and an entitlement are objects with a `value`.
 #[tokio::test]
-async fn roles_and_groups_may_be_written_as_scim_writes_them() {
+async fn roles_groups_and_entitlements_may_be_scim_objects() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let mut written = claims_with(
@@ -39,9 +39,9 @@ async fn roles_and_groups_may_be_written_as_scim_writes_them() {
     }
 }
 
-/// An `auth_time` in milliseconds, say, would make every sign-in a fresh one for ever.
+/// An `auth_time` in milliseconds, for example, would make every sign-in recent forever.
 #[tokio::test]
-async fn a_sign_in_that_is_yet_to_come_is_not_fresh() {
+async fn a_sign_in_in_the_future_is_not_recent() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let fresh = Requirement {
@@ -61,9 +61,9 @@ async fn a_sign_in_that_is_yet_to_come_is_not_fresh() {
     }
 }
 
-/// RFC 7515 §4.1.11: the member itself says that there is something to understand.
+/// RFC 7515 §4.1.11: the presence of the member counts, not its value.
 #[tokio::test]
-async fn a_critical_extension_of_null_is_not_passed_over() {
+async fn a_critical_extension_of_null_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let mut header = rsa(0).header();
@@ -73,9 +73,8 @@ async fn a_critical_extension_of_null_is_not_passed_over() {
     assert_eq!(refusal, Refusal::Critical);
 }
 
-/// Whether one issuer is trusted or several, what comes twice is told as that.
 #[tokio::test]
-async fn a_member_that_comes_twice_is_told_by_a_verifier_of_several_issuers() {
+async fn a_duplicate_member_is_refused_by_a_verifier_for_several_issuers() {
     let ours = Issuer::start(&[rsa(0)]).await;
     let theirs = Issuer::start(&[rsa(1)]).await;
     let both = [verifier(&ours).await, verifier(&theirs).await];
@@ -91,7 +90,7 @@ async fn a_member_that_comes_twice_is_told_by_a_verifier_of_several_issuers() {
 }
 
 #[tokio::test]
-async fn an_api_may_have_two_names() {
+async fn an_api_may_have_several_audiences() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let builder = Verifier::builder(&issuer.url, AUDIENCE).also_audience("https://old.test");
     let verifier = builder.build().await.unwrap();
@@ -105,18 +104,18 @@ async fn an_api_may_have_two_names() {
     }
     let empty = Verifier::builder(&issuer.url, AUDIENCE).also_audience("");
     assert_eq!(empty.build().await.unwrap_err(), BuildError::NoAudience);
-    // The first is the realm where none is named.
+    // The first audience is the default realm.
     let quote = Verifier::builder(&issuer.url, "a\"b");
     assert_eq!(quote.build().await.unwrap_err(), BuildError::Realm);
 }
 
-/// 16 KiB, or what was said: for each of several issuers its own.
+/// The default is 16 KiB.
 #[tokio::test]
-async fn how_long_a_token_may_be_has_a_bound() {
+async fn a_token_has_a_maximum_length_per_issuer() {
     let ours = Issuer::start(&[rsa(0)]).await;
     let theirs = Issuer::start(&[rsa(1)]).await;
     let default = verifier(&ours).await;
-    let long = Verifier::builder(&theirs.url, AUDIENCE).longest_token(32 * 1024);
+    let long = Verifier::builder(&theirs.url, AUDIENCE).max_token_length(32 * 1024);
     let long = long.build().await.unwrap();
     let both = Verifier::any_of([default.clone(), long.clone()]).unwrap();
     let token = |signer: &Signer, issuer: &Issuer, size: usize| {
@@ -142,15 +141,14 @@ async fn how_long_a_token_may_be_has_a_bound() {
         let outcome = verify(verifier, token).await.map(drop);
         assert_eq!(outcome, good.then_some(()).ok_or(Refusal::TooLong));
     }
-    // Too long for all of them: nothing of it is read.
+    // Too long for every issuer: the token is not parsed.
     let junk = "A".repeat(32 * 1024 + 1);
     let refusal = verify(&both, &junk).await.unwrap_err();
     assert_eq!(refusal, Refusal::TooLong);
 }
 
-/// Five minutes are not longer than five minutes.
 #[tokio::test]
-async fn the_longest_leeway_is_allowed() {
+async fn a_leeway_of_five_minutes_is_allowed() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let longest = Duration::from_mins(5);
     let builder = Verifier::builder(&issuer.url, AUDIENCE);
@@ -158,7 +156,6 @@ async fn the_longest_leeway_is_allowed() {
     verifier.build().await.unwrap();
 }
 
-/// The scheme alone is no token, and no other scheme's business.
 #[test]
 fn bearer_without_a_token_is_malformed() {
     for text in ["Bearer", "Bearer ", "bearer  "] {

@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::support::issuer::{JWKS, METADATA, Reply};
 use crate::support::{AUDIENCE, Issuer, claims, rsa, settle, verifier, verify};
 
-/// A thousand requests with the same new key, or with as many unknown ones, make one fetch.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_with_an_unknown_key_make_one_fetch() {
     let issuer = Issuer::start(&[rsa(0)]).await;
@@ -39,26 +38,26 @@ async fn a_thousand_requests_with_an_unknown_key_make_one_fetch() {
     assert_eq!(issuer.requests(METADATA), 1);
 }
 
-/// At most once per cool-down, whatever strangers send.
 #[tokio::test]
-async fn during_the_cool_down_an_unknown_key_is_refused_without_a_fetch() {
+async fn during_the_cool_down_an_unknown_key_causes_no_fetch() {
     let issuer = Issuer::start(&[rsa(0)]).await;
-    let patient = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::from_hours(1));
-    let patient = patient.build().await.unwrap();
-    let impatient = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
-    let impatient = impatient.build().await.unwrap();
+    let with_cool_down =
+        Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::from_hours(1));
+    let with_cool_down = with_cool_down.build().await.unwrap();
+    let without_cool_down = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
+    let without_cool_down = without_cool_down.build().await.unwrap();
     let before = issuer.requests(JWKS);
     let claims = claims(&issuer.url);
     for number in 0..5 {
         let mut header = rsa(2).header();
         header["kid"] = format!("unknown-{number}").into();
         let token = rsa(2).sign(&header, &claims);
-        let refusal = verify(&patient, &token).await.unwrap_err();
+        let refusal = verify(&with_cool_down, &token).await.unwrap_err();
         assert_eq!(refusal, Refusal::UnknownKey);
     }
     assert_eq!(issuer.requests(JWKS), before + 1);
     for _ in 0..5 {
-        let refusal = verify(&impatient, &rsa(2).token(&claims))
+        let refusal = verify(&without_cool_down, &rsa(2).token(&claims))
             .await
             .unwrap_err();
         assert_eq!(refusal, Refusal::UnknownKey);
@@ -66,10 +65,10 @@ async fn during_the_cool_down_an_unknown_key_is_refused_without_a_fetch() {
     assert_eq!(issuer.requests(JWKS), before + 6);
 }
 
-/// The issuer is down: living tokens go on. It is back with a new key: the first request with it is
-/// served.
+/// While the issuer is down, tokens are accepted. When it is back with a new key, the first request with
+/// that key is served.
 #[tokio::test]
-async fn an_issuer_that_is_down_signs_nobody_out() {
+async fn an_issuer_that_is_down_signs_no_user_out() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
     let verifier = verifier.build().await.unwrap();
@@ -77,7 +76,7 @@ async fn an_issuer_that_is_down_signs_nobody_out() {
     let new = rsa(1).token(&claims(&issuer.url));
     issuer.stop().await;
     verify(&verifier, &old).await.unwrap();
-    // Nobody knows whether this one is good: the client comes back, and does not sign in again.
+    // The key may be a new one: the client retries, and its user does not sign in again.
     let refusal = verify(&verifier, &new).await.unwrap_err();
     assert_eq!(refusal, Refusal::KeysUnavailable);
     let status = verifier.status();
@@ -90,14 +89,13 @@ async fn an_issuer_that_is_down_signs_nobody_out() {
     verify(&verifier, &new).await.unwrap();
     let status = verifier.status();
     assert_eq!(status.issuers[0].last_error, None);
-    // What the issuer no longer publishes does not verify any more.
+    // A key that the issuer no longer publishes is unknown.
     let refusal = verify(&verifier, &old).await.unwrap_err();
     assert_eq!(refusal, Refusal::UnknownKey);
 }
 
-/// A set that became bad does not replace a good one.
 #[tokio::test]
-async fn a_jwk_set_that_became_bad_does_not_replace_the_good_one() {
+async fn an_invalid_jwk_set_does_not_replace_valid_keys() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
     let verifier = verifier.build().await.unwrap();
@@ -116,7 +114,7 @@ async fn a_jwk_set_that_became_bad_does_not_replace_the_good_one() {
 }
 
 #[tokio::test]
-async fn an_api_starts_without_its_issuer_when_told_to() {
+async fn start_without_issuer_builds_while_the_issuer_is_down() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     issuer.stop().await;
     let strict = Verifier::builder(&issuer.url, AUDIENCE).build().await;
@@ -136,9 +134,8 @@ async fn an_api_starts_without_its_issuer_when_told_to() {
     assert!(verifier.status().is_ready());
 }
 
-/// The fetch that brought the first keys, on behalf of a token, does not keep the next key waiting.
 #[tokio::test]
-async fn the_cool_down_does_not_begin_before_there_are_keys() {
+async fn the_fetch_of_the_first_keys_starts_no_cool_down() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     issuer.stop().await;
     let verifier = Verifier::builder(&issuer.url, AUDIENCE)
@@ -164,14 +161,13 @@ async fn the_cool_down_does_not_begin_before_there_are_keys() {
     assert_eq!(issuer.requests(JWKS), fetched);
 }
 
-/// Keys whose issuer has been silent for too long are used no more, when that was said.
 #[tokio::test]
-async fn an_outage_may_be_given_an_end() {
+async fn keys_are_not_used_after_the_maximum_outage() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     let build = |longest| {
         Verifier::builder(&issuer.url, AUDIENCE)
             .cool_down(Duration::ZERO)
-            .longest_outage(longest)
+            .max_outage(longest)
             .build()
     };
     let strict = build(Duration::ZERO).await.unwrap();
@@ -179,8 +175,7 @@ async fn an_outage_may_be_given_an_end() {
     issuer.stop().await;
     verify(&strict, &token).await.unwrap();
     tokio::time::pause();
-    // The shortest time for which keys are fresh, whatever the issuer says, is half a minute; without
-    // its word, ten.
+    // The default freshness is ten minutes.
     tokio::time::advance(Duration::from_secs(601)).await;
     tokio::time::resume();
     let refusal = verify(&strict, &token).await.unwrap_err();
@@ -189,7 +184,7 @@ async fn an_outage_may_be_given_an_end() {
 
 /// `Cache-Control: max-age`, `Age` and `ETag`, RFC 9111.
 #[tokio::test]
-async fn keys_are_fetched_again_before_they_expire_and_by_their_etag() {
+async fn keys_are_fetched_by_etag_before_they_expire() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let keys = json!({ "keys": [rsa(0).jwk] });
     let reply = Reply::json(&keys)
@@ -200,7 +195,7 @@ async fn keys_are_fetched_again_before_they_expire_and_by_their_etag() {
     let verifier = verifier(&issuer).await;
     assert_eq!(issuer.requests(JWKS), 1);
     tokio::time::pause();
-    // Nine tenths of four fifths of 300 s is 216 s, and the latest time is 240 s.
+    // The fetch is due after 72 to 80 % of 300 s: after 216 s to 240 s.
     tokio::time::advance(Duration::from_secs(210)).await;
     tokio::time::resume();
     settle(&verifier, 1).await;
@@ -220,9 +215,9 @@ async fn keys_are_fetched_again_before_they_expire_and_by_their_etag() {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
+struct Recorder(Arc<Mutex<Vec<String>>>);
 
-impl Observer for Diary {
+impl Observer for Recorder {
     fn verified(&self) {
         self.0.lock().unwrap().push("verified".to_owned());
     }
@@ -240,16 +235,16 @@ impl Observer for Diary {
 }
 
 #[tokio::test]
-async fn an_observer_and_the_status_tell_what_happened() {
+async fn observer_and_status_report_tokens_and_fetches() {
     let issuer = Issuer::start(&[rsa(0)]).await;
-    let diary = Diary::default();
-    let verifier = Verifier::builder(&issuer.url, AUDIENCE).observer(diary.clone());
+    let recorder = Recorder::default();
+    let verifier = Verifier::builder(&issuer.url, AUDIENCE).observer(recorder.clone());
     let verifier = verifier.build().await.unwrap();
     let token = rsa(0).token(&claims(&issuer.url));
     verify(&verifier, &token).await.unwrap();
     verify(&verifier, "x").await.unwrap_err();
-    let told = diary.0.lock().unwrap().clone();
-    assert_eq!(told, ["fetched true", "verified", "malformed"]);
+    let events = recorder.0.lock().unwrap().clone();
+    assert_eq!(events, ["fetched true", "verified", "malformed"]);
     let status = serde_json::to_value(verifier.status()).unwrap();
     assert_eq!(status["verified"], 1);
     assert_eq!(status["refused"], json!({ "malformed": 1 }));
@@ -257,7 +252,7 @@ async fn an_observer_and_the_status_tell_what_happened() {
 }
 
 #[tokio::test]
-async fn the_task_ends_with_the_last_handle() {
+async fn the_task_ends_when_the_last_handle_is_dropped() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let before = tokio::runtime::Handle::current()
         .metrics()

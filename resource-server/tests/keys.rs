@@ -19,7 +19,7 @@ async fn fetch_error(issuer: &Issuer) -> FetchError {
     }
 }
 
-/// Where its keys are.
+/// The issuer's `jwks_uri`.
 fn keys_of(issuer: &Issuer) -> String {
     format!("{}{JWKS}", issuer.url)
 }
@@ -44,7 +44,7 @@ async fn the_metadata_of_another_issuer_is_not_used() {
 
 /// RFC 8414 §5, OpenID Connect Discovery §4.
 #[tokio::test]
-async fn an_issuer_that_has_openid_discovery_alone_is_found() {
+async fn an_issuer_with_only_openid_discovery_is_found() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let jwks_uri = format!("{}{JWKS}", issuer.url);
     issuer.forget(METADATA);
@@ -55,9 +55,9 @@ async fn an_issuer_that_has_openid_discovery_alone_is_found() {
     let verifier = build(&issuer).await.unwrap();
     let token = rsa(0).token(&claims(&issuer.url));
     verify(&verifier, &token).await.unwrap();
-    // An issuer that is ill is not one that has none.
-    let ill = Reply::text("503 Service Unavailable", "text/plain", "");
-    issuer.reply(METADATA, ill);
+    // A failure of the first URL is not the same as its absence: the second is not tried.
+    let failing = Reply::text("503 Service Unavailable", "text/plain", "");
+    issuer.reply(METADATA, failing);
     let url = format!("{}{METADATA}", issuer.url);
     assert_eq!(fetch_error(&issuer).await, FetchError::Status(url, 503));
     issuer.forget(METADATA);
@@ -68,7 +68,7 @@ async fn an_issuer_that_has_openid_discovery_alone_is_found() {
 }
 
 #[tokio::test]
-async fn the_address_of_the_keys_is_https_or_this_machine() {
+async fn issuer_and_jwks_uri_must_be_https_or_loopback() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     for uri in [
         "http://keys.test/jwks",
@@ -100,7 +100,7 @@ async fn the_address_of_the_keys_is_https_or_this_machine() {
 }
 
 #[tokio::test]
-async fn what_is_no_metadata_is_told() {
+async fn a_document_that_is_not_metadata_is_an_error() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let url = format!("{}{METADATA}", issuer.url);
     for body in [
@@ -118,9 +118,8 @@ async fn what_is_no_metadata_is_told() {
     }
 }
 
-/// A JWK set without a key for an allowed algorithm.
 #[tokio::test]
-async fn a_jwk_set_without_a_usable_key_never_opens() {
+async fn a_jwk_set_without_a_usable_key_is_an_error() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let with = |name: &str, value: Value| {
         let mut jwk = rsa(0).jwk.clone();
@@ -153,7 +152,7 @@ async fn a_jwk_set_without_a_usable_key_never_opens() {
 }
 
 #[tokio::test]
-async fn what_is_no_jwk_set_never_opens() {
+async fn a_document_that_is_not_a_jwk_set_is_an_error() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     for body in [
         "<!doctype html>",
@@ -169,9 +168,9 @@ async fn what_is_no_jwk_set_never_opens() {
     }
 }
 
-/// Five megabytes, cut off, a server's error.
+/// Five megabytes, a truncated body, a server error.
 #[tokio::test]
-async fn a_jwk_set_that_does_not_arrive_whole_is_told() {
+async fn an_incomplete_or_oversized_jwk_set_is_an_error() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let url = keys_of(&issuer);
     let five_megabytes = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(5 << 20));
@@ -197,9 +196,8 @@ async fn a_jwk_set_that_does_not_arrive_whole_is_told() {
     assert_eq!(fetch_error(&issuer).await, FetchError::Status(url, 500));
 }
 
-/// What stands elsewhere is not the issuer's word.
 #[tokio::test]
-async fn a_redirect_is_told_and_not_followed() {
+async fn a_redirect_is_an_error_and_not_followed() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let elsewhere = Issuer::start(&[rsa(2)]).await;
     let target = keys_of(&elsewhere);
@@ -211,7 +209,7 @@ async fn a_redirect_is_told_and_not_followed() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_too_slow_is_told() {
+async fn a_slow_issuer_is_an_error() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let keys = json!({ "keys": [rsa(0).jwk] });
     issuer.reply(JWKS, Reply::json(&keys).after(Duration::from_mins(1)));
@@ -223,9 +221,9 @@ async fn an_issuer_that_is_too_slow_is_told() {
     );
 }
 
-/// RFC 7517 §5: keys that are not understood are passed over; the others serve.
+/// RFC 7517 §5.
 #[tokio::test]
-async fn a_good_key_among_strange_ones_serves() {
+async fn unsupported_keys_in_a_jwk_set_are_ignored() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let keys = json!({ "keys": [
         { "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA", "kid": "pq" },
@@ -242,9 +240,8 @@ async fn a_good_key_among_strange_ones_serves() {
     assert_eq!(status.issuers[0].key_ids, [rsa(0).kid.as_str()]);
 }
 
-/// Two keys may share a name; both are tried.
 #[tokio::test]
-async fn keys_of_one_name_are_all_tried() {
+async fn all_keys_with_the_same_kid_are_tried() {
     let issuer = Issuer::start(&[]).await;
     let keys = [rsa(0).renamed("same"), rsa(1).renamed("same")];
     issuer.reply(JWKS, Reply::json(&json!({ "keys": keys })));
@@ -277,7 +274,7 @@ async fn fixed_keys_are_never_fetched() {
 }
 
 #[tokio::test]
-async fn the_address_of_the_keys_may_be_given() {
+async fn a_configured_jwks_uri_replaces_the_metadata() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let given = Verifier::builder("https://issuer.test", AUDIENCE)
         .jwks_uri(format!("{}{JWKS}", issuer.url));

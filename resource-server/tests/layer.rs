@@ -13,20 +13,20 @@ use tower::{Layer as _, Service, ServiceExt as _};
 
 use crate::support::{Issuer, claims, rsa, verifier};
 
-/// Says of a request's body what a service may ask of it before it reads it: whether it is at its end, and
-/// its length. It wants to be found ready before it is called, as every service may.
+/// Responds with the body's `is_end_stream` and `size_hint`. It must be ready before it is called, as every
+/// service may require.
 #[derive(Default)]
-struct Asks {
+struct Inspector {
     ready: bool,
 }
 
-impl Clone for Asks {
+impl Clone for Inspector {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl Service<Request<Peeked<Body>>> for Asks {
+impl Service<Request<Peeked<Body>>> for Inspector {
     type Response = Response<String>;
     type Error = Infallible;
     type Future = Ready<Result<Response<String>, Infallible>>;
@@ -42,12 +42,12 @@ impl Service<Request<Peeked<Body>>> for Asks {
         assert!(token.is_some());
         let body = request.body();
         let hint = body.size_hint();
-        let said = format!(
+        let text = format!(
             "{} {:?}",
             body.is_end_stream(),
             (hint.lower(), hint.upper())
         );
-        ready(Ok(Response::new(said)))
+        ready(Ok(Response::new(text)))
     }
 }
 
@@ -57,13 +57,13 @@ async fn ask(verifier: &Verifier, token: &str, body: Body) -> String {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(body)
         .unwrap();
-    let service = RequireToken::new(verifier.clone()).layer(Asks::default());
+    let service = RequireToken::new(verifier.clone()).layer(Inspector::default());
     let answer = tokio::time::timeout(Duration::from_secs(5), service.oneshot(request));
     answer.await.unwrap().unwrap().into_body()
 }
 
 #[tokio::test]
-async fn a_body_that_was_looked_at_is_as_long_as_before() {
+async fn a_form_keeps_its_length() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let token = rsa(0).token(&claims(&issuer.url));
@@ -77,22 +77,22 @@ async fn a_body_that_was_looked_at_is_as_long_as_before() {
     }
 }
 
-/// Of a form that goes on for ever no more is kept than its beginning.
+/// The buffer of an endless form is limited.
 #[tokio::test]
-async fn no_more_than_the_beginning_of_a_form_is_looked_at() {
+async fn only_the_beginning_of_a_form_is_buffered() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let token = rsa(0).token(&claims(&issuer.url));
     let piece = "x".repeat(16 * 1024);
     let beginning = stream::iter(vec![piece; 4]).map(Ok::<_, Infallible>);
     let endless = Body::from_stream(beginning.chain(stream::pending()));
-    let said = ask(&verifier, &token, endless).await;
-    assert_eq!(said, "false (65536, None)");
+    let text = ask(&verifier, &token, endless).await;
+    assert_eq!(text, "false (65536, None)");
 }
 
-/// Poem's form in many pieces, some beyond its beginning.
+/// Some of the chunks are beyond the prefix that is searched.
 #[tokio::test]
-async fn a_form_in_many_pieces_arrives_whole_in_poem() {
+async fn a_form_in_many_chunks_arrives_whole_in_poem() {
     use poem::{Endpoint as _, EndpointExt as _};
     #[poem::handler]
     async fn length(
@@ -113,9 +113,9 @@ async fn a_form_in_many_pieces_arrives_whole_in_poem() {
     assert_eq!(answer.into_string().await.unwrap(), "200000");
 }
 
-/// Of several issuers each has to have its keys; without a document there is none to serve.
+/// Also: without resource metadata its endpoint responds with 404.
 #[tokio::test]
-async fn a_verifier_of_several_issuers_is_ready_when_all_are() {
+async fn a_verifier_for_several_issuers_is_ready_when_all_have_keys() {
     use poem::Endpoint as _;
     let issuer = Issuer::start(&[rsa(0)]).await;
     let mut down = Issuer::start(&[rsa(1)]).await;

@@ -1,35 +1,37 @@
-//! All tests of the crate, against an issuer that really listens.
+//! All tests of the crate, against an issuer that listens on a socket.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on stops, and says where"
+    reason = "a failing test panics"
 )]
 
-/// Which algorithms and keys verify.
+/// Signature algorithms and keys.
 mod algorithms;
-/// What a request may look like, and what it gets: RFC 6750.
-mod answer;
 /// The axum adapter.
 mod axum;
-/// What the claims may look like, and what they then mean.
+/// Formats and meaning of claims.
 mod claims;
-/// Hearing of sign-outs.
-mod feed;
-/// How keys stay fresh, and what happens while the issuer is down.
+/// Freshness of keys, cool-down, and an issuer that is down.
 mod freshness;
-/// Where keys come from, and which are taken.
+/// Metadata and JWK sets.
 mod keys;
-/// What the layer of tower makes of bodies and services.
+/// Bodies and services in the tower layer.
 mod layer;
-/// Issuers that hang, move, or take new keys at a bad time.
+/// The layout of `src/`.
+mod layout;
+/// Issuers that hang, change `jwks_uri`, or rotate keys during a cool-down or an outage.
 mod outage;
 /// The poem adapter.
 mod poem;
-/// When keys and metadata are fetched again.
+/// Times at which keys and metadata are fetched.
 mod refresh;
-/// An issuer, and tokens of all kinds.
+/// Credentials of a request, and responses: RFC 6750.
+mod requests;
+/// Revoked sessions.
+mod revocation_feed;
+/// A test issuer and its tokens.
 mod support;
-/// Which tokens are taken, and which never.
+/// Valid and invalid tokens.
 mod token;

@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::support::issuer::{JWKS, METADATA, Reply};
 use crate::support::{AUDIENCE, Issuer, claims, claims_with, now, rsa, verifier, verify};
 
-/// An issuer that takes a request and does not answer is as good as one that is down: whether the key is
-/// a new one nobody knows, so nobody is told to sign in again.
+/// An issuer that does not respond is like one that is down: the key may be a new one, so the client gets
+/// 503 and its user does not have to sign in again.
 #[tokio::test]
-async fn an_issuer_that_hangs_signs_nobody_out() {
+async fn an_issuer_that_hangs_signs_no_user_out() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let builder = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
     let verifier = builder.fetch_timeout(Duration::from_millis(300));
@@ -26,31 +26,32 @@ async fn an_issuer_that_hangs_signs_nobody_out() {
         .unwrap();
 }
 
-/// A stranger's token began the cool-down, and then the issuer took a new key: its tokens are younger
-/// than what is known of its keys, so the client comes back and does not sign in again.
+/// An unknown key starts the cool-down, then the issuer rotates its key. Tokens signed by the new key were
+/// issued after the last fetch, so clients get 503 and users do not have to sign in again.
 #[tokio::test]
-async fn a_new_key_within_the_cool_down_signs_nobody_out() {
+async fn a_new_key_during_the_cool_down_signs_no_user_out() {
     let issuer = Issuer::start(&[rsa(0)]).await;
-    let patient = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::from_hours(1));
-    let patient = patient.build().await.unwrap();
-    let refusal = verify(&patient, &rsa(2).token(&claims(&issuer.url))).await;
+    let with_cool_down =
+        Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::from_hours(1));
+    let with_cool_down = with_cool_down.build().await.unwrap();
+    let refusal = verify(&with_cool_down, &rsa(2).token(&claims(&issuer.url))).await;
     assert_eq!(refusal.unwrap_err(), Refusal::UnknownKey);
     issuer.publish(&[rsa(0), rsa(1)]);
     let new = rsa(1).token(&claims_with(&issuer.url, "iat", json!(now() + 1)));
-    let refusal = verify(&patient, &new).await.unwrap_err();
+    let refusal = verify(&with_cool_down, &new).await.unwrap_err();
     assert_eq!(refusal, Refusal::KeysUnavailable);
-    // What was issued before the keys were fetched is judged by them, and so is what does not say.
+    // A token issued before the last fetch, or without a valid `iat`, is refused.
     for iat in [json!(now() - 60), json!("soon"), json!(null)] {
         let unknown = rsa(2).token(&claims_with(&issuer.url, "iat", iat));
-        let refusal = verify(&patient, &unknown).await.unwrap_err();
+        let refusal = verify(&with_cool_down, &unknown).await.unwrap_err();
         assert_eq!(refusal, Refusal::UnknownKey);
     }
     assert_eq!(issuer.requests(JWKS), 2);
 }
 
-/// The issuer was asked after the token came: there is no such key, whatever the token says of its age.
+/// The keys were fetched after the token arrived: the key does not exist, whatever `iat` the token has.
 #[tokio::test]
-async fn a_key_that_the_issuer_was_asked_for_in_vain_is_unknown() {
+async fn a_key_that_is_missing_after_a_fetch_is_unknown() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let builder = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
     let verifier = builder.build().await.unwrap();
@@ -61,13 +62,12 @@ async fn a_key_that_the_issuer_was_asked_for_in_vain_is_unknown() {
     }
 }
 
-/// An outage was too long, and is over: the first request waits for the keys, and is served.
 #[tokio::test]
-async fn the_first_request_after_too_long_an_outage_is_served() {
+async fn the_first_request_after_the_maximum_outage_waits_for_the_keys() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     let strict = Verifier::builder(&issuer.url, AUDIENCE)
         .cool_down(Duration::ZERO)
-        .longest_outage(Duration::ZERO);
+        .max_outage(Duration::ZERO);
     let strict = strict.build().await.unwrap();
     let token = rsa(0).token(&claims(&issuer.url));
     assert!(strict.status().is_ready());
@@ -77,19 +77,18 @@ async fn the_first_request_after_too_long_an_outage_is_served() {
     tokio::time::resume();
     let refusal = verify(&strict, &token).await.unwrap_err();
     assert_eq!(refusal, Refusal::KeysUnavailable);
-    // Every request is answered with 503: a readiness probe has to hear of it.
+    // Every request gets 503, so the readiness probe must fail.
     assert!(!strict.status().is_ready());
     issuer.resume().await;
     verify(&strict, &token).await.unwrap();
     assert!(strict.status().is_ready());
 }
 
-/// The outage that is allowed begins when the keys cease to be fresh.
 #[tokio::test]
-async fn an_outage_is_endured_for_as_long_as_was_said() {
+async fn the_maximum_outage_starts_at_the_end_of_freshness() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     let builder = Verifier::builder(&issuer.url, AUDIENCE);
-    let verifier = builder.longest_outage(Duration::from_hours(1));
+    let verifier = builder.max_outage(Duration::from_hours(1));
     let verifier = verifier.build().await.unwrap();
     let token = rsa(0).token(&claims(&issuer.url));
     issuer.stop().await;
@@ -103,14 +102,13 @@ async fn an_outage_is_endured_for_as_long_as_was_said() {
     }
 }
 
-/// "For ever" is a time, too.
 #[tokio::test]
-async fn the_longest_times_do_no_harm() {
+async fn maximum_durations_do_not_overflow() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = Verifier::builder(&issuer.url, AUDIENCE)
         .cool_down(Duration::MAX)
         .fetch_timeout(Duration::MAX)
-        .longest_outage(Duration::MAX);
+        .max_outage(Duration::MAX);
     let verifier = verifier.build().await.unwrap();
     verify(&verifier, &rsa(0).token(&claims(&issuer.url)))
         .await
@@ -124,9 +122,9 @@ async fn the_longest_times_do_no_harm() {
     assert_eq!(issuer.requests(JWKS), 2);
 }
 
-/// The runtime that a verifier fetches on may end before the verifier: nobody fetches keys any more.
+/// The runtime of the fetching task may end before the verifier. Keys are not fetched any more.
 #[test]
-fn a_verifier_whose_runtime_has_ended_signs_nobody_out() {
+fn a_verifier_without_its_runtime_signs_no_user_out() {
     let runtime = || tokio::runtime::Runtime::new().unwrap();
     let serving = runtime();
     let issuer = serving.block_on(Issuer::start(&[rsa(0)]));
@@ -143,10 +141,9 @@ fn a_verifier_whose_runtime_has_ended_signs_nobody_out() {
     });
 }
 
-/// The issuer moved its keys: they are found where its metadata says now, and the `ETag` of the old place
-/// means nothing there.
+/// The issuer changed its `jwks_uri`. The `ETag` of the old URL is not sent to the new one.
 #[tokio::test]
-async fn keys_that_moved_are_found_again() {
+async fn a_changed_jwks_uri_is_found_by_the_metadata() {
     let issuer = Issuer::start(&[]).await;
     let keys = |signer: &crate::support::Signer| {
         Reply::json(&json!({ "keys": [signer.jwk] })).header("ETag", "\"one\"")
@@ -162,7 +159,7 @@ async fn keys_that_moved_are_found_again() {
     issuer.forget(JWKS);
     issuer.reply("/moved", keys(rsa(1)));
     let token = rsa(1).token(&claims(&issuer.url));
-    // The old place says that there is nothing: the metadata is asked at the next time.
+    // The old URL responds with 404, so the next fetch starts with the metadata.
     let refusal = verify(&verifier, &token).await.unwrap_err();
     assert_eq!(refusal, Refusal::KeysUnavailable);
     verify(&verifier, &token).await.unwrap();
@@ -170,26 +167,25 @@ async fn keys_that_moved_are_found_again() {
     assert_eq!(status.issuers[0].jwks_uri.as_deref(), Some(moved.as_str()));
 }
 
-/// An address may hold a password, and what is told of it is read by many.
 #[tokio::test]
-async fn no_password_is_told() {
+async fn a_password_in_a_url_is_neither_logged_nor_reported() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     let url = issuer.url.clone();
-    let place = url.replace("http://", "http://reader:hunter2@");
+    let with_password = url.replace("http://", "http://reader:hunter2@");
     let build = || {
         Verifier::builder(&url, AUDIENCE)
-            .jwks_uri(format!("{place}{JWKS}"))
+            .jwks_uri(format!("{with_password}{JWKS}"))
             .cool_down(Duration::ZERO)
     };
-    let tells = |text: &str| text.contains("hunter2") || text.contains("reader");
-    assert!(!tells(&format!("{:?}", build())));
+    let leaks = |text: &str| text.contains("hunter2") || text.contains("reader");
+    assert!(!leaks(&format!("{:?}", build())));
     let verifier = build().build().await.unwrap();
     assert!(issuer.last_request().contains("authorization: basic"));
     issuer.stop().await;
     let error = build().build().await.unwrap_err();
-    assert!(!tells(&format!("{error} {error:?}")), "{error}");
+    assert!(!leaks(&format!("{error} {error:?}")), "{error}");
     let unknown = rsa(2).token(&claims(&url));
     verify(&verifier, &unknown).await.unwrap_err();
     let status = serde_json::to_string(&verifier.status()).unwrap();
-    assert!(!tells(&status), "{status}");
+    assert!(!leaks(&status), "{status}");
 }

@@ -1,7 +1,7 @@
 #![expect(
     clippy::unused_async,
     clippy::needless_pass_by_value,
-    reason = "the framework says what a handler looks like"
+    reason = "the framework prescribes the signature of a handler"
 )]
 
 use std::time::Duration;
@@ -114,7 +114,7 @@ fn request(method: Method, path: &'static str, token: Option<&str>) -> poem::Req
 
 /// Row 54, through poem-openapi.
 #[tokio::test]
-async fn a_route_of_poem_openapi_lets_in_whom_it_should() {
+async fn a_route_of_poem_openapi_requires_a_sufficient_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let good = rsa(0).token(&claims(&issuer.url));
     let (status, _, body) = answer(&issuer, request(Method::GET, "/info", Some(&good)), "").await;
@@ -148,9 +148,9 @@ async fn a_route_of_poem_openapi_lets_in_whom_it_should() {
     assert!(challenge.contains("scope=\"info:delete\""), "{challenge}");
 }
 
-/// Row 54: a token in header and body is a bad request, and a body without one arrives whole.
+/// Row 54: a token in header and body is a bad request; a body without one arrives whole.
 #[tokio::test]
-async fn a_form_is_looked_at_for_a_second_token_and_left_as_it_was() {
+async fn a_form_is_searched_for_a_second_token_and_arrives_unchanged() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let good = rsa(0).token(&claims(&issuer.url));
     let post = |media: &'static str| {
@@ -168,7 +168,7 @@ async fn a_form_is_looked_at_for_a_second_token_and_left_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_token_may_be_optional_and_a_bad_one_is_refused_all_the_same() {
+async fn an_optional_token_may_be_missing_but_an_invalid_one_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let good = rsa(0).token(&claims(&issuer.url));
     let ask = |token| request(Method::GET, "/greeting", token);
@@ -178,7 +178,7 @@ async fn a_token_may_be_optional_and_a_bad_one_is_refused_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_handler_of_poem_alone_lets_in_whom_it_should() {
+async fn a_handler_of_poem_requires_a_valid_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let good = rsa(0).token(&claims(&issuer.url));
     let (status, _, body) = answer(&issuer, request(Method::GET, "/plain", Some(&good)), "").await;
@@ -192,7 +192,7 @@ async fn a_handler_of_poem_alone_lets_in_whom_it_should() {
 }
 
 #[tokio::test]
-async fn a_refusal_can_be_told_from_other_errors() {
+async fn a_refusal_can_be_downcast_from_a_poem_error() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = Verifier::builder(&issuer.url, AUDIENCE)
         .build()
@@ -205,14 +205,14 @@ async fn a_refusal_can_be_told_from_other_errors() {
         .unwrap_err();
     let refused = error.downcast_ref::<Refused>().unwrap();
     assert_eq!(refused.refusal, Refusal::NoToken);
-    // A route that was given no verifier fails closed.
+    // A route without a verifier refuses every request.
     let error = get(plain).call(Request::default()).await.unwrap_err();
     assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-/// Routes of poem-openapi that were given no verifier fail closed, those that need no token too.
+/// Also routes with an optional token.
 #[tokio::test]
-async fn without_a_verifier_nobody_is_let_in() {
+async fn without_a_verifier_every_request_is_refused() {
     let app = OpenApiService::new(Api, "Info", "1").map_to_response();
     for path in ["/info", "/greeting"] {
         for token in [None, Some("x.y.z")] {
@@ -223,9 +223,9 @@ async fn without_a_verifier_nobody_is_let_in() {
     }
 }
 
-/// A body that counts on not being asked again after its end, and one that never comes.
+/// A body that panics if it is polled after its end, and one that never arrives.
 #[tokio::test]
-async fn a_body_is_read_for_a_good_token_and_not_after_its_end() {
+async fn a_body_is_read_only_for_a_valid_token_and_not_after_its_end() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let post = |token: Option<&str>, body: poem::Body| {
@@ -250,7 +250,7 @@ async fn a_body_is_read_for_a_good_token_and_not_after_its_end() {
 
 /// RFC 9728 §3.2.
 #[tokio::test]
-async fn the_api_describes_itself() {
+async fn the_resource_metadata_is_served_to_every_origin() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let request = request(Method::GET, "/.well-known/oauth-protected-resource", None);
     let response = app(&issuer).await.get_response(request.finish()).await;
@@ -261,7 +261,7 @@ async fn the_api_describes_itself() {
 }
 
 #[test]
-fn the_document_says_where_people_sign_in() {
+fn the_openapi_document_contains_the_sign_in() {
     let service = OpenApiService::new(Api, "Info", "1");
     let mut document: Value = serde_json::from_str(&service.spec()).unwrap();
     let sign_in = SignIn::password("https://issuer.test/token")

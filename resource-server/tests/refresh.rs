@@ -6,15 +6,15 @@ use serde_json::json;
 use crate::support::issuer::{JWKS, METADATA, Reply};
 use crate::support::{AUDIENCE, Issuer, claims, rsa, settle, verifier, verify};
 
-/// Lets so much time pass at once.
+/// Advances the clock of tokio.
 async fn pass(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(seconds)).await;
     tokio::time::resume();
 }
 
-/// A verifier whose issuer says this of how long its keys may be kept.
-async fn kept(issuer: &Issuer, control: &str) -> Verifier {
+/// A verifier of an issuer with this `Cache-Control` for its keys.
+async fn with_cache_control(issuer: &Issuer, control: &str) -> Verifier {
     let keys = Reply::json(&json!({ "keys": [rsa(0).jwk] }));
     issuer.reply(JWKS, keys.header("Cache-Control", control));
     let verifier = verifier(issuer).await;
@@ -22,9 +22,9 @@ async fn kept(issuer: &Issuer, control: &str) -> Verifier {
     verifier
 }
 
-/// Four fifths of the time, and up to a tenth less: half a minute at least, a day at most.
+/// Keys are fetched after 72 to 80 % of their freshness, which is 30 s at least and a day at most.
 #[tokio::test]
-async fn how_long_keys_are_kept_has_bounds() {
+async fn the_freshness_of_keys_has_a_minimum_and_a_maximum() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     for (control, not_yet, by_then) in [
         ("max-age=0", 20, 5),
@@ -34,7 +34,7 @@ async fn how_long_keys_are_kept_has_bounds() {
         ("max-age=31536000", 62_000, 8000),
         ("max-age=99999999999999999999", 430, 51),
     ] {
-        let verifier = kept(&issuer, control).await;
+        let verifier = with_cache_control(&issuer, control).await;
         pass(not_yet).await;
         settle(&verifier, 1).await;
         pass(by_then).await;
@@ -42,9 +42,9 @@ async fn how_long_keys_are_kept_has_bounds() {
     }
 }
 
-/// After one second, two, four and so on: a minute at most, for as long as it takes.
+/// 1 s, 2 s, 4 s and so on, without a limit of retries.
 #[tokio::test]
-async fn after_a_failure_the_pauses_grow_to_a_minute() {
+async fn after_a_failure_the_retry_delay_grows_to_a_minute() {
     let mut issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     issuer.stop().await;
@@ -71,9 +71,9 @@ async fn after_a_failure_the_pauses_grow_to_a_minute() {
     assert!(status.fresh && status.failing_for.is_none(), "{status:?}");
 }
 
-/// The metadata is kept, too, and asked again when it is old: keys move without a failure.
+/// After that it is fetched again, so that a changed `jwks_uri` is found without a failure.
 #[tokio::test]
-async fn the_metadata_is_kept_for_a_while() {
+async fn the_metadata_is_cached_for_a_minute_at_least() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let metadata = |place: &str| {
         let jwks_uri = format!("{}{place}", issuer.url);
@@ -86,7 +86,6 @@ async fn the_metadata_is_kept_for_a_while() {
     issuer.reply("/moved", Reply::json(&json!({ "keys": [rsa(1).jwk] })));
     issuer.reply(METADATA, metadata("/moved"));
     let moved = rsa(1).token(&claims(&issuer.url));
-    // A minute at least, whatever the issuer says.
     verify(&verifier, &moved).await.unwrap_err();
     assert_eq!(issuer.requests(METADATA), 1);
     pass(61).await;
@@ -94,9 +93,8 @@ async fn the_metadata_is_kept_for_a_while() {
     assert_eq!(issuer.requests(METADATA), 2);
 }
 
-/// Where the keys were they may still be.
 #[tokio::test]
-async fn metadata_that_cannot_be_asked_again_does_not_matter() {
+async fn the_last_jwks_uri_is_used_while_the_metadata_is_unreachable() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let builder = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
     let verifier = builder.fetch_timeout(Duration::from_millis(300));
@@ -112,9 +110,8 @@ async fn metadata_that_cannot_be_asked_again_does_not_matter() {
         .unwrap();
 }
 
-/// "Not modified" since when, if nothing was there before?
 #[tokio::test]
-async fn keys_that_never_came_are_not_unchanged() {
+async fn a_304_without_an_etag_is_an_error() {
     let issuer = Issuer::start(&[]).await;
     issuer.reply(JWKS, Reply::text("304 Not Modified", "text/plain", ""));
     let error = Verifier::builder(&issuer.url, AUDIENCE).build().await;
@@ -122,9 +119,9 @@ async fn keys_that_never_came_are_not_unchanged() {
     assert!(redirect, "{error:?}");
 }
 
-/// A request that came while the first fetch was under way is served by it.
+/// A request that arrives during the first fetch is served by it.
 #[tokio::test]
-async fn a_request_waits_for_its_key_and_no_longer() {
+async fn a_request_waits_only_until_its_key_is_fetched() {
     let issuer = Issuer::start(&[]).await;
     let keys = Reply::json(&json!({ "keys": [rsa(0).jwk] }));
     issuer.reply(JWKS, keys.clone().after(Duration::from_millis(300)));

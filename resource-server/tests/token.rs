@@ -10,7 +10,7 @@ use crate::support::{
 
 /// RFC 9068 §4.
 #[tokio::test]
-async fn a_good_token_says_for_whom_it_was_issued() {
+async fn a_valid_token_has_its_claims() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let written = claims(&issuer.url);
@@ -33,7 +33,7 @@ async fn a_good_token_says_for_whom_it_was_issued() {
 /// Row 47: "Libraries MUST enable the caller to specify a supported set of algorithms and MUST NOT use
 /// any other algorithms", RFC 8725 §3.1.
 #[tokio::test]
-async fn a_token_by_an_algorithm_that_is_not_allowed_is_refused() {
+async fn a_token_signed_by_an_algorithm_that_is_not_allowed_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let claims = claims(&issuer.url);
@@ -57,9 +57,9 @@ async fn a_token_by_an_algorithm_that_is_not_allowed_is_refused() {
     assert_eq!(refusal, Refusal::AlgorithmNotAllowed);
 }
 
-/// Row 47: the public key, which everybody has, is no secret for HS256 (RFC 8725 §2.1).
+/// Row 47: the public key must not be accepted as the secret of HS256 (RFC 8725 §2.1).
 #[tokio::test]
-async fn a_token_by_hs256_with_the_public_key_is_refused() {
+async fn a_token_signed_by_hs256_with_the_public_key_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let modulus = rsa(0).jwk["n"].as_str().unwrap();
@@ -84,9 +84,9 @@ async fn a_token_by_hs256_with_the_public_key_is_refused() {
     }
 }
 
-/// Row 47: an unknown kid, and a known one with another's signature.
+/// Row 47: an unknown `kid`, and a known one with the signature of another key.
 #[tokio::test]
-async fn a_token_by_a_key_that_the_issuer_does_not_publish_is_refused() {
+async fn a_token_signed_by_an_unpublished_key_is_refused() {
     let issuer = Issuer::start(&[rsa(0), rsa(1)]).await;
     let verifier = verifier(&issuer).await;
     let claims = claims(&issuer.url);
@@ -104,9 +104,9 @@ async fn a_token_by_a_key_that_the_issuer_does_not_publish_is_refused() {
     assert_eq!(refusal, Refusal::UnknownKey);
 }
 
-/// OpenID Connect Core §10.1 once more: with one key there is nothing to tell apart.
+/// OpenID Connect Core §10.1.
 #[tokio::test]
-async fn a_token_without_kid_is_taken_when_the_issuer_has_one_key() {
+async fn a_token_without_kid_is_accepted_if_the_issuer_has_one_key() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let mut header = rsa(0).header();
@@ -120,7 +120,7 @@ async fn a_token_without_kid_is_taken_when_the_issuer_has_one_key() {
 
 /// Row 47: wrong iss, wrong aud, expired, not yet valid; each claim that RFC 9068 §2.2 requires.
 #[tokio::test]
-async fn a_token_whose_claims_are_wrong_is_refused() {
+async fn a_token_with_wrong_claims_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let slash = format!("{}/", issuer.url);
@@ -160,7 +160,7 @@ async fn a_token_whose_claims_are_wrong_is_refused() {
     }
 }
 
-/// RFC 7519 §2 and §4.1.3: an audience among several, a time with a fraction.
+/// RFC 7519 §2 and §4.1.3: an array of audiences, a time with a fraction.
 #[tokio::test]
 async fn a_token_may_be_for_several_audiences_and_have_times_with_fractions() {
     let issuer = Issuer::start(&[rsa(0)]).await;
@@ -188,7 +188,7 @@ async fn a_token_may_be_for_several_audiences_and_have_times_with_fractions() {
 
 /// RFC 7519 §4.1.4: "some small leeway, usually no more than a few minutes".
 #[tokio::test]
-async fn leeway_is_what_was_said_and_no_more_than_five_minutes() {
+async fn leeway_is_configurable_up_to_five_minutes() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let build = |expiry: u64, skew: u64| {
         Verifier::builder(&issuer.url, AUDIENCE)
@@ -212,7 +212,7 @@ async fn leeway_is_what_was_said_and_no_more_than_five_minutes() {
 /// Row 47: "typ" is `at+jwt` or `application/at+jwt`, "and reject tokens carrying any other value", RFC
 /// 9068 §4.
 #[tokio::test]
-async fn a_jwt_that_is_no_access_token_is_refused() {
+async fn a_jwt_that_is_not_an_access_token_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let with_jwt = Verifier::builder(&issuer.url, AUDIENCE).accept_typ_jwt(true);
@@ -251,7 +251,7 @@ async fn a_jwt_that_is_no_access_token_is_refused() {
     assert_eq!(refusal, Refusal::WrongType);
 }
 
-/// Row 47: keys that a token brings along, or points to, are not looked at (RFC 8725 §3.10).
+/// Row 47: keys in a token, or at URLs in a token, are not used (RFC 8725 §3.10).
 #[tokio::test]
 async fn a_token_cannot_bring_its_own_key() {
     let issuer = Issuer::start(&[rsa(0)]).await;
@@ -277,7 +277,7 @@ async fn a_token_cannot_bring_its_own_key() {
             .await
             .unwrap_err();
         assert_eq!(refusal, Refusal::WrongSignature, "{name}");
-        // A good token may say so too; it is as good as before.
+        // In a valid token these members are ignored.
         let mut header = rsa(0).header();
         header[name] = value;
         verify(&verifier, &rsa(0).sign(&header, &claims))
@@ -289,7 +289,7 @@ async fn a_token_cannot_bring_its_own_key() {
 
 /// RFC 7515 §4.1.11.
 #[tokio::test]
-async fn a_critical_extension_is_not_passed_over() {
+async fn a_critical_extension_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     for crit in [
@@ -308,9 +308,9 @@ async fn a_critical_extension_is_not_passed_over() {
     }
 }
 
-/// RFC 7519 §4, RFC 7515 §4: names are unique.
+/// RFC 7519 §4, RFC 7515 §4: member names are unique.
 #[tokio::test]
-async fn a_member_that_comes_twice_is_refused() {
+async fn a_duplicate_member_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let header = rsa(0).header().to_string();
@@ -335,7 +335,7 @@ async fn a_member_that_comes_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_signed_jwt_is_refused() {
+async fn a_text_that_is_not_a_signed_jwt_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let good = rsa(0).token(&claims(&issuer.url));
@@ -391,8 +391,7 @@ async fn what_is_no_signed_jwt_is_refused() {
     assert_eq!(refusal, Refusal::WrongSignature);
 }
 
-/// RFC 7518 §3.4, RFC 8037 §3.1: what the allow-list has is verified, and a key verifies by its own
-/// algorithm alone.
+/// RFC 7518 §3.4, RFC 8037 §3.1: a key verifies with its own algorithm only.
 #[tokio::test]
 async fn other_algorithms_are_verified_when_they_are_allowed() {
     let (curve, edwards) = (Signer::es256(), Signer::ed25519());
@@ -404,10 +403,10 @@ async fn other_algorithms_are_verified_when_they_are_allowed() {
     for signer in [rsa(0), &curve, &edwards] {
         let token = signer.token(&claims);
         verify(&verifier, &token).await.unwrap();
-        let spoilt = token.replacen('.', ".A", 1);
-        assert!(verify(&verifier, &spoilt).await.is_err());
+        let altered = token.replacen('.', ".A", 1);
+        assert!(verify(&verifier, &altered).await.is_err());
     }
-    // The name of one key and the algorithm of another.
+    // The `kid` of one key and the algorithm of another.
     let mut header = curve.header();
     header["kid"] = rsa(0).kid.clone().into();
     let refusal = verify(&verifier, &curve.sign(&header, &claims))
@@ -416,9 +415,9 @@ async fn other_algorithms_are_verified_when_they_are_allowed() {
     assert_eq!(refusal, Refusal::UnknownKey);
 }
 
-/// RFC 8725 §3.8: a key belongs to its issuer.
+/// RFC 8725 §3.8.
 #[tokio::test]
-async fn one_of_several_issuers_cannot_speak_for_another() {
+async fn a_key_of_one_issuer_does_not_verify_tokens_of_another() {
     let ours = Issuer::start(&[rsa(0)]).await;
     let theirs = Issuer::start(&[rsa(1)]).await;
     let both = [verifier(&ours).await, verifier(&theirs).await];
@@ -440,7 +439,7 @@ async fn one_of_several_issuers_cannot_speak_for_another() {
 }
 
 #[tokio::test]
-async fn an_api_reads_its_own_claims() {
+async fn an_api_reads_custom_claims() {
     #[derive(Debug, Deserialize)]
     struct Tenant {
         tenant: u32,

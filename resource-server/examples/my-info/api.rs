@@ -144,7 +144,7 @@ impl MyInfoApi {
         };
         token
             .satisfies(&recent)
-            .map_err(|refusal| Problem::Token(Box::new(self.verifier.answer(refusal, &recent))))?;
+            .map_err(|refusal| Problem::Token(Box::new(self.verifier.error_response(refusal, &recent))))?;
         let row = self.database.find_or_make(&token.subject).await?;
         let expected = if_match.0.is_some().then_some(row.version);
         if if_match.0.is_some_and(|tags| !names(&tags, &etag(&row))) {

@@ -1,67 +1,65 @@
-//! From what was said to a verifier: checks, keys, and the tasks that keep them.
+//! Builds a verifier: checks the settings and starts the background tasks.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use url::Url;
 
 use super::{Keys, VerifierBuilder};
 use crate::build_error::BuildError;
-use crate::issuer::feed::Ended;
+use crate::challenge::{Challenge, is_quotable};
+use crate::claims::ClaimsPolicy;
 use crate::issuer::fetch::{Http, is_secure};
-use crate::issuer::keeper::{Keeper, Rules};
-use crate::issuer::source::Source;
+use crate::issuer::key_cache::{CachePolicy, KeyCache};
+use crate::issuer::key_source::KeySource;
+use crate::issuer::revoked_sessions::RevokedSessions;
 use crate::jwk::KeySet;
 use crate::jws::HeaderPolicy;
 use crate::protected_resource::ProtectedResource;
-use crate::refusal::Realm;
 use crate::status::Counters;
-use crate::token::ClaimsPolicy;
-use crate::verifier::{Shared, TrustedIssuer, Verifier};
+use crate::trusted_issuer::TrustedIssuer;
+use crate::verifier::{Shared, Verifier};
 
 /// "Usually no more than a few minutes", RFC 7519 §4.1.4.
-const LONGEST_LEEWAY: Duration = Duration::from_mins(5);
+const MAX_LEEWAY: Duration = Duration::from_mins(5);
 
 impl VerifierBuilder {
-    /// Fetches the keys and makes the verifier; within a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`], which says what to do.
+    /// Fetches the keys and builds the verifier, within a tokio runtime.
     pub async fn build(self) -> Result<Verifier, BuildError> {
         self.check()?;
-        let keeper = self.keeper()?;
-        let ended = self.ended(&keeper)?;
+        let keys = self.key_cache()?;
+        let revoked = self.revoked_sessions(&keys)?;
         if !self.start_without_issuer {
-            let first = keeper.first_snapshot().await;
+            let first = keys.first_snapshot().await;
             if let Some((_, error)) = &first.failing {
                 return Err(BuildError::Fetch(error.clone()));
             }
-            if let Some(ended) = &ended {
-                ended.first().await;
+            if let Some(revoked) = &revoked {
+                revoked.wait_for_first_fetch().await;
             }
         }
+        let realm = self.realm.or_else(|| self.audiences.first().cloned());
         let issuer = TrustedIssuer {
             header: HeaderPolicy {
-                longest: self.longest_token,
+                max_length: self.max_token_length,
                 algorithms: self.algorithms,
                 accept_typ_jwt: self.accept_typ_jwt,
             },
             claims: ClaimsPolicy {
                 issuer: self.issuer,
-                audiences: self.audiences.clone(),
+                audiences: self.audiences,
                 expiry_leeway: seconds(self.expiry_leeway),
                 clock_skew: seconds(self.clock_skew),
             },
-            keeper,
-            ended,
+            keys,
+            revoked,
         };
-        let audience = self.audiences.into_iter().next().unwrap_or_default();
         Ok(Verifier {
             shared: Arc::new(Shared {
                 issuers: vec![Arc::new(issuer)],
-                realm: Realm {
-                    realm: self.realm.unwrap_or(audience),
+                challenge: Challenge {
+                    realm: realm.unwrap_or_default(),
                     resource_metadata: self.resource.as_ref().map(ProtectedResource::url),
                 },
                 resource: self.resource,
@@ -78,7 +76,7 @@ impl VerifierBuilder {
         if self.algorithms.is_empty() {
             return Err(BuildError::NoAlgorithm);
         }
-        if self.expiry_leeway > LONGEST_LEEWAY || self.clock_skew > LONGEST_LEEWAY {
+        if self.expiry_leeway > MAX_LEEWAY || self.clock_skew > MAX_LEEWAY {
             return Err(BuildError::Leeway);
         }
         let realm = self.realm.as_ref().or(self.audiences.first());
@@ -88,69 +86,65 @@ impl VerifierBuilder {
         Ok(())
     }
 
-    fn ended(&self, keeper: &Keeper) -> Result<Option<Ended>, BuildError> {
+    fn revoked_sessions(&self, keys: &KeyCache) -> Result<Option<RevokedSessions>, BuildError> {
         let Some(feed) = self.feed.clone() else {
             return Ok(None);
         };
-        // Where to ask is in the metadata, and only there.
-        if !matches!(self.keys, Keys::ByMetadata) {
+        if !matches!(self.keys, Keys::Metadata) {
             return Err(BuildError::FeedWithoutMetadata);
         }
-        let issuer = address(&self.issuer, |_| true)?;
-        let http = Http::new(self.fetch_timeout, &issuer).map_err(BuildError::Tls)?;
-        let snapshots = keeper.snapshots();
-        Ok(Some(Ended::start(feed, http, snapshots, &runtime()?)))
+        let http = self.http(&parse_url(&self.issuer)?)?;
+        let revoked = RevokedSessions::start(feed, http, keys.snapshots(), &runtime()?);
+        Ok(Some(revoked))
     }
 
-    fn keeper(&self) -> Result<Keeper, BuildError> {
-        let rules = Rules {
+    fn key_cache(&self) -> Result<KeyCache, BuildError> {
+        let policy = CachePolicy {
             cool_down: self.cool_down,
             wait: self.fetch_timeout,
-            longest_outage: self.longest_outage,
+            max_outage: self.max_outage,
         };
-        let jwks_uri = match &self.keys {
+        let (url, jwks_uri) = match &self.keys {
             Keys::Fixed(jwks) => {
                 let keys = KeySet::parse(jwks.as_bytes(), &self.algorithms);
-                return keys
-                    .map(|keys| Keeper::fixed(keys, rules))
-                    .map_err(|_| BuildError::FixedJwks);
+                let keys = keys.map_err(|_| BuildError::FixedJwks)?;
+                return Ok(KeyCache::fixed(keys, policy));
             }
-            Keys::At(uri) => Some(address(uri, |_| true)?),
-            Keys::ByMetadata => None,
-        };
-        let asked = match &jwks_uri {
-            Some(uri) => uri.clone(),
-            // "And has no query or fragment components", RFC 8414 §2.
-            None => address(&self.issuer, |issuer| issuer.query().is_none())?,
+            Keys::JwksUri(uri) => {
+                let url = parse_url(uri)?;
+                (url.clone(), Some(url))
+            }
+            Keys::Metadata => {
+                let url = parse_url(&self.issuer)?;
+                // "And has no query or fragment components", RFC 8414 §2.
+                if url.query().is_some() {
+                    return Err(BuildError::Address(self.issuer.clone()));
+                }
+                (url, None)
+            }
         };
         let runtime = runtime()?;
-        let http = Http::new(self.fetch_timeout, &asked).map_err(BuildError::Tls)?;
-        let source = Source::new(http, self.issuer.clone(), jwks_uri, self.algorithms.clone());
-        Ok(Keeper::start(
-            source,
-            rules,
-            self.observer.clone(),
-            &runtime,
-        ))
+        let http = self.http(&url)?;
+        let source = KeySource::new(http, self.issuer.clone(), jwks_uri, self.algorithms.clone());
+        let observer = self.observer.clone();
+        Ok(KeyCache::start(source, policy, observer, &runtime))
+    }
+
+    fn http(&self, url: &Url) -> Result<Http, BuildError> {
+        Http::new(self.fetch_timeout, url).map_err(BuildError::Tls)
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Handle, BuildError> {
-    tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)
+fn runtime() -> Result<Handle, BuildError> {
+    Handle::try_current().map_err(|_| BuildError::NoRuntime)
 }
 
-fn address(text: &str, may_be: impl Fn(&Url) -> bool) -> Result<Url, BuildError> {
+fn parse_url(text: &str) -> Result<Url, BuildError> {
     let url = Url::parse(text).ok().filter(is_secure);
-    url.filter(|url| url.fragment().is_none() && may_be(url))
+    url.filter(|url| url.fragment().is_none())
         .ok_or_else(|| BuildError::Address(text.to_owned()))
 }
 
 fn seconds(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// Whether a text can stand between quotes in a header as it is.
-pub(crate) fn is_quotable(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }

@@ -1,25 +1,26 @@
-//! Where an issuer's keys are: RFC 8414, and OpenID Connect Discovery for issuers that have only that.
+//! Fetches an issuer's metadata by RFC 8414, or OpenID Connect Discovery for issuers with only that.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
 
-use super::fetch::{FetchError, Fetched, Http, is_secure, shown};
+use super::fetch::{Fetched, Http, is_secure, redacted};
+use super::fetch_error::FetchError;
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
 
-/// What an API reads of the metadata.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Metadata {
+/// The members that are read.
+#[derive(Deserialize)]
+struct Metadata {
     issuer: String,
     jwks_uri: String,
     token_endpoint: Option<String>,
     revoked_sessions_endpoint: Option<String>,
 }
 
-/// What the metadata says, once it was checked.
+/// Checked metadata.
 #[derive(Clone, Debug)]
 pub(crate) struct Discovered {
     pub jwks_uri: Url,
@@ -27,25 +28,25 @@ pub(crate) struct Discovered {
     pub fresh_for: Option<Duration>,
 }
 
-/// Where the issuer does what.
+/// Optional endpoints of an issuer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoints {
-    /// Where tokens are: for the API's own documentation.
+    /// The token endpoint, for the API's documentation.
     pub token: Option<String>,
-    /// Where it says which sessions were ended, if that is on its own host: it is told a secret there.
+    /// The revocation feed, if it is at the issuer's own origin, because it receives the client's secret.
     pub revoked_sessions: Option<Url>,
 }
 
-/// Asks the issuer where its keys are.
+/// Fetches and checks the metadata.
 pub(crate) async fn discover(http: &Http, issuer: &str) -> Result<Discovered, FetchError> {
     let mut first_failure = None;
-    for url in addresses(issuer) {
-        match http.get(&url, None).await {
+    for url in metadata_urls(issuer) {
+        match http.get(&url, None, None).await {
             Ok(Fetched::Document {
                 body, fresh_for, ..
-            }) => return read(&url, &body, issuer, fresh_for),
+            }) => return parse(&url, &body, issuer, fresh_for),
             Ok(Fetched::Unchanged { .. }) => {}
-            // There is none of this kind: another may be.
+            // The issuer may publish the other kind of metadata.
             Err(error @ FetchError::Status(_, 400..=499)) => {
                 first_failure.get_or_insert(error);
             }
@@ -55,19 +56,19 @@ pub(crate) async fn discover(http: &Http, issuer: &str) -> Result<Discovered, Fe
     Err(first_failure.unwrap_or_else(|| FetchError::NotMetadata(issuer.to_owned())))
 }
 
-fn read(
+fn parse(
     url: &Url,
     body: &[u8],
     issuer: &str,
     fresh_for: Option<Duration>,
 ) -> Result<Discovered, FetchError> {
     let metadata: Metadata =
-        serde_json::from_slice(body).map_err(|_| FetchError::NotMetadata(shown(url)))?;
+        serde_json::from_slice(body).map_err(|_| FetchError::NotMetadata(redacted(url)))?;
     // "The "issuer" value returned MUST be identical to the authorization server's issuer identifier
     // value [...]. If these values are not identical, the data contained in the response MUST NOT be
     // used", RFC 8414 §3.3.
     if metadata.issuer != issuer {
-        return Err(FetchError::WrongIssuer(shown(url), metadata.issuer));
+        return Err(FetchError::WrongIssuer(redacted(url), metadata.issuer));
     }
     let jwks_uri = Url::parse(&metadata.jwks_uri)
         .ok()
@@ -85,9 +86,9 @@ fn read(
     })
 }
 
-/// Where the metadata may stand, likeliest first: RFC 8414 §3.1, OpenID Connect Discovery §4.1, and
-/// what RFC 8414 §5 says of issuers that have a path.
-fn addresses(issuer: &str) -> Vec<Url> {
+/// The possible URLs of the metadata, the most likely first: RFC 8414 §3.1, OpenID Connect Discovery
+/// §4.1, and RFC 8414 §5 for issuers with a path.
+fn metadata_urls(issuer: &str) -> Vec<Url> {
     let Ok(base) = Url::parse(issuer) else {
         return Vec::new();
     };
@@ -114,9 +115,13 @@ mod tests {
 
     /// RFC 8414 §3.1 and §5.
     #[test]
-    fn the_well_known_name_goes_between_host_and_path_and_for_openid_after_the_path() {
-        let found =
-            |issuer| -> Vec<String> { addresses(issuer).into_iter().map(String::from).collect() };
+    fn the_well_known_name_is_between_host_and_path_and_for_openid_after_the_path() {
+        let found = |issuer| -> Vec<String> {
+            metadata_urls(issuer)
+                .into_iter()
+                .map(String::from)
+                .collect()
+        };
         assert_eq!(
             found("https://example.com/"),
             [

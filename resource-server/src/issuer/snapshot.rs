@@ -1,28 +1,25 @@
-//! What is known of an issuer's keys at one time.
+//! The state of an issuer's keys at one moment.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::fetch::FetchError;
+use super::fetch_error::FetchError;
 use super::metadata::Endpoints;
 use crate::jwk::KeySet;
 
-/// What is known of the keys at one time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Snapshot {
+pub(crate) struct KeySnapshot {
     pub keys: Option<Arc<KeySet>>,
-    /// When the fetch began that last brought them or found them unchanged.
+    /// Start of the last fetch that returned the keys or found them unchanged.
     pub confirmed_at: Option<Instant>,
-    /// Until when the issuer said they may be kept.
+    /// End of the keys' freshness.
     pub fresh_until: Option<Instant>,
-    /// Where they are.
     pub jwks_uri: Option<String>,
-    /// Where it does what else.
     pub endpoints: Endpoints,
-    /// How many fetches have ended, and how many of them in failure.
+    /// Number of completed fetches, including the failed ones.
     pub fetches: u64,
     pub failures: u64,
-    /// Since when fetches fail, and why the last did.
+    /// Start of the current series of failures, and the last error.
     pub failing: Option<(Instant, FetchError)>,
 }

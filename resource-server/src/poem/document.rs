@@ -1,14 +1,14 @@
-//! The OpenAPI document: a security scheme that lets Swagger UI sign in at the issuer.
+//! The security scheme in the OpenAPI document, with which Swagger UI signs in at the issuer.
 
 use poem_openapi::registry::{MetaOAuthFlow, MetaOAuthFlows, MetaSecurityScheme, Registry};
 use serde_json::{Map, Value, json};
 
 /// The scheme's name in the document.
 pub(super) const SCHEME: &str = "OAuth2";
-/// What stands in the document until [`describe`] knows better: a name that cannot exist.
-const UNKNOWN: &str = "https://issuer.invalid/token";
+/// A URL that cannot exist, until [`describe`] sets the real one.
+const PLACEHOLDER: &str = "https://issuer.invalid/token";
 
-/// Where and for what people sign in, for the API's document.
+/// The endpoints and scopes with which users sign in, for the API's document.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SignIn {
@@ -19,7 +19,7 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// With user name and password at this token endpoint: for the issuer's own APIs alone.
+    /// The password grant at this token endpoint, for first-party APIs of the issuer.
     pub fn password(token_url: impl Into<String>) -> Self {
         let token_url = Value::String(token_url.into());
         Self::new(
@@ -28,7 +28,7 @@ impl SignIn {
         )
     }
 
-    /// At the issuer's own page.
+    /// The authorization code grant, with the issuer's sign-in page.
     pub fn authorization_code(
         authorization_url: impl Into<String>,
         token_url: impl Into<String>,
@@ -56,23 +56,23 @@ impl SignIn {
         }
     }
 
-    /// A scope that a person may ask for, and what it allows.
-    pub fn scope(mut self, scope: impl Into<String>, meaning: impl Into<String>) -> Self {
-        self.scopes.insert(scope.into(), meaning.into().into());
+    /// Adds a scope that a user may request, with its description.
+    pub fn scope(mut self, scope: impl Into<String>, description: impl Into<String>) -> Self {
+        self.scopes.insert(scope.into(), description.into().into());
         self
     }
 
-    /// What a person should know who signs in, such as which `client_id` to enter.
+    /// A note for the user who signs in, such as the `client_id` to enter.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
     }
 }
 
-/// Says in an OpenAPI document where people sign in. The framework's own attributes cannot: they are
-/// fixed when the API is compiled, and the issuer is not.
+/// Adds the sign-in to the security scheme of an OpenAPI document. The framework's attributes cannot,
+/// because they are constants and the issuer is a setting.
 ///
-/// A document without the security scheme stays as it is.
+/// A document without the security scheme is not changed.
 pub fn describe(document: &mut Value, sign_in: &SignIn) {
     let pointer = format!("/components/securitySchemes/{SCHEME}");
     let Some(scheme) = document
@@ -92,7 +92,7 @@ pub fn describe(document: &mut Value, sign_in: &SignIn) {
 pub(super) fn register(registry: &mut Registry) {
     let flow = MetaOAuthFlow {
         authorization_url: None,
-        token_url: Some(UNKNOWN),
+        token_url: Some(PLACEHOLDER),
         refresh_url: None,
         scopes: Vec::new(),
     };

@@ -1,4 +1,4 @@
-//! A body whose beginning was looked at, and which the service still gets whole.
+//! A body whose beginning may have been read; the service still receives it whole.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -8,14 +8,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::credentials::LONGEST_FORM;
+use crate::credentials::MAX_FORM_PREFIX;
 
-/// A request's body; if it is a form, its beginning was looked at.
+/// A request's body. The beginning of a form was searched for a second token.
 #[derive(Debug)]
 pub struct Peeked<B: Body> {
-    /// What was read and is still to be given, the error that ended it included.
+    /// The frames read so far, including an error.
     read: VecDeque<Result<Frame<Bytes>, B::Error>>,
-    /// `None` after its end, where it must not be asked again.
+    /// `None` after its end, where it must not be polled again.
     rest: Option<B>,
 }
 
@@ -27,16 +27,16 @@ impl<B: Body<Data = Bytes> + Unpin> Peeked<B> {
         }
     }
 
-    /// The beginning of the body.
-    pub(super) async fn peek(&mut self) -> Vec<u8> {
-        let mut seen = Vec::new();
-        while seen.len() < LONGEST_FORM {
+    /// Reads the beginning of the body.
+    pub(super) async fn read_prefix(&mut self) -> Vec<u8> {
+        let mut prefix = Vec::new();
+        while prefix.len() < MAX_FORM_PREFIX {
             let Some(frame) = poll_fn(|context| self.poll_rest(context)).await else {
                 break;
             };
             let data = frame.as_ref().ok().and_then(Frame::data_ref);
             if let Some(data) = data {
-                seen.extend_from_slice(data);
+                prefix.extend_from_slice(data);
             }
             let last = data.is_none();
             self.read.push_back(frame);
@@ -44,7 +44,7 @@ impl<B: Body<Data = Bytes> + Unpin> Peeked<B> {
                 break;
             }
         }
-        seen
+        prefix
     }
 
     fn poll_rest(

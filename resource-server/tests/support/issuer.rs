@@ -1,4 +1,4 @@
-//! An issuer that does as it is told: it listens, counts, and answers well or badly.
+//! A test issuer: it counts requests and sends configurable responses.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -27,13 +27,13 @@ struct State {
     requests: Mutex<Vec<String>>,
 }
 
-/// What a path answers.
+/// The response of a path.
 #[derive(Clone)]
 pub struct Reply {
     status: &'static str,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    /// Only so much of the body is sent.
+    /// The number of bytes that are sent before the connection is closed.
     sent: Option<usize>,
     delay: Duration,
 }
@@ -108,7 +108,7 @@ impl Issuer {
         self.state.replies.lock().unwrap().remove(path);
     }
 
-    /// How often a path was asked for.
+    /// The number of requests for a path.
     pub fn requests(&self, path: &str) -> usize {
         let requests = self.state.requests.lock().unwrap();
         let line = format!("GET {path} ");
@@ -118,7 +118,7 @@ impl Issuer {
             .count()
     }
 
-    /// How often a path was asked for, whatever the query.
+    /// The number of requests for a path with any query.
     pub fn requests_beginning(&self, path: &str) -> usize {
         let requests = self.state.requests.lock().unwrap();
         let line = format!("GET {path}");
@@ -128,7 +128,7 @@ impl Issuer {
             .count()
     }
 
-    /// From now on the path answers without an `ETag`.
+    /// Removes the `ETag` from the response of a path.
     pub fn forget_etag(&self, path: &str) {
         let mut replies = self.state.replies.lock().unwrap();
         let reply = replies.get_mut(path).unwrap();
@@ -141,7 +141,7 @@ impl Issuer {
         requests.last().unwrap().to_ascii_lowercase()
     }
 
-    /// Nobody listens any more.
+    /// Stops listening.
     pub async fn stop(&mut self) {
         if let Some(task) = self.task.take() {
             task.abort();

@@ -1,4 +1,4 @@
-//! An issuer that listens on this machine, and tokens, good and bad.
+//! A test issuer with its keys, and tokens.
 
 pub mod issuer;
 
@@ -25,7 +25,7 @@ pub struct Signer {
     algorithm: Algorithm,
 }
 
-/// RSA keys, made once for all tests: making them is slow.
+/// RSA keys, generated once for all tests because that is slow.
 pub fn rsa(number: usize) -> &'static Signer {
     static SIGNERS: OnceLock<Vec<Signer>> = OnceLock::new();
     let signers = SIGNERS.get_or_init(|| (0..3).map(|_| Signer::rsa()).collect());
@@ -75,7 +75,7 @@ impl Signer {
         }
     }
 
-    /// The same key, signing by another algorithm of its kind.
+    /// The same key with another algorithm of its kind.
     pub fn by(&self, algorithm: Algorithm) -> Self {
         Self {
             kid: self.kid.clone(),
@@ -85,25 +85,25 @@ impl Signer {
         }
     }
 
-    /// The same key under another name.
+    /// The same key with another `kid`.
     pub fn renamed(&self, kid: &str) -> Value {
         let mut jwk = self.jwk.clone();
         jwk["kid"] = kid.into();
         jwk
     }
 
-    /// The header of an ordinary token.
+    /// The header of a valid token.
     pub fn header(&self) -> Value {
         let alg = serde_json::to_value(self.algorithm).unwrap();
         json!({ "alg": alg, "typ": "at+jwt", "kid": self.kid })
     }
 
-    /// A token of an issuer with these claims.
+    /// A token with these claims.
     pub fn token(&self, claims: &Value) -> String {
         self.sign(&self.header(), claims)
     }
 
-    /// A token with this header, signed by this key whatever the header says.
+    /// A token with this header, which need not match the key.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_text(&header.to_string(), &claims.to_string())
     }
@@ -119,7 +119,7 @@ pub fn encode(text: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-/// The PKCS#1 key within PKCS#8: it is the last octet string, and fills the rest.
+/// The PKCS#1 key in PKCS#8: the last octet string, up to the end.
 fn pkcs1_of(pkcs8: &[u8]) -> Vec<u8> {
     let start = pkcs8
         .windows(4)
@@ -128,7 +128,7 @@ fn pkcs1_of(pkcs8: &[u8]) -> Vec<u8> {
     pkcs8[start + 4..].to_vec()
 }
 
-/// The claims of an ordinary token.
+/// The claims of a valid token.
 pub fn claims(issuer: &str) -> Value {
     json!({
         "iss": issuer,
@@ -145,7 +145,7 @@ pub fn claims(issuer: &str) -> Value {
     })
 }
 
-/// The same with one claim changed; `null` takes it away.
+/// [`claims`] with one claim changed, or removed if the value is `null`.
 pub fn claims_with(issuer: &str, name: &str, value: Value) -> Value {
     let mut claims = claims(issuer);
     let members = claims.as_object_mut().unwrap();
@@ -158,7 +158,10 @@ pub fn claims_with(issuer: &str, name: &str, value: Value) -> Value {
 }
 
 pub fn now() -> i64 {
-    #[expect(clippy::disallowed_methods, reason = "tokens are made for the present")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tokens are issued at the current time"
+    )]
     let now = SystemTime::now();
     i64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
@@ -175,7 +178,7 @@ pub async fn verify(verifier: &Verifier, token: &str) -> Result<AccessToken, Ref
     verifier.verify(token).await
 }
 
-/// Waits until so many fetches have ended, and a moment longer for one too many.
+/// Waits until this number of fetches has ended, then checks that no further one follows.
 pub async fn settle(verifier: &Verifier, fetches: u64) {
     let settled = async {
         while verifier.status().issuers[0].fetches < fetches {

@@ -33,7 +33,7 @@ async fn authorize(
 }
 
 fn challenge(verifier: &Verifier, refusal: Refusal, requirement: &Requirement) -> (u16, String) {
-    let answer = verifier.answer(refusal, requirement);
+    let answer = verifier.error_response(refusal, requirement);
     let challenge = answer.headers().get(WWW_AUTHENTICATE);
     let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
     (answer.status().as_u16(), challenge.unwrap_or_default())
@@ -41,7 +41,7 @@ fn challenge(verifier: &Verifier, refusal: Refusal, requirement: &Requirement) -
 
 /// Row 54: no token, 401 and "the resource server SHOULD NOT include an error code", RFC 6750 §3.1.
 #[tokio::test]
-async fn a_request_without_a_token_is_challenged_without_an_error_code() {
+async fn a_request_without_a_token_gets_a_challenge_without_an_error_code() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     for values in [
@@ -56,7 +56,7 @@ async fn a_request_without_a_token_is_challenged_without_an_error_code() {
     let expected = format!("Bearer realm=\"{AUDIENCE}\"");
     let answer = challenge(&verifier, Refusal::NoToken, &Requirement::NONE);
     assert_eq!(answer, (401, expected.clone()));
-    // What to ask for is no error information.
+    // The required scope is not error information.
     let answer = challenge(&verifier, Refusal::NoToken, &WRITE);
     assert_eq!(
         answer,
@@ -64,9 +64,9 @@ async fn a_request_without_a_token_is_challenged_without_an_error_code() {
     );
 }
 
-/// Row 54: a bad token, 401 `invalid_token`.
+/// Row 54: an invalid token, 401 `invalid_token`.
 #[tokio::test]
-async fn a_bad_token_is_answered_with_invalid_token() {
+async fn an_invalid_token_gets_invalid_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let expired = rsa(0).token(&claims_with(&issuer.url, "exp", json!(now() - 1)));
@@ -77,7 +77,7 @@ async fn a_bad_token_is_answered_with_invalid_token() {
         assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
         assert!(!challenge.contains("scope="), "{challenge}");
     }
-    let answer = verifier.answer(Refusal::Expired, &WRITE);
+    let answer = verifier.error_response(Refusal::Expired, &WRITE);
     assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
     assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
     let body: Value = serde_json::from_str(answer.body()).unwrap();
@@ -91,10 +91,10 @@ async fn a_bad_token_is_answered_with_invalid_token() {
     assert_eq!(body, expected);
 }
 
-/// Row 54: too little scope, 403 `insufficient_scope` and "the "scope" attribute with the scope
+/// Row 54: insufficient scope, 403 `insufficient_scope` and "the "scope" attribute with the scope
 /// necessary", RFC 6750 §3.1.
 #[tokio::test]
-async fn too_little_scope_is_answered_with_what_is_needed() {
+async fn insufficient_scope_gets_a_challenge_with_the_required_scope() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     authorize(&verifier, &rsa(0).token(&claims(&issuer.url)), &WRITE)
@@ -122,7 +122,7 @@ async fn too_little_scope_is_answered_with_what_is_needed() {
 }
 
 #[tokio::test]
-async fn one_of_the_roles_is_enough_and_none_is_not() {
+async fn a_token_needs_one_of_the_required_roles() {
     const ROLES: Requirement = Requirement {
         roles: &["owner", "admin"],
         ..Requirement::NONE
@@ -143,7 +143,7 @@ async fn one_of_the_roles_is_enough_and_none_is_not() {
 /// Row 54: "Clients MUST NOT use more than one method to transmit the token in each request", RFC 6750
 /// §2; "Clients MUST NOT pass access tokens in a URI query parameter", RFC 9700 §4.3.2.
 #[tokio::test]
-async fn a_token_in_two_places_or_in_the_query_is_a_bad_request() {
+async fn a_second_token_or_one_in_the_query_is_a_bad_request() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let one = headers(&["Bearer x.y.z"]);
@@ -182,7 +182,7 @@ async fn a_token_in_two_places_or_in_the_query_is_a_bad_request() {
 
 /// RFC 9110 §11.1: the scheme is compared without regard to case.
 #[test]
-fn the_scheme_may_be_written_in_any_case() {
+fn the_scheme_is_case_insensitive() {
     for value in [
         "Bearer x.y.z",
         "bearer x.y.z",
@@ -198,7 +198,7 @@ fn the_scheme_may_be_written_in_any_case() {
 
 /// RFC 9470 §3: "`insufficient_user_authentication`", `max_age`, `acr_values`.
 #[tokio::test]
-async fn a_sign_in_that_is_too_old_is_answered_with_how_old_it_may_be() {
+async fn a_sign_in_that_is_too_old_gets_a_challenge_with_max_age() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
     let token = |auth_time: Value, acr: Value| {
@@ -230,10 +230,10 @@ async fn a_sign_in_that_is_too_old_is_answered_with_how_old_it_may_be() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_fetched_asks_the_client_to_come_back() {
+async fn unavailable_keys_get_503_with_retry_after() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
-    let answer = verifier.answer(Refusal::KeysUnavailable, &WRITE);
+    let answer = verifier.error_response(Refusal::KeysUnavailable, &WRITE);
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()[RETRY_AFTER], "5");
     assert!(!answer.headers().contains_key(WWW_AUTHENTICATE));
@@ -241,7 +241,7 @@ async fn a_key_that_cannot_be_fetched_asks_the_client_to_come_back() {
 
 /// RFC 9728 §3.1, §5.1.
 #[tokio::test]
-async fn the_challenge_says_where_the_api_describes_itself() {
+async fn the_challenge_contains_the_url_of_the_resource_metadata() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let resource = ProtectedResource::new("https://api.test/v1/", &issuer.url)
         .unwrap()
@@ -285,7 +285,7 @@ async fn the_challenge_says_where_the_api_describes_itself() {
 }
 
 #[tokio::test]
-async fn what_cannot_stand_in_a_challenge_is_refused_at_once() {
+async fn build_refuses_a_realm_that_cannot_be_quoted_and_empty_settings() {
     let build = |audience: &str, realm: &str| {
         Verifier::builder("https://issuer.test", audience)
             .realm(realm)

@@ -11,7 +11,7 @@ use crate::support::{AUDIENCE, Issuer, claims, claims_with, now, rsa, verify};
 const PATH: &str = "/revoked-sessions";
 const SESSION: &str = "0195e7b6-8f3c-7bbb-9c57-000000000001";
 
-/// An issuer whose metadata names the feed.
+/// An issuer with a revocation feed.
 async fn start(host: Option<&str>) -> Issuer {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let url = &issuer.url;
@@ -26,7 +26,7 @@ async fn start(host: Option<&str>) -> Issuer {
     issuer
 }
 
-fn tell(issuer: &Issuer, sessions: &[(&str, i64)], next: &str) {
+fn publish_revoked(issuer: &Issuer, sessions: &[(&str, i64)], next: &str) {
     let sessions: Vec<Value> = sessions
         .iter()
         .map(|(sid, until)| json!({ "sid": sid, "revoked_at": 0, "until": until }))
@@ -41,9 +41,9 @@ async fn subscribe(issuer: &Issuer) -> Verifier {
     builder.build().await.unwrap()
 }
 
-/// Waits until the status is as it should be.
-async fn until(verifier: &Verifier, is_so: impl Fn(&Status) -> bool) {
-    while !is_so(&verifier.status()) {
+/// Waits until the status meets a condition.
+async fn until(verifier: &Verifier, condition: impl Fn(&Status) -> bool) {
+    while !condition(&verifier.status()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -58,25 +58,25 @@ fn is_failing(status: &Status) -> bool {
 }
 
 #[tokio::test]
-async fn a_token_of_an_ended_session_is_refused_before_it_expires() {
+async fn a_token_of_a_revoked_session_is_refused_before_it_expires() {
     let issuer = start(None).await;
-    tell(&issuer, &[], "1.0");
+    publish_revoked(&issuer, &[], "1.0");
     let verifier = subscribe(&issuer).await;
     let token = rsa(0).token(&claims(&issuer.url));
     let other = rsa(0).token(&claims_with(&issuer.url, "sid", json!("other")));
     let none = rsa(0).token(&claims_with(&issuer.url, "sid", Value::Null));
     verify(&verifier, &token).await.unwrap();
-    tell(&issuer, &[(SESSION, now() + 900)], "2.0");
+    publish_revoked(&issuer, &[(SESSION, now() + 900)], "2.0");
     until(&verifier, |status| known(status) == 1).await;
     let refusal = verify(&verifier, &token).await.unwrap_err();
-    assert_eq!(refusal, Refusal::SessionEnded);
+    assert_eq!(refusal, Refusal::SessionRevoked);
     assert_eq!(
         (refusal.status().as_u16(), refusal.error()),
         (401, Some("invalid_token"))
     );
     verify(&verifier, &other).await.unwrap();
     verify(&verifier, &none).await.unwrap();
-    // RFC 6749 §2.3.1: the secret is encoded before it is put together with the id.
+    // RFC 6749 §2.3.1: id and secret are encoded before they are joined.
     while !issuer.last_request().contains("since=2.0") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -88,11 +88,11 @@ async fn a_token_of_an_ended_session_is_refused_before_it_expires() {
     );
 }
 
-/// It goes on by tokens alone and says so; what it knew already still counts.
+/// Other tokens are accepted; sessions already known as revoked stay revoked.
 #[tokio::test]
-async fn a_feed_that_is_away_ends_nothing_and_is_told() {
+async fn an_unreachable_feed_revokes_nothing_and_is_reported() {
     let mut issuer = start(None).await;
-    tell(&issuer, &[("ended", now() + 900)], "1.0");
+    publish_revoked(&issuer, &[("ended", now() + 900)], "1.0");
     let verifier = subscribe(&issuer).await;
     let token = rsa(0).token(&claims(&issuer.url));
     let ended = rsa(0).token(&claims_with(&issuer.url, "sid", json!("ended")));
@@ -100,20 +100,20 @@ async fn a_feed_that_is_away_ends_nothing_and_is_told() {
     until(&verifier, is_failing).await;
     verify(&verifier, &token).await.unwrap();
     let refusal = verify(&verifier, &ended).await.unwrap_err();
-    assert_eq!(refusal, Refusal::SessionEnded);
+    assert_eq!(refusal, Refusal::SessionRevoked);
     assert!(verifier.status().is_ready());
-    tell(&issuer, &[(SESSION, now() + 900)], "2.0");
+    publish_revoked(&issuer, &[(SESSION, now() + 900)], "2.0");
     issuer.resume().await;
     until(&verifier, |status| {
         !is_failing(status) && known(status) == 2
     })
     .await;
     let refusal = verify(&verifier, &token).await.unwrap_err();
-    assert_eq!(refusal, Refusal::SessionEnded);
+    assert_eq!(refusal, Refusal::SessionRevoked);
 }
 
 #[tokio::test]
-async fn a_feed_that_makes_no_sense_ends_nothing_and_is_told() {
+async fn an_invalid_feed_revokes_nothing_and_is_reported() {
     let issuer = start(None).await;
     for reply in [
         Reply::text("200 OK", "text/html", "<!doctype html>"),
@@ -131,49 +131,47 @@ async fn a_feed_that_makes_no_sense_ends_nothing_and_is_told() {
     }
 }
 
-/// Page after page; and what is past is forgotten.
 #[tokio::test]
-async fn all_pages_are_read_and_what_is_past_is_forgotten() {
+async fn all_pages_are_read_and_expired_sessions_are_removed() {
     let issuer = start(None).await;
     let page = |sid: &str, until: i64| {
         let sessions = [json!({ "sid": sid, "until": until })];
         Reply::json(&json!({ "sessions": sessions, "next": "1.0", "more": true }))
     };
     issuer.reply(PATH, page("first", now() - 1));
-    // The first answer says that there is more: nothing is waited for.
+    // The first page has `more`, so the next is fetched without a pause.
     let feed = RevocationFeed::new("api", "s").interval(Duration::from_hours(1));
     let builder = Verifier::builder(&issuer.url, AUDIENCE).revocation_feed(feed);
     let building = tokio::spawn(builder.build());
     while issuer.requests_beginning(PATH) < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    tell(&issuer, &[("last", now() + 900)], "2.0");
+    publish_revoked(&issuer, &[("last", now() + 900)], "2.0");
     let verifier = building.await.unwrap().unwrap();
     until(&verifier, |status| known(status) == 1).await;
     let last = rsa(0).token(&claims_with(&issuer.url, "sid", json!("last")));
     assert_eq!(
         verify(&verifier, &last).await.unwrap_err(),
-        Refusal::SessionEnded
+        Refusal::SessionRevoked
     );
 }
 
-/// RFC 9110 §13.1.2: the same question with the `ETag` of its last answer.
+/// RFC 9110 §13.1.2.
 #[tokio::test]
-async fn nothing_new_is_asked_for_by_its_etag() {
+async fn a_page_without_changes_is_fetched_by_its_etag() {
     let issuer = start(None).await;
-    tell(&issuer, &[], "1.0");
+    publish_revoked(&issuer, &[], "1.0");
     let verifier = subscribe(&issuer).await;
     while !issuer.last_request().contains("if-none-match: \"one\"") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    tell(&issuer, &[(SESSION, now() + 900)], "1.0");
+    publish_revoked(&issuer, &[(SESSION, now() + 900)], "1.0");
     issuer.forget_etag(PATH);
     until(&verifier, |status| known(status) == 1).await;
 }
 
-/// The secret is told to the issuer's own host alone, and to no log.
 #[tokio::test]
-async fn the_secret_goes_nowhere_else() {
+async fn the_secret_is_neither_sent_to_another_origin_nor_logged() {
     let elsewhere = Issuer::start(&[rsa(0)]).await;
     let issuer = start(Some(&elsewhere.url)).await;
     let verifier = subscribe(&issuer).await;
@@ -187,7 +185,7 @@ async fn the_secret_goes_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_feed_needs_the_metadata() {
+async fn a_feed_requires_the_metadata() {
     let builder = Verifier::builder("https://issuer.test", AUDIENCE)
         .fixed_jwks(json!({ "keys": [rsa(0).jwk] }).to_string())
         .revocation_feed(RevocationFeed::new("api", "s"));
@@ -198,11 +196,11 @@ async fn a_feed_needs_the_metadata() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = subscribe(&issuer).await;
     let status = verifier.status();
-    let told = status.issuers[0]
+    let error = status.issuers[0]
         .revocations
         .as_ref()
         .unwrap()
         .last_error
         .clone();
-    assert_eq!(told, Some(FetchError::NoRevocationFeed.to_string()));
+    assert_eq!(error, Some(FetchError::NoRevocationFeed.to_string()));
 }

@@ -1,10 +1,11 @@
-//! The bounds of times, to the second: a test that only goes by the clock of the machine cannot hit them.
+//! The limits of times, to the second. A test that reads the system clock cannot hit them.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::*;
+use crate::requirement::Requirement;
 
 const NOW: i64 = 1_000_000;
 
@@ -23,7 +24,7 @@ fn read(name: &str, value: Value, policy: &ClaimsPolicy) -> Result<AccessToken, 
     if let Some(claims) = claims.as_object_mut() {
         claims.insert(name.to_owned(), value);
     }
-    AccessToken::from_claims(claims.to_string().as_bytes(), policy, NOW)
+    parse(claims.to_string().as_bytes(), policy, NOW)
 }
 
 fn outcome(name: &str, value: Value, policy: &ClaimsPolicy) -> Result<(), Refusal> {
@@ -32,7 +33,7 @@ fn outcome(name: &str, value: Value, policy: &ClaimsPolicy) -> Result<(), Refusa
 
 /// "The current date/time MUST be before the expiration date/time", RFC 7519 §4.1.4.
 #[test]
-fn a_token_ends_at_the_second_that_it_says() {
+fn a_token_expires_at_the_second_of_exp() {
     let (strict, lenient) = (POLICY(0, 0), POLICY(5, 0));
     let expired = Err(Refusal::Expired);
     assert_eq!(outcome("exp", json!(NOW + 1), &strict), Ok(()));
@@ -47,7 +48,7 @@ fn a_token_ends_at_the_second_that_it_says() {
 
 /// "After or equal to", RFC 7519 §4.1.5.
 #[test]
-fn a_token_begins_at_the_second_that_it_says() {
+fn a_token_is_valid_from_the_second_of_nbf_and_iat() {
     for skew in [0, 30] {
         let policy = POLICY(0, skew);
         for (name, refusal) in [
@@ -62,7 +63,7 @@ fn a_token_begins_at_the_second_that_it_says() {
 }
 
 #[test]
-fn a_sign_in_is_fresh_to_the_second() {
+fn max_age_is_exact_to_the_second() {
     let requirement = Requirement {
         max_age: Some(Duration::from_mins(10)),
         ..Requirement::NONE
