@@ -1,4 +1,4 @@
-//! The API: see and change your own info.
+//! The API: read and change the info of the signed-in user.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,32 +12,29 @@ use super::database::{Database, Model};
 use super::draft::DraftBody;
 use super::problem::Problem;
 
-/// The path of both operations.
 pub const PATH: &str = "/my-info";
-/// What a token may allow here, and what that means.
+/// The scopes of this API and their descriptions.
 pub const SCOPES: [(&str, &str); 2] = [
     ("my-info:read", "See your info."),
     ("my-info:write", "Change your info."),
 ];
 
-/// The API.
 pub struct MyInfoApi {
-    /// Where the info is.
     pub database: Database,
-    /// Who answers refusals that depend on a setting.
+    /// Builds the response to a refusal that depends on `fresh_sign_in`.
     pub verifier: Verifier,
-    /// How old a sign-in may be that changes something.
+    /// Maximum age of a sign-in for changes.
     pub fresh_sign_in: Duration,
 }
 
-/// Whoever wants to see their info.
+/// The requirement for reading.
 pub struct Read;
 
 impl Requires for Read {
     const REQUIREMENT: Requirement = Requirement::scopes(&["my-info:read"]);
 }
 
-/// Whoever wants to change it. How recent the sign-in must be is a setting, so the operation asks that.
+/// The requirement for changes. `max_age` is a setting, so the operation checks it.
 pub struct Write;
 
 impl Requires for Write {
@@ -56,17 +53,17 @@ enum Tag {
 struct MyInfo {
     /// Your id at the authorization server: the `sub` of your tokens.
     sub: String,
-    /// What you are called; missing until you say.
+    /// Your name; missing until you set it.
     name: Option<String>,
-    /// Where mail reaches you.
+    /// Your email address.
     email: Option<String>,
-    /// Where calls reach you.
+    /// Your telephone number.
     phone: Option<String>,
-    /// What you tell about yourself.
+    /// A text about yourself.
     about: Option<String>,
-    /// When you came first, RFC 3339.
+    /// The time of your first request, RFC 3339.
     created_at: String,
-    /// When you changed something last, RFC 3339; missing until you do.
+    /// The time of your last change, RFC 3339; missing before the first.
     updated_at: Option<String>,
 }
 
@@ -85,18 +82,18 @@ impl From<Model> for MyInfo {
 }
 
 #[derive(ApiResponse)]
-enum MyInfoAnswer {
+enum MyInfoResponse {
     /// What the API knows about you now.
     #[oai(status = 200)]
     Ok(
         Json<MyInfo>,
-        /// The version of what you see, for `If-Match`.
+        /// The version of this info, for `If-Match`.
         #[oai(header = "ETag")]
         String,
     ),
 }
 
-impl From<Model> for MyInfoAnswer {
+impl From<Model> for MyInfoResponse {
     fn from(row: Model) -> Self {
         let etag = etag(&row);
         Self::Ok(Json(row.into()), etag)
@@ -107,22 +104,22 @@ impl From<Model> for MyInfoAnswer {
 impl MyInfoApi {
     /// See my info
     ///
-    /// At the first visit the API makes a row for you. Needs the scope `my-info:read`.
+    /// Your first request creates a row for you. Requires the scope `my-info:read`.
     #[oai(
         path = "/my-info",
         method = "get",
         operation_id = "fetchMyInfo",
         tag = "Tag::Info"
     )]
-    async fn see(&self, token: Bearer<Read>) -> Result<MyInfoAnswer, Problem> {
-        Ok(self.database.find_or_make(&token.subject).await?.into())
+    async fn fetch(&self, token: Bearer<Read>) -> Result<MyInfoResponse, Problem> {
+        Ok(self.database.find_or_create(&token.subject).await?.into())
     }
 
     /// Change my info
     ///
-    /// Needs the scope `my-info:write`, and a recent sign-in: if yours is too old, the answer is 401
-    /// with `insufficient_user_authentication` and `max_age` (RFC 9470). Sign in again then; a
-    /// refresh does not make a sign-in younger.
+    /// Requires the scope `my-info:write` and a recent sign-in. If yours is too old, the response is 401
+    /// with `insufficient_user_authentication` and `max_age` (RFC 9470). Then sign in again; a refresh
+    /// does not count as a sign-in.
     #[oai(
         path = "/my-info",
         method = "put",
@@ -132,29 +129,32 @@ impl MyInfoApi {
     async fn change(
         &self,
         token: Bearer<Write>,
-        /// The ETag of what you saw: if it was changed since, the answer is 412. Left out: whatever is
-        /// there is replaced.
+        /// The ETag of the info you read: if it has changed since, the response is 412. Without this
+        /// header the current info is replaced.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
         draft: DraftBody,
-    ) -> Result<MyInfoAnswer, Problem> {
+    ) -> Result<MyInfoResponse, Problem> {
         let recent = Requirement {
             max_age: Some(self.fresh_sign_in),
             ..Write::REQUIREMENT
         };
-        token
-            .satisfies(&recent)
-            .map_err(|refusal| Problem::Token(Box::new(self.verifier.error_response(refusal, &recent))))?;
-        let row = self.database.find_or_make(&token.subject).await?;
+        token.satisfies(&recent).map_err(|refusal| {
+            Problem::Token(Box::new(self.verifier.error_response(refusal, &recent)))
+        })?;
+        let row = self.database.find_or_create(&token.subject).await?;
         let expected = if_match.0.is_some().then_some(row.version);
-        if if_match.0.is_some_and(|tags| !names(&tags, &etag(&row))) {
-            return Err(Problem::Changed);
+        if if_match
+            .0
+            .is_some_and(|tags| !matches_etag(&tags, &etag(&row)))
+        {
+            return Err(Problem::Conflict);
         }
         let changed = self
             .database
             .change(&token.subject, draft.0, expected)
             .await?;
-        Ok(changed.ok_or(Problem::Changed)?.into())
+        Ok(changed.ok_or(Problem::Conflict)?.into())
     }
 }
 
@@ -167,7 +167,7 @@ fn etag(row: &Model) -> String {
     format!("\"{}\"", row.version)
 }
 
-/// Whether an `If-Match` names this version, RFC 9110 §13.1.1.
-fn names(if_match: &str, etag: &str) -> bool {
+/// Whether an `If-Match` contains this `ETag`, RFC 9110 §13.1.1.
+fn matches_etag(if_match: &str, etag: &str) -> bool {
     if_match.trim() == "*" || if_match.split(',').any(|tag| tag.trim() == etag)
 }

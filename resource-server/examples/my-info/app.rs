@@ -1,4 +1,4 @@
-//! All paths in one route, and what every answer passes.
+//! The routes, and the timeout, headers and log line of every request.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::database::Database;
 use super::problem::{self, Problem};
 use super::{Site, document, page};
 
-/// A request must be answered after this time, its body's arrival included.
+/// Includes the arrival of the request's body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// What every answer says, unless it says otherwise itself.
+/// Headers of every response, unless it sets them itself.
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
     (
@@ -26,7 +26,6 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
 
-/// The whole application.
 pub fn app(
     site: &Site,
     verifier: &Verifier,
@@ -61,21 +60,21 @@ pub fn app(
         .around(|next, request| async move {
             let method = request.method().clone();
             let path = request.uri().path().to_owned();
-            let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.call(request)).await;
-            let answer = answer.unwrap_or_else(|_| {
-                Err(Problem::Failed("no answer within the request's time".to_owned()).into())
-            });
-            let mut answer = answer.unwrap_or_else(|error| problem::shaped(error, &path));
+            let response = tokio::time::timeout(REQUEST_TIMEOUT, next.call(request)).await;
+            let response = response
+                .unwrap_or_else(|_| Err(Problem::Failed("request timeout".to_owned()).into()));
+            let mut response =
+                response.unwrap_or_else(|error| problem::into_response(error, &path));
             for (name, value) in HEADERS {
-                let entry = answer.headers_mut().entry(name);
+                let entry = response.headers_mut().entry(name);
                 entry.or_insert(HeaderValue::from_static(value));
             }
-            tracing::info!(%method, path, status = answer.status().as_u16(), "request");
-            Ok(answer)
+            tracing::info!(%method, path, status = response.status().as_u16(), "request");
+            Ok(response)
         })
 }
 
-/// Whether this process works, and how it does: for a probe and for people.
+/// The health of this process, for probes and operators.
 #[handler]
 async fn healthz(verifier: Data<&Verifier>, database: Data<&Database>) -> Response {
     let database = database.ping().await.is_ok();
@@ -84,11 +83,11 @@ async fn healthz(verifier: Data<&Verifier>, database: Data<&Database>) -> Respon
         "database": database,
         "tokens": verifier.status(),
     });
-    let answer = Json(health).into_response();
+    let response = Json(health).into_response();
     if database {
-        answer
+        response
     } else {
-        answer
+        response
             .with_status(StatusCode::SERVICE_UNAVAILABLE)
             .into_response()
     }

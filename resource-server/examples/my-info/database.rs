@@ -1,4 +1,4 @@
-//! The API's own database: a row for each person, made when they first come.
+//! The API's database: a row for each user, created at the first request.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -13,10 +13,9 @@ use sea_orm::{ConnectOptions, DatabaseConnection, Schema};
 use super::Failure;
 use super::draft::Draft;
 
-/// How long a writer waits for another.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// People of whom the API knew before anyone signed in: id, name, about. Nobody can sign in as them;
-/// they show that each person sees their own row alone.
+/// Rows that exist from the start: id, name, about. They have no user at Jeton, and show that each user
+/// sees only their own row.
 const SEED: [(&str, &str, &str); 2] = [
     (
         "seed-ada",
@@ -30,47 +29,39 @@ const SEED: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// What the API knows about a person.
+/// The info of a user.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "people")]
 pub struct Model {
-    /// The `sub` of the person's tokens. An API that trusts several issuers keeps `iss` beside it.
+    /// The `sub` of the user's tokens. An API with several issuers also stores `iss`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// What they are called; missing until they say.
+    /// Missing until the user sets it.
     pub name: Option<String>,
-    /// Where mail reaches them.
     pub email: Option<String>,
-    /// Where calls reach them.
     pub phone: Option<String>,
-    /// What they tell about themselves.
     pub about: Option<String>,
-    /// Counts the changes; the `ETag`.
+    /// Number of the current version; the `ETag`.
     pub version: i64,
-    /// When the row was made, in seconds since 1970.
+    /// In seconds since 1970.
     pub created_at: i64,
-    /// When it was changed last, in seconds since 1970; missing until it is.
+    /// Time of the last change, in seconds since 1970; missing before the first.
     pub updated_at: Option<i64>,
 }
 
-/// No table is related to another.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// An open database.
 #[derive(Clone, Debug)]
 pub struct Database(DatabaseConnection);
 
 impl Database {
-    /// Opens the SQLite file at `path`; makes and seeds it, and its directory, if it is missing.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`], which names the file.
+    /// Opens the SQLite file at `path`. Creates and seeds it, and its directory, if missing.
     pub async fn open(path: &Path) -> Result<Self, Failure> {
-        let failed = |why: String| Failure(format!("cannot open {}: {why}", path.display()));
+        let failed =
+            |why: String| Failure::Message(format!("cannot open {}: {why}", path.display()));
         create_private(path).map_err(|error| failed(error.to_string()))?;
         Self::connect(path)
             .await
@@ -104,26 +95,18 @@ impl Database {
         Ok(database)
     }
 
-    /// The row of a person; made at their first visit.
-    ///
-    /// # Errors
-    ///
-    /// What the database says.
-    pub async fn find_or_make(&self, subject: &str) -> Result<Model, DbErr> {
+    /// The row of a user, created if missing.
+    pub async fn find_or_create(&self, subject: &str) -> Result<Model, DbErr> {
         if let Some(row) = self.find(subject).await? {
             return Ok(row);
         }
-        // Two tabs may come first at once: one makes the row, both read it.
+        // Two first requests may run at once: one creates the row, both read it.
         self.insert_if_missing(new_row(subject)).await?;
         let row = self.find(subject).await?;
-        row.ok_or_else(|| DbErr::RecordNotFound("a row that was just made".to_owned()))
+        row.ok_or_else(|| DbErr::RecordNotFound("the row that was just created".to_owned()))
     }
 
-    /// Changes a person's row, if it still has the expected version; `None` if it has another.
-    ///
-    /// # Errors
-    ///
-    /// What the database says.
+    /// Changes the row of a user; `None` if it no longer has the expected version.
     pub async fn change(
         &self,
         subject: &str,
@@ -148,20 +131,10 @@ impl Database {
         Ok(changed.into_iter().next())
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    ///
-    /// What it says when it does not.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.0.ping().await
     }
 
-    /// Finishes what is under way, and closes the file.
-    ///
-    /// # Errors
-    ///
-    /// What the database says when it cannot.
     pub async fn close(self) -> Result<(), DbErr> {
         self.0.close().await
     }
@@ -171,9 +144,9 @@ impl Database {
     }
 
     async fn insert_if_missing(&self, row: ActiveModel) -> Result<(), DbErr> {
-        let stays = OnConflict::column(Column::Subject).do_nothing().to_owned();
+        let keep = OnConflict::column(Column::Subject).do_nothing().to_owned();
         Entity::insert(row)
-            .on_conflict(stays)
+            .on_conflict(keep)
             .exec_without_returning(&self.0)
             .await?;
         Ok(())
@@ -189,7 +162,7 @@ fn new_row(subject: &str) -> ActiveModel {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one reader of the clock")]
+#[expect(clippy::disallowed_methods, reason = "the only reader of the clock")]
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
@@ -197,7 +170,7 @@ fn now() -> i64 {
     })
 }
 
-/// What people told the API is for its own eyes: the directory's and the file's mode say so.
+/// Creates directory and file with access for their owner only, because they contain personal data.
 fn create_private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 

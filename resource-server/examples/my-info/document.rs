@@ -1,4 +1,4 @@
-//! The API's OpenAPI document, and Swagger UI that shows it.
+//! The API's OpenAPI document, and Swagger UI.
 
 use jeton_resource_server::Verifier;
 use jeton_resource_server::poem::{SignIn, describe};
@@ -9,17 +9,15 @@ use super::Site;
 use super::api::{MyInfoApi, SCOPES};
 use super::page::SwaggerUi;
 
-/// What the framework documents.
 pub type Service = OpenApiService<MyInfoApi, ()>;
 
-/// The API and its document.
 pub fn service(api: MyInfoApi, site: &Site) -> Service {
     OpenApiService::new(api, "My info", env!("CARGO_PKG_VERSION"))
-        .description("An example API that shows people what it knows about them, if Jeton says who they are.")
+        .description("An example API that shows users their own data, with access tokens of Jeton.")
         .server(&site.resource)
 }
 
-/// The document, with where people sign in.
+/// The document with the sign-in of the issuer.
 pub fn json(spec: &str, site: &Site, verifier: &Verifier) -> String {
     let Ok(mut document) = serde_json::from_str::<Value>(spec) else {
         return spec.to_owned();
@@ -30,21 +28,23 @@ pub fn json(spec: &str, site: &Site, verifier: &Verifier) -> String {
         "Sign in at {} with user name and password. client_id is {}; leave client_secret empty.",
         site.issuer, site.client_id,
     ));
-    let sign_in = SCOPES.iter().fold(sign_in, |sign_in, (scope, meaning)| {
-        sign_in.scope(*scope, *meaning)
-    });
+    let sign_in = SCOPES
+        .iter()
+        .fold(sign_in, |sign_in, (scope, description)| {
+            sign_in.scope(*scope, *description)
+        });
     describe(&mut document, &sign_in);
     strip_charsets(&mut document);
-    // Both operations share their refusals; these are about a body, which GET has none of.
+    // The operations share the error responses of Problem; GET has no body and no If-Match.
     let pointer = "/paths/~1my-info/get/responses";
-    if let Some(answers) = document.pointer_mut(pointer).and_then(Value::as_object_mut) {
-        answers.retain(|status, _| !["412", "413", "415", "422"].contains(&status.as_str()));
+    if let Some(responses) = document.pointer_mut(pointer).and_then(Value::as_object_mut) {
+        responses.retain(|status, _| !["412", "413", "415", "422"].contains(&status.as_str()));
     }
     document.to_string()
 }
 
-/// Media types are named bare, or generators take `application/json; charset=utf-8` for a format
-/// that they do not know.
+/// Removes the charset from media types, because SDK generators do not recognize
+/// `application/json; charset=utf-8`.
 fn strip_charsets(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -60,8 +60,8 @@ fn strip_charsets(value: &mut Value) {
     }
 }
 
-/// The framework has Swagger UI within one page. Taken apart, it needs no script within the page,
-/// and the policy allows none.
+/// Extracts script and style sheet from the framework's page, because the content security policy forbids
+/// inline scripts.
 pub fn swagger_ui(service: &Service) -> SwaggerUi {
     let page = service.swagger_ui_html();
     let between = |start: &str, end: &str| {

@@ -1,4 +1,4 @@
-//! What a person wants the API to know: the body of `PUT /my-info`, checked field by field.
+//! The body of `PUT /my-info`, checked field by field.
 
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
@@ -9,20 +9,20 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 
 const MEDIA_TYPE: &str = "application/json";
-/// The longest body that is read, in bytes.
-const BODY: usize = 16 * 1024;
+/// Maximum size of the body, in bytes.
+const MAX_BODY: usize = 16 * 1024;
 
-/// What you want the API to know about you. What is left out is forgotten.
+/// Your new info. Omitted fields are deleted.
 #[derive(Debug, PartialEq, Eq, Object)]
 #[oai(example)]
 pub struct Draft {
-    /// What you are called: 1 to 100 characters.
+    /// Your name: 1 to 100 characters.
     pub name: String,
-    /// Where mail reaches you: an address of at most 254 characters.
+    /// Your email address: at most 254 characters.
     pub email: Option<String>,
-    /// Where calls reach you: 3 to 30 digits, spaces, and `+ - ( ) .`
+    /// Your telephone number: 3 to 30 digits, spaces, and `+ - ( ) .`
     pub phone: Option<String>,
-    /// What you tell about yourself: at most 500 characters.
+    /// A text about yourself: at most 500 characters.
     pub about: Option<String>,
 }
 
@@ -38,11 +38,7 @@ impl poem_openapi::types::Example for Draft {
 }
 
 impl Draft {
-    /// Reads a JSON object strictly, and complains of every field at once.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::BadRequest`] if it is no JSON object, [`Problem::Fields`] if fields are wrong.
+    /// Parses a JSON object strictly and reports all invalid fields at once.
     pub fn parse(json: &[u8]) -> Result<Self, Problem> {
         let mut fields = match serde_json::from_slice(json) {
             Ok(Value::Object(members)) => Fields {
@@ -62,7 +58,7 @@ impl Draft {
         };
         let name = fields.take("name", |name| in_one_line(name, 100));
         if name.is_none() {
-            fields.complain("name", "Please tell a name.");
+            fields.reject("name", "Please enter a name.");
         }
         let draft = Self {
             name: name.unwrap_or_default(),
@@ -75,14 +71,14 @@ impl Draft {
     }
 }
 
-/// The members that are still to be read, and the complaints so far.
+/// The members that are not parsed yet, and the errors so far.
 struct Fields {
     members: Map<String, Value>,
     errors: Vec<(String, String)>,
 }
 
 impl Fields {
-    /// A text without the spaces around it; an empty one is a missing one.
+    /// Removes a member and trims its text; an empty text counts as missing.
     fn take(
         &mut self,
         name: &str,
@@ -92,7 +88,7 @@ impl Fields {
             Value::Null => return None,
             Value::String(text) => text.trim().to_owned(),
             _ => {
-                self.complain(name, "This must be a text.");
+                self.reject(name, "This must be a string.");
                 return None;
             }
         };
@@ -100,13 +96,13 @@ impl Fields {
             return None;
         }
         if let Err(why) = check(&text) {
-            self.complain(name, &why);
+            self.reject(name, &why);
         }
         Some(text)
     }
 
-    /// The first complaint of a field stands.
-    fn complain(&mut self, name: &str, why: &str) {
+    /// Adds an error, unless the field has one already.
+    fn reject(&mut self, name: &str, why: &str) {
         if self.errors.iter().all(|(other, _)| other != name) {
             self.errors.push((name.to_owned(), why.to_owned()));
         }
@@ -115,7 +111,7 @@ impl Fields {
     fn finish(mut self) -> Result<(), Problem> {
         let unknown: Vec<String> = self.members.keys().cloned().collect();
         for name in unknown {
-            self.complain(&name, "There is no such field.");
+            self.reject(&name, "Unknown field.");
         }
         if self.errors.is_empty() {
             Ok(())
@@ -125,37 +121,37 @@ impl Fields {
     }
 }
 
-fn in_one_line(text: &str, longest: usize) -> Result<(), String> {
+fn in_one_line(text: &str, max_length: usize) -> Result<(), String> {
     if text.contains(['\n', '\t']) {
         return Err("This must be one line.".to_owned());
     }
-    in_lines(text, longest)
+    in_lines(text, max_length)
 }
 
-fn in_lines(text: &str, longest: usize) -> Result<(), String> {
+fn in_lines(text: &str, max_length: usize) -> Result<(), String> {
     let length = text.chars().count();
-    if length > longest {
+    if length > max_length {
         return Err(format!(
-            "This is {length} characters long; {longest} is the most."
+            "This has {length} characters; the maximum is {max_length}."
         ));
     }
     if text
         .chars()
         .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
     {
-        return Err("This has a character that cannot be shown.".to_owned());
+        return Err("This contains a control character.".to_owned());
     }
     Ok(())
 }
 
-/// Only a mail that arrives proves an address; this finds slips of the finger.
+/// Finds typing errors; only a delivered mail proves an address.
 fn is_email(text: &str) -> Result<(), String> {
     in_one_line(text, 254)?;
     let (local, domain) = text.rsplit_once('@').unwrap_or_default();
     let spaced = text.contains(char::is_whitespace);
     let dotted = domain.split('.').count() > 1 && domain.split('.').all(|label| !label.is_empty());
     if local.is_empty() || spaced || !dotted {
-        return Err("This is no email address, such as ada@example.com.".to_owned());
+        return Err("This is not an email address such as ada@example.com.".to_owned());
     }
     Ok(())
 }
@@ -166,13 +162,13 @@ fn is_phone(text: &str) -> Result<(), String> {
         .chars()
         .all(|c| c.is_ascii_digit() || " +-().".contains(c));
     if !known || digits < 3 || text.len() > 30 {
-        return Err("This is no telephone number, such as +44 20 7946 0000.".to_owned());
+        return Err("This is not a telephone number such as +44 20 7946 0000.".to_owned());
     }
     Ok(())
 }
 
-/// A [`Draft`] as a request's body. The framework's own JSON payload reads a body of any length, and
-/// does not name the field that is wrong.
+/// A [`Draft`] as a request's body. The framework's JSON payload has no size limit and does not name the
+/// invalid field.
 pub struct DraftBody(pub Draft);
 
 impl<'a> ApiExtractor<'a> for DraftBody {
@@ -206,7 +202,7 @@ impl<'a> ApiExtractor<'a> for DraftBody {
         if !essence.trim().eq_ignore_ascii_case(MEDIA_TYPE) {
             return Err(Problem::NotJson.into());
         }
-        let json = body.take()?.into_bytes_limit(BODY).await?;
+        let json = body.take()?.into_bytes_limit(MAX_BODY).await?;
         Ok(Self(Draft::parse(&json)?))
     }
 }
@@ -223,20 +219,20 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_field_is_named_at_once() {
+    fn all_invalid_fields_are_reported_at_once() {
         let wrong = r#"{"email":"ada@","phone":"call me","about":7,"nmae":"Ada"}"#;
         assert_eq!(errors(wrong), ["name", "email", "phone", "about", "nmae"]);
     }
 
     #[test]
-    fn lengths_are_in_characters_and_the_longest_passes() {
+    fn lengths_are_counted_in_characters() {
         let of = |length| format!(r#"{{"name":"{}"}}"#, "é".repeat(length));
         assert!(Draft::parse(of(100).as_bytes()).is_ok());
         assert_eq!(errors(&of(101)), ["name"]);
     }
 
     #[test]
-    fn an_empty_field_is_a_missing_one() {
+    fn an_empty_field_counts_as_missing() {
         let draft = Draft::parse(br#"{"name":" Ada ","email":"","phone":null}"#).unwrap();
         assert_eq!(
             (draft.name.as_str(), draft.email, draft.phone),
@@ -246,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_shown_is_refused() {
+    fn control_characters_are_refused() {
         assert_eq!(errors(r#"{"name":"A\u0000da"}"#), ["name"]);
         assert_eq!(errors(r#"{"name":"A\nda"}"#), ["name"]);
         assert!(Draft::parse(br#"{"name":"Ada","about":"one\ntwo"}"#).is_ok());

@@ -1,4 +1,4 @@
-//! The example API: an own process with an own database, and a page that signs in at Jeton.
+//! The example API: a process with its own database, and a page that signs in at Jeton.
 //!
 //! `cargo run` starts Jeton, `cargo run --example my-info` starts this; then open
 //! <http://127.0.0.1:8081>.
@@ -12,7 +12,6 @@ mod page;
 mod problem;
 mod registration;
 
-use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,42 +21,43 @@ use std::time::Duration;
 use clap::Parser;
 use jeton_resource_server::{BuildError, ProtectedResource, RevocationFeed, Verifier};
 use poem::listener::TcpAcceptor;
+use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use database::Database;
 
-/// After a signal to stop, requests under way have this time to finish.
-const LAST_REQUESTS: Duration = Duration::from_secs(10);
-/// A connection on which nothing happens for this long is closed.
-const IDLE: Duration = Duration::from_mins(1);
+/// Time for running requests to finish after a stop signal.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// An idle connection is closed after this time.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// An example API that shows people what it knows about them, if Jeton says who they are.
+/// An example API that shows users their own data, with access tokens of Jeton.
 #[derive(Parser)]
 #[command(name = "my-info", version)]
 struct CommandLine {
-    /// Address and port.
+    /// Address and port to listen on.
     #[arg(long, env = "MY_INFO_LISTEN", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
-    /// The authorization server whose tokens are taken: its `issuer`, to the letter.
+    /// The authorization server: exactly its `issuer`.
     #[arg(long, env = "MY_INFO_ISSUER", default_value = "http://127.0.0.1:8080")]
     issuer: String,
-    /// This API's own address as browsers see it, and the audience of its tokens. [default: http://
-    /// and the address of --listen]
+    /// The public URL of this API, and the audience of its tokens. [default: http:// and the address of
+    /// --listen]
     #[arg(long, env = "MY_INFO_RESOURCE", value_name = "URL")]
     resource: Option<String>,
-    /// The client that the page is at the authorization server.
+    /// The client_id of the page at the authorization server.
     #[arg(long, env = "MY_INFO_CLIENT_ID", default_value = "my-info")]
     client_id: String,
-    /// The confidential client that this API is at the authorization server, to hear there which sessions
-    /// were ended.
+    /// The client_id of this API at the authorization server, a confidential client, for the revocation
+    /// feed.
     #[arg(long, env = "MY_INFO_API_CLIENT_ID", default_value = "my-info-api")]
     api_client_id: String,
-    /// Its secret. Without it the API does not ask, and takes tokens until they expire.
+    /// The secret of that client. Without it, tokens of revoked sessions are accepted until they expire.
     #[arg(long, env = "MY_INFO_API_CLIENT_SECRET", hide_env_values = true)]
     api_client_secret: Option<String>,
-    /// A SQLite file; it and its directory are made if they are missing.
+    /// A SQLite file; created with its directory if missing.
     #[arg(
         long,
         env = "MY_INFO_DATABASE",
@@ -65,21 +65,21 @@ struct CommandLine {
         default_value = "./data/my-info.db"
     )]
     database: PathBuf,
-    /// How old a sign-in may be that changes something, such as 10m.
+    /// Maximum age of a sign-in for changes, such as 10m.
     #[arg(long, env = "MY_INFO_FRESH_SIGN_IN", value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
     fresh_sign_in: Duration,
 }
 
-/// What the parts of the example know of each other.
+/// The settings that the modules share.
 #[derive(Clone, Debug)]
 struct Site {
     /// The authorization server.
     issuer: String,
-    /// This API's address, with no slash at its end.
+    /// The URL of this API, without a trailing slash.
     resource: String,
-    /// The client that the page is there.
+    /// The client_id of the page.
     client_id: String,
-    /// How old a sign-in may be that changes something.
+    /// Maximum age of a sign-in for changes.
     fresh_sign_in: Duration,
 }
 
@@ -110,18 +110,18 @@ async fn run(line: CommandLine) -> Result<(), Failure> {
         .api_client_secret
         .map(|secret| RevocationFeed::new(&line.api_client_id, &secret));
     let verifier = verifier(&site, feed).await?;
-    welcome(&site)?;
-    let registered = tokio::spawn(registration::watch(verifier.clone(), site.clone()));
+    print_urls(&site)?;
+    let registration_check = tokio::spawn(registration::check(verifier.clone(), site.clone()));
     let stop = stop_signal()?;
     poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?)
-        .idle_timeout(IDLE)
+        .idle_timeout(IDLE_TIMEOUT)
         .run_with_graceful_shutdown(
             app::app(&site, &verifier, database.clone()),
             stop,
-            Some(LAST_REQUESTS),
+            Some(SHUTDOWN_TIMEOUT),
         )
         .await?;
-    registered.abort();
+    registration_check.abort();
     database.close().await?;
     tracing::info!("stopped");
     Ok(())
@@ -129,19 +129,18 @@ async fn run(line: CommandLine) -> Result<(), Failure> {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
-        Failure(format!(
-            "cannot listen on {address}: {error}; stop what listens there, or name another address \
+        Failure::Message(format!(
+            "cannot listen on {address}: {error}; stop the other process, or choose another address \
              with --listen"
         ))
     })
 }
 
-/// Comes up although the issuer is down: requests with a token are answered with 503 until it is
-/// there.
+/// The API starts even if the issuer is down: requests with a token get 503 until the keys are fetched.
 async fn verifier(site: &Site, feed: Option<RevocationFeed>) -> Result<Verifier, Failure> {
     let resource = ProtectedResource::new(&site.resource, &site.issuer).ok_or_else(|| {
-        Failure(format!(
-            "--resource {:?} is no http or https URL",
+        Failure::Message(format!(
+            "--resource {:?} is not an http or https URL",
             site.resource
         ))
     })?;
@@ -161,7 +160,7 @@ async fn verifier(site: &Site, feed: Option<RevocationFeed>) -> Result<Verifier,
     Ok(builder.build().await?)
 }
 
-fn welcome(site: &Site) -> io::Result<()> {
+fn print_urls(site: &Site) -> io::Result<()> {
     let Site {
         resource, issuer, ..
     } = site;
@@ -169,16 +168,16 @@ fn welcome(site: &Site) -> io::Result<()> {
         io::stdout(),
         "\nOpen {resource} and press \"See my info\".\n\
          The API's Swagger UI: {resource}/docs\n\
-         People sign in at:    {issuer}\n"
+         Users sign in at:     {issuer}\n"
     )
 }
 
-/// Pretty on a terminal, JSON otherwise; always on standard error.
+/// Text on a terminal, JSON otherwise; always on standard error.
 fn start_log() -> Result<(), Failure> {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::Level::INFO.into())
         .from_env()
-        .map_err(|error| Failure(format!("RUST_LOG is not a filter: {error}")))?;
+        .map_err(|error| Failure::Message(format!("RUST_LOG is not a valid filter: {error}")))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
@@ -201,30 +200,15 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Why the example does not run: one message for the person at the terminal.
-#[derive(Debug)]
-struct Failure(String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<sea_orm::DbErr> for Failure {
-    fn from(error: sea_orm::DbErr) -> Self {
-        Self(format!("database: {error}"))
-    }
+/// An error that stops the example.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error("{0}")]
+    Message(String),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error("database error: {0}")]
+    Database(#[from] sea_orm::DbErr),
 }

@@ -1,4 +1,4 @@
-//! The page at `/` and Swagger UI at `/docs`: files compiled in, and the policy that they live under.
+//! The page at `/` and Swagger UI at `/docs`: compiled-in files and their content security policy.
 
 use poem::http::{HeaderValue, header};
 use poem::{Body, Endpoint, EndpointExt as _, Response, Route, get};
@@ -6,21 +6,21 @@ use url::Url;
 
 use super::Site;
 
-/// Browsers ask each time, and so see a new version at once.
-const KEEP: &str = "no-cache";
+/// Browsers revalidate each time, so that they load a new version at once.
+const PAGE_CACHE_CONTROL: &str = "no-cache";
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Adds the page and Swagger UI, whose parts are `swagger_ui`, to a route.
+/// Adds the page and Swagger UI to a route.
 pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
-    // Nothing in the page turns text into markup, so nothing may.
+    // The page never parses HTML from strings, so the policy forbids it.
     let page = policy(site) + "; require-trusted-types-for 'script'; trusted-types 'none'";
-    // Swagger UI has its icons within its style sheet.
+    // The style sheet of Swagger UI contains its icons.
     let docs = policy(site).replace("img-src 'self'", "img-src 'self' data:");
     let files = [
-        ("/", HTML, filled(include_str!("page/index.html"), site)),
+        ("/", HTML, fill_in(include_str!("page/index.html"), site)),
         ("/style.css", CSS, include_str!("page/style.css").to_owned()),
         ("/app.js", SCRIPT, include_str!("page/app.js").to_owned()),
         ("/api.js", SCRIPT, include_str!("page/api.js").to_owned()),
@@ -47,7 +47,7 @@ pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
             include_str!("page/tokens.js").to_owned(),
         ),
         ("/icon.svg", SVG, include_str!("page/icon.svg").to_owned()),
-        // Browsers ask for it by this name too; what counts is the media type.
+        // Browsers request this path too; the media type counts.
         (
             "/favicon.ico",
             SVG,
@@ -55,7 +55,7 @@ pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
         ),
     ];
     let documentation = [
-        ("/docs", HTML, filled(include_str!("page/docs.html"), site)),
+        ("/docs", HTML, fill_in(include_str!("page/docs.html"), site)),
         ("/docs.js", SCRIPT, include_str!("page/docs.js").to_owned()),
         ("/swagger-ui.js", SCRIPT, swagger_ui.script),
         ("/swagger-ui.css", CSS, swagger_ui.style),
@@ -72,17 +72,15 @@ pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
         })
 }
 
-/// What Swagger UI consists of.
+/// The files of Swagger UI.
 #[derive(Debug)]
 pub struct SwaggerUi {
-    /// Its one script.
     pub script: String,
-    /// Its one style sheet.
     pub style: String,
 }
 
-/// No script, style or picture but our own; no server but this API and the issuer. So a hole in the
-/// page is hard to make, and what would come through it has nowhere to send the tokens to.
+/// Allows scripts, styles and images of this API only, and requests to this API and the issuer only. An
+/// injected script is not run, and could not send tokens elsewhere.
 fn policy(site: &Site) -> String {
     let issuer = Url::parse(&site.issuer).map(|url| url.origin().ascii_serialization());
     let issuer = issuer.unwrap_or_default();
@@ -92,12 +90,12 @@ fn policy(site: &Site) -> String {
     )
 }
 
-fn filled(html: &str, site: &Site) -> String {
-    html.replace("{client_id}", &escaped(&site.client_id))
-        .replace("{resource}", &escaped(&site.resource))
+fn fill_in(html: &str, site: &Site) -> String {
+    html.replace("{client_id}", &escape(&site.client_id))
+        .replace("{resource}", &escape(&site.resource))
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('"', "&quot;")
         .replace('<', "&lt;")
@@ -114,7 +112,7 @@ fn file(
     poem::endpoint::make_sync(move |_| {
         Response::builder()
             .content_type(media_type)
-            .header(header::CACHE_CONTROL, KEEP)
+            .header(header::CACHE_CONTROL, PAGE_CACHE_CONTROL)
             .header(header::CONTENT_SECURITY_POLICY, policy.clone())
             .header("cross-origin-opener-policy", "same-origin")
             .body(Body::from_bytes(bytes.clone()))

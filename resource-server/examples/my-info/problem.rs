@@ -1,4 +1,4 @@
-//! The API's error answers: problem details, RFC 9457.
+//! The API's error responses: problem details, RFC 9457.
 
 use jeton_resource_server::poem::Refused;
 use poem::Response;
@@ -9,58 +9,58 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registr
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use sea_orm::DbErr;
+use thiserror::Error;
 
 use super::api;
 
-/// A refusal or failure of the API.
-#[derive(Debug)]
+/// An error of the API.
+#[derive(Debug, Error)]
+#[error("{}", self.detail())]
 pub enum Problem {
-    /// The body cannot be read; this is why.
+    /// The request cannot be parsed; the detail for the client.
     BadRequest(String),
-    /// Nothing is at this path.
     NotFound,
-    /// The path knows other methods: these.
+    /// Contains the allowed methods.
     MethodNotAllowed(&'static str),
-    /// It was changed since the client saw it.
-    Changed,
-    /// The body is longer than this API reads.
+    /// `If-Match` does not match.
+    Conflict,
+    /// The body is too large.
     TooLong,
-    /// The body is no JSON.
     NotJson,
-    /// Fields of the body cannot be taken: their names, and why.
+    /// Invalid fields: names and details.
     Fields(Vec<(String, String)>),
-    /// The token does not allow it; the crate that verifies it says so.
+    /// The token is insufficient; the response of the verifier.
     Token(Box<http::Response<String>>),
-    /// Our own failure; the reason is for the log.
+    /// An internal error; the reason is for the log.
     Failed(String),
 }
 
-/// What went wrong, RFC 9457.
+/// Problem details, RFC 9457.
 #[derive(Object)]
 #[oai(rename = "Problem")]
 struct ProblemBody {
-    /// What kind of problem, in words.
+    /// The kind of problem.
     title: String,
-    /// The status of the answer.
+    /// The status of the response.
     status: i32,
-    /// What to do.
+    /// What happened, or what to do.
     detail: String,
-    /// The fields that cannot be taken, if the problem is with them.
+    /// The invalid fields, with status 422.
     #[oai(skip_serializing_if_is_none)]
     errors: Option<Vec<FieldError>>,
 }
 
-/// A field that cannot be taken.
+/// An invalid field.
 #[derive(Object)]
 struct FieldError {
-    /// Which: a JSON pointer, such as `#/email`.
+    /// The field as a JSON pointer, such as `#/email`.
     pointer: String,
-    /// What would be right.
+    /// What is wrong.
     detail: String,
 }
 
 impl Problem {
-    /// What the framework raises by itself, in the API's shape.
+    /// Converts an error of the framework.
     pub fn from_framework(error: &poem::Error, path: &str) -> Self {
         if error.is::<NotFoundError>() {
             Self::NotFound
@@ -73,7 +73,7 @@ impl Problem {
         } else if error.is::<ReadBodyError>() && error.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Self::TooLong
         } else if error.status().is_client_error() {
-            Self::BadRequest("The request cannot be understood.".to_owned())
+            Self::BadRequest("The request cannot be parsed.".to_owned())
         } else {
             Self::Failed(error.to_string())
         }
@@ -82,14 +82,16 @@ impl Problem {
     fn detail(&self) -> &str {
         match self {
             Self::BadRequest(detail) => detail,
-            Self::NotFound => "Nothing is at this path.",
-            Self::MethodNotAllowed(_) => "This path does not know that method. See Allow.",
-            Self::Changed => "It was changed since you read it. Read it again, and then decide.",
-            Self::TooLong => "The body is longer than 16 KiB.",
+            Self::NotFound => "Not found.",
+            Self::MethodNotAllowed(_) => "Method not allowed; see the Allow header.",
+            Self::Conflict => {
+                "The info has changed since you read it. Read it again before you change it."
+            }
+            Self::TooLong => "The body is larger than 16 KiB.",
             Self::NotJson => "Send application/json.",
-            Self::Fields(_) => "Some fields cannot be taken. See errors.",
+            Self::Fields(_) => "Some fields are invalid; see errors.",
             Self::Token(_) => "The access token does not allow this.",
-            Self::Failed(_) => "The API failed. Try again.",
+            Self::Failed(_) => "Internal error. Try again.",
         }
     }
 
@@ -116,25 +118,17 @@ impl From<DbErr> for Problem {
     }
 }
 
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.detail())
-    }
-}
-
-impl std::error::Error for Problem {}
-
 impl ResponseError for Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Changed => StatusCode::PRECONDITION_FAILED,
+            Self::Conflict => StatusCode::PRECONDITION_FAILED,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Fields(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Token(answer) => answer.status(),
+            Self::Token(response) => response.status(),
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -143,29 +137,29 @@ impl ResponseError for Problem {
         if let Self::Failed(reason) = self {
             tracing::error!(reason, "request failed");
         }
-        if let Self::Token(answer) = self {
-            let (parts, body) = http::Response::clone(answer).into_parts();
-            let mut answer = Response::builder().status(parts.status).body(body);
-            answer.headers_mut().extend(parts.headers);
-            return answer;
+        if let Self::Token(refusal) = self {
+            let (parts, body) = http::Response::clone(refusal).into_parts();
+            let mut response = Response::builder().status(parts.status).body(body);
+            response.headers_mut().extend(parts.headers);
+            return response;
         }
-        let mut answer = Response::builder()
+        let mut response = Response::builder()
             .status(self.status())
             .content_type("application/problem+json")
             .body(self.body().to_string());
         if let Self::MethodNotAllowed(allow) = self {
-            answer
+            response
                 .headers_mut()
                 .insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        answer
+        response
     }
 }
 
-/// For the document: what both operations refuse with; the rest stands with the operation.
+/// The error responses in the OpenAPI document, shared by both operations.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
-        let answer = |status, description| MetaResponse {
+        let response = |status, description| MetaResponse {
             description,
             status: Some(status),
             status_range: None,
@@ -177,21 +171,21 @@ impl ApiResponse for Problem {
         };
         MetaResponses {
             responses: vec![
-                answer(400, "The request cannot be understood."),
-                answer(
+                response(400, "The request cannot be parsed."),
+                response(
                     401,
-                    "The access token is missing, bad, or of too old a sign-in. WWW-Authenticate says which.",
+                    "The access token is missing or invalid, or the sign-in is too old; see WWW-Authenticate.",
                 ),
-                answer(
+                response(
                     403,
-                    "The access token does not allow this. WWW-Authenticate says what would.",
+                    "The access token is insufficient; see WWW-Authenticate.",
                 ),
-                answer(412, "It was changed since."),
-                answer(413, "The body is too long."),
-                answer(415, "The body is no JSON."),
-                answer(422, "Some fields cannot be taken."),
-                answer(500, "The API failed."),
-                answer(503, "Access tokens cannot be verified right now."),
+                response(412, "The info has changed since you read it."),
+                response(413, "The body is too large."),
+                response(415, "The body is not JSON."),
+                response(422, "Some fields are invalid."),
+                response(500, "Internal error."),
+                response(503, "Access tokens cannot be verified right now."),
             ],
         }
     }
@@ -201,8 +195,8 @@ impl ApiResponse for Problem {
     }
 }
 
-/// A failure in the API's shape; one that has it already stays as it is.
-pub fn shaped(error: poem::Error, path: &str) -> Response {
+/// The response to an error, as problem details.
+pub fn into_response(error: poem::Error, path: &str) -> Response {
     if error.is::<Problem>() || error.is::<Refused>() {
         return error.into_response();
     }

@@ -1,4 +1,4 @@
-//! Does the authorization server know the page? If not, the command that introduces it is printed.
+//! Checks at start that the page is registered at the authorization server; logs the command otherwise.
 
 use std::time::Duration;
 
@@ -7,80 +7,83 @@ use reqwest::header;
 
 use super::Site;
 
-const PAUSE: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the authorization server makes of the page.
-enum Standing {
-    Known,
+/// The registration of the page.
+enum Registration {
+    Registered,
     UnknownClient,
     UnknownOrigin,
 }
 
-/// Waits for the authorization server, asks it once, and logs what the operator should know.
-pub async fn watch(verifier: Verifier, site: Site) {
+/// Waits for the authorization server and logs the result.
+pub async fn check(verifier: Verifier, site: Site) {
     let Site {
         issuer,
         client_id,
         resource,
         ..
     } = &site;
-    let mut told = false;
+    let mut logged = false;
     let token_endpoint = loop {
         if let Some(endpoint) = verifier.token_endpoint() {
             break endpoint;
         }
         let mut issuers = verifier.status().issuers.into_iter();
         let error = issuers.find_map(|issuer| issuer.last_error);
-        if let (false, Some(error)) = (told, error) {
+        if let (false, Some(error)) = (logged, error) {
             tracing::warn!(
                 error,
-                "{issuer} gives no keys yet; start it (`cargo run`), and this API notices by itself"
+                "cannot fetch the keys of {issuer}; start it (`cargo run`). This API retries"
             );
-            told = true;
+            logged = true;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(INTERVAL).await;
     };
-    match ask(&token_endpoint, &site).await {
-        Ok(Standing::Known) => {
-            tracing::info!("{issuer} knows the client {client_id} and this page");
+    match find_registration(&token_endpoint, &site).await {
+        Ok(Registration::Registered) => {
+            tracing::info!("{issuer} has the client {client_id} with the origin of this page");
         }
-        Ok(Standing::UnknownClient) => tracing::warn!(
-            "{issuer} does not know the client {client_id}; introduce it: jeton client add \
+        Ok(Registration::UnknownClient) => tracing::warn!(
+            "{issuer} has no client {client_id}; add it: jeton client add \
              {client_id} --first-party --grant password --scope my-info:read --scope my-info:write \
              --scope account --audience {resource} --audience {issuer} --origin {resource}"
         ),
-        Ok(Standing::UnknownOrigin) => tracing::warn!(
-            "{issuer} refuses pages from {resource} for the client {client_id}; let it in: \
+        Ok(Registration::UnknownOrigin) => tracing::warn!(
+            "the client {client_id} at {issuer} lacks the origin {resource}; add it: \
              jeton client origins {client_id} --add {resource}"
         ),
         Err(error) => {
-            tracing::warn!(%error, "{issuer} could not be asked whether it knows this page");
+            tracing::warn!(%error, "cannot check the registration of this page at {issuer}");
         }
     }
 }
 
-/// A refresh with a token that is none: a known client is told `invalid_grant`, an unknown one
-/// `invalid_client` (RFC 6749 §5.2).
-async fn ask(token_endpoint: &str, site: &Site) -> Result<Standing, reqwest::Error> {
+/// Sends an invalid refresh token: a known client gets `invalid_grant`, an unknown one `invalid_client`
+/// (RFC 6749 §5.2).
+async fn find_registration(
+    token_endpoint: &str,
+    site: &Site,
+) -> Result<Registration, reqwest::Error> {
     let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-    let answer = client
+    let response = client
         .post(token_endpoint)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::ORIGIN, &site.resource)
         .body(form(&site.client_id))
         .send()
         .await?;
-    let let_in = answer
+    let allowed = response
         .headers()
         .contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
-    let text = answer.text().await?;
+    let text = response.text().await?;
     Ok(if text.contains("invalid_client") {
-        Standing::UnknownClient
-    } else if let_in {
-        Standing::Known
+        Registration::UnknownClient
+    } else if allowed {
+        Registration::Registered
     } else {
-        Standing::UnknownOrigin
+        Registration::UnknownOrigin
     })
 }
 

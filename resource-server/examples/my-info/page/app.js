@@ -1,50 +1,52 @@
-// The page: one button, the story that it sets off, and what is on screen meanwhile.
+// The page: handlers of its buttons and forms.
 
 import { call } from "./api.js";
 import { beginRun, element, statusLine } from "./developer.js";
 import { signOutEverywhere } from "./everywhere.js";
 import { challenge } from "./http.js";
-import { $, busily, inTime, inWords, refused, say, show, showSession, showTrouble, submitter, time } from "./screen.js";
 import {
-  Busy, RESOURCE, Refused, adopt, discover, kept, onChangeElsewhere, revoke, signIn, signOut, subject,
+  $, inTime, message, refused, show, showError, showSession, showStatus, submitter, time, whileBusy,
+} from "./screen.js";
+import {
+  Busy, RESOURCE, Refused, discover, onChangeInOtherTab, revoke, signIn, signOut, storeSession, storedSession, subject,
 } from "./tokens.js";
 
 const FIELDS = { name: "Name", email: "Email", phone: "Telephone", about: "About you" };
 
-/** The info on screen, whose it is, and the version that an edit is based on. */
+/** The shown info, its user, and its version, on which an edit is based. */
 let shown = null;
-/** Where the sign-in form sends to. */
+/** The authorization server of the sign-in form. */
 let server = null;
-/** Set while a press is being answered: another does not start a second story. */
+/** Whether an action is running: a second press is ignored. */
 let busy = false;
 
 async function see() {
   beginRun("See my info");
-  say("Asking the API …");
-  const before = kept()?.access_token;
-  const answer = await call("Ask the API for my info", "GET");
+  showStatus("Calling the API …");
+  const before = storedSession()?.access_token;
+  const answer = await call("Fetch my info", "GET");
   if (answer.status === 401) return askToSignIn(answer);
   if (answer.status !== 200) throw refused(answer);
-  const refreshed = before !== undefined && before !== kept()?.access_token;
-  say(refreshed ? "Your access token had expired. This page got a new one without asking you." : "");
+  const refreshed = before !== undefined && before !== storedSession()?.access_token;
+  showStatus(refreshed ? "Your access token had expired. The page refreshed it without asking you." : "");
   showInfo(answer);
 }
 
-/** Shows the refusal for what it is, finds who signs people in, and asks the person. */
+/** Shows the refusal, finds the authorization server, and shows the sign-in form. */
 async function askToSignIn(answer) {
   $("refusal-status").textContent = statusLine(answer);
   $("refusal-challenge").textContent = answer.headers.get("www-authenticate") ?? "none";
   $("refusal-body").textContent = answer.json ? JSON.stringify(answer.json, null, 2) : answer.text;
   $("refusal-meaning").textContent = challenge(answer).error
-    ? "The token that this page sent is not good for this API."
-    : "This page sent no access token. That is no failure: it is how an API asks for one, and says where to get it.";
+    ? "The API does not accept the access token of this page."
+    : "This page sent no access token. This is not an error: the API requires one and names its metadata.";
   show("refusal");
-  say("The API says no. Looking for who signs people in …");
+  showStatus("The API requires an access token. Finding its authorization server …");
   server = await discover(answer);
   $("sign-in-server").textContent = server.issuer;
   $("sign-in-error").textContent = "";
   show("refusal", "sign-in");
-  say("The API says no: it wants an access token. Please sign in.");
+  showStatus("The API requires an access token. Please sign in.");
   $("username").focus();
 }
 
@@ -55,10 +57,10 @@ async function submitSignIn() {
   try {
     const session = await signIn(server, $("username").value, password.value);
     password.value = "";
-    showSession(adopt(session));
+    showSession(storeSession(session));
   } catch (error) {
     if (!(error instanceof Refused || error instanceof Busy)) throw error;
-    $("sign-in-error").textContent = inWords(error);
+    $("sign-in-error").textContent = message(error);
     password.focus();
     password.select();
     return;
@@ -68,17 +70,17 @@ async function submitSignIn() {
 }
 
 /**
- * Asks for the password in a dialog, because the API wants a recent sign-in or the session is over.
+ * Prompts for the password in a dialog, because the API requires a recent sign-in or the session has ended.
  *
- * @returns whether the same person signed in again
+ * @returns whether the same user signed in again
  */
 async function confirmIdentity(answer) {
-  const before = kept();
+  const before = storedSession();
   const where = before?.server ?? (await discover(answer));
   const age = Number(challenge(answer).max_age);
   $("again-why").textContent = age
-    ? `To change your info the API wants a sign-in that is at most ${inTime(age)} old. What you typed is kept.`
-    : "Your session has ended. What you typed is kept.";
+    ? `To change your info the API requires a sign-in of the last ${inTime(age)}. Your input is kept.`
+    : "Your session has ended. Your input is kept.";
   $("again-error").textContent = "";
   $("again-username").value = shown.username;
   $("again-username").readOnly = Boolean(shown.username);
@@ -92,7 +94,7 @@ async function confirmIdentity(answer) {
     };
     $("again-form").onsubmit = (event) => {
       event.preventDefault();
-      busily(submitter(event), async () => {
+      whileBusy(submitter(event), async () => {
         confirmed = await signInAgain(where, before);
         if (confirmed) $("again").close();
       });
@@ -100,7 +102,7 @@ async function confirmIdentity(answer) {
   });
 }
 
-/** Whether the dialog's password was right; if not, the dialog says so. */
+/** Whether the password was right; otherwise the dialog shows the error. */
 async function signInAgain(where, before) {
   $("again-error").textContent = "";
   try {
@@ -111,52 +113,51 @@ async function signInAgain(where, before) {
     }
     if (subject(session) !== shown.subject) {
       await revoke(session);
-      throw new Refused(400, undefined, "That is another person’s account. Nothing was saved.");
+      throw new Refused(400, undefined, "That is the account of another user. Nothing was saved.");
     }
-    showSession(adopt(session));
+    showSession(storeSession(session));
     if (before) await revoke(before);
     return true;
   } catch (error) {
-    $("again-error").textContent = inWords(error);
+    $("again-error").textContent = message(error);
     $("again-password").focus();
     $("again-password").select();
     return false;
   }
 }
 
-async function leave() {
+async function signOutHere() {
   beginRun("Sign out");
-  const { expires_at: expires, server: from } = kept();
+  const { expires_at: expires, server: from } = storedSession();
   const ended = await signOut();
-  const why = from.revocation_endpoint ? "it did not answer" : "it offers no way to end it from a page";
+  const why = from.revocation_endpoint ? "Jeton did not respond" : "Jeton has no revocation endpoint";
   clear(ended
-    ? `Signed out: Jeton has ended the session. An access token that is already out is good until ${time(expires)}.`
-    : "Signed out here: this browser has forgotten its tokens. Jeton’s session itself lives on until it has been idle for "
-      + `long enough, because ${why}.`);
+    ? `Signed out: Jeton has ended the session. An access token already issued is valid until ${time(expires)}.`
+    : `Signed out here: this browser has removed its tokens. The session at Jeton remains until its idle timeout: ${why}.`);
   $("see").focus();
 }
 
-async function leaveEverywhere() {
-  const told = await signOutEverywhere(kept());
-  if (!told) return;
-  clear(told);
+async function confirmSignOutEverywhere() {
+  const result = await signOutEverywhere(storedSession());
+  if (!result) return;
+  clear(result);
   $("see").focus();
 }
 
 function showInfo(answer) {
   const { json, headers } = answer;
-  const session = kept();
-  // Another tab may have signed out, or somebody else in, while the answer was on its way.
-  if (subject(session) !== json.sub) return clear("This page is not signed in as before any more. Press the button.");
+  const session = storedSession();
+  // Another tab may have signed out, or signed in another user, before the response arrived.
+  if (subject(session) !== json.sub) return clear("The signed-in user has changed. Press the button.");
   shown = { info: json, etag: headers.get("etag"), subject: json.sub, username: session.username };
   const rows = [...Object.entries(FIELDS).map(([key, label]) => [label, json[key]]), ["Your id", json.sub]];
   $("info-fields").replaceChildren(...rows.flatMap(([label, value]) => [
     element("dt", {}, label),
-    value ? element("dd", {}, value) : element("dd", { className: "none" }, "not told yet"),
+    value ? element("dd", {}, value) : element("dd", { className: "none" }, "not set"),
   ]));
   $("info-note").textContent = json.updated_at
     ? `Last changed ${new Date(json.updated_at).toLocaleString()}.`
-    : "You are new here: the API has just made a row for you. Tell it something.";
+    : "You are new here: the API has just created a row for you. Edit it to add your info.";
   show("info");
   $("info-title").focus();
 }
@@ -165,7 +166,7 @@ function edit() {
   for (const key of Object.keys(FIELDS)) $(key).value = shown.info[key] ?? "";
   clearErrors();
   show("editor");
-  say("");
+  showStatus("");
   $("name").focus();
 }
 
@@ -177,12 +178,12 @@ function cancel() {
 async function save() {
   beginRun("Save");
   clearErrors();
-  say("Saving …");
+  showStatus("Saving …");
   let answer = await put();
   if (answer.status === 401) {
     if (!(await confirmIdentity(answer))) {
-      say("");
-      $("editor-error").textContent = "Not saved: the API wants you to confirm your password first.";
+      showStatus("");
+      $("editor-error").textContent = "Not saved: the API requires your password first.";
       return;
     }
     answer = await put();
@@ -190,7 +191,7 @@ async function save() {
   if (answer.status === 412) return showConflict();
   if (answer.status === 422) return showErrors(answer.json);
   if (answer.status !== 200) throw refused(answer);
-  say("Saved.");
+  showStatus("Saved.");
   showInfo(answer);
 }
 
@@ -200,21 +201,21 @@ function put() {
   return call("Save my info", "PUT", { headers, body: JSON.stringify(draft) });
 }
 
-/** Someone saved since the form was opened: the next save is based on that, and says so. */
+/** The info was changed after the form was opened: shows the changes; the next save replaces them. */
 async function showConflict() {
-  const now = await call("What stands there now?", "GET");
+  const now = await call("Fetch the current info", "GET");
   if (now.status !== 200) throw refused(now);
   const theirs = Object.keys(FIELDS)
     .filter((key) => (now.json[key] ?? "") !== (shown.info[key] ?? ""))
     .map((key) => `${FIELDS[key]}: ${now.json[key] ?? "empty"}`);
   shown = { ...shown, info: now.json, etag: now.headers.get("etag") };
-  say("");
-  $("editor-error").textContent = "Not saved: it was changed elsewhere since you opened it. There it says "
-    + `${theirs.join("; ") || "the same"}. Save again to put yours in its place.`;
+  showStatus("");
+  $("editor-error").textContent = "Not saved: your info was changed elsewhere since you opened it. Current values: "
+    + `${theirs.join("; ") || "the same"}. Save again to replace them.`;
 }
 
 function showErrors(problem) {
-  say("");
+  showStatus("");
   const errors = problem.errors ?? [];
   for (const { pointer, detail } of errors) {
     const key = pointer.replace(/^#\//, "");
@@ -231,46 +232,46 @@ function clearErrors() {
   for (const field of document.querySelectorAll("#editor [aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
-/** What was on screen is nobody's any more, or somebody else's: it goes, and `why` is told. */
-function clear(why) {
+/** Removes the info and shows `message`. */
+function clear(message) {
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   shown = null;
   show();
-  showSession(kept());
-  say(why);
+  showSession(storedSession());
+  showStatus(message);
 }
 
-/** Runs a story, one at a time: what is pressed meanwhile starts no second one. */
-async function run(button, story) {
+/** Runs an action, unless another is running. */
+async function run(button, action) {
   if (busy) return;
   busy = true;
   try {
-    await attempt(button, story);
+    await attempt(button, action);
   } finally {
     busy = false;
   }
 }
 
-/** Runs a story beside whatever else is under way, and tells what goes wrong. */
-async function attempt(button, story) {
+/** Runs an action, also while another is running, and shows its errors. */
+async function attempt(button, action) {
   $("trouble").hidden = true;
   try {
-    await busily(button, story);
+    await whileBusy(button, action);
   } catch (error) {
-    showTrouble(error);
+    showError(error);
   }
 }
 
-const onPress = (id, story) => $(id).addEventListener("click", () => run($(id), story));
-const onSubmit = (id, story) => $(id).addEventListener("submit", (event) => {
+const onPress = (id, action) => $(id).addEventListener("click", () => run($(id), action));
+const onSubmit = (id, action) => $(id).addEventListener("submit", (event) => {
   event.preventDefault();
-  run(submitter(event), story);
+  run(submitter(event), action);
 });
 
 onPress("see", see);
-// Whatever else is under way, signing out does not wait for it.
-$("sign-out").addEventListener("click", () => attempt($("sign-out"), leave));
-$("everywhere").addEventListener("click", () => attempt($("everywhere"), leaveEverywhere));
+// Signing out does not wait for another action.
+$("sign-out").addEventListener("click", () => attempt($("sign-out"), signOutHere));
+$("everywhere").addEventListener("click", () => attempt($("everywhere"), confirmSignOutEverywhere));
 onPress("edit", async () => edit());
 onPress("cancel", async () => cancel());
 onSubmit("sign-in-form", submitSignIn);
@@ -279,19 +280,19 @@ for (const button of document.querySelectorAll("dialog .cancel")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 
-onChangeElsewhere((session) => {
+onChangeInOtherTab((session) => {
   if (!session) return clear("You signed out in another tab.");
   showSession(session);
   if (shown && subject(session) !== shown.subject) {
-    clear("Somebody else signed in in another tab. Press the button to see their info.");
+    clear("Another user signed in in another tab. Press the button to see their info.");
   } else if (!$("sign-in").hidden) {
     show();
-    say("You signed in in another tab. Press the button.");
+    showStatus("You signed in in another tab. Press the button.");
   }
 });
 
-showSession(kept());
+showSession(storedSession());
 if (location.origin !== new URL(RESOURCE).origin) {
-  showTrouble(new Refused(0, undefined,
-    `You came by ${location.origin}, but this API is known as ${RESOURCE}, and tokens are for that alone. Open ${RESOURCE}`));
+  showError(new Refused(0, undefined,
+    `This page was opened at ${location.origin}, but tokens are valid for ${RESOURCE} only. Open ${RESOURCE}`));
 }

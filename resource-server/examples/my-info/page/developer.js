@@ -1,17 +1,18 @@
-// The panel for developers: each request and its answer, and the access token taken apart.
+// The panel for developers: each request and its response, and the decoded access token.
 
 import { claims, header } from "./jwt.js";
 
 const MASK = "••••••••";
 const SECRET = new Set(["password", "refresh_token", "token", "client_secret"]);
-/** Enough to recognise a token by, too little to use it. */
+/** Characters shown of a token: enough to recognize it, too few to use it. */
 const SHOWN = 18;
-/** The runs that stay on the page. */
-const RUNS = 12;
+/** Maximum number of runs on the page. */
+const MAX_RUNS = 12;
 const MEANINGS = {
-  iss: "who issued it", sub: "who it is about", aud: "the API that it is for", exp: "when it expires",
-  iat: "when it was issued", nbf: "not good before", jti: "its own number", client_id: "the client that asked",
-  scope: "what it allows", auth_time: "when the person signed in", acr: "how: pwd, by password", sid: "the session it belongs to", roles: "the person’s roles",
+  iss: "issuer", sub: "user", aud: "API that it is for", exp: "expires",
+  iat: "issued", nbf: "not valid before", jti: "id of the token", client_id: "client that requested it",
+  scope: "what it allows", auth_time: "time of the sign-in", acr: "kind of sign-in; pwd: by password", sid: "session",
+  roles: "the user’s roles",
 };
 const TIMES = new Set(["exp", "iat", "nbf", "auth_time"]);
 
@@ -23,7 +24,7 @@ let shown;
 /** `401 Unauthorized`; from a server that speaks HTTP/2, `401`. */
 export const statusLine = ({ status, statusText }) => `${status} ${statusText}`.trim();
 
-/** Begins what one press of a button sets off. */
+/** Begins the list of requests of one press of a button. */
 export function beginRun(title) {
   $("nothing").hidden = true;
   const now = new Date();
@@ -31,10 +32,10 @@ export function beginRun(title) {
   steps = element("div");
   const run = element("section", { className: "run" }, element("h3", {}, element("span", {}, title), time), steps);
   $("steps").prepend(run);
-  while ($("steps").children.length > RUNS) $("steps").lastChild.remove();
+  while ($("steps").children.length > MAX_RUNS) $("steps").lastChild.remove();
 }
 
-/** Shows a request; the answer is added when it comes. */
+/** Shows a request; the response is added when it arrives. */
 export function showStep(why, method, url, headers, body) {
   if (!steps) beginRun("This page");
   const target = new URL(url, location.href);
@@ -45,7 +46,7 @@ export function showStep(why, method, url, headers, body) {
   const summary = element("summary", {},
     element("span", { className: "line" }, `${method} ${own ? target.pathname : target.origin + target.pathname}`),
     badge, element("span", { className: "why" }, why));
-  // Only the newest step is open, but for those that the reader opened.
+  // Only the newest step is open, and those that the user opened.
   for (const before of $("steps").querySelectorAll("details[data-automatic]")) before.open = false;
   const details = element("details", { className: "step", open: true }, summary, inside);
   details.dataset.automatic = "";
@@ -59,15 +60,15 @@ export function showStep(why, method, url, headers, body) {
   return {
     answered(response, { text, json }) {
       const lines = [...response.headers].map(([name, value]) => `${name}: ${value}`);
-      finish(response.ok ? "good" : "bad", statusLine(response), "Answer",
+      finish(response.ok ? "good" : "bad", statusLine(response), "Response",
         [`HTTP ${statusLine(response)}`, ...lines, "", json ? readable(json) : text].join("\n").trim());
       const token = json?.access_token;
       if (!token) return;
-      inside.append(element("h4", {}, "The token taken apart"),
+      inside.append(element("h4", {}, "The decoded token"),
         element("pre", {}, [header(token), claims(token)].map(readable).join("\n")));
     },
     unanswered(error) {
-      finish("bad", "no answer", "What the browser says", `${error.name}: ${error.message}`);
+      finish("bad", "no answer", "Error of the browser", `${error.name}: ${error.message}`);
     },
   };
 }
@@ -93,7 +94,7 @@ function readable(json) {
   }, 2);
 }
 
-/** Shows the access token taken apart; nothing when there is none. */
+/** Shows the decoded access token, if there is one. */
 export function showToken(session) {
   shown = session;
   $("token").hidden = !session;
@@ -115,8 +116,8 @@ function tick() {
   if (!shown) return;
   const left = Math.max(0, shown.expires_at - Date.now());
   $("token-life").textContent = left > 0
-    ? `Good for another ${clock(left)}. Then the page refreshes it without asking you.`
-    : "Expired. At the next press the page refreshes it without asking you.";
+    ? `Valid for another ${clock(left)}. Then the page refreshes it without asking you.`
+    : "Expired. The next request refreshes it without asking you.";
   $("token-bar").style.transform = `scaleX(${Math.min(1, left / (shown.expires_in * 1000))})`;
 }
 
@@ -129,9 +130,9 @@ function clock(milliseconds) {
 
 setInterval(tick, 1000);
 
-/** An element with its properties and what is in it; text stays text. */
+/** Creates an element with properties and children; text is not parsed as HTML. */
 export function element(name, properties = {}, ...inside) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...inside);
-  return made;
+  const created = Object.assign(document.createElement(name), properties);
+  created.append(...inside);
+  return created;
 }

@@ -1,8 +1,8 @@
-// Swagger UI of this API's document; Authorize signs in as the page's own client.
+// Swagger UI of this API; Authorize signs in with the page's client.
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 
-/** The client may have tokens for the issuer as well; what this page gets is good for this API alone (RFC 8707). */
+/** Requests tokens for this API only (RFC 8707); the client may also request tokens for the issuer. */
 function requestInterceptor(request) {
   const isSignIn = request.method?.toLowerCase() === "post" && /(^|&)grant_type=/.test(request.body);
   if (isSignIn) request.body += `&resource=${encodeURIComponent(meta("resource"))}`;

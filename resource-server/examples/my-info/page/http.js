@@ -1,10 +1,10 @@
-// One request and its answer, shown to developers. What fails to bring an answer is told apart from a refusal.
+// Sends a request and shows it with its response to developers. A missing response is a NoAnswer.
 
 import { showStep } from "./developer.js";
 
-const PATIENCE = 15_000;
+const TIMEOUT = 15_000;
 
-/** No answer came: nobody listens there, the network is gone, or the browser keeps the answer from this page. */
+/** There was no response: the server or the network is down, or CORS blocks the response. */
 export class NoAnswer extends Error {
   constructor(url) {
     super(`no answer from ${url}`);
@@ -13,7 +13,7 @@ export class NoAnswer extends Error {
 }
 
 /**
- * Sends a request, and shows it with its answer under `why`.
+ * Sends a request and shows it with its response under the title `why`.
  *
  * @returns {Promise<{status: number, statusText: string, headers: Headers, text: string, json: any}>}
  * @throws {NoAnswer}
@@ -28,7 +28,7 @@ export async function exchange(why, method, url, { headers = {}, body } = {}) {
       cache: "no-store",
       credentials: "omit",
       referrerPolicy: "no-referrer",
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(TIMEOUT),
     });
     const text = await response.text();
     const { status, statusText, headers: received } = response;
@@ -49,7 +49,7 @@ function parsed(text) {
   }
 }
 
-/** The parameters of a `WWW-Authenticate: Bearer` (RFC 9110, 11.6.1); empty without one. */
+/** The parameters of `WWW-Authenticate: Bearer` (RFC 9110, 11.6.1); empty without the header. */
 export function challenge(answer) {
   const parameters = {};
   const text = answer.headers.get("www-authenticate") ?? "";
@@ -59,7 +59,7 @@ export function challenge(answer) {
   return parameters;
 }
 
-/** `Retry-After` in seconds, or `otherwise`. */
+/** `Retry-After` in seconds, or the default `otherwise`. */
 export function retryAfter(answer, otherwise) {
   const seconds = Number.parseInt(answer.headers.get("retry-after") ?? "", 10);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : otherwise;

@@ -1,9 +1,9 @@
-// What stands in a JWT, for show: unverified, because verifying is the API's affair.
+// Decodes a JWT for display. It does not verify it; the API does.
 
-/** The claims; empty when it is no JWT. */
+/** The claims; empty if the token is not a JWT. */
 export const claims = (token) => part(token, 1);
 
-/** The header; empty when it is no JWT. */
+/** The header; empty if the token is not a JWT. */
 export const header = (token) => part(token, 0);
 
 function part(token, index) {

@@ -1,14 +1,14 @@
-// What is on screen: which parts are shown, who is signed in, and troubles in words.
+// The visible parts of the page, the signed-in user, and error messages.
 
 import { element, showToken } from "./developer.js";
 import { NoAnswer, challenge } from "./http.js";
-import { Busy, CLIENT, Refused, kept } from "./tokens.js";
+import { Busy, CLIENT, Refused, storedSession } from "./tokens.js";
 
 const VIEWS = ["trouble", "refusal", "sign-in", "info", "editor"];
 
 export const $ = (id) => document.getElementById(id);
 
-/** What cannot be mended by trying again: a title, and what to do about it; `$ ` begins a command. */
+/** An error that a retry does not fix: a title and instructions. A text with `$ ` is a command. */
 export class Advice extends Error {
   constructor(title, ...texts) {
     super(title);
@@ -16,57 +16,57 @@ export class Advice extends Error {
   }
 }
 
-/** Shows these parts of the page and no others. */
+/** Shows only these parts of the page. */
 export function show(...views) {
   for (const view of VIEWS) $(view).hidden = !views.includes(view);
 }
 
-/** Tells what goes on; a screen reader says it too. */
-export function say(text) {
+/** Shows the progress, also to screen readers. */
+export function showStatus(text) {
   $("status").textContent = text;
 }
 
-/** Shows who is signed in, and their access token. */
+/** Shows the signed-in user and the access token. */
 export function showSession(session) {
   $("who").textContent = session ? `Signed in as ${session.username}` : "Signed out";
   $("leaving").hidden = !session;
   showToken(session);
 }
 
-/** What went wrong, and what to do, where the person looks. */
-export function showTrouble(error) {
-  const [title, ...texts] = trouble(error);
+/** Shows an error, with instructions. */
+export function showError(error) {
+  const [title, ...texts] = describe(error);
   $("trouble").replaceChildren(element("h2", {}, title), ...texts.map((text) =>
     text.startsWith("$ ") ? element("code", { className: "command" }, text.slice(2)) : element("p", {}, text)));
   $("trouble").hidden = false;
   $("trouble").scrollIntoView({ block: "nearest" });
-  say("");
+  showStatus("");
 }
 
-function trouble(error) {
+function describe(error) {
   if (error instanceof NoAnswer && error.origin === location.origin) {
-    return ["The API does not answer", `Nothing answers at ${error.origin}. Start it, then press the button again:`,
+    return ["The API does not answer", `There is no response from ${error.origin}. Start the API, then press the button again:`,
       "$ cargo run --example my-info"];
   }
   if (error instanceof NoAnswer) {
     return ["Jeton does not answer this page",
-      `Either nothing listens at ${error.origin}. Then start it:`, "$ cargo run",
-      `Or it refuses pages from ${location.origin}, because the client ${CLIENT} has not registered that origin. Then:`,
+      `Jeton may not be running at ${error.origin}. Then start it:`, "$ cargo run",
+      `Or the client ${CLIENT} lacks the origin ${location.origin}. Then add it:`,
       `$ jeton client origins ${CLIENT} --add ${location.origin}`,
-      ...(kept() ? ["Your sign-in is kept. Press the button again when that is done."] : [])];
+      ...(storedSession() ? ["Your sign-in is kept. Press the button again afterwards."] : [])];
   }
   if (error instanceof Advice) return [error.message, ...error.texts];
-  return [error instanceof Busy ? "Please wait a moment" : "That did not work", inWords(error)];
+  return [error instanceof Busy ? "Please wait a moment" : "The request failed", message(error)];
 }
 
-/** An error as a sentence. */
-export function inWords(error) {
+/** The message of an error. */
+export function message(error) {
   if (error instanceof NoAnswer) return `No answer from ${error.origin}.`;
   if (error instanceof Busy) return `${error.message}. Please try again in ${inTime(Math.max(1, error.seconds))}.`;
   return error.message;
 }
 
-/** What the API refused, as an error. */
+/** The error of a refusal by the API. */
 export function refused(answer) {
   const { error, error_description } = challenge(answer);
   return new Refused(answer.status, error, answer.json?.detail ?? error_description ?? error);
@@ -83,16 +83,16 @@ export function time(milliseconds) {
   return new Date(milliseconds).toLocaleTimeString();
 }
 
-/** Runs a story once while its button says that it is busy; a disabled one would lose the focus. */
-export async function busily(button, story) {
+/** Runs an action with its button marked as busy. The button is not disabled, which would lose the focus. */
+export async function whileBusy(button, action) {
   if (button.ariaDisabled) return;
   button.ariaDisabled = "true";
   try {
-    await story();
+    await action();
   } finally {
     button.ariaDisabled = null;
   }
 }
 
-/** The button that sent a form, also when Enter did. */
+/** The button of a submitted form, also if Enter submitted it. */
 export const submitter = (event) => event.submitter ?? event.target.querySelector("button");

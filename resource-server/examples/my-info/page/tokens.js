@@ -1,32 +1,32 @@
-// The client's side of OAuth 2: where tokens come from, where they are kept, and how they are refreshed.
+// The OAuth 2 client: discovery, sign-in, storage and refresh of tokens.
 
 import { NoAnswer, challenge, exchange, retryAfter } from "./http.js";
 import { claims } from "./jwt.js";
 
-const KEPT = "my-info.session";
-/** Seconds before each further try when a refresh finds no answer, and the longest that is waited. */
-const PAUSES = [1, 2, 4];
-const LONGEST_PAUSE = 30;
-/** Seconds within which a tab hears what another has kept. */
-const NEWS = 0.5;
+const STORAGE_KEY = "my-info.session";
+/** Seconds before each retry of a refresh, and the longest `Retry-After` that is respected. */
+const RETRY_DELAYS = [1, 2, 4];
+const MAX_RETRY_AFTER = 30;
+/** Seconds until the storage of another tab is visible in this one. */
+const STORAGE_DELAY = 0.5;
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 export const CLIENT = meta("client-id");
 export const RESOURCE = meta("resource");
 
-/** There are no tokens, or the server ended the session: the person must sign in. */
+/** There are no tokens, or the session was revoked: the user must sign in. */
 export class SignInNeeded extends Error {}
 
-/** A server refused, and said why. */
+/** A server refused the request with an error. */
 export class Refused extends Error {
   constructor(status, error, description) {
-    super(description ?? error ?? `the answer was ${status}`);
+    super(description ?? error ?? `the status was ${status}`);
     this.status = status;
     this.error = error;
   }
 }
 
-/** A server is overloaded, not ready, or slows down guessing; `seconds` is when to come again. */
+/** A server is overloaded, not ready, or throttles sign-ins; retry after `seconds`. */
 export class Busy extends Error {
   constructor(url, seconds, what = `${new URL(url).host} is busy`) {
     super(what);
@@ -34,50 +34,51 @@ export class Busy extends Error {
   }
 }
 
-/** What this browser keeps: the tokens, who signed in, and the server that gave them. `null` when signed out. */
-export function kept() {
+/** The session in the browser's storage: tokens, user name and server. `null` when signed out. */
+export function storedSession() {
   try {
-    return JSON.parse(localStorage.getItem(KEPT));
+    return JSON.parse(localStorage.getItem(STORAGE_KEY));
   } catch {
     return null;
   }
 }
 
-/** Tells `tell` when another tab signed in or out, or refreshed. */
-export function onChangeElsewhere(tell) {
+/** Calls `listener` when another tab signed in or out, or refreshed. */
+export function onChangeInOtherTab(listener) {
   window.addEventListener("storage", (event) => {
-    if (event.key === KEPT || event.key === null) tell(kept());
+    if (event.key === STORAGE_KEY || event.key === null) listener(storedSession());
   });
 }
 
-function keep(session) {
-  localStorage.setItem(KEPT, JSON.stringify(session));
+/** Stores the session for all tabs. */
+export function storeSession(session) {
+  localStorage.setItem(STORAGE_KEY, JSON.stringify(session));
   return session;
 }
 
-/** Whose tokens these are: the `sub` of the access token. */
+/** The user of the tokens: `sub` of the access token. */
 export function subject(session) {
   return session ? claims(session.access_token).sub : undefined;
 }
 
 /**
- * From the API's refusal to the server that signs people in: the challenge names the API's metadata (RFC 9728), which
- * names the server, whose metadata (RFC 8414) names the endpoints. Each must be about what was asked for, or anyone who
- * can answer for one of them could send passwords elsewhere.
+ * Finds the authorization server from the API's refusal: the challenge contains the URL of the API's metadata (RFC 9728),
+ * which names the server, whose metadata (RFC 8414) names the endpoints. Each document must name the API or the issuer
+ * that was requested; otherwise a forged one could direct passwords elsewhere.
  */
 export async function discover(answer) {
   const url = challenge(answer).resource_metadata;
-  if (!url) throw new Refused(answer.status, undefined, "The API does not say who signs people in for it.");
-  const api = await fetched(exchange("Who signs people in for this API? (RFC 9728)", "GET", url));
+  if (!url) throw new Refused(answer.status, undefined, "The API names no authorization server.");
+  const api = await fetched(exchange("Find the authorization server of this API (RFC 9728)", "GET", url));
   const issuer = api.authorization_servers?.[0];
   if (api.resource !== RESOURCE || !issuer) {
-    throw new Refused(answer.status, undefined, `${url} is not about ${RESOURCE}, or names no authorization server.`);
+    throw new Refused(answer.status, undefined, `${url} does not describe ${RESOURCE}, or names no authorization server.`);
   }
   const { origin, pathname } = new URL(issuer);
   const path = pathname === "/" ? "" : pathname;
   const where = `${origin}/.well-known/oauth-authorization-server${path}`;
-  const server = await fetched(exchange("Where are its endpoints? (RFC 8414)", "GET", where));
-  if (server.issuer !== issuer) throw new Refused(200, undefined, `${where} is about another issuer than ${issuer}.`);
+  const server = await fetched(exchange("Find its endpoints (RFC 8414)", "GET", where));
+  if (server.issuer !== issuer) throw new Refused(200, undefined, `${where} names another issuer than ${issuer}.`);
   return {
     issuer,
     token_endpoint: server.token_endpoint,
@@ -92,23 +93,23 @@ async function fetched(request) {
   throw new Refused(answer.status, answer.json?.error, answer.json?.error_description);
 }
 
-/** Exchanges user name and password for tokens that are good for this API alone. The password is not kept. */
+/** Exchanges user name and password for tokens for this API only. The password is not stored. */
 export function signIn(server, username, password) {
-  const narrowed = { resource: RESOURCE, ...(server.scope && { scope: server.scope }) };
-  return signInFor("Exchange user name and password for tokens", server, username, password, narrowed);
+  const restriction = { resource: RESOURCE, ...(server.scope && { scope: server.scope }) };
+  return signInFor("Exchange user name and password for tokens", server, username, password, restriction);
 }
 
 /**
- * Exchanges them for tokens that are good for the person's account at the issuer, and for nothing else (RFC 8707). Use them at
- * once and keep them nowhere: a script that steals what is kept must not be able to touch the account.
+ * Exchanges them for tokens for the user's account at the issuer only (RFC 8707). Use them at once and do not store them:
+ * a script that steals the stored tokens must not be able to change the account.
  */
 export function signInForAccount(server, username, password) {
-  const narrowed = { resource: server.issuer, scope: "account" };
-  return signInFor("Exchange the password for a token that is good for the account alone", server, username, password, narrowed);
+  const restriction = { resource: server.issuer, scope: "account" };
+  return signInFor("Exchange the password for a token for the account only", server, username, password, restriction);
 }
 
-async function signInFor(why, server, username, password, narrowed) {
-  const form = { grant_type: "password", client_id: CLIENT, username, password, ...narrowed };
+async function signInFor(why, server, username, password, restriction) {
+  const form = { grant_type: "password", client_id: CLIENT, username, password, ...restriction };
   const answer = await post(why, server.token_endpoint, form);
   if (answer.status === 200 && answer.json?.access_token) return session(answer.json, username, server);
   throw refusal(answer, server.token_endpoint);
@@ -119,56 +120,53 @@ function session(tokens, username, server) {
   return { access_token, refresh_token, expires_in, expires_at: Date.now() + expires_in * 1000, username, server };
 }
 
-/** Makes these tokens the ones of all tabs. */
-export const adopt = keep;
-
-/** Whether the access token is over, or will be before a request arrives. */
-export function isOver({ expires_at, expires_in }) {
+/** Whether the access token has expired, or will before a request arrives. */
+export function isExpired({ expires_at, expires_in }) {
   return Date.now() >= expires_at - Math.min(10_000, expires_in * 100);
 }
 
 /**
- * New tokens instead of the access token `spent`, for all tabs.
+ * Refreshes the tokens for all tabs, unless another tab has replaced the access token `spent` already.
  *
- * Tabs take turns by a Web Lock, and the one that comes second finds the work done. Where there are no Web Locks, two tabs
- * may send the same refresh token at once, and Jeton gives both the same answer.
+ * A Web Lock serializes the tabs; the second finds the new tokens. Without Web Locks two tabs may send the same refresh
+ * token at once, and Jeton sends both the same answer.
  *
- * @param tell is called with the seconds to wait before another try
- * @throws {SignInNeeded} when the session is over, and only then
- * @throws {NoAnswer|Busy|Refused} when the tokens may still be good: they stay
+ * @param onRetry is called with the seconds until the next retry
+ * @throws {SignInNeeded} only when the session has ended
+ * @throws {NoAnswer|Busy|Refused} when the tokens may still be valid: they stay stored
  */
-export function refresh(spent, tell) {
-  return takeTurn(() => refreshInTurn(spent, tell));
+export function refresh(spent, onRetry) {
+  return withLock(() => refreshLocked(spent, onRetry));
 }
 
-async function takeTurn(work) {
+async function withLock(work) {
   if (!navigator.locks) return work();
   const first = { ifAvailable: true };
-  const done = await navigator.locks.request(KEPT, first, async (lock) => lock && { session: await work() });
+  const done = await navigator.locks.request(STORAGE_KEY, first, async (lock) => lock && { session: await work() });
   if (done) return done.session;
-  // The lock may come before the news of what the other tab kept: browsers run tabs in different processes.
-  const news = new Promise((resolve) => window.addEventListener("storage", resolve, { once: true }));
-  return navigator.locks.request(KEPT, async () => {
-    await Promise.race([news, pause(NEWS)]);
+  // Tabs run in different processes: the lock may arrive before the storage event of the other tab.
+  const stored = new Promise((resolve) => window.addEventListener("storage", resolve, { once: true }));
+  return navigator.locks.request(STORAGE_KEY, async () => {
+    await Promise.race([stored, pause(STORAGE_DELAY)]);
     return work();
   });
 }
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-async function refreshInTurn(spent, tell) {
+async function refreshLocked(spent, onRetry) {
   for (let tries = 0; ; tries += 1) {
-    const current = kept();
+    const current = storedSession();
     if (!current) throw new SignInNeeded("You signed out.");
     if (current.access_token !== spent) return current;
     try {
       return await refreshOnce(current);
     } catch (error) {
-      const again = error instanceof NoAnswer || (error instanceof Busy && error.seconds <= LONGEST_PAUSE);
-      if (!again || tries >= PAUSES.length) throw error;
-      // The answer may be lost although the server rotated: the same token, sent again, gets the same successor.
-      const seconds = Math.max(PAUSES[tries], error.seconds ?? 0);
-      tell(seconds);
+      const canRetry = error instanceof NoAnswer || (error instanceof Busy && error.seconds <= MAX_RETRY_AFTER);
+      if (!canRetry || tries >= RETRY_DELAYS.length) throw error;
+      // If the server rotated and the response was lost, the same token gets the same successor.
+      const seconds = Math.max(RETRY_DELAYS[tries], error.seconds ?? 0);
+      onRetry(seconds);
       await pause(seconds);
     }
   }
@@ -177,44 +175,44 @@ async function refreshInTurn(spent, tell) {
 async function refreshOnce(sent) {
   const form = { grant_type: "refresh_token", client_id: CLIENT, refresh_token: sent.refresh_token };
   const endpoint = sent.server.token_endpoint;
-  const answer = await post("The access token has expired: a silent refresh", endpoint, form);
-  // What was kept meanwhile is newer than this answer: another tab refreshed, or signed in or out.
-  const current = kept();
-  const overtaken = current?.refresh_token !== sent.refresh_token;
+  const answer = await post("Refresh the expired access token", endpoint, form);
+  // A session that was stored meanwhile is newer than this response: another tab refreshed, or signed in or out.
+  const current = storedSession();
+  const replaced = current?.refresh_token !== sent.refresh_token;
   if (answer.status === 200 && answer.json?.access_token) {
     if (!current) throw new SignInNeeded("You signed out.");
-    return overtaken ? current : keep(session(answer.json, sent.username, sent.server));
+    return replaced ? current : storeSession(session(answer.json, sent.username, sent.server));
   }
   const error = refusal(answer, endpoint);
   if (error.error !== "invalid_grant") throw error;
-  if (current && overtaken) return current;
-  localStorage.removeItem(KEPT);
+  if (current && replaced) return current;
+  localStorage.removeItem(STORAGE_KEY);
   throw new SignInNeeded("Your session has ended. Please sign in again.");
 }
 
 /**
- * Forgets the tokens, and has the server end the session if it offers that (RFC 7009).
+ * Removes the tokens and revokes the session, if the server supports that (RFC 7009).
  *
- * @returns whether the server ended it
+ * @returns whether the session was revoked
  */
 export async function signOut() {
-  const session = kept();
-  const ended = session ? await revoke(session) : false;
-  localStorage.removeItem(KEPT);
-  return ended;
+  const session = storedSession();
+  const revoked = session ? await revoke(session) : false;
+  localStorage.removeItem(STORAGE_KEY);
+  return revoked;
 }
 
-/** Forgets the tokens in all tabs, if they are still this person's. */
-export function forget(whose) {
-  if (subject(kept()) === whose) localStorage.removeItem(KEPT);
+/** Removes the tokens in all tabs, if they are still those of the user `sub`. */
+export function removeSession(sub) {
+  if (subject(storedSession()) === sub) localStorage.removeItem(STORAGE_KEY);
 }
 
-/** Ends a session at the server; `false` when that is not offered, or did not work. */
+/** Revokes a session at the server; `false` if that is not supported or failed. */
 export async function revoke({ server, refresh_token }) {
   if (!server.revocation_endpoint) return false;
   const form = { token: refresh_token, token_type_hint: "refresh_token", client_id: CLIENT };
   try {
-    const answer = await post("End the session (RFC 7009)", server.revocation_endpoint, form);
+    const answer = await post("Revoke the session (RFC 7009)", server.revocation_endpoint, form);
     return answer.status === 200;
   } catch {
     return false;
@@ -229,7 +227,7 @@ function post(why, url, form) {
 function refusal(answer, url) {
   if (answer.status === 429) return new Busy(url, retryAfter(answer, 1), "Too many sign-ins have failed");
   if (answer.status === 503) return new Busy(url, retryAfter(answer, 1));
-  // An answer that was cut off is as good as none.
+  // A truncated response counts as none.
   if (answer.status === 200 || answer.status >= 502) return new NoAnswer(url);
   return new Refused(answer.status, answer.json?.error, answer.json?.error_description);
 }
