@@ -91,21 +91,10 @@ pub(crate) fn parse<C: DeserializeOwned>(
     if !audience.iter().any(|one| policy.audiences.contains(one)) {
         return Err(Refusal::WrongAudience);
     }
-    let expires_at = claims.exp.ok_or(missing("exp"))?.0;
-    // "The current date/time MUST be before the expiration date/time", RFC 7519 §4.1.4.
-    if now >= expires_at.saturating_add(policy.expiry_leeway) {
-        return Err(Refusal::Expired);
-    }
-    let latest = now.saturating_add(policy.clock_skew);
-    if claims.nbf.is_some_and(|not_before| not_before.0 > latest) {
-        return Err(Refusal::NotYetValid);
-    }
-    let issued_at = claims.iat.ok_or(missing("iat"))?.0;
-    if issued_at > latest {
-        return Err(Refusal::IssuedInTheFuture);
-    }
+    let (issued_at, expires_at) = policy.check_times(claims.exp, claims.nbf, claims.iat, now)?;
     // A future time, such as one in milliseconds, would count as recent forever.
     let auth_time = claims.auth_time.map(|time| time.0);
+    let latest = now.saturating_add(policy.clock_skew);
     Ok(AccessToken {
         issuer,
         subject: claims.sub.ok_or(missing("sub"))?,
@@ -124,6 +113,32 @@ pub(crate) fn parse<C: DeserializeOwned>(
         entitlements: names(claims.entitlements),
         claims: serde_json::from_slice(payload).map_err(|_| Refusal::MalformedClaims)?,
     })
+}
+
+impl ClaimsPolicy {
+    /// Returns `iat` and `exp`.
+    fn check_times(
+        &self,
+        exp: Option<NumericDate>,
+        nbf: Option<NumericDate>,
+        iat: Option<NumericDate>,
+        now: i64,
+    ) -> Result<(i64, i64), Refusal> {
+        let expires_at = exp.ok_or(Refusal::MissingClaim("exp"))?.0;
+        // "The current date/time MUST be before the expiration date/time", RFC 7519 §4.1.4.
+        if now >= expires_at.saturating_add(self.expiry_leeway) {
+            return Err(Refusal::Expired);
+        }
+        let latest = now.saturating_add(self.clock_skew);
+        if nbf.is_some_and(|not_before| not_before.0 > latest) {
+            return Err(Refusal::NotYetValid);
+        }
+        let issued_at = iat.ok_or(Refusal::MissingClaim("iat"))?.0;
+        if issued_at > latest {
+            return Err(Refusal::IssuedInTheFuture);
+        }
+        Ok((issued_at, expires_at))
+    }
 }
 
 impl TryFrom<serde_json::Number> for NumericDate {

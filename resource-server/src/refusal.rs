@@ -97,89 +97,66 @@ impl Refusal {
 
     /// The label for metrics and logs.
     pub const fn reason(self) -> &'static str {
-        self.texts().0
+        match self {
+            Self::NoToken => "no_token",
+            Self::SeveralTokens => "several_tokens",
+            Self::TokenInQuery => "token_in_query",
+            Self::TooLong => "too_long",
+            Self::Malformed => "malformed",
+            Self::Duplicate => "duplicate_member",
+            Self::AlgorithmNotAllowed => "algorithm_not_allowed",
+            Self::WrongType => "wrong_type",
+            Self::Critical => "critical_extension",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongSignature => "wrong_signature",
+            Self::MalformedClaims => "malformed_claims",
+            Self::MissingClaim(_) => "missing_claim",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::WrongAudience => "wrong_audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::IssuedInTheFuture => "issued_in_the_future",
+            Self::SessionRevoked => "session_revoked",
+            Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InsufficientRole => "insufficient_role",
+            Self::InsufficientAuthentication { .. } => "insufficient_authentication",
+            Self::KeysUnavailable => "keys_unavailable",
+        }
     }
 
     /// The `error_description`, for client developers: printable ASCII without `"` and `\`.
     pub const fn description(self) -> &'static str {
-        self.texts().1
-    }
-
-    const fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::NoToken => (
-                "no_token",
-                "Sign in, and send the access token as Authorization: Bearer.",
-            ),
-            Self::SeveralTokens => (
-                "several_tokens",
-                "Send one access token, in one Authorization header.",
-            ),
-            Self::TokenInQuery => (
-                "token_in_query",
-                "Send the access token in the Authorization header, not in the query.",
-            ),
-            Self::TooLong => ("too_long", "The access token is too long."),
-            Self::Malformed => ("malformed", "The access token is not a signed JWT."),
-            Self::Duplicate => (
-                "duplicate_member",
-                "The access token has a duplicate member.",
-            ),
-            Self::AlgorithmNotAllowed => (
-                "algorithm_not_allowed",
-                "The access token is signed by an algorithm that is not allowed.",
-            ),
-            Self::WrongType => ("wrong_type", "The JWT is not an access token (typ at+jwt)."),
-            Self::Critical => (
-                "critical_extension",
-                "The access token has a critical extension that is not supported.",
-            ),
-            Self::UnknownKey => (
-                "unknown_key",
-                "The access token is signed by an unknown key.",
-            ),
-            Self::WrongSignature => (
-                "wrong_signature",
-                "The signature of the access token is wrong.",
-            ),
-            Self::MalformedClaims => (
-                "malformed_claims",
-                "The claims of the access token are malformed.",
-            ),
-            Self::MissingClaim(_) => (
-                "missing_claim",
-                "The access token lacks a claim that RFC 9068 requires.",
-            ),
-            Self::WrongIssuer => ("wrong_issuer", "The access token is from another issuer."),
-            Self::WrongAudience => (
-                "wrong_audience",
-                "The access token is for another audience.",
-            ),
-            Self::Expired => ("expired", "The access token has expired."),
-            Self::NotYetValid => ("not_yet_valid", "The access token is not valid yet."),
-            Self::IssuedInTheFuture => {
-                ("issued_in_the_future", "The access token is not valid yet.")
+            Self::NoToken => "Sign in, and send the access token as Authorization: Bearer.",
+            Self::SeveralTokens => "Send one access token, in one Authorization header.",
+            Self::TokenInQuery => {
+                "Send the access token in the Authorization header, not in the query."
             }
-            Self::SessionRevoked => (
-                "session_revoked",
-                "The session of the access token was ended.",
-            ),
-            Self::InsufficientScope { .. } => (
-                "insufficient_scope",
-                "The access token lacks a scope that this request requires.",
-            ),
-            Self::InsufficientRole => (
-                "insufficient_role",
-                "The user lacks a role that this request requires.",
-            ),
-            Self::InsufficientAuthentication { .. } => (
-                "insufficient_authentication",
-                "Sign in again: this request requires a more recent or stronger sign-in.",
-            ),
-            Self::KeysUnavailable => (
-                "keys_unavailable",
-                "Access tokens cannot be verified right now; try again.",
-            ),
+            Self::TooLong => "The access token is too long.",
+            Self::Malformed => "The access token is not a signed JWT.",
+            Self::Duplicate => "The access token has a duplicate member.",
+            Self::AlgorithmNotAllowed => {
+                "The access token is signed by an algorithm that is not allowed."
+            }
+            Self::WrongType => "The JWT is not an access token (typ at+jwt).",
+            Self::Critical => "The access token has a critical extension that is not supported.",
+            Self::UnknownKey => "The access token is signed by an unknown key.",
+            Self::WrongSignature => "The signature of the access token is wrong.",
+            Self::MalformedClaims => "The claims of the access token are malformed.",
+            Self::MissingClaim(_) => "The access token lacks a claim that RFC 9068 requires.",
+            Self::WrongIssuer => "The access token is from another issuer.",
+            Self::WrongAudience => "The access token is for another audience.",
+            Self::Expired => "The access token has expired.",
+            Self::NotYetValid | Self::IssuedInTheFuture => "The access token is not valid yet.",
+            Self::SessionRevoked => "The session of the access token was ended.",
+            Self::InsufficientScope { .. } => {
+                "The access token lacks a scope that this request requires."
+            }
+            Self::InsufficientRole => "The user lacks a role that this request requires.",
+            Self::InsufficientAuthentication { .. } => {
+                "Sign in again: this request requires a more recent or stronger sign-in."
+            }
+            Self::KeysUnavailable => "Access tokens cannot be verified right now; try again.",
         }
     }
 }

@@ -56,10 +56,10 @@ async fn each_algorithm_verifies_its_own_signatures_and_no_other() {
         verify(&verifier, &signer.token(&claims(ISSUER)))
             .await
             .unwrap();
-        for said in family.into_iter().filter(|said| *said != signed) {
-            let token = signer.sign(&rsa(0).by(said).header(), &claims(ISSUER));
+        for named in family.into_iter().filter(|named| *named != signed) {
+            let token = signer.sign(&rsa(0).by(named).header(), &claims(ISSUER));
             let refusal = verify(&verifier, &token).await.unwrap_err();
-            assert_eq!(refusal, Refusal::WrongSignature, "{signed:?} as {said:?}");
+            assert_eq!(refusal, Refusal::WrongSignature, "{signed:?} as {named:?}");
         }
     }
     for signer in [Signer::es256(), Signer::es384(), Signer::ed25519()] {

@@ -63,10 +63,10 @@ async fn tenant_of(Extension(token): Extension<AccessToken<Tenant>>) -> String {
 }
 
 async fn greet(token: Option<Extension<AccessToken>>) -> String {
-    token.map_or_else(|| "stranger".to_owned(), |Extension(token)| token.subject)
+    token.map_or_else(|| "anonymous".to_owned(), |Extension(token)| token.subject)
 }
 
-async fn answer(app: &Router, request: Request<Body>) -> (u16, String, String) {
+async fn send(app: &Router, request: Request<Body>) -> (u16, String, String) {
     let response = app.clone().oneshot(request).await.unwrap();
     let challenge = response.headers().get("www-authenticate");
     let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
@@ -91,24 +91,27 @@ fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Request
 async fn a_route_of_axum_requires_a_sufficient_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
-    let good = rsa(0).token(&claims(&issuer.url));
-    let ask = |method, path, token| request(method, path, token, "");
-    let (status, _, body) = answer(&app, ask("GET", "/info", Some(&good))).await;
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let without_body = |method, path, token| request(method, path, token, "");
+    let (status, _, body) = send(&app, without_body("GET", "/info", Some(&valid))).await;
     assert_eq!(
         (status, body),
         (200, claims(&issuer.url)["sub"].as_str().unwrap().to_owned())
     );
-    let (status, challenge, _) = answer(&app, ask("GET", "/info", None)).await;
+    let (status, challenge, _) = send(&app, without_body("GET", "/info", None)).await;
     assert_eq!(status, 401);
     assert!(challenge.ends_with("scope=\"info:read\"") && !challenge.contains("error"));
-    let (status, challenge, _) = answer(&app, ask("GET", "/info", Some("x"))).await;
+    let (status, challenge, _) = send(&app, without_body("GET", "/info", Some("x"))).await;
     assert_eq!(status, 401);
     assert!(challenge.contains("invalid_token"), "{challenge}");
-    let (status, challenge, _) = answer(&app, ask("DELETE", "/all", Some(&good))).await;
+    let (status, challenge, _) = send(&app, without_body("DELETE", "/all", Some(&valid))).await;
     assert_eq!(status, 403);
     assert!(challenge.contains("scope=\"info:delete\""), "{challenge}");
-    let (status, challenge, _) =
-        answer(&app, ask("GET", "/info?access_token=x", Some(&good))).await;
+    let (status, challenge, _) = send(
+        &app,
+        without_body("GET", "/info?access_token=x", Some(&valid)),
+    )
+    .await;
     assert_eq!(status, 400);
     assert!(challenge.contains("invalid_request"), "{challenge}");
 }
@@ -118,22 +121,22 @@ async fn a_route_of_axum_requires_a_sufficient_token() {
 async fn a_form_is_searched_for_a_second_token_and_arrives_unchanged() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
-    let good = rsa(0).token(&claims(&issuer.url));
+    let valid = rsa(0).token(&claims(&issuer.url));
     let text = format!("text={}", "x".repeat(200_000));
-    let (status, _, body) = answer(&app, request("POST", "/notes", Some(&good), &text)).await;
+    let (status, _, body) = send(&app, request("POST", "/notes", Some(&valid), &text)).await;
     assert_eq!((status, body), (200, text));
-    let twice = request("POST", "/notes", Some(&good), "text=a&access_token=b");
-    assert_eq!(answer(&app, twice).await.0, 400);
+    let twice = request("POST", "/notes", Some(&valid), "text=a&access_token=b");
+    assert_eq!(send(&app, twice).await.0, 400);
     // A body in many chunks, and one that fails.
     let pieces = ["te", "xt", "=", "abc"].map(|piece| Ok::<_, std::io::Error>(piece.as_bytes()));
     let pieces = Body::from_stream(futures_util::stream::iter(pieces));
-    let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
-    let (status, _, body) = answer(&app, Request::from_parts(parts, pieces)).await;
+    let (parts, _) = request("POST", "/notes", Some(&valid), "").into_parts();
+    let (status, _, body) = send(&app, Request::from_parts(parts, pieces)).await;
     assert_eq!((status, body.as_str()), (200, "text=abc"));
     let broken = [Ok("text="), Err(std::io::Error::other("connection reset"))];
     let broken = Body::from_stream(futures_util::stream::iter(broken));
-    let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
-    let status = answer(&app, Request::from_parts(parts, broken)).await.0;
+    let (parts, _) = request("POST", "/notes", Some(&valid), "").into_parts();
+    let status = send(&app, Request::from_parts(parts, broken)).await.0;
     assert_eq!(status, StatusCode::BAD_REQUEST.as_u16());
 }
 
@@ -154,10 +157,10 @@ fn never() -> Body {
 async fn a_body_is_not_polled_after_its_end() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
-    let good = rsa(0).token(&claims(&issuer.url));
-    let (parts, _) = request("POST", "/notes", Some(&good), "").into_parts();
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let (parts, _) = request("POST", "/notes", Some(&valid), "").into_parts();
     let request = Request::from_parts(parts, once_only("text=abc"));
-    let (status, _, body) = answer(&app, request).await;
+    let (status, _, body) = send(&app, request).await;
     assert_eq!((status, body.as_str()), (200, "text=abc"));
 }
 
@@ -172,7 +175,7 @@ async fn a_request_without_a_valid_token_is_refused_before_its_body_is_read() {
         Some(rsa(1).token(&claims(&issuer.url)).as_str()),
     ] {
         let (parts, _) = request("POST", "/notes", token, "").into_parts();
-        let refused = answer(&app, Request::from_parts(parts, never()));
+        let refused = send(&app, Request::from_parts(parts, never()));
         let refused = tokio::time::timeout(Duration::from_secs(5), refused).await;
         assert_eq!(refused.unwrap().0, 401);
     }
@@ -184,7 +187,7 @@ async fn every_method_requires_a_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     for method in ["OPTIONS", "HEAD", "PUT", "TRACE", "BREW"] {
-        let (status, challenge, _) = answer(&app, request(method, "/info", None, "")).await;
+        let (status, challenge, _) = send(&app, request(method, "/info", None, "")).await;
         assert_eq!(status, 401, "{method}");
         assert!(challenge.starts_with("Bearer "), "{challenge}");
     }
@@ -194,11 +197,11 @@ async fn every_method_requires_a_token() {
 async fn an_optional_token_may_be_missing_but_an_invalid_one_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
-    let good = rsa(0).token(&claims(&issuer.url));
-    let ask = |token| request("GET", "/greeting", token, "");
-    assert_eq!(answer(&app, ask(None)).await.2, "stranger");
-    assert_ne!(answer(&app, ask(Some(&good))).await.2, "stranger");
-    assert_eq!(answer(&app, ask(Some("bad"))).await.0, 401);
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let without_body = |token| request("GET", "/greeting", token, "");
+    assert_eq!(send(&app, without_body(None)).await.2, "anonymous");
+    assert_ne!(send(&app, without_body(Some(&valid))).await.2, "anonymous");
+    assert_eq!(send(&app, without_body(Some("bad"))).await.0, 401);
 }
 
 #[tokio::test]
@@ -206,10 +209,10 @@ async fn a_route_of_axum_reads_custom_claims() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
     let token = rsa(0).token(&claims_with(&issuer.url, "tenant", json!(7)));
-    let (status, _, body) = answer(&app, request("GET", "/tenant", Some(&token), "")).await;
+    let (status, _, body) = send(&app, request("GET", "/tenant", Some(&token), "")).await;
     assert_eq!((status, body.as_str()), (200, "7"));
     let without = rsa(0).token(&claims(&issuer.url));
-    let (status, ..) = answer(&app, request("GET", "/tenant", Some(&without), "")).await;
+    let (status, ..) = send(&app, request("GET", "/tenant", Some(&without), "")).await;
     assert_eq!(status, 401);
 }
 
@@ -217,11 +220,11 @@ async fn a_route_of_axum_reads_custom_claims() {
 async fn a_route_may_add_a_check_and_change_the_response() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let app = app(&issuer).await;
-    let good = rsa(0).token(&claims(&issuer.url));
-    let (status, challenge, _) = answer(&app, request("GET", "/odd", Some(&good), "")).await;
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let (status, challenge, _) = send(&app, request("GET", "/odd", Some(&valid), "")).await;
     assert_eq!(status, 403);
     assert!(challenge.contains("insufficient_scope"), "{challenge}");
-    let (status, challenge, body) = answer(&app, request("GET", "/own", None, "")).await;
+    let (status, challenge, body) = send(&app, request("GET", "/own", None, "")).await;
     assert_eq!((status, body.as_str()), (401, "no_token"));
     assert!(challenge.starts_with("Bearer "), "{challenge}");
 }

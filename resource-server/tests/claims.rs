@@ -44,11 +44,11 @@ async fn roles_groups_and_entitlements_may_be_scim_objects() {
 async fn a_sign_in_in_the_future_is_not_recent() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = verifier(&issuer).await;
-    let fresh = Requirement {
+    let recent = Requirement {
         max_age: Some(Duration::from_mins(10)),
         ..Requirement::NONE
     };
-    for (auth_time, good) in [
+    for (auth_time, valid) in [
         (now() * 1000, false),
         (i64::MAX, false),
         (now() + 120, false),
@@ -57,7 +57,7 @@ async fn a_sign_in_in_the_future_is_not_recent() {
     ] {
         let token = rsa(0).token(&claims_with(&issuer.url, "auth_time", json!(auth_time)));
         let token = verify(&verifier, &token).await.unwrap();
-        assert_eq!(token.satisfies(&fresh).is_ok(), good, "{auth_time}");
+        assert_eq!(token.satisfies(&recent).is_ok(), valid, "{auth_time}");
     }
 }
 
@@ -75,14 +75,14 @@ async fn a_critical_extension_of_null_is_refused() {
 
 #[tokio::test]
 async fn a_duplicate_member_is_refused_by_a_verifier_for_several_issuers() {
-    let ours = Issuer::start(&[rsa(0)]).await;
-    let theirs = Issuer::start(&[rsa(1)]).await;
-    let both = [verifier(&ours).await, verifier(&theirs).await];
+    let first = Issuer::start(&[rsa(0)]).await;
+    let second = Issuer::start(&[rsa(1)]).await;
+    let both = [verifier(&first).await, verifier(&second).await];
     let both = Verifier::any_of(both).unwrap();
-    let claims = claims(&ours.url).to_string();
+    let claims = claims(&first.url).to_string();
     let header = rsa(0).header().to_string();
     for name in ["iss", "x"] {
-        let twice = format!("{{\"{name}\":\"{}\",\"{name}\":\"\",", theirs.url);
+        let twice = format!("{{\"{name}\":\"{}\",\"{name}\":\"\",", second.url);
         let twice = claims.replacen('{', &twice, 1);
         let refusal = verify(&both, &rsa(0).sign_text(&header, &twice)).await;
         assert_eq!(refusal.unwrap_err(), Refusal::Duplicate);
@@ -94,13 +94,13 @@ async fn an_api_may_have_several_audiences() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let builder = Verifier::builder(&issuer.url, AUDIENCE).also_audience("https://old.test");
     let verifier = builder.build().await.unwrap();
-    for (aud, good) in [
+    for (aud, valid) in [
         (AUDIENCE, true),
         ("https://old.test", true),
         ("https://other.test", false),
     ] {
         let token = rsa(0).token(&claims_with(&issuer.url, "aud", json!(aud)));
-        assert_eq!(verify(&verifier, &token).await.is_ok(), good, "{aud}");
+        assert_eq!(verify(&verifier, &token).await.is_ok(), valid, "{aud}");
     }
     let empty = Verifier::builder(&issuer.url, AUDIENCE).also_audience("");
     assert_eq!(empty.build().await.unwrap_err(), BuildError::NoAudience);
@@ -112,10 +112,10 @@ async fn an_api_may_have_several_audiences() {
 /// The default is 16 KiB.
 #[tokio::test]
 async fn a_token_has_a_maximum_length_per_issuer() {
-    let ours = Issuer::start(&[rsa(0)]).await;
-    let theirs = Issuer::start(&[rsa(1)]).await;
-    let default = verifier(&ours).await;
-    let long = Verifier::builder(&theirs.url, AUDIENCE).max_token_length(32 * 1024);
+    let first = Issuer::start(&[rsa(0)]).await;
+    let second = Issuer::start(&[rsa(1)]).await;
+    let default = verifier(&first).await;
+    let long = Verifier::builder(&second.url, AUDIENCE).max_token_length(32 * 1024);
     let long = long.build().await.unwrap();
     let both = Verifier::any_of([default.clone(), long.clone()]).unwrap();
     let token = |signer: &Signer, issuer: &Issuer, size: usize| {
@@ -125,21 +125,22 @@ async fn a_token_has_a_maximum_length_per_issuer() {
         assert!(token.len() <= size && token.len() > size - 8);
         token
     };
-    let (ours_longest, ours_too_long) = (token(rsa(0), &ours, 16384), token(rsa(0), &ours, 16400));
-    let (theirs_longest, theirs_too_long) =
-        (token(rsa(1), &theirs, 32768), token(rsa(1), &theirs, 32784));
-    for (verifier, token, good) in [
-        (&default, &ours_longest, true),
-        (&default, &ours_too_long, false),
-        (&long, &theirs_longest, true),
-        (&long, &theirs_too_long, false),
-        (&both, &ours_longest, true),
-        (&both, &ours_too_long, false),
-        (&both, &theirs_longest, true),
-        (&both, &theirs_too_long, false),
+    let (first_longest, first_too_long) =
+        (token(rsa(0), &first, 16384), token(rsa(0), &first, 16400));
+    let (second_longest, second_too_long) =
+        (token(rsa(1), &second, 32768), token(rsa(1), &second, 32784));
+    for (verifier, token, valid) in [
+        (&default, &first_longest, true),
+        (&default, &first_too_long, false),
+        (&long, &second_longest, true),
+        (&long, &second_too_long, false),
+        (&both, &first_longest, true),
+        (&both, &first_too_long, false),
+        (&both, &second_longest, true),
+        (&both, &second_too_long, false),
     ] {
         let outcome = verify(verifier, token).await.map(drop);
-        assert_eq!(outcome, good.then_some(()).ok_or(Refusal::TooLong));
+        assert_eq!(outcome, valid.then_some(()).ok_or(Refusal::TooLong));
     }
     // Too long for every issuer: the token is not parsed.
     let junk = "A".repeat(32 * 1024 + 1);

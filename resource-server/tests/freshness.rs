@@ -26,14 +26,14 @@ async fn a_thousand_requests_with_an_unknown_key_make_one_fetch() {
             tokio::spawn(async move { verify(&verifier, &token).await })
         })
         .collect();
-    let mut good = 0;
+    let mut valid = 0;
     for request in requests {
         match request.await.unwrap() {
-            Ok(_) => good += 1,
+            Ok(_) => valid += 1,
             Err(refusal) => assert_eq!(refusal, Refusal::UnknownKey),
         }
     }
-    assert_eq!(good, 500);
+    assert_eq!(valid, 500);
     assert_eq!(issuer.requests(JWKS), 2);
     assert_eq!(issuer.requests(METADATA), 1);
 }
@@ -99,7 +99,7 @@ async fn an_invalid_jwk_set_does_not_replace_valid_keys() {
     let issuer = Issuer::start(&[rsa(0)]).await;
     let verifier = Verifier::builder(&issuer.url, AUDIENCE).cool_down(Duration::ZERO);
     let verifier = verifier.build().await.unwrap();
-    let good = rsa(0).token(&claims(&issuer.url));
+    let valid = rsa(0).token(&claims(&issuer.url));
     let unknown = rsa(2).token(&claims(&issuer.url));
     for reply in [
         Reply::json(&json!({ "keys": [] })),
@@ -109,7 +109,7 @@ async fn an_invalid_jwk_set_does_not_replace_valid_keys() {
         issuer.reply(JWKS, reply);
         let refusal = verify(&verifier, &unknown).await.unwrap_err();
         assert_eq!(refusal, Refusal::KeysUnavailable);
-        verify(&verifier, &good).await.unwrap();
+        verify(&verifier, &valid).await.unwrap();
     }
 }
 

@@ -51,7 +51,7 @@ impl Service<Request<Peeked<Body>>> for Inspector {
     }
 }
 
-async fn ask(verifier: &Verifier, token: &str, body: Body) -> String {
+async fn inspect(verifier: &Verifier, token: &str, body: Body) -> String {
     let request = Request::builder()
         .header("authorization", format!("Bearer {token}"))
         .header("content-type", "application/x-www-form-urlencoded")
@@ -73,7 +73,7 @@ async fn a_form_keeps_its_length() {
         (Body::empty(), "true (0, Some(0))"),
         (Body::from_stream(pieces), "false (7, Some(7))"),
     ] {
-        assert_eq!(ask(&verifier, &token, body).await, expected);
+        assert_eq!(inspect(&verifier, &token, body).await, expected);
     }
 }
 
@@ -86,7 +86,7 @@ async fn only_the_beginning_of_a_form_is_buffered() {
     let piece = "x".repeat(16 * 1024);
     let beginning = stream::iter(vec![piece; 4]).map(Ok::<_, Infallible>);
     let endless = Body::from_stream(beginning.chain(stream::pending()));
-    let text = ask(&verifier, &token, endless).await;
+    let text = inspect(&verifier, &token, endless).await;
     assert_eq!(text, "false (65536, None)");
 }
 

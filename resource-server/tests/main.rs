@@ -15,6 +15,8 @@ mod axum;
 mod claims;
 /// Freshness of keys, cool-down, and an issuer that is down.
 mod freshness;
+/// Headers and signatures of tokens.
+mod header;
 /// Metadata and JWK sets.
 mod keys;
 /// Bodies and services in the tower layer.
@@ -33,5 +35,5 @@ mod requests;
 mod revocation_feed;
 /// A test issuer and its tokens.
 mod support;
-/// Valid and invalid tokens.
+/// Claims and format of tokens.
 mod token;

@@ -61,7 +61,7 @@ impl Api {
     #[oai(path = "/greeting", method = "get")]
     async fn greet(&self, bearer: OptionalBearer) -> PlainText<String> {
         let name = bearer.token.map(|token| token.subject);
-        PlainText(name.unwrap_or_else(|| "stranger".to_owned()))
+        PlainText(name.unwrap_or_else(|| "anonymous".to_owned()))
     }
 }
 
@@ -85,11 +85,7 @@ async fn app(issuer: &Issuer) -> impl poem::Endpoint<Output = Response> {
         .map_to_response()
 }
 
-async fn answer(
-    issuer: &Issuer,
-    request: poem::RequestBuilder,
-    body: &str,
-) -> (u16, String, String) {
+async fn send(issuer: &Issuer, request: poem::RequestBuilder, body: &str) -> (u16, String, String) {
     let app = app(issuer).await;
     let response = app.get_response(request.body(body.to_owned())).await;
     let challenge = response
@@ -116,14 +112,14 @@ fn request(method: Method, path: &'static str, token: Option<&str>) -> poem::Req
 #[tokio::test]
 async fn a_route_of_poem_openapi_requires_a_sufficient_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
-    let good = rsa(0).token(&claims(&issuer.url));
-    let (status, _, body) = answer(&issuer, request(Method::GET, "/info", Some(&good)), "").await;
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let (status, _, body) = send(&issuer, request(Method::GET, "/info", Some(&valid)), "").await;
     assert_eq!(
         (status, body),
         (200, claims(&issuer.url)["sub"].as_str().unwrap().to_owned())
     );
 
-    let (status, challenge, body) = answer(&issuer, request(Method::GET, "/info", None), "").await;
+    let (status, challenge, body) = send(&issuer, request(Method::GET, "/info", None), "").await;
     assert_eq!(status, 401);
     let metadata = format!("{AUDIENCE}/.well-known/oauth-protected-resource");
     let expected = format!(
@@ -133,13 +129,12 @@ async fn a_route_of_poem_openapi_requires_a_sufficient_token() {
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body["status"], 401);
 
-    let (status, challenge, _) =
-        answer(&issuer, request(Method::GET, "/info", Some("x")), "").await;
+    let (status, challenge, _) = send(&issuer, request(Method::GET, "/info", Some("x")), "").await;
     assert_eq!(status, 401);
     assert!(challenge.contains("invalid_token"), "{challenge}");
 
-    let request = request(Method::DELETE, "/info", Some(&good));
-    let (status, challenge, _) = answer(&issuer, request, "").await;
+    let request = request(Method::DELETE, "/info", Some(&valid));
+    let (status, challenge, _) = send(&issuer, request, "").await;
     assert_eq!(status, 403);
     assert!(
         challenge.contains("error=\"insufficient_scope\""),
@@ -152,16 +147,16 @@ async fn a_route_of_poem_openapi_requires_a_sufficient_token() {
 #[tokio::test]
 async fn a_form_is_searched_for_a_second_token_and_arrives_unchanged() {
     let issuer = Issuer::start(&[rsa(0)]).await;
-    let good = rsa(0).token(&claims(&issuer.url));
+    let valid = rsa(0).token(&claims(&issuer.url));
     let post = |media: &'static str| {
-        request(Method::POST, "/notes", Some(&good)).header("content-type", media)
+        request(Method::POST, "/notes", Some(&valid)).header("content-type", media)
     };
     let form = "application/x-www-form-urlencoded";
     let long = "x".repeat(200_000);
-    let whole = answer(&issuer, post(form), &format!("text={long}")).await;
+    let whole = send(&issuer, post(form), &format!("text={long}")).await;
     assert_eq!((whole.0, whole.2.len()), (200, long.len()));
     for media in [form, "Application/X-WWW-Form-Urlencoded; charset=utf-8"] {
-        let (status, challenge, _) = answer(&issuer, post(media), "text=a&access_token=b").await;
+        let (status, challenge, _) = send(&issuer, post(media), "text=a&access_token=b").await;
         assert_eq!(status, 400);
         assert!(challenge.contains("invalid_request"), "{challenge}");
     }
@@ -170,21 +165,21 @@ async fn a_form_is_searched_for_a_second_token_and_arrives_unchanged() {
 #[tokio::test]
 async fn an_optional_token_may_be_missing_but_an_invalid_one_is_refused() {
     let issuer = Issuer::start(&[rsa(0)]).await;
-    let good = rsa(0).token(&claims(&issuer.url));
-    let ask = |token| request(Method::GET, "/greeting", token);
-    assert_eq!(answer(&issuer, ask(None), "").await.2, "stranger");
-    assert_eq!(answer(&issuer, ask(Some(&good)), "").await.0, 200);
-    assert_eq!(answer(&issuer, ask(Some("bad")), "").await.0, 401);
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let get_request = |token| request(Method::GET, "/greeting", token);
+    assert_eq!(send(&issuer, get_request(None), "").await.2, "anonymous");
+    assert_eq!(send(&issuer, get_request(Some(&valid)), "").await.0, 200);
+    assert_eq!(send(&issuer, get_request(Some("bad")), "").await.0, 401);
 }
 
 #[tokio::test]
 async fn a_handler_of_poem_requires_a_valid_token() {
     let issuer = Issuer::start(&[rsa(0)]).await;
-    let good = rsa(0).token(&claims(&issuer.url));
-    let (status, _, body) = answer(&issuer, request(Method::GET, "/plain", Some(&good)), "").await;
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let (status, _, body) = send(&issuer, request(Method::GET, "/plain", Some(&valid)), "").await;
     assert_eq!((status, body.as_str()), (200, "web"));
     assert_eq!(
-        answer(&issuer, request(Method::GET, "/plain", None), "")
+        send(&issuer, request(Method::GET, "/plain", None), "")
             .await
             .0,
         401
@@ -236,8 +231,8 @@ async fn a_body_is_read_only_for_a_valid_token_and_not_after_its_end() {
     let once_only = stream::unfold(Some("text=abc"), |text| async move {
         text.map(|text| (Ok::<_, std::io::Error>(text), None))
     });
-    let good = rsa(0).token(&claims(&issuer.url));
-    let whole = post(Some(&good), poem::Body::from_bytes_stream(once_only));
+    let valid = rsa(0).token(&claims(&issuer.url));
+    let whole = post(Some(&valid), poem::Body::from_bytes_stream(once_only));
     let whole = app.get_response(whole).await.into_body();
     assert_eq!(whole.into_string().await.unwrap(), "abc");
     for token in [None, Some("x")] {

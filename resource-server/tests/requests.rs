@@ -172,11 +172,11 @@ async fn a_second_token_or_one_in_the_query_is_a_bad_request() {
             "{challenge}"
         );
     }
-    for good in [
+    for valid in [
         form("access_tokens=1&token=access_token"),
         query("a=access_token&\u{e9}=1"),
     ] {
-        assert_eq!(good, Ok("x.y.z"));
+        assert_eq!(valid, Ok("x.y.z"));
     }
 }
 
@@ -206,16 +206,16 @@ async fn a_sign_in_that_is_too_old_gets_a_challenge_with_max_age() {
         claims["acr"] = acr;
         rsa(0).token(&claims)
     };
-    let good = token(json!(now() - 590), json!("urn:phr"));
-    authorize(&verifier, &good, &FRESH).await.unwrap();
-    let bad = [
+    let valid = token(json!(now() - 590), json!("urn:phr"));
+    authorize(&verifier, &valid, &FRESH).await.unwrap();
+    let invalid = [
         token(json!(now() - 602), json!("urn:phr")),
         token(Value::Null, json!("urn:phr")),
         token(json!(i64::MIN), json!("urn:phr")),
         token(json!(now()), json!("urn:pwd")),
         token(json!(now()), Value::Null),
     ];
-    for token in bad {
+    for token in invalid {
         let refusal = authorize(&verifier, &token, &FRESH).await.unwrap_err();
         let (status, challenge) = challenge(&verifier, refusal, &FRESH);
         assert_eq!(status, 401);
@@ -270,7 +270,7 @@ async fn the_challenge_contains_the_url_of_the_resource_metadata() {
         root.url(),
         "https://api.test/.well-known/oauth-protected-resource"
     );
-    for bad in [
+    for invalid in [
         "api",
         "",
         "urn:api",
@@ -278,8 +278,8 @@ async fn the_challenge_contains_the_url_of_the_resource_metadata() {
         "https://api.test/?a=\\",
     ] {
         assert!(
-            ProtectedResource::new(bad, "https://issuer.test").is_none(),
-            "{bad}"
+            ProtectedResource::new(invalid, "https://issuer.test").is_none(),
+            "{invalid}"
         );
     }
 }

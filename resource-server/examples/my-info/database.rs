@@ -31,7 +31,7 @@ const SEED: [(&str, &str, &str); 2] = [
 
 /// The info of a user.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "people")]
+#[sea_orm(table_name = "user_info")]
 pub struct Model {
     /// The `sub` of the user's tokens. An API with several issuers also stores `iss`.
     #[sea_orm(primary_key, auto_increment = false)]

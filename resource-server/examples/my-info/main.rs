@@ -47,10 +47,10 @@ struct CommandLine {
     /// --listen]
     #[arg(long, env = "MY_INFO_RESOURCE", value_name = "URL")]
     resource: Option<String>,
-    /// The client_id of the page at the authorization server.
+    /// The client id of the page at the authorization server.
     #[arg(long, env = "MY_INFO_CLIENT_ID", default_value = "my-info")]
     client_id: String,
-    /// The client_id of this API at the authorization server, a confidential client, for the revocation
+    /// The client id of this API at the authorization server, a confidential client, for the revocation
     /// feed.
     #[arg(long, env = "MY_INFO_API_CLIENT_ID", default_value = "my-info-api")]
     api_client_id: String,
@@ -77,7 +77,7 @@ struct Site {
     issuer: String,
     /// The URL of this API, without a trailing slash.
     resource: String,
-    /// The client_id of the page.
+    /// The client id of the page.
     client_id: String,
     /// Maximum age of a sign-in for changes.
     fresh_sign_in: Duration,

@@ -50,7 +50,7 @@ struct FetchRequest {
 
 /// The result of a lookup by `kid`.
 pub(crate) enum Lookup {
-    /// The current keys. They contain the `kid`, or the issuer was asked for it just now.
+    /// The current keys. They contain the `kid`, or were fetched after the lookup began.
     Found(Arc<KeySet>),
     /// The `kid` was missing at the last fetch, which was `age` ago, and the cool-down forbids another.
     MissingAtLastFetch { age: Duration },

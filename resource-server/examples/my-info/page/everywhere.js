@@ -78,8 +78,8 @@ async function endAll({ server, access_token }) {
   // An endpoint of Jeton without an RFC, so the metadata does not name it. It is below the issuer's path.
   const url = `${server.issuer.replace(/\/$/, "")}/account/sessions`;
   const headers = { Accept: "application/json", Authorization: `Bearer ${access_token}` };
-  const asked = exchange("Revoke all sessions with that token", "DELETE", url, { headers });
-  const answer = await asked.catch((error) => {
+  const request = exchange("Revoke all sessions with that token", "DELETE", url, { headers });
+  const answer = await request.catch((error) => {
     throw error instanceof NoAnswer ? uncertain(error.origin) : error;
   });
   const { status, json } = answer;
