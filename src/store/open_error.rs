@@ -7,6 +7,9 @@ use sea_orm::DbErr;
 
 use crate::database_url::ServerUrl;
 
+/// The prefix of the migrations before the first release, which `create_schema` replaced.
+const UNRELEASED_MIGRATIONS: &str = "m20261122_";
+
 /// Why the store cannot be opened.
 #[derive(Debug)]
 pub struct OpenError(String);
@@ -15,8 +18,8 @@ impl OpenError {
     pub(super) fn of_file(path: &Path, error: &DbErr) -> Self {
         let path = path.display();
         let text = error.to_string();
-        Self(if is_of_newer_version(error) {
-            newer_version(&path)
+        Self(if let Some(refusal) = other_version(&path, error) {
+            refusal
         } else if text.contains("not a database") || text.contains("malformed") {
             format!("{path} is not a SQLite database, or is damaged; restore a backup ({text})")
         } else if is_locked(error) {
@@ -37,10 +40,9 @@ impl OpenError {
     }
 
     pub(super) fn of_schema(url: &ServerUrl, error: &DbErr) -> Self {
-        if is_of_newer_version(error) {
-            Self(newer_version(url))
-        } else {
-            Self::of_server(url, "cannot bring up to date the tables at", error)
+        match other_version(url, error) {
+            Some(refusal) => Self(refusal),
+            None => Self::of_server(url, "cannot bring up to date the tables at", error),
         }
     }
 }
@@ -57,14 +59,22 @@ pub(super) fn is_locked(error: &DbErr) -> bool {
     error.to_string().contains("locked")
 }
 
-fn is_of_newer_version(error: &DbErr) -> bool {
+/// The error message for a database that holds migrations unknown to this version.
+fn other_version(place: &impl fmt::Display, error: &DbErr) -> Option<String> {
     let text = error.to_string();
-    text.contains("has been applied but its file is missing")
-}
-
-fn newer_version(place: &impl fmt::Display) -> String {
-    format!(
-        "the database {place} was written by a newer version of Jeton; run that version, or restore \
-         the backup made before the upgrade"
-    )
+    if !text.contains("has been applied but its file is missing") {
+        return None;
+    }
+    let unreleased = |name: &&str| name.starts_with(UNRELEASED_MIGRATIONS);
+    Some(match text.split('\'').filter(unreleased).max() {
+        Some(migration) => format!(
+            "the database {place} was created by an unreleased version of Jeton (migration \
+             {migration}) and cannot be upgraded; export what you need and start with an empty \
+             database"
+        ),
+        None => format!(
+            "the database {place} was written by a newer version of Jeton; run that version, or \
+             restore the backup made before the upgrade"
+        ),
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jeton::database_url::Engine;
 use jeton::store::{
-    audit_event, client, client_origin, client_secret, lease, session, sign_in_throttle,
+    Store, audit_event, client, client_origin, client_secret, lease, session, sign_in_throttle,
     signing_key, user,
 };
 use migration::{Migrator, MigratorTrait as _};
@@ -13,7 +13,7 @@ use sea_orm::{
     Iterable as _, QueryResult, Statement,
 };
 
-use crate::support::database::{TestDatabase, engine};
+use crate::support::database::{LIMITS, TestDatabase, engine, parsed};
 use crate::support::file::DataDir;
 
 /// Columns, constraints, indexes and storage options, one row each.
@@ -146,4 +146,30 @@ async fn no_table_has_the_default_collation_of_a_mariadb_server() {
     let text = |row: &QueryResult| row.try_get_by_index::<String>(0).unwrap();
     let found: Vec<String> = found.iter().map(text).collect();
     assert_eq!(found, ["jeton_locks ascii_bin"]);
+}
+
+/// The store is left as it was, and the message names the migration and a remedy.
+#[tokio::test]
+async fn a_store_with_an_unreleased_schema_is_refused() {
+    let data = DataDir::new();
+    data.open().await.close().await.unwrap();
+    data.execute("DELETE FROM seaql_migrations").await;
+    data.execute("INSERT INTO seaql_migrations VALUES ('m20261122_000001_create_store', 0)")
+        .await;
+    for _ in 0..2 {
+        let opened = match engine() {
+            None => Store::open(&data.database()).await,
+            Some(_) => Store::connect(&parsed(&data.url()), LIMITS).await,
+        };
+        let message = opened.err().unwrap().to_string();
+        let remedy = "was created by an unreleased version of Jeton (migration \
+                      m20261122_000001_create_store) and cannot be upgraded; export what you need \
+                      and start with an empty database";
+        assert!(message.ends_with(remedy), "{message}");
+    }
+    let history = "SELECT version AS detail FROM seaql_migrations";
+    assert_eq!(
+        data.question(history).await,
+        "m20261122_000001_create_store"
+    );
 }
