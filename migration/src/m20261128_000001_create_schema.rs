@@ -135,8 +135,9 @@ fn client_origins(engine: &Engine) -> TableCreateStatement {
         .take()
 }
 
-/// The sign-ins: one row per session, however often it is refreshed; the row never grows. `rotation_gap` is the
-/// number of generations that the row was behind the token at the last rotation, more than 0 after lost writes.
+/// The sign-ins: one row per session, however often it is refreshed; the row never grows. `acr` is the method of
+/// the sign-in. `rotation_gap` is the number of generations that the row was behind the token at the last
+/// rotation, more than 0 after lost writes.
 fn sessions(engine: &Engine) -> TableCreateStatement {
     let table = engine
         .table("sessions")
@@ -151,6 +152,7 @@ fn sessions(engine: &Engine) -> TableCreateStatement {
         .col(big_integer("rotation_gap"))
         .col(big_integer_null("late_retry_generation"))
         .col(big_integer("authenticated_at"))
+        .col(text("acr"))
         .col(big_integer("expires_at"))
         .col(big_integer_null("revoked_at"))
         .col(string_len_null("revocation_reason", 32))

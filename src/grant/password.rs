@@ -86,6 +86,7 @@ impl Request {
             rotation_gap: 0,
             late_retry_generation: None,
             authenticated_at: now,
+            acr: "pwd".to_owned(),
             expires_at: now.plus(client.policy.session_lifetime),
             revoked_at: None,
             revocation_reason: None,

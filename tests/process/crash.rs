@@ -111,6 +111,7 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
             rotation_gap: 0,
             late_retry_generation: None,
             authenticated_at: now,
+            acr: "pwd".to_owned(),
             expires_at: now.plus(Duration::from_hours(1)),
             revoked_at: None,
             revocation_reason: None,

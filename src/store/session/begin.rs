@@ -63,6 +63,7 @@ fn insertion(session: &Model) -> Result<InsertStatement, DbErr> {
         Expr::value(session.rotation_gap),
         Expr::value(session.late_retry_generation),
         Expr::value(session.authenticated_at),
+        Expr::value(session.acr.clone()),
         Expr::value(session.expires_at),
         Expr::value(Option::<i64>::None),
         Expr::value(Option::<String>::None),

@@ -53,6 +53,8 @@ pub struct Model {
     pub late_retry_generation: Option<i64>,
     /// When the person signed in: `auth_time`, the same for the whole session.
     pub authenticated_at: Timestamp,
+    /// The method of the sign-in: the claim `acr` of OpenID Connect and RFC 9470. Always `pwd` today.
+    pub acr: String,
     /// When it ends at the latest, see [`ends_at`](Model::ends_at); when it ended, once it is over.
     pub expires_at: Timestamp,
     /// Since when it is over.
