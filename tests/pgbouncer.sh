@@ -1,37 +1,47 @@
 #!/usr/bin/env bash
-# Stores behind PgBouncer in transaction mode: the rooms of the suite that write most, and what a start says where
-# the pooler mixes prepared statements up.
+# Runs the tests that write most against PostgreSQL behind PgBouncer in transaction mode, and checks that the server
+# refuses to start behind a pooler that mixes up prepared statements.
 #
-#   tests/pgbouncer.sh [ARGUMENTS OF THE TESTS]      PGBOUNCER=COMMAND: another than what is found here
+#   tests/pgbouncer.sh [TEST ARGUMENTS]
+#   PGBOUNCER=COMMAND tests/pgbouncer.sh     uses this PgBouncer instead of the installed one
 #
-# It needs PgBouncer 1.21 or later. Where Debian has an older one, the next release's package is unpacked into
-# target/pgbouncer, with the libraries that it was built for.
+# Needs PgBouncer 1.21 or later. Debian 12 has an older one; there, the package of Debian 13 is unpacked into
+# target/pgbouncer together with its libraries. It is downloaded from the Debian mirror that apt uses on this machine.
 set -euo pipefail
 source "$(dirname "$0")/servers.sh"
 cd "$root"
-readonly patience=900 least=1.21
+readonly timeout_seconds=900 minimum_version=1.21 next_release=trixie
 
 is_new_enough() {
   local version
   version=$("$@" --version 2>/dev/null | sed -n 's/^PgBouncer //p') || return 1
-  [[ -n $version && $(printf '%s\n' "$least" "$version" | sort -V | head -n 1) == "$least" ]]
+  [[ -n $version && $(printf '%s\n' "$minimum_version" "$version" | sort -V | head -n 1) == "$minimum_version" ]]
 }
 
-# By lists of its own, so that nothing else is ever installed from there.
-unpack_newer() {
-  local place=$root/target/pgbouncer lists
-  [[ -e $place/unpacked ]] && return
-  mkdir -p "$place"/{lists/partial,cache/archives/partial,packages,system}
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main" >"$place/sources"
-  lists=(-o "Dir::Etc::sourcelist=$place/sources" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::State::lists=$place/lists" -o "Dir::Cache=$place/cache" -o Acquire::Languages=none)
-  apt-get "${lists[@]}" update -qq
-  (cd "$place/packages" && apt-get "${lists[@]}" download -qq pgbouncer libc6 libcares2 libevent-2.1-7t64 \
+# The URI of the mirror from which apt takes this machine's Debian release.
+debian_mirror() {
+  local codename
+  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  apt-get update --print-uris | sed -n "s|^'\(.*\)/dists/$codename/InRelease'.*|\1|p" | sed -n 1p
+}
+
+# apt runs with separate package lists, so the machine's own are unchanged and nothing is installed.
+unpack_next_release() {
+  local directory=$root/target/pgbouncer mirror apt_options
+  [[ -e $directory/unpacked ]] && return
+  mirror=$(debian_mirror)
+  [[ -n $mirror ]] || fail "apt has no Debian mirror configured: install PgBouncer $minimum_version, or set PGBOUNCER"
+  mkdir -p "$directory"/{lists/partial,cache/archives/partial,packages,system}
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $next_release main" >"$directory/sources"
+  apt_options=(-o "Dir::Etc::sourcelist=$directory/sources" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$directory/lists" -o "Dir::Cache=$directory/cache" -o Acquire::Languages=none)
+  apt-get "${apt_options[@]}" update -qq
+  (cd "$directory/packages" && apt-get "${apt_options[@]}" download -qq pgbouncer libc6 libcares2 libevent-2.1-7t64 \
     libpam0g libssl3t64 libsystemd0 libaudit1 libcap-ng0 libcap2 libgcc-s1 libzstd1 liblzma5 liblz4-1 zlib1g) 2>/dev/null
-  for package in "$place"/packages/*.deb; do
-    dpkg-deb --extract "$package" "$place/system"
+  for package in "$directory"/packages/*.deb; do
+    dpkg-deb --extract "$package" "$directory/system"
   done
-  touch "$place/unpacked"
+  touch "$directory/unpacked"
 }
 
 find_pgbouncer() {
@@ -41,15 +51,15 @@ find_pgbouncer() {
   fi
   pgbouncer=("$(command -v pgbouncer || echo /usr/sbin/pgbouncer)")
   is_new_enough "${pgbouncer[@]}" && return
-  unpack_newer
+  unpack_next_release
   local libraries=$place/bouncer/usr/lib/x86_64-linux-gnu
-  # Out of the way of those who may not look into this directory.
+  # PgBouncer runs as another user, which may not have access to the target directory.
   cp -r target/pgbouncer/system "$place/bouncer"
   pgbouncer=("$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "$place/bouncer/usr/sbin/pgbouncer")
-  is_new_enough "${pgbouncer[@]}" || fail "there is no PgBouncer $least or later"
+  is_new_enough "${pgbouncer[@]}" || fail "no PgBouncer $minimum_version or later found: install one, or set PGBOUNCER"
 }
 
-# Neither of them runs as root.
+# PostgreSQL and PgBouncer refuse to run as root.
 as_server() {
   if [[ $(id -u) == 0 ]]; then
     (cd "$place" && exec setpriv --reuid=postgres --regid=postgres --clear-groups env LC_ALL=C.UTF-8 "$@")
@@ -58,7 +68,7 @@ as_server() {
   fi
 }
 
-# What was started is a shell; the pooler is the process that it says itself.
+# The background job is a shell; the PID of the pooler itself is in its PID file.
 stop_pooler() {
   kill -KILL "$(cat "$place/pooler.pid" 2>/dev/null)" 2>/dev/null || true
   wait
@@ -71,7 +81,7 @@ stop() {
   rm -rf "$place"
 }
 
-# Starts the pooler with one more line of settings.
+# start_pooler [SETTING]: starts PgBouncer, with one more line of settings.
 start_pooler() {
   cat >"$place/pgbouncer.ini" <<INI
 [databases]
@@ -93,7 +103,7 @@ INI
     (exec 3<>"/dev/tcp/127.0.0.1/$pooler") 2>/dev/null && return
     sleep 0.1
   done
-  fail "the pooler does not listen" "$place/pooler.log"
+  fail "PgBouncer does not accept connections" "$place/pooler.log"
 }
 
 binaries=$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb "$(command -v initdb || true)" 2>/dev/null | tail -n 1)")
@@ -111,16 +121,16 @@ pooler=$(free_port)
 echo '"jeton" ""' >"$place/users"
 
 start_pooler
-tested_at=(JETON_TEST_DATABASE_URL="postgres://jeton@127.0.0.1:$port/postgres" JETON_TEST_POOLER="127.0.0.1:$pooler")
+test_database=(JETON_TEST_DATABASE_URL="postgres://jeton@127.0.0.1:$port/postgres" JETON_TEST_POOLER="127.0.0.1:$pooler")
 if (($# == 0)); then
   set -- store:: grant::refresh_token:: account::
 fi
-env "${tested_at[@]}" timeout "$patience" cargo test --locked --test jeton -- "$@"
+env "${test_database[@]}" timeout "$timeout_seconds" cargo test --locked --test jeton -- "$@"
 
 stop_pooler
 start_pooler "max_prepared_statements = 0"
-told=$(cd "$place" && JETON_DATABASE__URL="postgres://jeton@127.0.0.1:$pooler/postgres" JETON_DATA_DIR="$place/jeton" \
+output=$(cd "$place" && JETON_DATABASE__URL="postgres://jeton@127.0.0.1:$pooler/postgres" JETON_DATA_DIR="$place/jeton" \
   JETON_SERVER__LISTEN=127.0.0.1:0 timeout 60 "$root/target/debug/jeton" serve 2>&1) &&
-  fail "a pooler that mixes prepared statements up was taken"
-grep -q 'max_prepared_statements' <<<"$told" || { echo "$told" >&2; exit 1; }
-echo "a pooler that mixes prepared statements up is refused by name"
+  fail "the server started behind a pooler that mixes up prepared statements"
+grep -q 'max_prepared_statements' <<<"$output" || { echo "$output" >&2; exit 1; }
+echo "ok the server refuses a pooler that mixes up prepared statements, and names the setting"
