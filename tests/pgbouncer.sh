@@ -52,73 +52,73 @@ find_pgbouncer() {
   pgbouncer=("$(command -v pgbouncer || echo /usr/sbin/pgbouncer)")
   is_new_enough "${pgbouncer[@]}" && return
   unpack_next_release
-  local libraries=$place/bouncer/usr/lib/x86_64-linux-gnu
+  local libraries=$work/bouncer/usr/lib/x86_64-linux-gnu
   # PgBouncer runs as another user, which may not have access to the target directory.
-  cp -r target/pgbouncer/system "$place/bouncer"
-  pgbouncer=("$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "$place/bouncer/usr/sbin/pgbouncer")
+  cp -r target/pgbouncer/system "$work/bouncer"
+  pgbouncer=("$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "$work/bouncer/usr/sbin/pgbouncer")
   is_new_enough "${pgbouncer[@]}" || fail "no PgBouncer $minimum_version or later found: install one, or set PGBOUNCER"
 }
 
 # PostgreSQL and PgBouncer refuse to run as root.
 as_server() {
   if [[ $(id -u) == 0 ]]; then
-    (cd "$place" && exec setpriv --reuid=postgres --regid=postgres --clear-groups env LC_ALL=C.UTF-8 "$@")
+    (cd "$work" && exec setpriv --reuid=postgres --regid=postgres --clear-groups env LC_ALL=C.UTF-8 "$@")
   else
-    (cd "$place" && LC_ALL=C.UTF-8 exec "$@")
+    (cd "$work" && LC_ALL=C.UTF-8 exec "$@")
   fi
 }
 
 # The background job is a shell; the PID of the pooler itself is in its PID file.
 stop_pooler() {
-  kill -KILL "$(cat "$place/pooler.pid" 2>/dev/null)" 2>/dev/null || true
+  kill -KILL "$(cat "$work/pooler.pid" 2>/dev/null)" 2>/dev/null || true
   wait
-  rm -f "$place/pooler.pid"
+  rm -f "$work/pooler.pid"
 }
 
 stop() {
   stop_pooler
-  as_server "$binaries/pg_ctl" -D "$place/data" -m immediate -w stop >/dev/null 2>&1 || true
-  rm -rf "$place"
+  as_server "$binaries/pg_ctl" -D "$work/data" -m immediate -w stop >/dev/null 2>&1 || true
+  rm -rf "$work"
 }
 
 # start_pooler [SETTING]: starts PgBouncer, with one more line of settings.
 start_pooler() {
-  cat >"$place/pgbouncer.ini" <<INI
+  cat >"$work/pgbouncer.ini" <<INI
 [databases]
 * = host=127.0.0.1 port=$port connect_query='SET statement_timeout = 30000'
 [pgbouncer]
-pidfile = $place/pooler.pid
+pidfile = $work/pooler.pid
 listen_addr = 127.0.0.1
 listen_port = $pooler
 unix_socket_dir =
 auth_type = trust
-auth_file = $place/users
+auth_file = $work/users
 pool_mode = transaction
 default_pool_size = 6
 max_client_conn = 1000
 ${1:-}
 INI
-  as_server "${pgbouncer[@]}" "$place/pgbouncer.ini" >"$place/pooler.log" 2>&1 &
+  as_server "${pgbouncer[@]}" "$work/pgbouncer.ini" >"$work/pooler.log" 2>&1 &
   for _ in {1..100}; do
     (exec 3<>"/dev/tcp/127.0.0.1/$pooler") 2>/dev/null && return
     sleep 0.1
   done
-  fail "PgBouncer does not accept connections" "$place/pooler.log"
+  fail "PgBouncer does not accept connections" "$work/pooler.log"
 }
 
 binaries=$(dirname "$(ls /usr/lib/postgresql/*/bin/initdb "$(command -v initdb || true)" 2>/dev/null | tail -n 1)")
-place=$(mktemp -d)
-chmod 755 "$place"
+work=$(mktemp -d)
+chmod 755 "$work"
 trap stop EXIT
-[[ $(id -u) != 0 ]] || chown postgres "$place"
+[[ $(id -u) != 0 ]] || chown postgres "$work"
 find_pgbouncer
 "${pgbouncer[@]}" --version | head -n 1
 port=$(free_port)
-as_server "$binaries/initdb" -D "$place/data" -U jeton --auth=trust --no-sync -E UTF8 --locale=C.UTF-8 >/dev/null
-as_server "$binaries/pg_ctl" -D "$place/data" -l "$place/log" -w start -o "-p $port -k $place \
+as_server "$binaries/initdb" -D "$work/data" -U jeton --auth=trust --no-sync -E UTF8 --locale=C.UTF-8 >/dev/null
+as_server "$binaries/pg_ctl" -D "$work/data" -l "$work/log" -w start -o "-p $port -k $work \
   -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=500" >/dev/null
 pooler=$(free_port)
-echo '"jeton" ""' >"$place/users"
+echo '"jeton" ""' >"$work/users"
 
 start_pooler
 test_database=(JETON_TEST_DATABASE_URL="postgres://jeton@127.0.0.1:$port/postgres" JETON_TEST_POOLER="127.0.0.1:$pooler")
@@ -129,7 +129,7 @@ env "${test_database[@]}" timeout "$timeout_seconds" cargo test --locked --test 
 
 stop_pooler
 start_pooler "max_prepared_statements = 0"
-output=$(cd "$place" && JETON_DATABASE__URL="postgres://jeton@127.0.0.1:$pooler/postgres" JETON_DATA_DIR="$place/jeton" \
+output=$(cd "$work" && JETON_DATABASE__URL="postgres://jeton@127.0.0.1:$pooler/postgres" JETON_DATA_DIR="$work/jeton" \
   JETON_SERVER__LISTEN=127.0.0.1:0 timeout 60 "$root/target/debug/jeton" serve 2>&1) &&
   fail "the server started behind a pooler that mixes up prepared statements"
 grep -q 'max_prepared_statements' <<<"$output" || { echo "$output" >&2; exit 1; }

@@ -1,18 +1,16 @@
-# What the scripts share that start servers.
-#
-# Sourced by them, with `set -euo pipefail`.
+# Functions shared by the test scripts that start servers. Source this file after `set -euo pipefail`.
 # shellcheck shell=bash
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# fail MESSAGE [LOG]: ends the script, with the end of the log.
+# fail MESSAGE [LOG]: prints the message and the last lines of the log, and exits.
 fail() {
   echo "$0: $1" >&2
   [[ -z ${2:-} ]] || tail -n "${log_lines:-40}" "$2" >&2
   exit 1
 }
 
-# binary GIVEN NAME: the path of GIVEN; when that is empty, of what is called so in target/release, else in target/debug.
+# binary GIVEN NAME: prints the path of GIVEN. If it is empty: of NAME in target/release, else in target/debug.
 binary() {
   local given=$1 name=$2 candidate
   for candidate in "$given" "$root/target/release/$name" "$root/target/debug/$name"; do
@@ -22,17 +20,17 @@ binary() {
     fi
     [[ -z $given ]] || break
   done
-  fail "there is no ${given:-$name} to test: build one, or name its binary"
+  fail "no binary ${given:-$name}: build it, or give its path"
 }
 
-# The caller's settings must not change a run; and the servers refuse those that they do not know.
+# Removes the caller's settings: they would change the run, and the servers refuse unknown ones.
 forget_settings() {
   local name
   for name in ${!JETON_@} ${!MY_INFO_@}; do unset "$name"; done
   export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 }
 
-# Not one that an outgoing connection may take until the server is there, or while it is away.
+# A free port outside the range for outgoing connections, so that none takes it while the server is down.
 free_port() {
   python3 - <<'PYTHON'
 import random, socket
@@ -49,14 +47,14 @@ while True:
 PYTHON
 }
 
-# await URL PID LOG: until the URL is answered well, while the process is there.
+# await URL PID LOG: waits until the URL returns success. Fails when the process ends first.
 await() {
   for _ in {1..300}; do
     curl --silent --fail --max-time 2 --output /dev/null "$1" && return
-    kill -0 "$2" 2>/dev/null || fail "the server stopped at once" "$3"
+    kill -0 "$2" 2>/dev/null || fail "the server stopped during startup" "$3"
     sleep 0.2
   done
-  fail "no answer from $1" "$3"
+  fail "no successful response from $1" "$3"
 }
 
 # stop_servers PID...

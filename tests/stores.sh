@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# The whole suite on a PostgreSQL server and on a MariaDB server that are thrown away after it.
+# Runs the whole suite on a temporary PostgreSQL server and a temporary MariaDB server.
 #
-# Tests about SQLite itself stay on SQLite: most of those of processes, the files and their permissions, the
-# write lock, and the plans of queries.
+# Tests of SQLite itself still run on SQLite: most tests of processes, files and their permissions, the write lock,
+# query plans, and migrations from stores that exist only on SQLite.
 #
-#   tests/stores.sh [postgres|mariadb] [-- ARGUMENTS OF THE TESTS]
+#   tests/stores.sh [postgres|mariadb] [-- TEST ARGUMENTS]
 set -euo pipefail
 source "$(dirname "$0")/servers.sh"
 cd "$root"
 
-readonly patience=1200
+readonly timeout_seconds=1200
 engines=(postgres mariadb)
 if [[ $# -gt 0 && "$1" != -- ]]; then
-  [[ " ${engines[*]} " == *" $1 "* ]] || { echo "no such engine: $1" >&2; exit 2; }
+  [[ " ${engines[*]} " == *" $1 "* ]] || { echo "no such engine: $1; use postgres or mariadb" >&2; exit 2; }
   engines=("$1")
   shift
 fi
@@ -22,73 +22,73 @@ fi
 
 find_program() {
   command -v "$1" || ls /usr/lib/postgresql/*/bin/"$1" 2>/dev/null || {
-    echo "there is no $1: install $2" >&2
+    echo "$1 not found: install $2" >&2
     return 1
   }
 }
 
-# Neither server runs as root.
+# Both servers refuse to run as root.
 as_server() {
   if [[ $(id -u) == 0 ]]; then
-    (cd "$place" && setpriv --reuid="$user" --regid="$user" --clear-groups env LC_ALL=C.UTF-8 "$@")
+    (cd "$work" && setpriv --reuid="$user" --regid="$user" --clear-groups env LC_ALL=C.UTF-8 "$@")
   else
-    (cd "$place" && LC_ALL=C.UTF-8 "$@")
+    (cd "$work" && LC_ALL=C.UTF-8 "$@")
   fi
 }
 
-# A directory of its own for the server, which ends with it.
-make_place() {
+# create_work_directory USER: creates a temporary directory for a server that runs as USER, and picks a port.
+create_work_directory() {
   user=$1
-  place=$(mktemp -d)
+  work=$(mktemp -d)
   if [[ $(id -u) == 0 ]]; then
-    chown "$user" "$place"
+    chown "$user" "$work"
   fi
   port=$(free_port)
 }
 
 stop_postgres() {
-  as_server "$pg_ctl" -D "$place/data" -m immediate -w stop >/dev/null 2>&1 || true
-  rm -rf "$place"
+  as_server "$pg_ctl" -D "$work/data" -m immediate -w stop >/dev/null 2>&1 || true
+  rm -rf "$work"
 }
 
 start_postgres() {
   local initdb
   initdb=$(find_program initdb PostgreSQL | tail -n 1)
   pg_ctl=$(find_program pg_ctl PostgreSQL | tail -n 1)
-  make_place postgres
+  create_work_directory postgres
   trap stop_postgres EXIT
-  # An order that follows a language, as most servers have it; nothing here may depend on that.
-  as_server "$initdb" -D "$place/data" -U jeton --auth=trust --no-sync -E UTF8 \
+  # A language's collation, as most servers have. Jeton must not depend on it.
+  as_server "$initdb" -D "$work/data" -U jeton --auth=trust --no-sync -E UTF8 \
     --locale=C.UTF-8 --locale-provider=icu --icu-locale=en >/dev/null
-  as_server "$pg_ctl" -D "$place/data" -l "$place/log" -w start -o "-p $port -k $place \
+  as_server "$pg_ctl" -D "$work/data" -l "$work/log" -w start -o "-p $port -k $work \
     -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=300" >/dev/null
   url="postgres://jeton@127.0.0.1:$port/postgres"
 }
 
 stop_mariadb() {
-  kill -KILL "$(cat "$place/pid" 2>/dev/null)" 2>/dev/null || true
+  kill -KILL "$(cat "$work/pid" 2>/dev/null)" 2>/dev/null || true
   wait
-  rm -rf "$place"
+  rm -rf "$work"
 }
 
 start_mariadb() {
   local mariadbd
   mariadbd=$(find_program mariadbd "MariaDB's server")
-  make_place mysql
-  as_server mariadb-install-db --no-defaults --datadir="$place/data" --skip-test-db \
+  create_work_directory mysql
+  as_server mariadb-install-db --no-defaults --datadir="$work/data" --skip-test-db \
     --auth-root-authentication-method=normal >/dev/null
-  # A collation that knows no upper case, and locks that wait long, as most servers have them; nothing here may
-  # depend on that. No disk is waited for.
+  # MariaDB's defaults: a case-insensitive collation and a long lock timeout. Jeton must not depend on them.
+  # Writes do not wait for the disk.
   trap stop_mariadb EXIT
-  as_server "$mariadbd" --no-defaults --datadir="$place/data" --socket="$place/socket" \
-    --pid-file="$place/pid" --port="$port" --bind-address=127.0.0.1 --max-connections=300 \
+  as_server "$mariadbd" --no-defaults --datadir="$work/data" --socket="$work/socket" \
+    --pid-file="$work/pid" --port="$port" --bind-address=127.0.0.1 --max-connections=300 \
     --innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-doublewrite=0 \
-    >"$place/log" 2>&1 &
+    >"$work/log" 2>&1 &
   local sql="CREATE USER jeton@'127.0.0.1'; GRANT ALL ON *.* TO jeton@'127.0.0.1'; DELETE FROM mysql.global_priv WHERE User = ''; FLUSH PRIVILEGES"
   local tries=0
-  until mariadb --no-defaults -u root -S "$place/socket" -e "$sql" 2>/dev/null; do
+  until mariadb --no-defaults -u root -S "$work/socket" -e "$sql" 2>/dev/null; do
     if ((++tries > 300)); then
-      cat "$place/log" >&2
+      cat "$work/log" >&2
       return 1
     fi
     sleep 0.1
@@ -99,7 +99,7 @@ start_mariadb() {
 for engine in "${engines[@]}"; do
   "start_$engine"
   status=0
-  JETON_TEST_DATABASE_URL=$url timeout "$patience" cargo test --locked --test jeton -- "$@" || status=$?
+  JETON_TEST_DATABASE_URL=$url timeout "$timeout_seconds" cargo test --locked --test jeton -- "$@" || status=$?
   "stop_$engine"
   trap - EXIT
   ((status == 0)) || exit "$status"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The story of the README's picture by curl: refused, signed in, let in; and Jeton may be away.
+# Tests Jeton and the example API /my-info with curl: a request without a token, sign-in, requests with a token, Jeton
+# stopped, key rotation, and revoked sessions.
 #
-#   tests/story.sh [JETON [MY_INFO]]     their binaries; else target/release, else target/debug
+#   tests/story.sh [JETON [MY_INFO]]     paths of the binaries; default: target/release, else target/debug
 #
-# Everything that it starts or writes is in a temporary directory and on free ports.
+# All files are in a temporary directory; the servers listen on free ports.
 set -euo pipefail
 source "$(dirname "$0")/servers.sh"
 work=$(mktemp -d)
@@ -33,26 +34,27 @@ stop_jeton() {
   stop_servers "$jeton_pid"
 }
 
-# my_info_is STATUS WHAT [CURL'S OPTIONS]: GET /my-info is answered so.
+# my_info_is STATUS NAME [CURL OPTIONS]: GET /my-info returns STATUS.
 my_info_is() {
-  local wanted=$1 what=$2 status
+  local wanted=$1 name=$2 status
   shift 2
   status=$(curl --silent --max-time 20 --dump-header "$work/headers" --output "$work/body" --write-out '%{http_code}' "$@" "$api/my-info")
-  [[ $status == "$wanted" ]] || { echo "not ok $what: $status instead of $wanted" >&2; cat "$work/body" >&2; exit 1; }
-  echo "ok $what: $status"
+  [[ $status == "$wanted" ]] || { echo "not ok $name: $status instead of $wanted" >&2; cat "$work/body" >&2; exit 1; }
+  echo "ok $name: $status"
 }
 
-# sign_in FILE [RESOURCE [SCOPE]]: signs in at the page's client, for the API alone or for RESOURCE; the tokens are in FILE.
+# sign_in FILE [RESOURCE [SCOPE]]: signs in at the client my-info and writes the token response to FILE. RESOURCE
+# defaults to the API.
 sign_in() {
   curl --silent --fail "$token_endpoint" -d grant_type=password -d client_id=my-info -d resource="${2:-$api}" \
     -d scope="${3:-my-info:read my-info:write}" -d username=admin --data-urlencode 'password=correct horse battery staple' >"$1"
 }
 
-# await_refusal HEADER: until the API takes that token no more; SECONDS have passed then.
+# await_refusal HEADER: waits until the API refuses the token. SECONDS is the time that took.
 await_refusal() {
   SECONDS=0
   while [[ $(curl --silent --output /dev/null --write-out '%{http_code}' --header "$1" "$api/my-info") == 200 ]]; do
-    ((SECONDS < 30)) || fail "not ok the API never hears of it" "$work/my-info.log"
+    ((SECONDS < 30)) || fail "not ok the API still accepts the token" "$work/my-info.log"
     sleep 0.1
   done
 }
@@ -61,7 +63,7 @@ bearer() {
   echo "Authorization: Bearer $(jq -r .access_token "$1")"
 }
 
-# The example first: it waits for Jeton by itself.
+# my-info starts first: it waits for Jeton.
 api_secret=$(head -c 32 /dev/urandom | base64)
 MY_INFO_API_CLIENT_SECRET=$api_secret "$my_info" --listen "${api#http://}" --issuer "$issuer" --database "$work/my-info/my-info.db" >"$work/my-info.log" 2>&1 &
 servers+=($!)
@@ -81,87 +83,89 @@ bearer=$(bearer "$work/tokens.json")
 my_info_is 200 "signed in" --header "$bearer"
 my_info_is 422 "a name is needed" --header "$bearer" --request PUT --json '{"email":"ada@example.com"}'
 my_info_is 200 "changed" --header "$bearer" --request PUT --json '{"name":"Ada"}'
-my_info_is 401 "a token that somebody mended" --header "${bearer%?????}AAAAA"
+my_info_is 401 "a token with a changed signature" --header "${bearer%?????}AAAAA"
 stop_jeton
 my_info_is 200 "Jeton stopped" --header "$bearer"
 [[ $(jq -r .name "$work/body") == Ada ]] || { echo "the change is lost" >&2; exit 1; }
 start_jeton
-my_info_is 200 "Jeton back" --header "$bearer"
+my_info_is 200 "Jeton started again" --header "$bearer"
 
-# All keys are replaced at once; the API has never seen the new one.
+# Replaces all keys at once. The API does not know the new key yet.
 with_jeton "$jeton" key rotate --emergency >>"$work/jeton.log" 2>&1
 kid() { curl --silent --fail "$issuer/jwks.json" | jq -r '.keys[0].kid'; }
 old=$(kid)
 for _ in {1..50}; do [[ $(kid) != "$old" ]] && break; sleep 0.2; done
 sign_in "$work/new.json"
-my_info_is 200 "the first token by a new key" --header "$(bearer "$work/new.json")"
-# A token that is hardly older than what the API knows of the keys is asked to come back first.
+my_info_is 200 "the first token signed by the new key" --header "$(bearer "$work/new.json")"
+# While the token is hardly older than the API's key set, the API returns 503.
 for _ in {1..100}; do
   status=$(curl --silent --output /dev/null --write-out '%{http_code}' --header "$bearer" "$api/my-info")
   [[ $status == 503 ]] || break
   sleep 0.2
 done
-my_info_is 401 "a token by the key that was dropped" --header "$bearer"
+my_info_is 401 "a token signed by the revoked key" --header "$bearer"
 
-# claim NAME FILE: what an access token says.
+# claim NAME FILE: prints a claim of the access token in FILE.
 claim() {
   jq -r --arg name "$1" '.access_token | split(".")[1] | gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson | .[$name]' "$2"
 }
 
-# end_session FILE: ends the session of those tokens, from another device of the same person, by its id.
-end_session() {
+# revoke_session FILE: revokes the session of the tokens in FILE by its id, from another session of the same user.
+revoke_session() {
   local id status
   id=$(claim sid "$1")
   sign_in "$work/phone.json" "$issuer" account
   curl --silent --fail --header "$(bearer "$work/phone.json")" "$issuer/account/sessions" |
     jq -e --arg id "$id" 'any(.sessions[]; .id == $id and (.current | not))' >/dev/null || { echo "not ok the session is not listed" >&2; exit 1; }
   status=$(curl --silent --output /dev/null --write-out '%{http_code}' --request DELETE --header "$(bearer "$work/phone.json")" "$issuer/account/sessions/$id")
-  [[ $status == 204 ]] || { echo "not ok ending a session: $status" >&2; exit 1; }
+  [[ $status == 204 ]] || { echo "not ok revoking a session: $status" >&2; exit 1; }
   curl --silent "$token_endpoint" -d grant_type=refresh_token -d client_id=my-info -d refresh_token="$(jq -r .refresh_token "$1")" |
-    jq -e '.error == "invalid_grant"' >/dev/null || { echo "not ok the ended session was refreshed" >&2; exit 1; }
-  echo "ok ended by its id from the other device; its refresh fails at once"
+    jq -e '.error == "invalid_grant"' >/dev/null || { echo "not ok the revoked session was refreshed" >&2; exit 1; }
+  echo "ok revoked by its id from another device; its refresh fails at once"
 }
 
-# Somebody forgot to sign out at the library. While the API may not hear of it, the token lasts until it expires.
+# A session at a shared computer is revoked. Without the feed of revoked sessions, the API accepts its token until it
+# expires.
 with_jeton "$jeton" client update my-info --access-token-lifetime 5s >>"$work/jeton.log"
-sign_in "$work/library.json"
-library=$(bearer "$work/library.json")
-end_session "$work/library.json"
+sign_in "$work/shared.json"
+shared=$(bearer "$work/shared.json")
+revoke_session "$work/shared.json"
 for _ in {1..300}; do
-  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --header "$library" "$api/my-info")
+  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --header "$shared" "$api/my-info")
   [[ $status == 200 ]] || break
   sleep 0.2
 done
-my_info_is 401 "without the feed, when the token has expired" --header "$library"
+my_info_is 401 "without the feed, when the token has expired" --header "$shared"
 with_jeton "$jeton" client update my-info --default access-token-lifetime >>"$work/jeton.log"
 
-# And now the API hears of it by the feed.
+# With the feed, the API refuses the token within seconds.
 printf %s "$api_secret" | with_jeton "$jeton" client add my-info-api --confidential --secret-stdin --audience "$api" >>"$work/jeton.log"
 sign_in "$work/new.json"
-sign_in "$work/library.json"
-library=$(bearer "$work/library.json")
-my_info_is 200 "signed in at the library, too" --header "$library"
+sign_in "$work/shared.json"
+shared=$(bearer "$work/shared.json")
+my_info_is 200 "signed in on a second device" --header "$shared"
 for _ in {1..200}; do
   jq -e '.tokens.issuers[0].revocations | .age != null and .failing_for == null' <(curl --silent "$api/healthz") >/dev/null && break
   sleep 0.2
 done
-end_session "$work/library.json"
-introspected=$(curl --silent --user "my-info-api:$(jq -rn --arg s "$api_secret" '$s | @uri')" -d token="$(jq -r .access_token "$work/library.json")" "$issuer/introspect")
-[[ $introspected == '{"active":false}' ]] || { echo "not ok introspection: $introspected" >&2; exit 1; }
+revoke_session "$work/shared.json"
+introspected=$(curl --silent --user "my-info-api:$(jq -rn --arg s "$api_secret" '$s | @uri')" -d token="$(jq -r .access_token "$work/shared.json")" "$issuer/introspect")
+[[ $introspected == '{"active":false}' ]] || { echo "not ok introspection of a revoked session: $introspected" >&2; exit 1; }
 echo "ok introspection is inactive at once"
-await_refusal "$library"
-my_info_is 401 "signed out at the library, heard after $SECONDS s" --header "$library"
-my_info_is 200 "and still signed in here" --header "$(bearer "$work/new.json")"
+await_refusal "$shared"
+my_info_is 401 "session revoked, known to the API after $SECONDS s" --header "$shared"
+my_info_is 200 "the other session is still active" --header "$(bearer "$work/new.json")"
 
-# Out everywhere. What the page keeps is for the API alone and may not do that; a token for the account may, and is for nothing else.
+# Revokes all sessions. The page's token has the API as its audience and may not do that. A token for the account API
+# may, and is good for nothing else.
 sign_out_everywhere() {
   curl --silent --write-out '%{http_code}' --request DELETE --header "$(bearer "$1")" "$issuer/account/sessions"
 }
 refused=$(sign_out_everywhere "$work/new.json")
-[[ $refused == *401 ]] || { echo "not ok the page's token ends sessions: $refused" >&2; exit 1; }
+[[ $refused == *401 ]] || { echo "not ok the page's token may revoke sessions: $refused" >&2; exit 1; }
 sign_in "$work/account.json" "$issuer" account
-my_info_is 401 "with a token for the account" --header "$(bearer "$work/account.json")"
+my_info_is 401 "with a token for the account API" --header "$(bearer "$work/account.json")"
 ended=$(sign_out_everywhere "$work/account.json")
-[[ $ended == '{"sessions_ended":'*200 ]] || { echo "not ok signed out everywhere: $ended" >&2; exit 1; }
+[[ $ended == '{"sessions_ended":'*200 ]] || { echo "not ok signing out everywhere: $ended" >&2; exit 1; }
 await_refusal "$(bearer "$work/new.json")"
-my_info_is 401 "signed out everywhere, heard after $SECONDS s" --header "$(bearer "$work/new.json")"
+my_info_is 401 "signed out everywhere, known to the API after $SECONDS s" --header "$(bearer "$work/new.json")"

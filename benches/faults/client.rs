@@ -1,4 +1,4 @@
-//! An honest client, RFC 6749 §6: it never gives up, and never goes back to an older token.
+//! A well-behaved client: it repeats a refresh without a response and never uses an older token (RFC 6749 §6).
 
 use std::{
     io,
@@ -10,115 +10,114 @@ use std::{
 use serde_json::Value;
 
 use crate::{
+    counters::{Counters, RequestResult},
     http::{Connection, Response},
     random::Random,
     session::{Session, Tokens},
-    tally::{Kind, Tally},
 };
 
-/// A tab that wakes up late looks whether another was faster; one that is in time does not.
-const IN_TIME: Duration = Duration::from_secs(1);
-/// How long a client waits at most, at random, before it tries another node.
+/// A tab that wakes up later than this first checks whether another tab has refreshed.
+const LATE: Duration = Duration::from_secs(1);
+/// The maximum of the random delay before a retry at another node.
 const BACK_OFF: Duration = Duration::from_millis(400);
-/// One refresh of so many goes to another node without need.
-const ROAM: usize = 4;
+/// One in this number of successful refreshes is followed by a change of node.
+const SWITCH_NODE_ONE_IN: usize = 4;
 
-/// What all clients know.
-pub struct World {
+/// The settings and counters that all clients of a run share.
+pub struct Run {
     pub nodes: Vec<SocketAddr>,
     pub client_id: String,
-    /// When the last of them must have had its answer.
+    /// The end of all retries.
     pub deadline: Instant,
-    /// Between an answer and the next refresh.
+    /// The time between a response and the next refresh.
     pub pace: Duration,
-    /// How long a client waits for an answer.
-    pub patience: Duration,
-    /// In which answers to one token are the same to the byte.
+    /// How long a client waits for a response.
+    pub timeout: Duration,
+    /// The time within which all responses to one token must be identical.
     pub same_within: Duration,
-    pub tally: Tally,
+    pub counters: Counters,
 }
 
 pub struct Client<'a> {
     session: &'a Session,
-    world: &'a World,
+    run: &'a Run,
     random: Random,
     node: usize,
     connection: Option<Connection>,
 }
 
-/// What became of one request.
+/// The outcome of one request.
 pub enum Outcome {
     Tokens(Tokens),
     /// `invalid_grant`.
     SignedOut,
-    /// To be sent again after this time.
-    Again(Duration),
+    /// Send the same token again after this time.
+    Retry(Duration),
 }
 
 impl<'a> Client<'a> {
-    pub fn new(session: &'a Session, world: &'a World, mut random: Random) -> Self {
-        let node = random.below(world.nodes.len());
+    pub fn new(session: &'a Session, run: &'a Run, mut random: Random) -> Self {
+        let node = random.below(run.nodes.len());
         Self {
             session,
-            world,
+            run,
             random,
             node,
             connection: None,
         }
     }
 
-    /// Refreshes whenever it is due.
+    /// Refreshes at every due time until `end`.
     pub fn refresh_until(&mut self, end: Instant) {
-        while let Some(turn) = self.session.turn() {
-            if turn.due >= end || Instant::now() >= self.world.deadline {
+        while let Some(next) = self.session.next_refresh() {
+            if next.due >= end || Instant::now() >= self.run.deadline {
                 sleep_until(end);
                 return;
             }
-            sleep_until(turn.due);
-            // The token was read before the sleep: two tabs that share it both send it now.
-            if turn.due.elapsed() < IN_TIME || self.session.is_newest(&turn.token) {
-                self.refresh(&turn.token);
+            sleep_until(next.due);
+            // The token was read before the sleep, so two tabs that share it both send it now.
+            if next.due.elapsed() < LATE || self.session.is_newest(&next.token) {
+                self.refresh(&next.token);
             }
         }
     }
 
-    /// Once more, when all is over: whoever cannot is lost.
+    /// The last refresh, after the load. A session without a response to it is a violation.
     pub fn refresh_once(&mut self) {
-        if let Some(turn) = self.session.turn() {
-            self.refresh(&turn.token);
-            if self.session.is_newest(&turn.token) && !self.session.is_over() {
-                self.world
-                    .tally
-                    .broke("a session was not answered to the end");
+        if let Some(next) = self.session.next_refresh() {
+            self.refresh(&next.token);
+            if self.session.is_newest(&next.token) && !self.session.is_signed_out() {
+                self.run
+                    .counters
+                    .record_violation("a session got no response to its last refresh");
             }
         }
     }
 
-    /// Sends the token until there is an answer, or another tab has had one.
+    /// Sends the token until it or another tab has a response.
     fn refresh(&mut self, token: &str) {
-        let mut again = false;
-        while Instant::now() < self.world.deadline {
-            if again && !self.session.is_newest(token) {
+        let mut is_retry = false;
+        while Instant::now() < self.run.deadline {
+            if is_retry && !self.session.is_newest(token) {
                 return;
             }
             match self.attempt(token) {
                 Outcome::Tokens(tokens) => {
-                    let pause =
-                        self.world.pace.mul_f64(0.75) + self.random.up_to(self.world.pace / 2);
-                    self.session.accept(token, tokens, pause, self.world);
-                    if self.random.below(ROAM) == 0 {
-                        self.go_elsewhere();
+                    let pause = self.run.pace.mul_f64(0.75) + self.random.up_to(self.run.pace / 2);
+                    self.session.accept(token, tokens, pause, self.run);
+                    if self.random.below(SWITCH_NODE_ONE_IN) == 0 {
+                        self.switch_node();
                     }
                     return;
                 }
                 Outcome::SignedOut => {
-                    self.session.end(token, &self.world.tally);
+                    self.session.sign_out(token, &self.run.counters);
                     return;
                 }
-                Outcome::Again(after) => {
+                Outcome::Retry(after) => {
                     sleep(after + self.random.up_to(BACK_OFF));
-                    self.go_elsewhere();
-                    again = true;
+                    self.switch_node();
+                    is_retry = true;
                 }
             }
         }
@@ -126,23 +125,23 @@ impl<'a> Client<'a> {
 
     /// Sends the token once.
     pub fn attempt(&mut self, token: &str) -> Outcome {
-        self.session.sends(token);
+        self.session.record_sending(token);
         let (kind, outcome) = match self.post(token) {
-            Ok(response) => understand(&response, &self.world.tally),
-            Err(error) => (Kind::of(&error), Outcome::Again(Duration::ZERO)),
+            Ok(response) => classify(&response, &self.run.counters),
+            Err(error) => (RequestResult::of(&error), Outcome::Retry(Duration::ZERO)),
         };
-        self.world.tally.count(kind);
+        self.run.counters.count(kind);
         outcome
     }
 
     fn post(&mut self, token: &str) -> io::Result<Response> {
-        let node = self.world.nodes.get(self.node).copied();
-        let node = node.ok_or_else(|| io::Error::other("no such node"))?;
+        let node = self.run.nodes.get(self.node).copied();
+        let node = node.ok_or_else(|| io::Error::other("the node list is empty"))?;
         let mut connection = match self.connection.take() {
             Some(open) => open,
-            None => Connection::open_within(self.world.patience, node)?,
+            None => Connection::open_with_timeout(self.run.timeout, node)?,
         };
-        let client = &self.world.client_id;
+        let client = &self.run.client_id;
         let form = format!("grant_type=refresh_token&client_id={client}&refresh_token={token}");
         connection.post("/token", &form)?;
         let response = connection.receive()?;
@@ -150,33 +149,35 @@ impl<'a> Client<'a> {
         Ok(response)
     }
 
-    fn go_elsewhere(&mut self) {
+    fn switch_node(&mut self) {
         self.connection = None;
-        self.node = self.random.below(self.world.nodes.len());
+        self.node = self.random.below(self.run.nodes.len());
     }
 }
 
-fn understand(response: &Response, tally: &Tally) -> (Kind, Outcome) {
-    let told = || String::from_utf8_lossy(&response.body);
+fn classify(response: &Response, counters: &Counters) -> (RequestResult, Outcome) {
+    let body = || String::from_utf8_lossy(&response.body);
     let wait = Duration::from_secs(response.retry_after.unwrap_or(1).min(5));
     let (kind, outcome) = match response.status {
         200 => match parse(&response.body) {
-            Some(tokens) => (Kind::Answered, Outcome::Tokens(tokens)),
-            None => (Kind::Strange, Outcome::Again(wait)),
+            Some(tokens) => (RequestResult::Success, Outcome::Tokens(tokens)),
+            None => (RequestResult::Unexpected, Outcome::Retry(wait)),
         },
-        400 if told().contains("\"invalid_grant\"") => (Kind::InvalidGrant, Outcome::SignedOut),
-        429 => (Kind::Throttled, Outcome::Again(wait)),
-        503 if response.retry_after.is_some() => (Kind::Busy, Outcome::Again(wait)),
-        500.. => (Kind::Failed, Outcome::Again(wait)),
-        _ => (Kind::Strange, Outcome::Again(wait)),
+        400 if body().contains("\"invalid_grant\"") => {
+            (RequestResult::InvalidGrant, Outcome::SignedOut)
+        }
+        429 => (RequestResult::Throttled, Outcome::Retry(wait)),
+        503 if response.retry_after.is_some() => (RequestResult::Busy, Outcome::Retry(wait)),
+        500.. => (RequestResult::Failed, Outcome::Retry(wait)),
+        _ => (RequestResult::Unexpected, Outcome::Retry(wait)),
     };
-    if matches!(kind, Kind::Failed | Kind::Strange) {
-        tally.broke(&format!("status {}: {}", response.status, told()));
+    if matches!(kind, RequestResult::Failed | RequestResult::Unexpected) {
+        counters.record_violation(&format!("status {}: {}", response.status, body()));
     }
     (kind, outcome)
 }
 
-/// The tokens of a good token response, RFC 6749 §5.1.
+/// The tokens of a successful token response (RFC 6749 §5.1).
 pub fn parse(body: &[u8]) -> Option<Tokens> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let text = |name| body.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -1,13 +1,14 @@
-//! Honest clients that refresh their sessions while something fails: `cargo bench --bench faults`.
+//! Well-behaved clients that refresh their sessions during a fault: `cargo bench --bench faults`.
 //!
-//! The scripts in `tests/faults/` start the nodes, break something and read the verdict. A client keeps
-//! its newest refresh token; without an answer, on 5xx and on 429 it sends the same token again, mostly
-//! to another node; only `invalid_grant` signs it out. None may be, and more:
+//! The scripts in `tests/faults/` start the nodes, cause a fault and read the result. A client keeps its
+//! newest refresh token. Without a response, on 5xx and on 429, it sends the same token again, mostly to
+//! another node. Only `invalid_grant` signs it out. The promises:
 //!
-//! - whoever shows the same token, two tabs at the same instant included, gets the same refresh token,
-//!   and in the retry window the same access token;
-//! - a node that cannot serve says 503 with `Retry-After`, never 500;
-//! - at the end each session can still be refreshed, and an old token still ends a session.
+//! - No client is signed out.
+//! - All requests with the same token, two simultaneous tabs included, get the same refresh token; within
+//!   the retry window they get the same access token.
+//! - A node that cannot serve responds 503 with `Retry-After`, never 500.
+//! - At the end each session can still be refreshed, and the replay of an old token revokes the session.
 
 use std::{
     fs,
@@ -21,7 +22,7 @@ use std::{
 use clap::{Parser, value_parser};
 
 mod client;
-mod crowd;
+mod counters;
 #[expect(dead_code, reason = "the load uses more of it")]
 #[path = "../load/http.rs"]
 mod http;
@@ -30,53 +31,53 @@ mod replay;
 mod report;
 mod session;
 mod sign_in;
-mod tally;
+mod simultaneous;
 
-use client::{Client, World};
+use client::{Client, Run};
+use counters::Counters;
 use random::Random;
 use report::Report;
 use session::Session;
-use tally::Tally;
 
-/// A client's thread keeps little: 2,000 of them must not cost 2,000 times a main thread's stack.
+/// The stack of a client's thread, small because there may be 2,000 of them.
 const STACK: usize = 256 * 1024;
 
-/// Refreshes sessions through several nodes, and tells what became of them.
+/// Refreshes sessions at several nodes and reports the results.
 #[derive(Parser)]
 #[command(args_override_self = true)]
 struct Options {
-    /// Address and port of a node; once for each
+    /// Address and port of a node; repeat for each node
     #[arg(long = "node", value_name = "ADDRESS", required = true)]
     nodes: Vec<SocketAddr>,
     /// Seconds of load
     #[arg(long, default_value_t = 15, value_parser = value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Instead of all that follows: so many show one token at the same instant, again and again
+    /// Instead of the load below: repeatedly refresh one token by this number of requests at the same instant
     #[arg(long, value_parser = value_parser!(u16).range(2..=1000))]
-    crowd: Option<u16>,
-    /// Sessions that one client refreshes
+    simultaneous: Option<u16>,
+    /// Number of sessions that one client refreshes
     #[arg(long, default_value_t = 1600)]
     single: usize,
-    /// Sessions that two clients share, as two tabs do
+    /// Number of sessions that two clients share, like two tabs
     #[arg(long, default_value_t = 200)]
     shared: usize,
-    /// Sessions whose client falls asleep, see --asleep-after; at the end half of their owners come before
-    /// somebody who shows an older token, and half after
+    /// Number of sessions that become idle, see --idle-after. At the end an older token of each is replayed:
+    /// in one half after the owner's next refresh, in the other half before
     #[arg(long, default_value_t = 0)]
-    sleepers: usize,
-    /// Seconds of load after which they fall asleep
+    idle: usize,
+    /// Seconds of load after which these sessions become idle
     #[arg(long, default_value_t = 5)]
-    asleep_after: u64,
-    /// Sessions whose older tokens are shown at the end
+    idle_after: u64,
+    /// Number of other sessions of which an older token is replayed at the end
     #[arg(long, default_value_t = 20)]
     replays: usize,
-    /// Seconds between an answer and the next refresh of that session, give or take a quarter
+    /// Seconds between a response and the next refresh of the session, plus or minus a quarter
     #[arg(long, default_value_t = 6.0)]
     pace: f64,
-    /// Seconds that a client waits for an answer: less than three quarters of --pace
+    /// Seconds that a client waits for a response; less than three quarters of --pace
     #[arg(long, default_value_t = 3.0)]
-    patience: f64,
-    /// Seconds from the first sending of a token in which all answers to it must be the same to the byte
+    timeout: f64,
+    /// Seconds after the first use of a token in which all responses to it must be identical
     #[arg(long, default_value_t = 5.0)]
     same_within: f64,
     /// Seconds after the load in which each session must be refreshed once more
@@ -86,19 +87,19 @@ struct Options {
     client: String,
     #[arg(long, default_value = "admin")]
     username: String,
-    /// Goes into a form as it is: no character may need an escape
+    /// Password; sent without escaping
     #[arg(long)]
     password: String,
-    /// What the table calls the fault
+    /// Name of the fault in the table
     #[arg(long, default_value = "none")]
     fault: String,
-    /// This file is made when the load begins
+    /// File to create when the load begins
     #[arg(long, value_name = "FILE")]
-    begun: Option<PathBuf>,
-    /// The figures go to this file as `name=value`
+    started_file: Option<PathBuf>,
+    /// File for the figures, one `name=value` per line
     #[arg(long, value_name = "FILE")]
     figures: Option<PathBuf>,
-    /// Where chance begins; a run is not repeatable by it, but its choices are
+    /// Seed of the random choices; timing still varies between runs
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Given by cargo
@@ -107,7 +108,7 @@ struct Options {
 }
 
 fn main() -> io::Result<ExitCode> {
-    match judge(&Options::parse()) {
+    match execute(&Options::parse()) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
         Err(error) => {
@@ -117,10 +118,10 @@ fn main() -> io::Result<ExitCode> {
     }
 }
 
-fn judge(options: &Options) -> io::Result<bool> {
+fn execute(options: &Options) -> io::Result<bool> {
     let mut out = io::stdout().lock();
-    if let Some(crowd) = options.crowd {
-        return crowd::run(options, crowd.into(), &mut out);
+    if let Some(count) = options.simultaneous {
+        return simultaneous::run(options, count.into(), &mut out);
     }
     let report = run(options)?;
     report.write_to(&mut out)?;
@@ -128,76 +129,76 @@ fn judge(options: &Options) -> io::Result<bool> {
 }
 
 fn run(options: &Options) -> io::Result<Report> {
-    let [pace, patience, same_within] = [options.pace, options.patience, options.same_within]
+    let [pace, timeout, same_within] = [options.pace, options.timeout, options.same_within]
         .map(|seconds| Duration::from_secs_f64(seconds.clamp(0.1, 3600.0)));
-    if patience >= pace.mul_f64(0.75) {
-        // Else one tab could still wait for an answer to a token when the other goes on from the next.
+    if timeout >= pace.mul_f64(0.75) {
+        // Otherwise one tab could still wait for a response to a token after the other has used its successor.
         return Err(io::Error::other(
-            "--patience must be less than 3/4 of --pace",
+            "--timeout must be less than 3/4 of --pace",
         ));
     }
-    let count = options.single + options.shared + options.sleepers;
+    let count = options.single + options.shared + options.idle;
     let tokens = sign_in::sign_in(options, count)?;
 
     let begin = Instant::now();
     let end = begin + Duration::from_secs(options.seconds);
-    let world = World {
+    let run = Run {
         nodes: options.nodes.clone(),
         client_id: options.client.clone(),
         deadline: end + Duration::from_secs(options.grace),
         pace,
-        patience,
+        timeout,
         same_within,
-        tally: Tally::new(begin, end),
+        counters: Counters::new(begin, end),
     };
     let mut random = Random::new(options.seed);
     let sessions: Vec<Session> = tokens
         .into_iter()
         .map(|token| Session::new(token, begin + random.up_to(pace)))
         .collect();
-    tell_that_it_begins(options)?;
-    refresh_all(options, &sessions, &world, &mut random)?;
-    let (awake, asleep) = sessions.split_at(options.single + options.shared);
-    let replays = replay::show_older_tokens(awake, asleep, options.replays, &world);
-    let report = Report::new(options, &sessions, &world, replays);
+    write_started_file(options)?;
+    refresh_all(options, &sessions, &run, &mut random)?;
+    let (active, idle) = sessions.split_at(options.single + options.shared);
+    let replays = replay::replay_old_tokens(active, idle, options.replays, &run);
+    let report = Report::new(options, &sessions, &run, replays);
     if let Some(path) = &options.figures {
         fs::write(path, report.figures())?;
     }
     Ok(report)
 }
 
-fn tell_that_it_begins(options: &Options) -> io::Result<()> {
+fn write_started_file(options: &Options) -> io::Result<()> {
     options
         .begun
         .as_ref()
         .map_or(Ok(()), |path| fs::write(path, ""))
 }
 
-/// A thread for each client, until the load has ended and each session that is awake went on once more.
+/// Runs one thread per client until the load has ended and each active session was refreshed once more.
 fn refresh_all(
     options: &Options,
     sessions: &[Session],
-    world: &World,
+    run: &Run,
     random: &mut Random,
 ) -> io::Result<()> {
-    let end = world.tally.end();
-    let bedtime = world.tally.begin() + Duration::from_secs(options.asleep_after);
+    let end = run.counters.end();
+    let idle_from = run.counters.begin() + Duration::from_secs(options.idle_after);
     let (single, rest) = sessions.split_at(options.single);
-    let (shared, asleep) = rest.split_at(options.shared);
+    let (shared, idle) = rest.split_at(options.shared);
     let clients = single.iter().map(|session| (session, end, true));
     let clients = clients.chain(shared.iter().map(|session| (session, end, true)));
     let clients = clients.chain(shared.iter().map(|session| (session, end, false)));
-    let clients = clients.chain(asleep.iter().map(|session| (session, bedtime, false)));
+    let clients = clients.chain(idle.iter().map(|session| (session, idle_from, false)));
     std::thread::scope(|scope| {
-        for (session, until, comes_at_the_end) in clients {
-            let mut client = Client::new(session, world, random.split());
+        for (session, until, refreshes_at_end) in clients {
+            let mut client = Client::new(session, run, random.split());
             std::thread::Builder::new()
                 .stack_size(STACK)
                 .spawn_scoped(scope, move || {
                     client.refresh_until(until);
-                    if comes_at_the_end {
-                        // Another tab may still wait for its answer.
-                        std::thread::sleep(world.patience);
+                    if refreshes_at_end {
+                        // Another tab may still wait for its response.
+                        std::thread::sleep(run.timeout);
                         client.refresh_once();
                     }
                 })?;

@@ -1,4 +1,4 @@
-//! Chance: which node, how long. Nothing here is a secret.
+//! Random choices of nodes and delays; not for secrets.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ impl Random {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// Another one, which goes its own way.
+    /// A new, independent generator.
     pub fn split(&mut self) -> Self {
         Self::new(self.next() | 1)
     }
 
-    /// Less than `bound`; zero if there is nothing less.
+    /// A number less than `bound`; zero if `bound` is zero.
     pub fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
         usize::try_from((self.next() >> 11) % bound).unwrap_or_default()

@@ -1,121 +1,127 @@
-//! Afterwards, a thief: whoever shows an old token must still end the session, RFC 9700 §4.14.2.
+//! Replays of old tokens after the load: each must revoke the session (RFC 9700 §4.14.2).
 
 use std::time::Instant;
 
 use crate::{
-    client::{Client, Outcome, World},
+    client::{Client, Outcome, Run},
     random::Random,
     session::Session,
 };
 
-/// How often an old token was shown, and what came of it.
+/// The number of replays and their results.
 #[derive(Clone, Copy, Default)]
 pub struct Replays {
     pub tried: usize,
-    pub caught: usize,
-    /// Thieves who came before the owner, to a store that had lost what makes the token an old one.
-    pub thieves_first: usize,
+    pub detected: usize,
+    /// Replays before the owner's refresh that were accepted, because the store had lost later rotations.
+    pub accepted_first: usize,
 }
 
-/// Shows old tokens of so many sessions that were refreshed to the end, and of all that fell asleep.
-pub fn show_older_tokens(
-    awake: &[Session],
-    asleep: &[Session],
+/// Replays old tokens of `replays` active sessions and of all idle ones.
+pub fn replay_old_tokens(
+    active: &[Session],
+    idle: &[Session],
     replays: usize,
-    world: &World,
+    run: &Run,
 ) -> Replays {
     let mut all = Replays::default();
-    for session in awake.iter().filter(|one| !one.is_over()).take(replays) {
-        Scene::new(session, world).thief_comes(2, &mut all);
+    for session in active
+        .iter()
+        .filter(|one| !one.is_signed_out())
+        .take(replays)
+    {
+        Replay::new(session, run).replay_old_token(2, &mut all);
     }
-    for (number, session) in asleep.iter().enumerate() {
-        if session.is_over() {
+    for (number, session) in idle.iter().enumerate() {
+        if session.is_signed_out() {
             continue;
         }
-        let mut scene = Scene::new(session, world);
+        let mut replay = Replay::new(session, run);
         if number % 2 == 0 {
-            scene.owner_comes();
-            scene.thief_comes(2, &mut all);
+            replay.refresh_as_owner();
+            replay.replay_old_token(2, &mut all);
         } else {
-            scene.thief_comes_first(&mut all);
+            replay.replay_before_owner(&mut all);
         }
     }
     all
 }
 
-struct Scene<'a> {
+struct Replay<'a> {
     session: &'a Session,
     client: Client<'a>,
-    world: &'a World,
+    run: &'a Run,
 }
 
-impl<'a> Scene<'a> {
-    fn new(session: &'a Session, world: &'a World) -> Self {
+impl<'a> Replay<'a> {
+    fn new(session: &'a Session, run: &'a Run) -> Self {
         Self {
             session,
-            client: Client::new(session, world, Random::new(7)),
-            world,
+            client: Client::new(session, run, Random::new(7)),
+            run,
         }
     }
 
-    /// The owner goes on: whatever the store has lost, the newest token is good.
-    fn owner_comes(&mut self) {
+    /// Refreshes with the newest token, which is accepted even when the store has lost rotations.
+    fn refresh_as_owner(&mut self) {
         self.client.refresh_once();
     }
 
-    /// A token from before the last two answers ends the session, for the owner too.
-    fn thief_comes(&mut self, ago: usize, all: &mut Replays) {
+    /// Sends a token that is `ago` generations old. It must be refused, and the session revoked.
+    fn replay_old_token(&mut self, ago: usize, all: &mut Replays) {
         let Some(old) = self.session.older(ago) else {
             return;
         };
         all.tried += 1;
         if self.is_refused(&old) && self.owner_is_refused() {
-            all.caught += 1;
+            all.detected += 1;
         } else {
-            let what = "an old token was taken, or its session goes on";
-            self.world.tally.broke(what);
+            let what = "an old token was accepted, or its session was not revoked";
+            self.run.counters.record_violation(what);
         }
     }
 
-    /// The store may have forgotten that the token is old. Then it is taken; the owner goes on all the
-    /// same, and what the thief got is old for certain.
-    fn thief_comes_first(&mut self, all: &mut Replays) {
+    /// Sends an old token before the owner refreshes. A store that has lost later rotations accepts it. Then the
+    /// owner's refresh must still succeed, and the stolen token's successor must be refused.
+    fn replay_before_owner(&mut self, all: &mut Replays) {
         let Some(old) = self.session.older(2) else {
             return;
         };
         all.tried += 1;
-        let found_out = if let Outcome::Tokens(stolen) = self.settle(&old) {
-            all.thieves_first += 1;
-            self.owner_comes();
-            !self.session.is_over() && self.is_refused(&stolen.refresh) && self.owner_is_refused()
+        let detected = if let Outcome::Tokens(stolen) = self.send(&old) {
+            all.accepted_first += 1;
+            self.refresh_as_owner();
+            !self.session.is_signed_out()
+                && self.is_refused(&stolen.refresh)
+                && self.owner_is_refused()
         } else {
             self.owner_is_refused()
         };
-        if found_out {
-            all.caught += 1;
+        if detected {
+            all.detected += 1;
         } else {
-            let what = "a thief who came first was not found out, or the owner paid for it";
-            self.world.tally.broke(what);
+            let what = "a replay before the owner's refresh was not detected, or signed the owner out too early";
+            self.run.counters.record_violation(what);
         }
     }
 
     fn owner_is_refused(&mut self) -> bool {
-        let newest = self.session.turn().map(|turn| turn.token);
+        let newest = self.session.next_refresh().map(|next| next.token);
         newest.is_some_and(|token| self.is_refused(&token))
     }
 
     fn is_refused(&mut self, token: &str) -> bool {
-        matches!(self.settle(token), Outcome::SignedOut)
+        matches!(self.send(token), Outcome::SignedOut)
     }
 
-    /// Sends the token until it is taken or refused.
-    fn settle(&mut self, token: &str) -> Outcome {
+    /// Sends the token until it is accepted or refused.
+    fn send(&mut self, token: &str) -> Outcome {
         loop {
             match self.client.attempt(token) {
-                Outcome::Again(after) if Instant::now() < self.world.deadline => {
+                Outcome::Retry(after) if Instant::now() < self.run.deadline => {
                     std::thread::sleep(after);
                 }
-                settled => return settled,
+                outcome => return outcome,
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The verdict: as a person reads it, as a script does, and as a row of the table.
+//! The results: as messages, as figures for scripts, and as a row of the table in docs/reliability.md.
 
 use std::{
     fmt::Write as _,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::{
     Options,
-    client::World,
+    client::Run,
+    counters::{Counters, RequestResult},
     replay::Replays,
     session::Session,
-    tally::{Kind, Tally},
 };
 
 pub struct Report {
@@ -19,63 +19,63 @@ pub struct Report {
     clients: usize,
     seconds: u64,
     sessions: usize,
-    lost: usize,
+    signed_out: usize,
     rate: f64,
     requests: u64,
     kinds: Vec<(&'static str, u64)>,
     same: u64,
     renewed: u64,
-    silence: f64,
+    gap: f64,
     replays: Replays,
-    broken: u64,
-    complaints: Vec<String>,
+    violations: u64,
+    messages: Vec<String>,
 }
 
 impl Report {
-    /// Call it when the replays are over: what they were refused is no loss.
-    pub fn new(options: &Options, sessions: &[Session], world: &World, replays: Replays) -> Self {
-        let tally: &Tally = &world.tally;
-        let lost = sessions.iter().filter(|one| one.is_over()).count();
+    /// Counts the sessions that were signed out. Create the report after the replays, which do not count.
+    pub fn new(options: &Options, sessions: &[Session], run: &Run, replays: Replays) -> Self {
+        let counters: &Counters = &run.counters;
+        let signed_out = sessions.iter().filter(|one| one.is_signed_out()).count();
         Self {
             fault: options.fault.clone(),
-            clients: options.single + 2 * options.shared + options.sleepers,
+            clients: options.single + 2 * options.shared + options.idle,
             seconds: options.seconds,
             sessions: sessions.len(),
-            lost,
-            rate: tally.rate(),
-            requests: tally.requests(),
-            kinds: Kind::ALL
+            signed_out,
+            rate: counters.rate(),
+            requests: counters.requests(),
+            kinds: RequestResult::ALL
                 .iter()
-                .map(|(kind, name)| (*name, tally.of(*kind)))
+                .map(|(kind, name)| (*name, counters.of(*kind)))
                 .collect(),
-            same: tally.same.load(Ordering::Relaxed),
-            renewed: tally.renewed.load(Ordering::Relaxed),
-            silence: tally.longest_silence().as_secs_f64(),
+            same: counters.same.load(Ordering::Relaxed),
+            renewed: counters.renewed.load(Ordering::Relaxed),
+            gap: counters.longest_gap().as_secs_f64(),
             replays,
-            broken: tally.broken(),
-            complaints: tally.complaints(),
+            violations: counters.violations(),
+            messages: counters.messages(),
         }
     }
 
-    /// Nobody was signed out, nothing was otherwise than promised, and there was a load at all.
+    /// Whether no session was signed out, no promise was violated, and each session had a response.
     pub fn is_good(&self) -> bool {
         let answered = self.kinds.first().map_or(0, |(_, count)| *count);
-        self.lost == 0
-            && self.broken == 0
-            && self.replays.caught == self.replays.tried
+        self.signed_out == 0
+            && self.violations == 0
+            && self.replays.detected == self.replays.tried
             && usize::try_from(answered).is_ok_and(|answered| answered >= self.sessions)
     }
 
     pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        for complaint in &self.complaints {
-            writeln!(out, "{complaint}")?;
+        for message in &self.messages {
+            writeln!(out, "{message}")?;
         }
         write!(out, "{}", self.figures())?;
         let errors: Vec<String> = self
             .kinds
             .iter()
             .filter(|(name, count)| *name != "answered" && *count > 0)
-            // What the thieves at the end were told is no error.
+            // The replays at the end cause it.
             .filter(|(name, _)| *name != "invalid_grant")
             .map(|(name, count)| format!("{} {count}", name.replace('_', " ")))
             .collect();
@@ -92,27 +92,27 @@ impl Report {
             self.rate,
             self.seconds,
             self.requests,
-            self.silence,
-            self.lost
+            self.gap,
+            self.signed_out
         )
     }
 
-    /// One figure a line, `name=value`.
+    /// The figures, one `name=value` per line.
     pub fn figures(&self) -> String {
         let mut text = String::new();
         let numbers = [
             ("clients", self.clients),
             ("sessions", self.sessions),
-            ("sessions_lost", self.lost),
+            ("sessions_signed_out", self.signed_out),
             ("replays_tried", self.replays.tried),
-            ("replays_caught", self.replays.caught),
-            ("thieves_first", self.replays.thieves_first),
+            ("replays_detected", self.replays.detected),
+            ("replays_accepted_first", self.replays.accepted_first),
         ];
         let counts = [
             ("requests", self.requests),
             ("same_answers", self.same),
             ("renewed_answers", self.renewed),
-            ("promises_broken", self.broken),
+            ("violations", self.violations),
         ];
         let numbers = numbers.map(|(name, number)| (name, number.to_string()));
         let counts = counts.map(|(name, count)| (name, count.to_string()));
@@ -122,10 +122,10 @@ impl Report {
             .map(|(name, count)| (*name, count.to_string()));
         let rest = [
             ("refreshes_per_second", format!("{:.1}", self.rate)),
-            ("longest_silence", format!("{:.1}", self.silence)),
+            ("longest_gap", format!("{:.1}", self.gap)),
         ];
         for (name, value) in numbers.into_iter().chain(counts).chain(kinds).chain(rest) {
-            // A text takes whatever is written to it.
+            // Writing to a String never fails.
             let _ = writeln!(text, "{name}={value}");
         }
         text

@@ -1,4 +1,4 @@
-//! A session as its clients hold it: what they store, and what they may expect of an answer.
+//! A session as its clients store it, and the checks of its token responses.
 
 use std::{
     collections::VecDeque,
@@ -9,34 +9,34 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{client::World, tally::Tally};
+use crate::{client::Run, counters::Counters};
 
-/// How many older tokens a thief could have.
+/// The number of older tokens kept for replays.
 const OLDER: usize = 4;
-/// `jrt_`, then a version of one byte, the session's id and its generation.
+/// The prefix of a refresh token; a version of one byte, the session's id and its generation follow.
 const PREFIX: &str = "jrt_";
 
-/// What a good answer holds.
+/// The tokens of a token response.
 #[derive(Clone)]
 pub struct Tokens {
     pub refresh: String,
     pub access: String,
 }
 
-/// What the clients of one session share: a thing to store tokens in.
+/// The token storage that the clients of one session share.
 pub struct Session(Mutex<State>);
 
 struct State {
     newest: String,
-    /// When it was first sent.
+    /// When `newest` was first sent.
     sent: Option<Instant>,
-    /// When it is to be sent.
+    /// When `newest` is to be sent.
     due: Instant,
-    /// The token before and its first answer.
+    /// The previous token and the first response to it.
     last: Option<Answered>,
-    /// The tokens before, the latest first.
+    /// Previous tokens, the latest first.
     older: VecDeque<String>,
-    over: bool,
+    signed_out: bool,
 }
 
 struct Answered {
@@ -45,8 +45,8 @@ struct Answered {
     tokens: Tokens,
 }
 
-/// A token to refresh with, and when.
-pub struct Turn {
+/// The token of the next refresh and its time.
+pub struct NextRefresh {
     pub token: String,
     pub due: Instant,
 }
@@ -59,14 +59,14 @@ impl Session {
             due,
             last: None,
             older: VecDeque::new(),
-            over: false,
+            signed_out: false,
         }))
     }
 
-    /// What is next; `None` when it was signed out.
-    pub fn turn(&self) -> Option<Turn> {
+    /// The next refresh; `None` after a sign-out.
+    pub fn next_refresh(&self) -> Option<NextRefresh> {
         let state = self.state();
-        (!state.over).then(|| Turn {
+        (!state.signed_out).then(|| NextRefresh {
             token: state.newest.clone(),
             due: state.due,
         })
@@ -76,51 +76,51 @@ impl Session {
         self.state().newest == token
     }
 
-    /// The token that was the newest so many answers ago.
+    /// The token that was the newest `ago` rotations ago.
     pub fn older(&self, ago: usize) -> Option<String> {
         let state = self.state();
         state.older.get(ago.checked_sub(1)?).cloned()
     }
 
-    /// A token is about to be sent.
-    pub fn sends(&self, token: &str) {
+    /// Records that a token is about to be sent.
+    pub fn record_sending(&self, token: &str) {
         let mut state = self.state();
         if state.newest == token {
             state.sent.get_or_insert_with(Instant::now);
         }
     }
 
-    /// Stores what came for `token`, and holds it against what came for it before.
-    pub fn accept(&self, token: &str, tokens: Tokens, pause: Duration, world: &World) {
+    /// Stores the response to `token` and compares it with earlier responses to it.
+    pub fn accept(&self, token: &str, tokens: Tokens, pause: Duration, run: &Run) {
         let mut state = self.state();
         if state.newest == token {
-            state.go_on(tokens, pause, &world.tally);
+            state.rotate(tokens, pause, &run.counters);
         } else if let Some(last) = state.last.as_ref().filter(|last| last.token == token) {
-            last.compare(&tokens, world);
+            last.compare(&tokens, run);
         } else {
-            let what = format!("{}: an older token was taken", state.describe());
-            world.tally.broke(&what);
+            let what = format!("{}: an older token was accepted", state.describe());
+            run.counters.record_violation(&what);
         }
     }
 
-    /// Nothing more comes: it was told so.
-    pub fn end(&self, token: &str, tally: &Tally) {
+    /// Records an `invalid_grant` response.
+    pub fn sign_out(&self, token: &str, counters: &Counters) {
         let mut state = self.state();
-        if !state.over {
+        if !state.signed_out {
             let which = if state.newest == token {
                 "newest"
             } else {
                 "last"
             };
-            tally.complain(&format!(
+            counters.record_message(&format!(
                 "{}: signed out by its {which} token",
                 state.describe()
             ));
         }
-        state.over = true;
+        state.signed_out = true;
     }
 
-    pub fn is_over(&self) -> bool {
+    pub fn is_signed_out(&self) -> bool {
         self.state().over
     }
 
@@ -130,9 +130,9 @@ impl Session {
 }
 
 impl State {
-    fn go_on(&mut self, tokens: Tokens, pause: Duration, tally: &Tally) {
+    fn rotate(&mut self, tokens: Tokens, pause: Duration, counters: &Counters) {
         if tokens.refresh == self.newest {
-            tally.broke(&format!("{}: its token was not rotated", self.describe()));
+            counters.record_violation(&format!("{}: its token was not rotated", self.describe()));
         }
         let now = Instant::now();
         let token = std::mem::replace(&mut self.newest, tokens.refresh.clone());
@@ -146,34 +146,38 @@ impl State {
         });
     }
 
-    /// Which session it is, as the audit log calls it, and how often it was refreshed.
+    /// The session's id, as in the audit log, and its generation.
     fn describe(&self) -> String {
         let text = self.newest.strip_prefix(PREFIX).unwrap_or_default();
         let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-        let mut told = String::from("session ");
+        let mut description = String::from("session ");
         for byte in bytes.get(1..17).unwrap_or_default() {
-            // A text takes whatever is written to it.
-            let _ = write!(told, "{byte:02x}");
+            // Writing to a String never fails.
+            let _ = write!(description, "{byte:02x}");
         }
         if let Some(generation) = bytes.get(17..21).and_then(|part| part.try_into().ok()) {
-            let _ = write!(told, " at generation {}", u32::from_be_bytes(generation));
+            let _ = write!(
+                description,
+                " at generation {}",
+                u32::from_be_bytes(generation)
+            );
         }
-        told
+        description
     }
 }
 
 impl Answered {
-    /// Two who show the same token hold the same tokens after it.
-    fn compare(&self, tokens: &Tokens, world: &World) {
-        let tally = &world.tally;
+    /// Compares another response to the same token with the first one.
+    fn compare(&self, tokens: &Tokens, run: &Run) {
+        let counters = &run.counters;
         if tokens.refresh != self.tokens.refresh {
-            tally.broke("the same token got two refresh tokens");
+            counters.record_violation("the same token got two refresh tokens");
         } else if tokens.access == self.tokens.access {
-            tally.same.fetch_add(1, Ordering::Relaxed);
-        } else if self.sent.elapsed() < world.same_within {
-            tally.broke("the same token got two access tokens in the window");
+            counters.same.fetch_add(1, Ordering::Relaxed);
+        } else if self.sent.elapsed() < run.same_within {
+            counters.record_violation("the same token got two access tokens in the window");
         } else {
-            tally.renewed.fetch_add(1, Ordering::Relaxed);
+            counters.renewed.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

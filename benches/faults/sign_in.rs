@@ -1,22 +1,22 @@
-//! Sessions to begin with: sign-ins at all nodes, before anything fails.
+//! Sign-ins at all nodes before the load.
 
 use std::{io, net::SocketAddr, thread};
 
 use crate::{Options, client::parse, http::Connection};
 
-/// Each waits for a password to be hashed: more would only wait for one another.
-const AT_ONCE: usize = 4;
-const TRIES: usize = 5;
+/// The number of concurrent sign-ins. Each waits for a password hash, so more would not be faster.
+const CONCURRENT: usize = 4;
+const MAX_RETRIES: usize = 5;
 
-/// The refresh tokens of so many sessions.
+/// Begins `count` sessions and returns their refresh tokens.
 pub fn sign_in(options: &Options, count: usize) -> io::Result<Vec<String>> {
     let form = format!(
         "grant_type=password&client_id={}&username={}&password={}",
         options.client, options.username, options.password
     );
     let nodes = options.nodes.iter().copied().cycle();
-    let share = count.div_ceil(AT_ONCE);
-    let shares = (0..AT_ONCE).map(|part| share.min(count.saturating_sub(part * share)));
+    let share = count.div_ceil(CONCURRENT);
+    let shares = (0..CONCURRENT).map(|part| share.min(count.saturating_sub(part * share)));
     thread::scope(|scope| {
         let threads: Vec<_> = nodes
             .zip(shares)
@@ -25,7 +25,7 @@ pub fn sign_in(options: &Options, count: usize) -> io::Result<Vec<String>> {
                 scope.spawn(move || {
                     let mut connection = None;
                     (0..share)
-                        .map(|_| patiently(node, &mut connection, form))
+                        .map(|_| sign_in_with_retries(node, &mut connection, form))
                         .collect()
                 })
             })
@@ -41,32 +41,36 @@ pub fn sign_in(options: &Options, count: usize) -> io::Result<Vec<String>> {
     })
 }
 
-/// A machine that is busy may be slow to hash and to write.
-fn patiently(
+/// Retries, because hashing and writing may be slow on a busy machine.
+fn sign_in_with_retries(
     node: SocketAddr,
     connection: &mut Option<Connection>,
     form: &str,
 ) -> io::Result<String> {
-    let mut attempt = once(node, connection, form);
-    for _ in 0..TRIES {
+    let mut attempt = sign_in_once(node, connection, form);
+    for _ in 0..MAX_RETRIES {
         if attempt.is_ok() {
             break;
         }
         *connection = None;
-        attempt = once(node, connection, form);
+        attempt = sign_in_once(node, connection, form);
     }
     attempt
 }
 
-fn once(node: SocketAddr, connection: &mut Option<Connection>, form: &str) -> io::Result<String> {
+fn sign_in_once(
+    node: SocketAddr,
+    connection: &mut Option<Connection>,
+    form: &str,
+) -> io::Result<String> {
     let connection = match connection {
         Some(open) => open,
         None => connection.insert(Connection::open(node)?),
     };
     connection.post("/token", form)?;
     let response = connection.receive()?;
-    let told = String::from_utf8_lossy(&response.body);
+    let body = String::from_utf8_lossy(&response.body);
     let tokens = parse(&response.body)
-        .ok_or_else(|| io::Error::other(format!("no sign-in: {} {told}", response.status)))?;
+        .ok_or_else(|| io::Error::other(format!("sign-in failed: {} {body}", response.status)))?;
     Ok(tokens.refresh)
 }

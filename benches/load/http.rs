@@ -1,4 +1,4 @@
-//! One keep-alive connection, and as much of HTTP/1.1 (RFC 9112) as the load needs.
+//! A keep-alive connection: the part of HTTP/1.1 (RFC 9112) that the benches need.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
-const LONGEST_HEAD: u64 = 16 * 1024;
-const LONGEST_BODY: usize = 64 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_HEAD: u64 = 16 * 1024;
+const MAX_BODY: usize = 64 * 1024;
 
 pub struct Response {
     pub status: u16,
@@ -24,15 +24,15 @@ pub struct Connection {
 
 impl Connection {
     pub fn open(host: SocketAddr) -> io::Result<Self> {
-        Self::open_within(PATIENCE, host)
+        Self::open_with_timeout(TIMEOUT, host)
     }
 
-    /// Opens a connection that waits no longer than this, for itself and for each answer.
-    pub fn open_within(patience: Duration, host: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&host, patience)?;
+    /// Opens a connection. `timeout` holds for connecting and for each response.
+    pub fn open_with_timeout(timeout: Duration, host: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&host, timeout)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
         Ok(Self {
             stream: BufReader::new(stream),
             host,
@@ -45,7 +45,7 @@ impl Connection {
         self.receive()
     }
 
-    /// Sends a form and leaves the answer to [`Connection::receive`].
+    /// Sends a form; [`Connection::receive`] reads the response.
     pub fn post(&mut self, path: &str, form: &str) -> io::Result<()> {
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\n\
@@ -58,7 +58,7 @@ impl Connection {
     }
 
     pub fn receive(&mut self) -> io::Result<Response> {
-        let mut head = (&mut self.stream).take(LONGEST_HEAD);
+        let mut head = (&mut self.stream).take(MAX_HEAD);
         let status = parse_status(&read_line(&mut head)?)?;
         let (mut length, mut retry_after) = (None, None);
         loop {
@@ -73,9 +73,9 @@ impl Connection {
                 retry_after = value.trim().parse().ok();
             }
         }
-        let length: usize = length.ok_or_else(|| invalid("a response without its length"))?;
-        if length > LONGEST_BODY {
-            return Err(invalid("a response too long to be one of ours"));
+        let length: usize = length.ok_or_else(|| invalid("a response without Content-Length"))?;
+        if length > MAX_BODY {
+            return Err(invalid("the response is too long"));
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;

@@ -1,4 +1,4 @@
-//! The refresh grant under load, against the real server on SQLite or PostgreSQL: `cargo bench --bench load`.
+//! Load on the refresh grant of the real server, on SQLite or PostgreSQL: `cargo bench --bench load`.
 
 use std::{
     io::{self, Write},
@@ -9,48 +9,48 @@ use std::{
 
 use clap::{Parser, value_parser};
 
+mod client;
 #[expect(dead_code, reason = "the faults use more of it")]
 mod http;
-mod lane;
 mod refresh;
 mod report;
 mod server;
 mod signature;
-mod stored;
+mod stored_sessions;
 
-use lane::Lane;
+use client::Client;
 use refresh::Budget;
 use report::Report;
-use server::{Place, Server};
+use server::{Server, StoreOptions};
 
 const WARM_UP: Duration = Duration::from_secs(1);
-const MOST_REFRESHES: u32 = 20_000;
+const MAX_REFRESHES: u32 = 20_000;
 
-/// How fast sessions are refreshed, and how much of the server's CPU one refresh takes.
+/// Measures the rate of refreshes and the server's CPU time per refresh.
 #[derive(Parser)]
 struct Options {
-    /// Seconds to measure; 20,000 refreshes end it sooner
+    /// Seconds to measure; ends earlier after 20,000 refreshes
     #[arg(long, default_value_t = 8, value_parser = value_parser!(u64).range(1..=60))]
     seconds: u64,
-    /// Keep-alive connections, each with one request under way
+    /// Number of keep-alive connections, each with one request at a time
     #[arg(long, default_value_t = 8, value_parser = value_parser!(u16).range(1..=64))]
     connections: u16,
-    /// Sessions that are refreshed in turn
+    /// Number of sessions, refreshed in turn
     #[arg(long, default_value_t = 64, value_parser = value_parser!(u32).range(1..=100_000))]
     sessions: u32,
     /// A database on a PostgreSQL server of this machine, empty or from an earlier run, instead of SQLite
     #[arg(long, value_name = "URL", requires = "root_secret")]
     database: Option<String>,
-    /// The file of the root secret that belongs to the database
+    /// File of the database's root secret
     #[arg(long, value_name = "FILE")]
     root_secret: Option<PathBuf>,
-    /// Refresh sessions that the database holds already, wherever they lie, instead of new ones
+    /// Refresh a random sample of the sessions in the database instead of new ones
     #[arg(long, requires = "database")]
     stored: bool,
     /// Wait for the disk at each refresh (`database.rotation_durability` is "strict")
     #[arg(long)]
     strict: bool,
-    /// Fail when a refresh costs the server more than this many RSA signatures
+    /// Fail when the CPU time of a refresh exceeds that of this number of RSA signatures
     #[arg(long, value_name = "MULTIPLE")]
     at_most: Option<f64>,
     /// Given by cargo
@@ -82,23 +82,23 @@ fn main() -> io::Result<ExitCode> {
     }
 }
 
-/// The signature is measured before and after the load, while the server idles: the machine's speed
+/// Measures the signature before and after the load, while the server is idle, because the machine's speed
 /// may drift.
 fn measure(options: &Options) -> io::Result<Report> {
-    let place = Place {
+    let store = StoreOptions {
         database: options.database.clone(),
         root_secret: options.root_secret.clone(),
         strict: options.strict,
     };
-    let server = Server::start(&place)?;
-    let mut lanes = open_lanes(&server, options)?;
+    let server = Server::start(&store)?;
+    let mut clients = open_clients(&server, options)?;
 
     let signature_before = signature::cpu_time()?;
-    let warm_up = refresh::run(&mut lanes, &Budget::new(WARM_UP, MOST_REFRESHES));
+    let warm_up = refresh::run(&mut clients, &Budget::new(WARM_UP, MAX_REFRESHES));
     let backends_before = server.backends_cpu_time()?;
     let cpu_before = server.cpu_time()?;
-    let measured = Budget::new(Duration::from_secs(options.seconds), MOST_REFRESHES);
-    let mut outcome = refresh::run(&mut lanes, &measured);
+    let measured = Budget::new(Duration::from_secs(options.seconds), MAX_REFRESHES);
+    let mut outcome = refresh::run(&mut clients, &measured);
     let elapsed = measured.elapsed();
     let cpu = server.cpu_time()?.saturating_sub(cpu_before);
     let backends = server.backends_cpu_time()?;
@@ -124,28 +124,28 @@ fn measure(options: &Options) -> io::Result<Report> {
     })
 }
 
-/// Deals the sessions out to the connections. No connection is without one.
-fn open_lanes(server: &Server, options: &Options) -> io::Result<Vec<Lane>> {
+/// Distributes the sessions over the connections. Each connection has at least one.
+fn open_clients(server: &Server, options: &Options) -> io::Result<Vec<Client>> {
     let sessions = usize::try_from(options.sessions).unwrap_or(usize::MAX);
-    let lanes = usize::from(options.connections).min(sessions);
-    let mut lanes: Vec<Lane> = (0..lanes)
-        .map(|_| Lane::open(server.address()))
+    let count = usize::from(options.connections).min(sessions);
+    let mut clients: Vec<Client> = (0..count)
+        .map(|_| Client::open(server.address()))
         .collect::<io::Result<_>>()?;
     if let Some((url, root_secret)) = options.stored_at() {
-        let tokens = stored::refresh_tokens(url, root_secret, options.sessions)?;
-        for (lane, token) in (0..lanes.len()).cycle().zip(tokens) {
-            if let Some(lane) = lanes.get_mut(lane) {
-                lane.go_on_with(token);
+        let tokens = stored_sessions::refresh_tokens(url, root_secret, options.sessions)?;
+        for (index, token) in (0..clients.len()).cycle().zip(tokens) {
+            if let Some(client) = clients.get_mut(index) {
+                client.add_session(token);
             }
         }
-        return Ok(lanes);
+        return Ok(clients);
     }
     let mut left = sessions;
     while left > 0 {
-        for lane in lanes.iter_mut().take(left) {
-            lane.sign_in(server::USERNAME, server::PASSWORD)?;
+        for client in clients.iter_mut().take(left) {
+            client.sign_in(server::USERNAME, server::PASSWORD)?;
         }
-        left = left.saturating_sub(lanes.len());
+        left = left.saturating_sub(clients.len());
     }
-    Ok(lanes)
+    Ok(clients)
 }

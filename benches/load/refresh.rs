@@ -1,4 +1,4 @@
-//! Refreshes over a few connections at once, until the time or the count is used up.
+//! Concurrent refreshes over several connections, until the time or the count is used up.
 
 use std::{
     collections::VecDeque,
@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::lane::Lane;
+use crate::client::Client;
 
-/// The client must not take from the server the cores that it needs.
+/// The number of threads, small so that the cores are left to the server.
 const CLIENT_THREADS: usize = 2;
 
-/// What ends a run: its time or its count, whichever comes first.
+/// The limits of a run: time and number of refreshes, whichever is reached first.
 pub struct Budget {
     start: Instant,
     deadline: Instant,
@@ -42,22 +42,22 @@ impl Budget {
     }
 }
 
-/// What a run saw. A connection stops at its first error.
+/// The results of a run. A connection stops at its first error.
 #[derive(Default)]
 pub struct Outcome {
     pub latencies: Vec<Duration>,
     pub errors: Vec<String>,
 }
 
-/// Every request is answered when this returns: the server's CPU time between two readings around
-/// it is that of these refreshes.
-pub fn run(lanes: &mut [Lane], budget: &Budget) -> Outcome {
-    let share = lanes.len().div_ceil(CLIENT_THREADS).max(1);
+/// Runs the load and waits for all responses, so that the server's CPU time before and after covers exactly
+/// these refreshes.
+pub fn run(clients: &mut [Client], budget: &Budget) -> Outcome {
+    let share = clients.len().div_ceil(CLIENT_THREADS).max(1);
     let mut whole = Outcome::default();
     thread::scope(|scope| {
-        let threads: Vec<_> = lanes
+        let threads: Vec<_> = clients
             .chunks_mut(share)
-            .map(|lanes| scope.spawn(|| drive(lanes, budget)))
+            .map(|clients| scope.spawn(|| drive(clients, budget)))
             .collect();
         for thread in threads {
             match thread.join() {
@@ -72,19 +72,19 @@ pub fn run(lanes: &mut [Lane], budget: &Budget) -> Outcome {
     whole
 }
 
-/// Keeps one request under way on each connection and reads the answers in turn. An answer that
-/// comes before its turn waits for it: the times told are upper bounds.
-fn drive(lanes: &mut [Lane], budget: &Budget) -> Outcome {
+/// Keeps one request in flight on each connection and reads the responses in turn. A response may have
+/// arrived before its turn, so the latencies are upper bounds.
+fn drive(clients: &mut [Client], budget: &Budget) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut under_way = VecDeque::with_capacity(lanes.len());
-    for lane in lanes {
-        start(lane, budget, &mut under_way, &mut outcome);
+    let mut in_flight = VecDeque::with_capacity(clients.len());
+    for client in clients {
+        start(client, budget, &mut in_flight, &mut outcome);
     }
-    while let Some(lane) = under_way.pop_front() {
-        match lane.receive() {
+    while let Some(client) = in_flight.pop_front() {
+        match client.receive() {
             Ok(latency) => {
                 outcome.latencies.push(latency);
-                start(lane, budget, &mut under_way, &mut outcome);
+                start(client, budget, &mut in_flight, &mut outcome);
             }
             Err(error) => outcome.errors.push(error.to_string()),
         }
@@ -92,15 +92,15 @@ fn drive(lanes: &mut [Lane], budget: &Budget) -> Outcome {
     outcome
 }
 
-fn start<'lane>(
-    lane: &'lane mut Lane,
+fn start<'a>(
+    client: &'a mut Client,
     budget: &Budget,
-    under_way: &mut VecDeque<&'lane mut Lane>,
+    in_flight: &mut VecDeque<&'a mut Client>,
     outcome: &mut Outcome,
 ) {
     if budget.take_one() {
-        match lane.send() {
-            Ok(()) => under_way.push_back(lane),
+        match client.send() {
+            Ok(()) => in_flight.push_back(client),
             Err(error) => outcome.errors.push(error.to_string()),
         }
     }

@@ -1,4 +1,4 @@
-//! What the load showed, as a person reads it and as a limit judges it.
+//! The results of the load and their comparison with the limit.
 
 use std::{
     io::{self, Write},
@@ -10,7 +10,7 @@ pub struct Report {
     pub errors: Vec<String>,
     pub elapsed: Duration,
     pub server_cpu: Duration,
-    /// Of the database server's processes that work for this one, where there are any.
+    /// CPU time of the database server's backends; `None` on SQLite.
     pub backends_cpu: Option<Duration>,
     pub signature_cpu: Duration,
     pub resident_kib: u32,
@@ -19,7 +19,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// No error, something measured, and within the limit if there is one.
+    /// Whether there was no error, at least one refresh, and the limit, if any, was kept.
     pub fn is_good(&self) -> bool {
         self.errors.is_empty()
             && !self.latencies.is_empty()
@@ -78,13 +78,13 @@ impl Report {
         self.server_cpu / self.refreshes().max(1)
     }
 
-    /// How many signatures' CPU one refresh takes from the server.
+    /// The server's CPU time per refresh, in signatures.
     fn multiple(&self) -> f64 {
         self.cpu_per_refresh().as_secs_f64() / self.signature_cpu.as_secs_f64()
     }
 }
 
-/// The smallest time that so many percent of all did not exceed; zero if there is none.
+/// The smallest latency that `percent` of all did not exceed; zero if there is none.
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100);
     rank.checked_sub(1)

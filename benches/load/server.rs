@@ -1,4 +1,4 @@
-//! The server under load: its process, its store, and what /proc says of it.
+//! The server under load: its process, its store, and its figures in /proc.
 
 use std::{
     env,
@@ -18,37 +18,37 @@ use crate::http::Connection;
 pub const USERNAME: &str = "admin";
 pub const PASSWORD: &str = "Load-bench-3f9c1e";
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
 const LOG: &str = "server.log";
 
-/// Where the server keeps its sessions, and how carefully; a fresh SQLite file unless it says otherwise.
-pub struct Place {
+/// The server's store. Default: a new SQLite file.
+pub struct StoreOptions {
     pub database: Option<String>,
     pub root_secret: Option<PathBuf>,
     pub strict: bool,
 }
 
-/// A running server. When this is dropped, it is killed and its files are removed.
+/// A running server. Dropping it kills the process and removes its files.
 pub struct Server {
     process: Child,
     address: SocketAddr,
     directory: TempDir,
-    /// What PostgreSQL calls the processes that work for it.
+    /// The beginning of the process titles of its PostgreSQL backends.
     backend: Option<String>,
 }
 
 impl Server {
-    /// Starts the server and waits until it is ready. Its files are in cargo's target directory:
-    /// the system's temporary one may be in memory, where a write costs nothing.
-    pub fn start(place: &Place) -> io::Result<Self> {
+    /// Starts the server and waits until it is ready. Its files are in cargo's target directory, because the
+    /// system's temporary directory may be in memory.
+    pub fn start(store: &StoreOptions) -> io::Result<Self> {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let address = free_address()?;
-        let process = command(directory.path(), address, place)?.spawn()?;
+        let process = command(directory.path(), address, store)?.spawn()?;
         let mut server = Self {
             process,
             address,
             directory,
-            backend: place.database.as_deref().and_then(backend_title),
+            backend: store.database.as_deref().and_then(backend_title),
         };
         server.wait_until_ready()?;
         Ok(server)
@@ -63,7 +63,7 @@ impl Server {
         cpu_time(&format!("/proc/{}/stat", self.process.id()))
     }
 
-    /// CPU time of the processes of PostgreSQL that work for it; `None` on SQLite, which has none.
+    /// CPU time of the server's PostgreSQL backends; `None` on SQLite.
     pub fn backends_cpu_time(&self) -> io::Result<Option<Duration>> {
         let Some(title) = &self.backend else {
             return Ok(None);
@@ -71,15 +71,15 @@ impl Server {
         let mut whole = Duration::ZERO;
         for entry in fs::read_dir("/proc")? {
             let process = entry?.path();
-            let called = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
-            if called.starts_with(title) {
+            let title_line = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+            if title_line.starts_with(title) {
                 whole += cpu_time(&process.join("stat").to_string_lossy())?;
             }
         }
         Ok(Some(whole))
     }
 
-    /// Memory that it holds, in KiB.
+    /// Resident memory in KiB.
     pub fn resident_kib(&self) -> io::Result<u32> {
         fs::read_to_string(format!("/proc/{}/status", self.process.id()))?
             .lines()
@@ -94,12 +94,13 @@ impl Server {
     }
 
     fn wait_until_ready(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STARTUP_TIMEOUT;
         while Instant::now() < deadline {
             if let Some(status) = self.process.try_wait()? {
                 return Err(self.failure(&format!("the server stopped ({status})")));
             }
-            let answer = Connection::open(self.address).and_then(|mut door| door.get("/readyz"));
+            let answer =
+                Connection::open(self.address).and_then(|mut connection| connection.get("/readyz"));
             if answer.is_ok_and(|response| response.status == 200) {
                 return Ok(());
             }
@@ -116,7 +117,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only when the process has ended by itself.
+        // Both fail only after the process has ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -125,9 +126,9 @@ impl Drop for Server {
 /// User and kernel time of a process or thread, in steps of 10 ms, from its `stat` file
 /// (`proc_pid_stat(5)`).
 pub fn cpu_time(stat: &str) -> io::Result<Duration> {
-    /// Linux shows every program 100 ticks a second (`USER_HZ`), whatever its own timer does.
+    /// Linux reports 100 ticks per second (`USER_HZ`) to every program.
     const TICK: Duration = Duration::from_millis(10);
-    /// Fields 14 and 15, counted from field 3: the second is a bracketed name that may hold spaces.
+    /// Fields 14 and 15, counted from field 3, because field 2 is a name in parentheses that may contain spaces.
     const USER: usize = 14 - 3;
 
     let text = fs::read_to_string(stat)?;
@@ -142,12 +143,12 @@ pub fn cpu_time(stat: &str) -> io::Result<Duration> {
         .collect();
     match ticks[..] {
         [user, system] => Ok(TICK * user.saturating_add(system)),
-        _ => Err(io::Error::other(format!("{stat} has another form"))),
+        _ => Err(io::Error::other(format!("{stat} has an unknown format"))),
     }
 }
 
-/// The caller's settings must not change what is measured.
-fn command(directory: &Path, address: SocketAddr, place: &Place) -> io::Result<Command> {
+/// The command line and environment, without the caller's settings.
+fn command(directory: &Path, address: SocketAddr, store: &StoreOptions) -> io::Result<Command> {
     let log = File::create(directory.join(LOG))?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
     for (name, _) in
@@ -164,17 +165,17 @@ fn command(directory: &Path, address: SocketAddr, place: &Place) -> io::Result<C
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log);
-    // What is old in the database stays there: that is not what is measured.
+    // Slows the sweep down: it is not to be measured.
     command
         .env("JETON_SWEEP__BATCH", "1")
         .env("JETON_SWEEP__PAUSE", "1m");
-    if let Some(url) = &place.database {
+    if let Some(url) = &store.database {
         command.env("JETON_DATABASE__URL", url);
     }
-    if let Some(file) = &place.root_secret {
+    if let Some(file) = &store.root_secret {
         command.env("JETON_ROOT_SECRET__FILE", file);
     }
-    if place.strict {
+    if store.strict {
         command.env("JETON_DATABASE__ROTATION_DURABILITY", "strict");
     }
     Ok(command)
@@ -184,7 +185,7 @@ fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// "postgres: USER DATABASE ", with which the title of a backend begins.
+/// "postgres: USER DATABASE ", the beginning of a backend's process title.
 fn backend_title(database: &str) -> Option<String> {
     let url = url::Url::parse(database).ok()?;
     let name = url.path().trim_start_matches('/');

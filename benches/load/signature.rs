@@ -1,4 +1,4 @@
-//! What one RS256 signature costs on this machine: the yardstick for the CPU of a refresh.
+//! The CPU time of one RS256 signature on this machine, the unit for the CPU time of a refresh.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ const TIME: Duration = Duration::from_secs(2);
 const BATCH: u32 = 64;
 const OWN_THREAD: &str = "/proc/thread-self/stat";
 
-/// CPU time of one signature with a parsed RSA-2048 key, the mean of two seconds of them.
+/// Mean CPU time of a signature with a parsed RSA-2048 key, measured for two seconds.
 pub fn cpu_time() -> io::Result<Duration> {
     let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(io::Error::other)?;
     sign(&key, BATCH)?;

@@ -1,37 +1,38 @@
 #!/usr/bin/env bash
-# Two nodes on one PostgreSQL, the clock of one 5 s ahead of the other's.
+# Two nodes on one PostgreSQL with clocks 5 s apart.
 #   tests/faults/clocks_apart.sh [--short]
 source "$(dirname "$0")/nodes.sh"
 seconds=60
 [[ -z $short ]] || seconds=8
 
-library=$(find /usr/lib -name libfaketimeMT.so.1 | head -n 1 | grep .) || fail "there is no libfaketime: install it"
+library=$(find /usr/lib -name libfaketimeMT.so.1 | head -n 1 | grep .) || fail "libfaketime not found: install it"
 find_programs
-make_postgres "$place/data"
+create_postgres "$work/data"
 port=$(free_port)
-start_postgres "$place/data" "$port"
+start_postgres "$work/data" "$port"
 database=postgres://jeton@127.0.0.1:$port/postgres
-begin_node 0 JETON_LOG__FILTER=warn
+launch_node 0 JETON_LOG__FILTER=warn
 await_node 0
-begin_node 1 JETON_LOG__FILTER=warn LD_PRELOAD="$library" FAKETIME=+5s FAKETIME_DONT_FAKE_MONOTONIC=1
+launch_node 1 JETON_LOG__FILTER=warn LD_PRELOAD="$library" FAKETIME=+5s FAKETIME_DONT_FAKE_MONOTONIC=1
 await_node 1
 
-# The clock that a node goes by is in each access token.
-seen=()
+# Each access token shows the clock of its node.
+offsets=()
 for number in 0 1; do
   token=$(curl --silent --fail "http://127.0.0.1:${node_port[number]}/token" -d grant_type=password -d username=admin \
     -d "password=$password" | jq -r '.access_token | split(".")[1] | gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson | .iat')
-  seen+=($((token - $(date +%s))))
+  offsets+=($((token - $(date +%s))))
 done
-((seen[1] - seen[0] >= 4)) || fail "the clocks are not apart: ${seen[*]} s"
+((offsets[1] - offsets[0] >= 4)) || fail "libfaketime did not change the clock; offsets: ${offsets[*]} s"
 
-warning="clock and the database's lie apart"
-grep -q "$warning" "$place/node-1.log" || fail "the node that is ahead does not say so"
-! grep -q "$warning" "$place/node-0.log" || fail "the node whose clock is right complains of it"
+warning=NTP
+grep -q "$warning" "$work/node-1.log" || fail "the node whose clock is ahead does not log a warning"
+! grep -q "$warning" "$work/node-0.log" || fail "the node whose clock is right logs a warning"
 
-# What is left of the retry window where the node that is ahead judges what the other wrote, less a second.
+# To the node that is ahead, the other's rotations seem 5 s old: of the retry window of 10 s, 5 s are left. One second
+# is a margin.
 begin_load "$seconds" "clocks 5 s apart" --same-within 4
 end_load
-echo "the nodes' clocks were ${seen[*]} s from this machine's"
-late=$(ask "$port" "SELECT count(*) FROM audit_events WHERE action = 'late_retry'")
-((late == 0)) || fail "$late times a second tab was taken for a late retry"
+echo "the nodes' clocks differed by ${offsets[*]} s from this machine's"
+late=$(query "$port" "SELECT count(*) FROM audit_events WHERE action = 'late_retry'")
+((late == 0)) || fail "$late refreshes of a second tab were treated as late retries"

@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# Two of three nodes, in turn, stand still (SIGSTOP) with requests in their hands, and go on when their clients have long
-# been served elsewhere and have moved on twice. What they still do then must not be taken for a replay.
+# Two of three nodes, in turn, are paused (SIGSTOP) while they process requests. They resume after their clients have
+# refreshed at other nodes twice. Requests that they complete then must not count as replays.
 #   tests/faults/freeze_nodes.sh [--short]
 source "$(dirname "$0")/nodes.sh"
-seconds=90 still=20
-[[ -z $short ]] || seconds=12 still=8
+seconds=90 pause=20
+[[ -z $short ]] || seconds=12 pause=8
 
 find_programs
-make_postgres "$place/data"
+create_postgres "$work/data"
 port=$(free_port)
-start_postgres "$place/data" "$port"
+start_postgres "$work/data" "$port"
 database=postgres://jeton@127.0.0.1:$port/postgres
 start_nodes 0 1 2
 
 begin_load "$seconds" "nodes frozen"
 end=$((SECONDS + seconds)) freezes=0
-while ((SECONDS + still + 2 < end)); do
+while ((SECONDS + pause + 2 < end)); do
   sleep 2
   kill -STOP "${node_pid[freezes % 2]}"
-  sleep "$still"
+  sleep "$pause"
   kill -CONT "${node_pid[freezes % 2]}"
   freezes=$((freezes + 1))
 done
 end_load
-happened timed_out
-echo "$freezes times a node stood still for $still s"
+expect_effect timed_out
+echo "a node was paused for $pause s $freezes times"

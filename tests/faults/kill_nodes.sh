@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Three nodes on one PostgreSQL, killed (SIGKILL) and started again at random while their clients refresh.
+# Three nodes on one PostgreSQL, killed (SIGKILL) and restarted at random under load.
 #   tests/faults/kill_nodes.sh [--short]
 source "$(dirname "$0")/nodes.sh"
 seconds=120
 [[ -z $short ]] || seconds=12
 
 find_programs
-make_postgres "$place/data"
+create_postgres "$work/data"
 port=$(free_port)
-start_postgres "$place/data" "$port"
+start_postgres "$work/data" "$port"
 database=postgres://jeton@127.0.0.1:$port/postgres
 start_nodes 0 1 2
 
@@ -20,8 +20,8 @@ while ((SECONDS < end)); do
   kill_node "$victim"
   kills=$((kills + 1))
   sleep "0.$((RANDOM % 10))"
-  begin_node "$victim"
+  launch_node "$victim"
 done
 end_load
-happened cut refused
+expect_effect cut refused
 echo "$kills nodes were killed"

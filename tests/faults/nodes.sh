@@ -1,9 +1,9 @@
-# What the faults stand on: nodes, a PostgreSQL server, and the clients of benches/faults. Everything is in a temporary
-# directory and on free ports of 127.0.0.1, and is gone at the end.
+# Functions of the fault scripts: nodes, a PostgreSQL server, and the clients of benches/faults. All files are in a
+# temporary directory that is removed at the end; all servers listen on free ports of 127.0.0.1.
 #
-# Sourced by the scripts beside it, which take these arguments:
-#   --short     a few seconds and a few hundred clients, for every change
-# and in the environment BINARY and CLIENTS, the server and the clients; else both are built.
+# Sourced by the scripts in this directory. Their arguments:
+#   --short     a few seconds and a few hundred clients, for CI
+# Environment: BINARY and CLIENTS are the paths of the server and the clients; default: both are built.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -16,22 +16,22 @@ case "${1:-}" in
   *) echo "usage: $0 [--short]" >&2; exit 2 ;;
 esac
 
-# The server and the clients, built if they are not yet.
+# Sets $binary and $clients, and builds them if necessary.
 find_programs() {
   local built
   clients=${CLIENTS:-}
   if [[ -z $clients ]]; then
-    built=$(cd "$root" && cargo bench --locked --no-run --bench faults --message-format json 2>"$place/build.log") ||
-      { cat "$place/build.log" >&2; fail "the clients cannot be built"; }
+    built=$(cd "$root" && cargo bench --locked --no-run --bench faults --message-format json 2>"$work/build.log") ||
+      { cat "$work/build.log" >&2; fail "building the clients failed"; }
     clients=$(jq -r 'select(.target.name? == "faults") | .executable // empty' <<<"$built")
   fi
   binary=$(realpath "${BINARY:-$root/target/release/jeton}")
-  [[ -x $clients && -x $binary ]] || fail "there is no server to test"
+  [[ -x $clients && -x $binary ]] || fail "no binary $binary or no clients $clients"
 }
 
 forget_settings
-place=$(mktemp -d)
-chmod 755 "$place"
+work=$(mktemp -d)
+chmod 755 "$work"
 node_pid=() node_port=()
 servers=() helpers=()
 trap finish EXIT
@@ -39,28 +39,28 @@ trap finish EXIT
 finish() {
   local status=$? pid data
   trap - EXIT
-  # Whatever was stopped with SIGSTOP would not hear anything else.
+  # Processes stopped by SIGSTOP react to SIGKILL alone.
   for pid in "${node_pid[@]}" "${helpers[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
   for data in "${servers[@]}"; do
     signal_postgres CONT "$data"
     as_server "$(postgres_program pg_ctl)" -D "$data" -m immediate -w stop >/dev/null 2>&1 || true
   done
   if ((status)); then
-    tail -n 5 "$place"/*.log >&2 2>/dev/null || true
+    tail -n 5 "$work"/*.log >&2 2>/dev/null || true
   fi
-  if mountpoint -q "$place/small" 2>/dev/null; then umount "$place/small"; fi
-  rm -rf "$place"
+  if mountpoint -q "$work/small" 2>/dev/null; then umount "$work/small"; fi
+  rm -rf "$work"
   exit "$status"
 }
 
-# --- PostgreSQL, with fsync: a crash and a promotion must find on disk what was promised.
+# --- PostgreSQL, with fsync, because durable writes must survive a crash and a promotion.
 
 postgres_program() {
   command -v "$1" || find /usr/lib/postgresql/*/bin -name "$1" | sort -V | tail -n 1 | grep . ||
-    fail "there is no $1: install PostgreSQL"
+    fail "$1 not found: install PostgreSQL"
 }
 
-# PostgreSQL does not run as root.
+# PostgreSQL refuses to run as root.
 as_server() {
   if [[ $(id -u) == 0 ]]; then
     (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups env LC_ALL=C.UTF-8 "$@")
@@ -69,17 +69,17 @@ as_server() {
   fi
 }
 
-# make_postgres DIRECTORY: what a server needs before its first start.
-make_postgres() {
+# create_postgres DIRECTORY: creates a database cluster.
+create_postgres() {
   install -d "$(dirname "$1")"
   install -d -m 700 "$1"
   [[ $(id -u) != 0 ]] || chown postgres "$1"
   as_server "$(postgres_program initdb)" -D "$1" -U jeton --auth=trust --no-sync -E UTF8 --locale=C.UTF-8 >/dev/null
 }
 
-# start_postgres DIRECTORY PORT: starts it, and waits until it answers.
+# start_postgres DIRECTORY PORT: starts the server and waits until it accepts connections.
 start_postgres() {
-  local log=$place/postgres-$2.log
+  local log=$work/postgres-$2.log
   [[ -e $log ]] || install -m 666 /dev/null "$log"
   [[ " ${servers[*]} " == *" $1 "* ]] || servers+=("$1")
   as_server "$(postgres_program pg_ctl)" -D "$1" -l "$log" -w -t 60 start -o "-p $2 -k '' \
@@ -90,45 +90,45 @@ stop_postgres() {
   as_server "$(postgres_program pg_ctl)" -D "$1" -m "$2" -w stop >/dev/null
 }
 
-# signal_postgres SIGNAL DIRECTORY: to the server and to all its processes.
+# signal_postgres SIGNAL DIRECTORY: signals the server and its child processes.
 signal_postgres() {
-  local head
-  head=$(head -n 1 "$2/postmaster.pid" 2>/dev/null) || return 0
-  kill -s "$1" "$head" 2>/dev/null || return 0
-  pkill -"$1" -P "$head" || true
+  local postmaster
+  postmaster=$(head -n 1 "$2/postmaster.pid" 2>/dev/null) || return 0
+  kill -s "$1" "$postmaster" 2>/dev/null || return 0
+  pkill -"$1" -P "$postmaster" || true
 }
 
-# ask PORT SQL
-ask() {
+# query PORT SQL
+query() {
   psql -X -q -A -t -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$1" -U jeton -d postgres -c "$2"
 }
 
 # --- Nodes.
 
-# begin_node NUMBER [NAME=VALUE ...]: starts it and does not wait. $database is the URL, $preload a library.
-begin_node() {
+# launch_node NUMBER [NAME=VALUE ...]: starts a node on $database without waiting for it.
+launch_node() {
   local number=$1
   shift
   [[ -n ${node_port[number]:-} ]] || node_port[number]=$(free_port)
-  [[ -e $place/root-secret ]] || head -c 32 /dev/urandom | base64 >"$place/root-secret"
-  chmod 600 "$place/root-secret"
+  [[ -e $work/root-secret ]] || head -c 32 /dev/urandom | base64 >"$work/root-secret"
+  chmod 600 "$work/root-secret"
   env JETON_SERVER__LISTEN="127.0.0.1:${node_port[number]}" JETON_ISSUER=http://127.0.0.1 \
-    JETON_DATABASE__URL="$database" JETON_ROOT_SECRET__FILE="$place/root-secret" \
-    JETON_DATA_DIR="$place/node-$number" JETON_METRICS__LISTEN='' JETON_LOG__FILTER=error \
+    JETON_DATABASE__URL="$database" JETON_ROOT_SECRET__FILE="$work/root-secret" \
+    JETON_DATA_DIR="$work/node-$number" JETON_METRICS__LISTEN='' JETON_LOG__FILTER=error \
     JETON_BOOTSTRAP__ADMIN_PASSWORD="$password" "$@" \
-    "$binary" serve >>"$place/node-$number.log" 2>&1 &
+    "$binary" serve >>"$work/node-$number.log" 2>&1 &
   node_pid[number]=$!
-  # Else the shell would tell of each that is killed.
+  # Keeps the shell from reporting each killed node.
   disown
 }
 
 start_nodes() {
   local number
-  for number in "$@"; do begin_node "$number"; done
+  for number in "$@"; do launch_node "$number"; done
   for number in "$@"; do await_node "$number"; done
 }
 
-# probe NUMBER: the status of /readyz, 000 without an answer.
+# probe NUMBER: prints the status of /readyz; 000 without a response.
 probe() {
   curl --silent --max-time 8 --output /dev/null --write-out '%{http_code}' \
     "http://127.0.0.1:${node_port[$1]}/readyz" || true
@@ -142,47 +142,47 @@ await_node() {
   fail "node $1 is not ready: $(probe "$1")"
 }
 
-# Comes back when it is gone, and its port free.
+# kill_node NUMBER: kills a node and waits until its port is free.
 kill_node() {
   while kill -KILL "${node_pid[$1]}" 2>/dev/null; do sleep 0.02; done
 }
 
 # --- Clients.
 
-# begin_load SECONDS FAULT [ARGUMENTS]: begins a load on all nodes; comes back when everybody has signed in.
+# begin_load SECONDS FAULT [ARGUMENTS]: starts the clients on all nodes and waits until all have signed in.
 begin_load() {
   local nodes=() port size=(--single 1600 --shared 200 --pace 6)
-  [[ -z $short ]] || size=(--single 150 --shared 15 --pace 3 --patience 2 --grace 40)
+  [[ -z $short ]] || size=(--single 150 --shared 15 --pace 3 --timeout 2 --grace 40)
   for port in "${node_port[@]}"; do nodes+=(--node "127.0.0.1:$port"); done
-  rm -f "$place/begun"
-  "$clients" "${nodes[@]}" --password "$password" --seconds "$1" --fault "$2" --begun "$place/begun" \
-    --figures "$place/figures" "${size[@]}" "${@:3}" >"$place/verdict" &
+  rm -f "$work/load-started"
+  "$clients" "${nodes[@]}" --password "$password" --seconds "$1" --fault "$2" --started-file "$work/load-started" \
+    --figures "$work/figures" "${size[@]}" "${@:3}" >"$work/report" &
   load=$!
   helpers+=("$load")
-  until [[ -e $place/begun ]]; do
-    kill -0 "$load" 2>/dev/null || fail "the load did not begin"
+  until [[ -e $work/load-started ]]; do
+    kill -0 "$load" 2>/dev/null || fail "the clients stopped before the load"
     sleep 0.1
   done
 }
 
-
-# Waits for the clients' verdict and prints it.
+# Waits for the clients and prints their report.
 end_load() {
   local status=0
   wait "$load" || status=$?
-  cat "$place/verdict"
-  ((status == 0)) || fail "a promise was broken"
+  cat "$work/report"
+  ((status == 0)) || fail "a promise was violated; see the report above"
 }
 
+# figure NAME: prints a figure of the clients' report.
 figure() {
-  sed -n "s/^$1=//p" "$place/figures"
+  sed -n "s/^$1=//p" "$work/figures"
 }
 
-# happened NAME...: at least one of these figures is not zero, or there was no fault to speak of.
-happened() {
+# expect_effect NAME...: fails when all these figures are zero, because then the fault had no effect.
+expect_effect() {
   local name
   for name in "$@"; do
     (($(figure "$name") > 0)) && return
   done
-  fail "nobody noticed the fault: $* are 0"
+  fail "the fault had no effect on the clients: $* are 0"
 }

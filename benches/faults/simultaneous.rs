@@ -1,4 +1,4 @@
-//! Many who show one token at the same instant, at all nodes: row 27 of what the protocol promises.
+//! Many refreshes of one token at the same instant, at all nodes (row 27).
 
 use std::{
     collections::BTreeSet,
@@ -10,22 +10,21 @@ use std::{
 };
 
 use crate::{
-    Options, client::parse, http::Connection, session::Tokens, sign_in::sign_in,
-    tell_that_it_begins,
+    Options, client::parse, http::Connection, session::Tokens, sign_in::sign_in, write_started_file,
 };
 
-/// Between two rounds: longer than it takes to answer a crowd, shorter than the test has.
+/// The pause between two rounds.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// As many rounds as the load has time for, each with the token that the last one got. Says whether each
-/// got one refresh token and one access token.
-pub fn run(options: &Options, crowd: usize, out: &mut impl Write) -> io::Result<bool> {
+/// Runs rounds until the time is up, each with the refresh token of the previous one. Returns whether every
+/// round had one refresh token and one access token.
+pub fn run(options: &Options, count: usize, out: &mut impl Write) -> io::Result<bool> {
     let mut token = sign_in(options, 1)?.pop().unwrap_or_default();
-    tell_that_it_begins(options)?;
+    write_started_file(options)?;
     let begin = Instant::now();
-    let (mut rounds, mut complaints) = (0_usize, Vec::new());
-    while begin.elapsed() < Duration::from_secs(options.seconds) && complaints.is_empty() {
-        let answers = all_at_once(options, crowd, &token);
+    let (mut rounds, mut messages) = (0_usize, Vec::new());
+    while begin.elapsed() < Duration::from_secs(options.seconds) && messages.is_empty() {
+        let answers = refresh_simultaneously(options, count, &token);
         rounds += 1;
         let mut refresh_tokens = BTreeSet::new();
         let mut access_tokens = BTreeSet::new();
@@ -35,22 +34,22 @@ pub fn run(options: &Options, crowd: usize, out: &mut impl Write) -> io::Result<
                     refresh_tokens.insert(tokens.refresh);
                     access_tokens.insert(tokens.access);
                 }
-                Err(error) => complaints.push(error.to_string()),
+                Err(error) => messages.push(error.to_string()),
             }
         }
         let found = (refresh_tokens.len(), access_tokens.len());
         if found != (1, 1) {
-            complaints.push(format!(
+            messages.push(format!(
                 "round {rounds}: {found:?} refresh and access tokens"
             ));
         }
         token = refresh_tokens.pop_first().unwrap_or(token);
         thread::sleep(PAUSE);
     }
-    for complaint in complaints.iter().take(9) {
-        writeln!(out, "{complaint}")?;
+    for message in messages.iter().take(9) {
+        writeln!(out, "{message}")?;
     }
-    let (requests, errors) = (crowd * rounds, complaints.len());
+    let (requests, errors) = (count * rounds, messages.len());
     let errors = if errors == 0 {
         "none".into()
     } else {
@@ -58,24 +57,24 @@ pub fn run(options: &Options, crowd: usize, out: &mut impl Write) -> io::Result<
     };
     writeln!(
         out,
-        "| {} | {crowd} at once, {rounds} times | {requests} | {errors} | | {} |",
+        "| {} | {count} at once, {rounds} times | {requests} | {errors} | | {} |",
         options.fault,
-        usize::from(!complaints.is_empty())
+        usize::from(!messages.is_empty())
     )?;
-    Ok(complaints.is_empty() && rounds > 0)
+    Ok(messages.is_empty() && rounds > 0)
 }
 
-/// Each has its connection before anybody sends.
-fn all_at_once(options: &Options, crowd: usize, token: &str) -> Vec<io::Result<Tokens>> {
+/// Opens all connections before the first request is sent.
+fn refresh_simultaneously(options: &Options, count: usize, token: &str) -> Vec<io::Result<Tokens>> {
     let form = format!(
         "grant_type=refresh_token&client_id={}&refresh_token={token}",
         options.client
     );
-    let (form, start) = (&form, &Barrier::new(crowd));
+    let (form, start) = (&form, &Barrier::new(count));
     thread::scope(|scope| {
-        let nodes = options.nodes.iter().copied().cycle().take(crowd);
+        let nodes = options.nodes.iter().copied().cycle().take(count);
         let threads: Vec<_> = nodes
-            .map(|node| scope.spawn(move || one(node, form, start)))
+            .map(|node| scope.spawn(move || refresh(node, form, start)))
             .collect();
         threads
             .into_iter()
@@ -87,13 +86,13 @@ fn all_at_once(options: &Options, crowd: usize, token: &str) -> Vec<io::Result<T
     })
 }
 
-fn one(node: SocketAddr, form: &str, start: &Barrier) -> io::Result<Tokens> {
+fn refresh(node: SocketAddr, form: &str, start: &Barrier) -> io::Result<Tokens> {
     let connection = Connection::open(node);
     start.wait();
     let mut connection = connection?;
     connection.post("/token", form)?;
     let response = connection.receive()?;
-    let told = String::from_utf8_lossy(&response.body);
-    let refused = || io::Error::other(format!("status {}: {told}", response.status));
+    let body = String::from_utf8_lossy(&response.body);
+    let refused = || io::Error::other(format!("status {}: {body}", response.status));
     parse(&response.body).ok_or_else(refused)
 }

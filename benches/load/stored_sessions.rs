@@ -1,4 +1,4 @@
-//! Sessions that a store holds already, and the refresh tokens that they would have handed out.
+//! Existing sessions of a PostgreSQL database, and their refresh tokens.
 
 use std::{fs, io, path::Path};
 
@@ -6,7 +6,7 @@ use jeton::{root_secret::RootSecrets, token::refresh_token::RefreshToken};
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, DbErr, Statement};
 use uuid::Uuid;
 
-/// Sessions that go on, as many as are asked for, from all over the table.
+/// A random sample of active sessions.
 const SAMPLE: &str = "
     SELECT id, generation FROM sessions TABLESAMPLE BERNOULLI (least(100, 300.0 * $1 / (
         SELECT greatest(reltuples, 1) FROM pg_class WHERE oid = 'sessions'::regclass)))
@@ -15,7 +15,7 @@ const SAMPLE: &str = "
     AND rotated_at > (extract(epoch FROM now() - interval '13 days') * 1000000)::bigint
     ORDER BY random() LIMIT $1";
 
-/// Tokens for sessions of the database at `url`, whose root secret is in `root_secret`.
+/// Refresh tokens of active sessions in the database at `url`. `root_secret` is the file of its root secret.
 pub fn refresh_tokens(url: &str, root_secret: &Path, count: u32) -> io::Result<Vec<String>> {
     let secrets = RootSecrets::parse(&fs::read_to_string(root_secret)?);
     let secrets = secrets.map_err(|error| io::Error::other(error.to_string()))?;
@@ -29,9 +29,7 @@ pub fn refresh_tokens(url: &str, root_secret: &Path, count: u32) -> io::Result<V
         .map(|token| token.encode(&secrets).expose().to_owned())
         .collect();
     if tokens.is_empty() {
-        return Err(io::Error::other(
-            "the database holds no session that goes on",
-        ));
+        return Err(io::Error::other("the database has no active session"));
     }
     Ok(tokens)
 }
@@ -39,8 +37,8 @@ pub fn refresh_tokens(url: &str, root_secret: &Path, count: u32) -> io::Result<V
 async fn sample(url: &str, count: u32) -> Result<Vec<RefreshToken>, DbErr> {
     let connection = Database::connect(url).await?;
     let count = i64::from(count);
-    let question = Statement::from_sql_and_values(DbBackend::Postgres, SAMPLE, [count.into()]);
-    let rows = connection.query_all_raw(question).await?;
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, SAMPLE, [count.into()]);
+    let rows = connection.query_all_raw(statement).await?;
     connection.close().await?;
     rows.iter()
         .map(|row| {

@@ -1,4 +1,4 @@
-//! Chains of refreshes over one connection, each answer checked (RFC 6749 §6, §5.1).
+//! A client that refreshes sessions over one connection and checks each response (RFC 6749 §6, §5.1).
 
 use std::{
     collections::VecDeque,
@@ -11,16 +11,16 @@ use serde_json::Value;
 
 use crate::http::{Connection, Response};
 
-const CLIENT: &str = "first-party";
+const CLIENT_ID: &str = "first-party";
 
-/// A connection and the sessions that are refreshed over it, one after the other.
-pub struct Lane {
+/// A connection and the sessions that are refreshed over it in turn.
+pub struct Client {
     connection: Connection,
     refresh_tokens: VecDeque<String>,
     sent: Instant,
 }
 
-impl Lane {
+impl Client {
     pub fn open(address: SocketAddr) -> io::Result<Self> {
         let connection = Connection::open(address)?;
         Ok(Self {
@@ -30,10 +30,10 @@ impl Lane {
         })
     }
 
-    /// Adds a session. Name and password go into the form as they are: they need no escape.
+    /// Begins a session and adds it. Name and password are sent without escaping.
     pub fn sign_in(&mut self, username: &str, password: &str) -> io::Result<()> {
         let form = format!(
-            "grant_type=password&client_id={CLIENT}&username={username}&password={password}"
+            "grant_type=password&client_id={CLIENT_ID}&username={username}&password={password}"
         );
         self.connection.post("/token", &form)?;
         let token = parse(&self.connection.receive()?)?;
@@ -41,23 +41,23 @@ impl Lane {
         Ok(())
     }
 
-    /// Adds a session that has begun before.
-    pub fn go_on_with(&mut self, refresh_token: String) {
+    /// Adds an existing session.
+    pub fn add_session(&mut self, refresh_token: String) {
         self.refresh_tokens.push_back(refresh_token);
     }
 
-    /// Asks for the next refresh and leaves the answer to [`Lane::receive`].
+    /// Sends the next refresh request; [`Client::receive`] reads the response.
     pub fn send(&mut self) -> io::Result<()> {
         let token = self
             .refresh_tokens
             .front()
             .ok_or_else(|| invalid("no session"))?;
-        let form = format!("grant_type=refresh_token&client_id={CLIENT}&refresh_token={token}");
+        let form = format!("grant_type=refresh_token&client_id={CLIENT_ID}&refresh_token={token}");
         self.sent = Instant::now();
         self.connection.post("/token", &form)
     }
 
-    /// Checks the answer, and tells how long it took.
+    /// Checks the response and returns its latency.
     pub fn receive(&mut self) -> io::Result<Duration> {
         let response = self.connection.receive()?;
         let latency = self.sent.elapsed();
@@ -74,11 +74,15 @@ impl Lane {
     }
 }
 
-/// The refresh token of a good token response.
+/// The refresh token of a valid token response.
 fn parse(response: &Response) -> io::Result<String> {
-    let told = || String::from_utf8_lossy(&response.body).into_owned();
+    let body_text = || String::from_utf8_lossy(&response.body).into_owned();
     if response.status != 200 {
-        return Err(invalid(&format!("status {}: {}", response.status, told())));
+        return Err(invalid(&format!(
+            "status {}: {}",
+            response.status,
+            body_text()
+        )));
     }
     let body: Value = serde_json::from_slice(&response.body)?;
     let text = |name| body.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -96,7 +100,7 @@ fn parse(response: &Response) -> io::Result<String> {
     if is_good {
         Ok(text("refresh_token").to_owned())
     } else {
-        Err(invalid(&format!("not a token response: {}", told())))
+        Err(invalid(&format!("not a token response: {}", body_text())))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happened, counted by all clients at once.
+//! Counters of requests and violations, shared by all clients.
 
 use std::{
     io,
@@ -9,16 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How a request ended.
+/// The result of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// New tokens, or the same ones again.
-    Answered,
-    /// Nobody listens.
+pub enum RequestResult {
+    /// A token response.
+    Success,
+    /// Connection refused.
     Refused,
-    /// The connection ended before the answer did.
+    /// The connection was closed before the end of the response.
     Cut,
-    /// No answer in the time that the client has.
+    /// No response within the timeout.
     TimedOut,
     /// 503 with `Retry-After`.
     Busy,
@@ -28,13 +28,13 @@ pub enum Kind {
     Failed,
     /// 400 `invalid_grant`.
     InvalidGrant,
-    /// What no client can make sense of.
-    Strange,
+    /// Any other response.
+    Unexpected,
 }
 
-impl Kind {
+impl RequestResult {
     pub const ALL: [(Self, &'static str); 9] = [
-        (Self::Answered, "answered"),
+        (Self::Success, "answered"),
         (Self::Refused, "refused"),
         (Self::Cut, "cut"),
         (Self::TimedOut, "timed_out"),
@@ -42,7 +42,7 @@ impl Kind {
         (Self::Throttled, "429"),
         (Self::Failed, "5xx"),
         (Self::InvalidGrant, "invalid_grant"),
-        (Self::Strange, "strange"),
+        (Self::Unexpected, "unexpected"),
     ];
 
     pub fn of(error: &io::Error) -> Self {
@@ -54,26 +54,26 @@ impl Kind {
     }
 }
 
-/// The step in which silence is measured.
+/// The resolution at which gaps are measured.
 const STEP: Duration = Duration::from_millis(100);
-/// How many words about what went wrong are kept.
-const MOST_COMPLAINTS: usize = 20;
+/// The number of messages that are kept.
+const MAX_MESSAGES: usize = 20;
 
-pub struct Tally {
+pub struct Counters {
     begin: Instant,
     end: Instant,
-    counts: [AtomicU64; Kind::ALL.len()],
-    /// Answers in each step of the load.
+    counts: [AtomicU64; RequestResult::ALL.len()],
+    /// Token responses in each step of the load.
     steps: Vec<AtomicU64>,
-    /// Answers to a token that had been answered before, the same to the byte.
+    /// Repeated responses to the same token that were identical to the first.
     pub same: AtomicU64,
-    /// Such answers with another access token, when the first one lay farther back.
+    /// Repeated responses with a new access token, after the retry window.
     pub renewed: AtomicU64,
-    broken: AtomicU64,
-    complaints: Mutex<Vec<String>>,
+    violations: AtomicU64,
+    messages: Mutex<Vec<String>>,
 }
 
-impl Tally {
+impl Counters {
     pub fn new(begin: Instant, end: Instant) -> Self {
         let steps = (end - begin).as_millis() / STEP.as_millis();
         Self {
@@ -83,8 +83,8 @@ impl Tally {
             steps: (0..steps).map(|_| AtomicU64::new(0)).collect(),
             same: AtomicU64::new(0),
             renewed: AtomicU64::new(0),
-            broken: AtomicU64::new(0),
-            complaints: Mutex::default(),
+            violations: AtomicU64::new(0),
+            messages: Mutex::default(),
         }
     }
 
@@ -96,11 +96,11 @@ impl Tally {
         self.end
     }
 
-    pub fn count(&self, kind: Kind) {
-        if let Some(count) = self.place(kind) {
+    pub fn count(&self, kind: RequestResult) {
+        if let Some(count) = self.counter(kind) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        if kind == Kind::Answered {
+        if kind == RequestResult::Success {
             let step = self.begin.elapsed().as_millis() / STEP.as_millis();
             let step = usize::try_from(step).ok();
             if let Some(count) = step.and_then(|step| self.steps.get(step)) {
@@ -109,13 +109,15 @@ impl Tally {
         }
     }
 
-    pub fn of(&self, kind: Kind) -> u64 {
-        self.place(kind)
+    pub fn of(&self, kind: RequestResult) -> u64 {
+        self.counter(kind)
             .map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
-    fn place(&self, kind: Kind) -> Option<&AtomicU64> {
-        let at = Kind::ALL.iter().position(|(one, _)| *one == kind)?;
+    fn counter(&self, kind: RequestResult) -> Option<&AtomicU64> {
+        let at = RequestResult::ALL
+            .iter()
+            .position(|(one, _)| *one == kind)?;
         self.counts.get(at)
     }
 
@@ -124,7 +126,7 @@ impl Tally {
         all.map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
-    /// Answers while the load lasted, each second.
+    /// Token responses per second of the load.
     pub fn rate(&self) -> f64 {
         let all = self.steps.iter();
         let answers: u64 = all.map(|count| count.load(Ordering::Relaxed)).sum();
@@ -132,44 +134,41 @@ impl Tally {
         f64::from(answers) / (self.end - self.begin).as_secs_f64()
     }
 
-    /// The longest time of the load in which nobody was answered, in steps of 100 ms.
-    pub fn longest_silence(&self) -> Duration {
-        let (mut longest, mut silent) = (0, 0);
+    /// The longest time without a token response during the load, in steps of 100 ms.
+    pub fn longest_gap(&self) -> Duration {
+        let (mut longest, mut current) = (0, 0);
         for step in &self.steps {
-            silent = match step.load(Ordering::Relaxed) {
-                0 => silent + 1,
+            current = match step.load(Ordering::Relaxed) {
+                0 => current + 1,
                 _ => 0,
             };
-            longest = longest.max(silent);
+            longest = longest.max(current);
         }
         STEP * longest
     }
 
-    /// A promise was broken.
-    pub fn broke(&self, what: &str) {
-        self.broken.fetch_add(1, Ordering::Relaxed);
-        self.complain(what);
+    /// Counts a violation of a promise.
+    pub fn record_violation(&self, what: &str) {
+        self.violations.fetch_add(1, Ordering::Relaxed);
+        self.record_message(what);
     }
 
-    pub fn broken(&self) -> u64 {
-        self.broken.load(Ordering::Relaxed)
+    pub fn violations(&self) -> u64 {
+        self.violations.load(Ordering::Relaxed)
     }
 
-    pub fn complain(&self, what: &str) {
-        let mut complaints = self
-            .complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if complaints.len() < MOST_COMPLAINTS {
-            complaints.push(format!(
+    pub fn record_message(&self, what: &str) {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        if messages.len() < MAX_MESSAGES {
+            messages.push(format!(
                 "at {:.1} s: {what}",
                 self.begin.elapsed().as_secs_f64()
             ));
         }
     }
 
-    pub fn complaints(&self) -> Vec<String> {
-        self.complaints
+    pub fn messages(&self) -> Vec<String> {
+        self.messages
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
