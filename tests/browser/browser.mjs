@@ -1,4 +1,4 @@
-// The browser, what it may ask and say, and the steps that are counted.
+// The browser, its permitted requests and console messages, and the step counter.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,57 +14,57 @@ const FLAGS = [
 ];
 
 const browser = await chromium.launch({ executablePath: process.env.CHECK_CHROMIUM, headless: true, args: FLAGS });
-const tally = { passed: 0, failed: 0 };
-/** What went wrong in the browser since the last step began: each must be expected. */
-let complaints = [];
+const counts = { passed: 0, failed: 0 };
+/** Errors and warnings of the browser during this step. Each must match `expected`. */
+let problems = [];
 let expected = [];
 
-/** Runs a step, and counts it. The browser's own complaints fail it, unless they are `expected`. */
+/** Runs and counts a step. A problem reported by the browser fails it, unless it is expected. */
 export async function step(name, work) {
-  complaints = [];
+  problems = [];
   expected = [];
   try {
     await work();
-    const unexpected = complaints.filter((complaint) => !expected.some((pattern) => pattern.test(complaint)));
-    equal(unexpected, [], "complaints of the browser");
-    tally.passed += 1;
+    const unexpected = problems.filter((problem) => !expected.some((pattern) => pattern.test(problem)));
+    equal(unexpected, [], "problems reported by the browser");
+    counts.passed += 1;
     console.log(`ok ${name}`);
   } catch (error) {
-    tally.failed += 1;
+    counts.failed += 1;
     console.log(`not ok ${name}\n${String(error.stack ?? error).replace(/^/gm, "    ")}`);
     for (const page of browser.contexts().flatMap((context) => context.pages())) {
-      await shoot(page, `failed-${tally.failed}`).catch(() => {});
+      await screenshot(page, `failed-${counts.failed}`).catch(() => {});
     }
   }
 }
 
-/** The browser logs each answer of 400 and above by itself; these are the ones that belong to the story. */
-export function expect(...answers) {
-  for (const [status, url] of answers) {
-    const what = status ? `the server responded with a status of ${status} \\(` : "net::ERR_[A-Z_]+";
-    expected.push(new RegExp(`^Failed to load resource: ${what}.* ${url.replaceAll(".", "\\.")}$`));
+/** Expects failed responses. The browser logs every response with status 400 or above; no status means no response. */
+export function expect(...responses) {
+  for (const [status, url] of responses) {
+    const message = status ? `the server responded with a status of ${status} \\(` : "net::ERR_[A-Z_]+";
+    expected.push(new RegExp(`^Failed to load resource: ${message}.* ${url.replaceAll(".", "\\.")}$`));
   }
 }
 
-/** The browser's words when it keeps an answer from a page of an origin that is not registered. */
+/** Expects the browser's CORS error for an origin that is not registered. */
 export function expectRefusedOrigin() {
   expected.push(new RegExp(`^Access to fetch at '${ISSUER}/token' from origin '${API}' has been blocked by CORS policy: `));
 }
 
-/** The browser's words when a page's policy keeps something from running, loading or being framed. */
-export function expectPolicy() {
+/** Expects the browser's errors for violations of a page's content security policy. */
+export function expectPolicyViolations() {
   expected.push(/Content Security Policy|violates the following|Failed to load resource: net::ERR_|a request to (https:\/\/evil\.example\/|x:|chrome-error:)/);
 }
 
 export function report() {
-  console.log(`${tally.passed} passed, ${tally.failed} failed`);
-  return tally.failed === 0 && tally.passed > 0;
+  console.log(`${counts.passed} passed, ${counts.failed} failed`);
+  return counts.failed === 0 && counts.passed > 0;
 }
 
 export const closeBrowser = () => browser.close();
 
-/** A visitor with an own profile. */
-export async function visitor({ locks = true, ...options } = {}) {
+/** A new browser context: separate cookies and storage. `locks: false` removes the Web Locks API. */
+export async function newContext({ locks = true, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(10_000);
   if (!locks) {
@@ -72,11 +72,11 @@ export async function visitor({ locks = true, ...options } = {}) {
   }
   context.on("request", (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol !== "data:" && ![API, ISSUER, PROXY].includes(origin)) complaints.push(`a request to ${request.url()}`);
+    if (protocol !== "data:" && ![API, ISSUER, PROXY].includes(origin)) problems.push(`a request to ${request.url()}`);
   });
-  context.on("weberror", (error) => complaints.push(`uncaught ${error.error()}`));
+  context.on("weberror", (error) => problems.push(`uncaught ${error.error()}`));
   context.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(`${message.text()} ${message.location().url}`);
+    if (["error", "warning"].includes(message.type())) problems.push(`${message.text()} ${message.location().url}`);
   });
   return context;
 }
@@ -87,7 +87,7 @@ export async function open(context, path = "/") {
   return page;
 }
 
-/** From the first press to the info. */
+/** Signs in from the start page and waits for the info. */
 export async function signIn(page, username = "admin") {
   expect([401, `${API}/my-info`]);
   await page.getByRole("button", { name: "See my info" }).click();
@@ -95,23 +95,23 @@ export async function signIn(page, username = "admin") {
   await form.getByLabel("User name").fill(username);
   await form.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await seen(page.getByRole("heading", { name: "Your info" }));
+  await visible(page.getByRole("heading", { name: "Your info" }));
 }
 
 export const tokens = (page) => page.evaluate(() => JSON.parse(localStorage.getItem("my-info.session")));
 
-/** What stands in an access token. */
+/** The claims of an access token. */
 export const claims = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 
-export async function expiry(page) {
+export async function awaitExpiry(page) {
   const { expires_at } = await tokens(page);
   await until("the access token expires", () => Date.now() >= expires_at);
 }
 
-export const seen = (locator) => locator.waitFor({ state: "visible" });
+export const visible = (locator) => locator.waitFor({ state: "visible" });
 
-/** Counts the refreshes that leave a page or a context from now on. */
-export function refreshes(target) {
+/** Records the refresh tokens that a page or a context sends from now on. */
+export function recordRefreshes(target) {
   const sent = [];
   target.on("request", (request) => {
     if (request.url() !== `${ISSUER}/token` || request.method() !== "POST") return;
@@ -121,8 +121,8 @@ export function refreshes(target) {
   return sent;
 }
 
-/** No violation of axe's rules, and nothing to scroll sideways. */
-export async function wellMade(page) {
+/** Checks axe's accessibility rules and that the page does not scroll horizontally. */
+export async function checkAccessibility(page) {
   await page.evaluate(AXE);
   const violations = await page.evaluate(async () => (await window.axe.run()).violations
     .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`));
@@ -131,13 +131,13 @@ export async function wellMade(page) {
   equal(content <= window_, true, `${content} px of content in a window of ${window_}`);
 }
 
-export function shoot(page, name) {
+export function screenshot(page, name) {
   return page.screenshot({ path: join(process.env.CHECK_SCREENSHOTS, `${name}.png`), fullPage: true });
 }
 
 export function equal(actual, wanted, what) {
   const [left, right] = [JSON.stringify(actual, null, 1), JSON.stringify(wanted, null, 1)];
-  if (left !== right) throw new Error(`${what}: ${left}, not ${right}`);
+  if (left !== right) throw new Error(`${what}: ${left}, expected ${right}`);
 }
 
 export function contains(text, part) {

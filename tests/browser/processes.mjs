@@ -1,4 +1,4 @@
-// Jeton and the example as processes, on free ports and in a temporary directory.
+// Starts and stops Jeton and my-info on free ports and in a temporary directory.
 
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -8,9 +8,9 @@ import { join } from "node:path";
 
 const { CHECK_JETON, CHECK_MY_INFO, CHECK_WORK } = process.env;
 
-/** A sign-in that is older than this may not change anything. */
-export const FRESH = 6;
-/** Seconds that an access token lives. */
+/** Maximum age in seconds of a sign-in that may change the info. */
+export const MAX_SIGN_IN_AGE = 6;
+/** Lifetime of an access token in seconds. */
 export const LIFETIME = 3;
 export const PASSWORD = "correct horse battery staple";
 
@@ -20,7 +20,7 @@ const ports = { jeton: await freePort(), api: await freePort(), proxy: await fre
 export const ISSUER = `http://127.0.0.1:${ports.jeton}`;
 export const API = `http://127.0.0.1:${ports.api}`;
 
-/** Where a proxy stands that gives a second Jeton the path /auth. */
+/** The origin of a reverse proxy that serves a second Jeton under the path /auth. */
 export const PROXY = `http://127.0.0.1:${ports.proxy}`;
 
 const running = new Map();
@@ -38,7 +38,7 @@ export function startJeton() {
   return start("jeton", CHECK_JETON, ["serve"], `${ISSUER}/readyz`, settings);
 }
 
-/** A Jeton of its own, which clients reach through the proxy alone. */
+/** Starts a second Jeton, which clients reach through the reverse proxy alone. */
 export async function startBehindProxy() {
   const own = `http://127.0.0.1:${ports.behind}`;
   await start("jeton-behind", CHECK_JETON, ["serve"], `${own}/readyz`, {
@@ -51,25 +51,25 @@ export async function startBehindProxy() {
   return own;
 }
 
-/** Runs a command of Jeton's beside the running server. */
+/** Runs a command of the command line while the server runs. */
 export function jeton(...words) {
-  jetonReading("", ...words);
+  jetonWithInput("", ...words);
 }
 
-/** The same, with something on standard input. */
-export function jetonReading(input, ...words) {
+/** The same with standard input. */
+export function jetonWithInput(input, ...words) {
   execFileSync(CHECK_JETON, words, { cwd: CHECK_WORK, env: { ...process.env, ...settings }, stdio: "pipe", input });
 }
 
-/** Lets the API hear which sessions were ended. */
-export function letApiHear() {
-  jetonReading(API_SECRET, "client", "add", "my-info-api", "--confidential", "--secret-stdin", "--audience", API);
+/** Registers the client by which my-info reads the feed of revoked sessions. */
+export function registerApiClient() {
+  jetonWithInput(API_SECRET, "client", "add", "my-info-api", "--confidential", "--secret-stdin", "--audience", API);
 }
 
 export function startMyInfo() {
   return start("my-info", CHECK_MY_INFO, [
     "--listen", API.slice("http://".length), "--issuer", ISSUER,
-    "--database", join(CHECK_WORK, "my-info", "my-info.db"), "--fresh-sign-in", `${FRESH}s`,
+    "--database", join(CHECK_WORK, "my-info", "my-info.db"), "--fresh-sign-in", `${MAX_SIGN_IN_AGE}s`,
   ], `${API}/healthz`, { MY_INFO_API_CLIENT_SECRET: API_SECRET });
 }
 
@@ -78,21 +78,21 @@ async function start(name, binary, parameters, probe, environment) {
   const child = spawn(binary, parameters, { cwd: CHECK_WORK, env: { ...process.env, ...environment } });
   child.stdout.pipe(log);
   child.stderr.pipe(log);
-  const over = new Promise((resolve) => child.once("exit", resolve));
-  running.set(name, { child, over });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  running.set(name, { child, exited });
   await until(`${name} answers`, async () => {
-    if (child.exitCode !== null) throw new Error(`${name} stopped at once:\n${logOf(name)}`);
+    if (child.exitCode !== null) throw new Error(`${name} stopped during startup:\n${logOf(name)}`);
     return (await fetch(probe)).ok;
   });
 }
 
-/** Stops a process in order, and waits for its end. */
+/** Stops a process by SIGTERM and waits for its exit. */
 export async function stop(name) {
-  const { child, over } = running.get(name) ?? {};
+  const { child, exited } = running.get(name) ?? {};
   if (!child) return undefined;
   running.delete(name);
   child.kill("SIGTERM");
-  return over;
+  return exited;
 }
 
 export async function stopAll() {
@@ -103,16 +103,16 @@ export function logOf(name) {
   return readFileSync(join(CHECK_WORK, `${name}.log`), "utf8");
 }
 
-/** Waits for a condition; an error in it is "not yet". */
-export async function until(what, condition, patience = 15_000) {
-  const end = Date.now() + patience;
+/** Waits until a condition holds. Errors thrown by it count as false. */
+export async function until(what, condition, timeout = 15_000) {
+  const end = Date.now() + timeout;
   for (let last; ; ) {
     try {
       if (await condition()) return;
     } catch (error) {
       last = error;
     }
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}${last ? ` (${last.message})` : ""}`);
+    if (Date.now() > end) throw new Error(`timeout while waiting until ${what}${last ? ` (${last.message})` : ""}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The example /my-info in a real browser, against a real Jeton.
+# Runs the browser tests: the pages of my-info and of Jeton in Chromium, against real servers.
 #
-#   tests/browser/run.sh [JETON [MY_INFO]]     their binaries; else target/release, else target/debug
+#   tests/browser/run.sh [JETON [MY_INFO]]     paths of the binaries; default: target/release, else target/debug
 #
-# Needs chromium (CHROMIUM names another binary), node 20 or newer and npm. Everything that it installs, starts or writes is
-# in a temporary directory, but for the screenshots, which are in target/browser. Prints one line a step and ends with
-# "N passed, N failed"; fails when a step does.
+# Needs Chromium (CHROMIUM is the path of another binary), Node.js 20 or later and npm. All files are in a temporary
+# directory, except the screenshots in target/browser. Prints a line per step and "N passed, N failed"; fails when a
+# step fails.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,7 +14,7 @@ source "$here/../servers.sh"
 JETON=$(binary "${1:-}" jeton)
 MY_INFO=$(binary "${2:-}" examples/my-info)
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
-[[ -n $CHROMIUM ]] || fail "there is no chromium"
+[[ -n $CHROMIUM ]] || fail "no Chromium found: install it, or set CHROMIUM"
 forget_settings
 
 work=$(mktemp -d)

@@ -8,11 +8,11 @@ const issuer = new URL(process.env.CHECK_ISSUER)
 const audience = process.env.CHECK_ISSUER
 const account = new URL('/account', issuer)
 const password = process.env.CHECK_PASSWORD
-const person = { username: process.env.CHECK_USERNAME, password }
+const user = { username: process.env.CHECK_USERNAME, password }
 const secret = process.env.CHECK_CLIENT_SECRET
 const confidential = { client_id: process.env.CHECK_CLIENT_ID }
 
-// The server is on the loopback address; nothing waits for ever.
+// HTTP is allowed because the server is on the loopback address. Every request has a timeout.
 const http = {
   [oauth.allowInsecureRequests]: true,
   get signal() {
@@ -35,10 +35,10 @@ async function main() {
     await check(`oauth4webapi, ${method}: the password grant signs in`, () => signInWorks(as))
     await check(`oauth4webapi, ${method}: two refreshes, each with a new token`, () => refreshesRotate(as))
   }
-  await check('oauth4webapi: a token opens /account', tokenOpensAccount)
+  await check('oauth4webapi: a token is accepted by /account', accountAcceptsToken)
   await check('oauth4webapi: no token, or a changed one, is challenged', wrongTokensAreChallenged)
-  await check('oauth4webapi: a token used twice within seconds gives the same answer', retryGivesTheSameAnswer)
-  await check('oauth4webapi: a token two steps old ends the session', replayEndsTheSession)
+  await check('oauth4webapi: a refresh repeated within seconds gets the same response', repeatedRefreshGetsSameResponse)
+  await check('oauth4webapi: a replay of a token two generations old revokes the session', replayRevokesSession)
   await check('oauth4webapi: validateJwtAccessToken accepts the token', tokenIsValidByRfc9068)
   await check('oauth4webapi: validateJwtAccessToken refuses another audience', otherAudienceIsInvalid)
   await check('oauth4webapi: a wrong password is invalid_grant', wrongPasswordIsInvalidGrant)
@@ -63,7 +63,7 @@ async function discovery(algorithm) {
 
 async function signInWorks(as) {
   const token = await signIn(as)
-  assert.equal(token.token_type, 'bearer') // oauth4webapi lowers it
+  assert.equal(token.token_type, 'bearer') // oauth4webapi converts it to lower case
   assert(Number.isInteger(token.expires_in) && token.expires_in > 0, 'expires_in')
   assert.equal(typeof token.scope, 'string')
   assert.match(token.refresh_token, /^jrt_[\w-]{64}$/)
@@ -78,11 +78,11 @@ async function refreshesRotate(as) {
   }
 }
 
-async function tokenOpensAccount() {
+async function accountAcceptsToken() {
   const { access_token } = await signIn()
   const answer = await oauth.protectedResourceRequest(access_token, 'GET', account, undefined, undefined, http)
   assert.equal(answer.status, 200)
-  assert(Object.values(await answer.json()).includes(person.username), 'the account does not name its owner')
+  assert(Object.values(await answer.json()).includes(user.username), 'the account has no username')
 }
 
 async function wrongTokensAreChallenged() {
@@ -99,7 +99,7 @@ async function wrongTokensAreChallenged() {
   assert.equal(error.cause[0].parameters.error, 'invalid_token')
 }
 
-async function retryGivesTheSameAnswer() {
+async function repeatedRefreshGetsSameResponse() {
   const first = await signIn()
   const once = await refresh(first.refresh_token)
   const again = await refresh(first.refresh_token)
@@ -109,7 +109,7 @@ async function retryGivesTheSameAnswer() {
   assert.notEqual((await refresh(once.refresh_token)).refresh_token, once.refresh_token)
 }
 
-async function replayEndsTheSession() {
+async function replayRevokesSession() {
   const first = await signIn()
   const last = await refresh((await refresh(first.refresh_token)).refresh_token)
   await refused('invalid_grant', refresh(first.refresh_token))
@@ -188,7 +188,7 @@ async function kidsAreThumbprints() {
   }
 }
 
-async function signIn({ client, proof } = clients.none, parameters = person) {
+async function signIn({ client, proof } = clients.none, parameters = user) {
   const answer = await oauth.genericTokenEndpointRequest(server, client, proof, 'password', parameters, http)
   return oauth.processGenericTokenEndpointResponse(server, client, answer)
 }

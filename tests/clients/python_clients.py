@@ -1,4 +1,4 @@
-"""Authlib (requests) as an OAuth 2 client and PyJWT as a verifier, against the server named by CHECK_ISSUER."""
+"""Authlib (requests) as an OAuth 2 client and PyJWT as a verifier, against the server at CHECK_ISSUER."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ failed = False
 
 
 def main():
-    check("metadata: both documents name the issuer", metadata_names_the_issuer)
+    check("metadata: both documents have the issuer", metadata_names_the_issuer)
     metadata = document("oauth-authorization-server")
 
     def public():
@@ -34,10 +34,10 @@ def main():
     }
     for method, client in methods.items():
         check(f"authlib, {method}: the password grant signs in", sign_in_works, client())
-        check(f"authlib, {method}: a token opens /account", the_token_opens_the_account, client())
+        check(f"authlib, {method}: a token is accepted by /account", account_accepts_token, client())
         check(f"authlib, {method}: two refreshes, each with a new token", refreshes_rotate, client())
-    check("authlib: a token used twice within seconds gives the same answer", a_retry_gives_the_same_answer, public())
-    check("authlib: a token two steps old ends the session", a_replay_ends_the_session, public())
+    check("authlib: a refresh repeated within seconds gets the same response", repeated_refresh_gets_same_response, public())
+    check("authlib: a replay of a token two generations old revokes the session", replay_revokes_session, public())
     check("authlib: another client cannot use a refresh token", another_client_is_refused, methods)
     check("authlib: a wrong password is invalid_grant", a_wrong_password_is_invalid_grant, public())
     check("authlib: a wrong secret is invalid_client", a_wrong_secret_is_invalid_client, metadata)
@@ -65,15 +65,15 @@ def sign_in_works(client):
     equal(token["token_type"], "Bearer")
     true(isinstance(token["expires_in"], int) and token["expires_in"] > 0, "expires_in is no positive integer")
     equal(token["access_token"].count("."), 2)
-    true(token["refresh_token"].startswith("jrt_"), "the refresh token has another form")
-    true(isinstance(token["scope"], str), "no scope in the answer")
+    true(token["refresh_token"].startswith("jrt_"), "the refresh token does not start with jrt_")
+    true(isinstance(token["scope"], str), "no scope in the response")
 
 
-def the_token_opens_the_account(client):
+def account_accepts_token(client):
     sign_in(client)
     account = client.get(f"{ISSUER}/account", timeout=TIMEOUT)
     equal(account.status_code, 200)
-    true(USERNAME in account.json().values(), "the account does not name its owner")
+    true(USERNAME in account.json().values(), "the account has no username")
 
     anonymous = requests.get(f"{ISSUER}/account", timeout=TIMEOUT)
     equal(anonymous.status_code, 401)
@@ -87,17 +87,17 @@ def refreshes_rotate(client):
     equal(client.get(f"{ISSUER}/account", timeout=TIMEOUT).status_code, 200)
 
 
-def a_retry_gives_the_same_answer(client):
+def repeated_refresh_gets_same_response(client):
     first = sign_in(client)
     once = dict(refresh(client, first["refresh_token"]))
     again = dict(refresh(client, first["refresh_token"]))
     equal(again["refresh_token"], once["refresh_token"])
     equal(again["access_token"], once["access_token"])
     true(again["expires_in"] <= once["expires_in"], "expires_in grew")
-    true(refresh(client)["refresh_token"] != once["refresh_token"], "the session did not go on")
+    true(refresh(client)["refresh_token"] != once["refresh_token"], "the session did not continue")
 
 
-def a_replay_ends_the_session(client):
+def replay_revokes_session(client):
     first = sign_in(client)
     refresh(client)
     last = dict(refresh(client))
@@ -109,7 +109,7 @@ def another_client_is_refused(methods):
     owner, other = methods["none"](), methods["client_secret_basic"]()
     token = sign_in(owner)
     refused("invalid_grant", refresh, other, token["refresh_token"])
-    true(refresh(owner)["refresh_token"] != token["refresh_token"], "the owner's session did not go on")
+    true(refresh(owner)["refresh_token"] != token["refresh_token"], "the owner's session did not continue")
 
 
 def a_wrong_password_is_invalid_grant(client):
@@ -139,7 +139,7 @@ def a_refreshed_token_verifies(client, metadata):
     after = verify(refresh(client)["access_token"], metadata)
     equal(after["sub"], before["sub"])
     equal(after.get("sid"), before.get("sid"))
-    true(after["jti"] != before["jti"], "the jti came twice")
+    true(after["jti"] != before["jti"], "the jti was reused")
 
 
 def other_names_are_refused(client, metadata):

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Third-party clients against a real server: Authlib and PyJWT (Python), oauth4webapi and jose (Node.js).
+# Tests third-party clients against a real server: Authlib and PyJWT (Python), oauth4webapi and jose (Node.js).
 #
-#   tests/clients/run.sh [JETON]      JETON: the server's binary; else $JETON_BIN, else target/release/jeton,
-#                                     else target/debug/jeton
+#   tests/clients/run.sh [JETON]     path of the binary; default: $JETON_BIN, else target/release/jeton, else
+#                                    target/debug/jeton
 #
-# Needs python3 (with venv), node 20 or newer and npm. Everything that it installs, starts or writes is in a temporary
-# directory. Prints one line a check and ends with "N passed, N failed"; fails when a check does, or when none ran.
+# Needs Python 3 with venv, Node.js 20 or later and npm. All files are in a temporary directory. Prints a line per check
+# and "N passed, N failed"; fails when a check fails or none ran.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -55,7 +55,7 @@ start() {
   await "$CHECK_ISSUER/healthz" $! "$work/server.log"
 }
 
-# Every start of the binary, the server's and the command line's, is at one place and on one store.
+# jeton BINARY [ARGUMENTS]: runs the server or a command on the store of this test.
 jeton() {
   cd "$work/run"
   JETON_SERVER__LISTEN=${CHECK_ISSUER#http://} JETON_DATA_DIR="$work/run/data" exec "$@"
@@ -63,19 +63,20 @@ jeton() {
 
 add_confidential_client() {
   (jeton "$1" client add interop-client --confidential --first-party --grant password) \
-    >"$work/client.log" 2>&1 || fail "the confidential client was not made" "$work/client.log"
+    >"$work/client.log" 2>&1 || fail "the confidential client was not created" "$work/client.log"
   CHECK_CLIENT_ID=$(value client_id)
   CHECK_CLIENT_SECRET=$(value client_secret)
   export CHECK_CLIENT_ID CHECK_CLIENT_SECRET
   [[ -n $CHECK_CLIENT_ID && -n $CHECK_CLIENT_SECRET ]] || fail "no client id or secret in the answer" "$work/client.log"
 }
 
-# The last word of the line that starts with the given word.
+# value NAME: prints the last word of the line that starts with NAME.
 value() {
   awk -v name="$1" '$1 ~ "^" name { print $NF; exit }' "$work/client.log"
 }
 
-# A language's checks print "ok …" or "not ok …". A program that dies without saying so is a failed check too.
+# checks LANGUAGE COMMAND: runs checks that print "ok …" or "not ok …". A program that stops without either counts as a
+# failed check.
 checks() {
   local language=$1 log="$work/$1.log" status=0
   shift
@@ -89,7 +90,7 @@ report() {
   local passed failed
   passed=$(cat "$work"/{python,node}.log | grep --count '^ok ' || true)
   failed=$(cat "$work"/{python,node}.log | grep --count '^not ok ' || true)
-  ((failed == 0)) || { echo "--- the server's log, its end:"; tail -n 40 "$work/server.log"; } >&2
+  ((failed == 0)) || { echo "--- end of the server's log:"; tail -n 40 "$work/server.log"; } >&2
   echo "$passed passed, $failed failed"
   ((failed == 0 && passed > 0))
 }

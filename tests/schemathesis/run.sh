@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The whole document against a running server: schemathesis makes requests that the document allows, and requests that it
-# does not, and holds each answer to what the document declares; with valid access tokens, and without any.
+# Tests the server against its OpenAPI document with schemathesis. It sends generated requests, valid and invalid by the
+# schemas, and checks each response against the document; once with access tokens and once without.
 #
-#   tests/schemathesis/run.sh [JETON [TOOLS]]   JETON: the server's binary; else target/release/jeton, else target/debug/jeton
-#                                               TOOLS: a virtual environment that has schemathesis; else one is made
+#   tests/schemathesis/run.sh [JETON [TOOLS]]
+#     JETON   path of the binary; default: target/release/jeton, else target/debug/jeton
+#     TOOLS   virtual environment with schemathesis; default: a temporary one
 #
-# Needs python3 (with venv) and curl. All that it installs, starts or writes is in a temporary directory. Ends with
-# "N cases, no failures"; fails when a check does, or when too few cases ran.
+# Needs Python 3 with venv and curl. All files are in a temporary directory. Prints "N cases, no failures"; fails when a
+# check fails or too few cases ran.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,7 +25,7 @@ main() {
   start "$jeton"
   cases 0 "with access tokens"
   cases 1 "without access tokens"
-  alive
+  expect_ready
   local all
   all=$(($(cat "$work/count.0") + $(cat "$work/count.1")))
   ((all >= 3000)) || fail "only $all cases ran"
@@ -43,7 +44,7 @@ start() {
   export CHECK_ISSUER="http://127.0.0.1:$port"
   CHECK_PASSWORD=$(random) CHECK_SECRET=$(random)
   export CHECK_PASSWORD CHECK_SECRET
-  # Guessing is hardly slowed, so that each case reaches what it is about.
+  # Weak throttling, so that most cases reach the endpoint's own checks.
   cat >"$work/jeton.toml" <<SETTINGS
 data_dir = "$work/data"
 [server]
@@ -61,15 +62,16 @@ SETTINGS
   JETON_BOOTSTRAP__ADMIN_PASSWORD=$CHECK_PASSWORD "$1" --config "$work/jeton.toml" serve >"$work/log" 2>&1 &
   servers+=($!)
   await "$CHECK_ISSUER/readyz" $! "$work/log"
-  "$1" --config "$work/jeton.toml" user add probe <<<"$CHECK_PASSWORD" >>"$work/log" 2>&1 || fail "no user" "$work/log"
+  "$1" --config "$work/jeton.toml" user add probe <<<"$CHECK_PASSWORD" >>"$work/log" 2>&1 || fail "creating the user failed" "$work/log"
   "$1" --config "$work/jeton.toml" client add probe-operator --confidential --first-party --grant client_credentials \
-    --scope admin --scope introspect --secret-stdin <<<"$CHECK_SECRET" >>"$work/log" 2>&1 || fail "no client" "$work/log"
+    --scope admin --scope introspect --secret-stdin <<<"$CHECK_SECRET" >>"$work/log" 2>&1 || fail "creating the client failed" "$work/log"
 }
 
 random() {
   python3 -c 'import secrets; print(secrets.token_urlsafe(32))'
 }
 
+# cases ANONYMOUS TITLE: runs all cases; ANONYMOUS is 1 for requests without access tokens.
 cases() {
   local log="$work/schemathesis.$1"
   echo "== $2"
@@ -81,8 +83,8 @@ cases() {
   sed --quiet --regexp-extended 's/.*\b([0-9]+) (test cases )?generated.*/\1/p' "$log" | head -n 1 >"$work/count.$1"
 }
 
-alive() {
-  curl --silent --fail --max-time 5 --output /dev/null "$CHECK_ISSUER/readyz" || fail "the server is gone" "$work/log"
+expect_ready() {
+  curl --silent --fail --max-time 5 --output /dev/null "$CHECK_ISSUER/readyz" || fail "the server is not ready after the cases" "$work/log"
 }
 
 trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT

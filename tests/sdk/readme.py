@@ -1,7 +1,7 @@
-"""The code of openapi/README.md is that of the checks: what stands there between `README` and `end`.
+"""Compares the code blocks of openapi/README.md with the checks, that is, with their lines between `README` and `end`.
 
-readme.py          fails when they differ
-readme.py --write  puts the checks' code into the README
+readme.py          fails on a difference
+readme.py --write  copies the checks' code into the README
 """
 
 import pathlib
@@ -10,7 +10,7 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 README = HERE.parent.parent / "openapi" / "README.md"
-# A comment names the check; the block of code that follows is taken from it.
+# A comment names the check, and the code block after it is an excerpt of the check.
 BLOCK = re.compile(r"(<!-- from tests/sdk/(\S+) -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
 
 
@@ -18,16 +18,16 @@ def main() -> int:
     written = README.read_text()
     wanted, blocks = BLOCK.subn(lambda block: block[1] + excerpt(block[2]) + block[4], written)
     checks = {path for path in HERE.rglob("*") if path.is_file() and marked(path)}
-    told = {HERE / path for _, path, _, _ in BLOCK.findall(written)}
-    if checks != told:
-        print(f"openapi/README.md leaves out or adds: {sorted(map(str, checks ^ told))}", file=sys.stderr)
+    named = {HERE / path for _, path, _, _ in BLOCK.findall(written)}
+    if checks != named:
+        print(f"openapi/README.md lacks a block for, or has an unknown block for: {sorted(map(str, checks ^ named))}", file=sys.stderr)
         return 1
     if "--write" in sys.argv[1:]:
         README.write_text(wanted)
     elif wanted != written:
         print("openapi/README.md differs from the checks; run: python3 tests/sdk/readme.py --write", file=sys.stderr)
         return 1
-    print(f"ok {blocks} blocks of code in openapi/README.md are those of the checks")
+    print(f"ok {blocks} code blocks in openapi/README.md equal the checks")
     return 0
 
 
@@ -39,7 +39,7 @@ def excerpt(name: str) -> str:
     return "".join(parts(HERE / name))
 
 
-# Each with its own indentation taken off. What begins by closing a block belongs to the part that opened it.
+# Removes the indentation of each part. A part that begins with a closing brace has the indentation of the part before.
 def parts(path: pathlib.Path) -> list[str]:
     mark = r"^([ \t]*)(?://|#) README\n(.*?)^[ \t]*(?://|#) end$\n"
     taken, indent = [], ""

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Every SDK of openapi/generate: made, compiled strictly, and used against a live Jeton and a live /my-info.
+# Tests every SDK of openapi/generate: generates it, compiles it with strict settings, and uses it against running servers.
 #
-#   tests/sdk/run.sh [NAME…]     names as openapi/generate has them; else all
+#   tests/sdk/run.sh [NAME…]     names of openapi/generate; default: all
 #
-# The servers are $JETON_BIN and $MY_INFO_BIN, else those of target/release, else of target/debug. They run on free ports and in
-# a temporary directory; what is installed and compiled stays in target/sdk*. An SDK whose tools are missing is left
-# out, unless it was named. Ends with a matrix of SDKs and steps and "N passed, N failed, N skipped"; fails when a step does.
+# The binaries are $JETON_BIN and $MY_INFO_BIN; default: target/release, else target/debug. The servers use free ports and a
+# temporary directory; installed tools and compiled code stay in target/sdk*. An SDK whose tools are missing is skipped,
+# unless it was named. Prints a matrix of SDKs and steps and "N passed, N failed, N skipped"; fails when a step fails.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,16 +18,16 @@ servers=()
 trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT
 
 main() {
-  local sdk sdks=() names=("$@") lacks
+  local sdk sdks=() names=("$@") missing
   ((${#names[@]})) || names=("${all[@]}")
   python3 "$here/readme.py"
   start
   for sdk in "${names[@]}"; do
-    [[ " ${all[*]} " == *" $sdk "* ]] || { echo "$0: there is no $sdk" >&2; exit 2; }
-    lacks=$(lacking "$sdk")
-    if [[ -n $lacks ]]; then
-      (($#)) && { echo "$0: $sdk needs $lacks" >&2; exit 1; }
-      echo "left out: $sdk, which needs $lacks"
+    [[ " ${all[*]} " == *" $sdk "* ]] || { echo "$0: no SDK is named $sdk; choose from: ${all[*]}" >&2; exit 2; }
+    missing=$(missing_tools "$sdk")
+    if [[ -n $missing ]]; then
+      (($#)) && { echo "$0: $sdk needs $missing" >&2; exit 1; }
+      echo "skipped: $sdk needs $missing"
       skipped=$((${skipped:-0} + 1))
       continue
     fi
@@ -37,8 +37,8 @@ main() {
   report "${sdks[@]}"
 }
 
-# The tools that an SDK needs and this machine has not.
-lacking() {
+# missing_tools SDK: prints the tools for the SDK that are not installed.
+missing_tools() {
   local tools tool missing=()
   case $1 in
     typescript-fetch) tools="python3 java npm" ;;
@@ -54,13 +54,13 @@ lacking() {
   echo "${missing[*]}"
 }
 
-# check SDK: its steps, as lines "ok STEP" in a log; the first that is missing is the one that failed.
+# check SDK: runs the steps and logs "ok STEP" for each. The first step without this line has failed.
 check() {
   local begun=$SECONDS log=$work/$1.log
-  # In the background, since before "||" the shell would go on after what fails.
+  # In the background, because `set -e` has no effect in a command before "||".
   (
     generate "$1"
-    # What came before may have ended within a line.
+    # The output before may lack a final newline.
     printf '\nok generate\n'
     "compile_${1//-/_}"
     printf '\nok compile\n'
@@ -71,7 +71,7 @@ check() {
   echo "$1: $(grep --count '^ok ' "$log" || true) of ${#steps[@]} steps in $((SECONDS - begun)) s"
 }
 
-# The SDK of the example API is older than the API: there is a field that it has not heard of.
+# The SDK of the example API is generated from an older document, in which a field is missing.
 generate() {
   mkdir -p "$built/$1"
   "$root/openapi/generate" "$1"
@@ -108,7 +108,7 @@ compile_openapi_typescript() {
   sources openapi-typescript
 }
 
-# A project whose sources the SDK is among.
+# A project that contains the SDK's sources.
 sources() {
   node_project "$1"
   cp -r "$root/target/sdk/$1" "$1/jeton"
@@ -126,7 +126,7 @@ node_project() {
 
 compile_python() {
   python_project python
-  # The package is typed as far as its own settings say.
+  # Checks the package with its own mypy settings.
   (cd "$root/target/sdk/python" && "$built/python/venv/bin/mypy" --package jeton_client)
 }
 
@@ -171,7 +171,7 @@ compile_progenitor() {
   crate progenitor
 }
 
-# The crates of the SDKs are where the check looks for them from here, too. They share what they compile.
+# The paths of the SDKs in Cargo.toml are valid from this directory, too. All crates share one target directory.
 crate() {
   cd "$built/$1"
   rm -rf src && cp -r "$here/$1"/* .

@@ -1,4 +1,4 @@
-// The SDK by openapi-generator's go, against the servers of SDK_ISSUER and SDK_API.
+// Checks the SDK of openapi-generator (go) against the servers at SDK_ISSUER and SDK_API.
 package main
 
 // README
@@ -65,7 +65,7 @@ func main() {
 	// end
 	must(err)
 	expect(token.GetRefreshToken() != old.GetRefreshToken())
-	signedIn = with(token)
+	signedIn = contextWith(token)
 	again, _, err := server.AccountAPI.FetchAccount(signedIn).Execute()
 	must(err)
 	expect(again.Sid == account.Sid)
@@ -99,7 +99,7 @@ func main() {
 
 	token, _, err = signIn.ClientId("first-party").Scope("admin").Password(password).Execute()
 	must(err)
-	administrate(server, with(token))
+	administrate(server, contextWith(token))
 }
 
 func administrate(server *jeton.APIClient, ctx context.Context) {
@@ -131,7 +131,7 @@ func administrate(server *jeton.APIClient, ctx context.Context) {
 	passed("client")
 }
 
-func with(token *jeton.TokenAnswer) context.Context {
+func contextWith(token *jeton.TokenAnswer) context.Context {
 	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.AccessToken})
 	return context.WithValue(context.Background(), jeton.ContextOAuth2, source)
 }
@@ -144,7 +144,7 @@ func refusal[T any](err error) T {
 	return model
 }
 
-// A name that no other run has taken.
+// A unique name.
 func unique(word string) string {
 	return word + "-" + rand.Text()
 }
@@ -157,7 +157,7 @@ func must(err error) {
 
 func expect(holds bool) {
 	if !holds {
-		log.Panic("it does not hold")
+		log.Panic("an expectation failed")
 	}
 }
 

@@ -1,4 +1,4 @@
-// The SDK by openapi-generator's java, against the servers of SDK_ISSUER and SDK_API.
+// Checks the SDK of openapi-generator (java) against the servers at SDK_ISSUER and SDK_API.
 
 // README
 import java.util.Map;
@@ -137,10 +137,10 @@ final class Check {
     } catch (ApiException refused) {
       return client.getObjectMapper().readValue(refused.getResponseBody(), type);
     }
-    throw new AssertionError("it was not refused");
+    throw new AssertionError("the request was not refused");
   }
 
-  /** A name that no other run has taken. */
+  /** A unique name. */
   private static String unique(String word) {
     return word + "-" + UUID.randomUUID().toString().substring(24);
   }

@@ -1,4 +1,4 @@
-"""The SDK by openapi-python-client, against the servers of SDK_ISSUER and SDK_API."""
+"""Checks the SDK of openapi-python-client against the servers at SDK_ISSUER and SDK_API."""
 
 # README
 from jeton_client import AuthenticatedClient, Client
@@ -104,8 +104,8 @@ def main() -> None:
     assert isinstance(user, User)
     found = fetch_user.sync(user.id, client=admin)
     assert isinstance(found, User) and found.roles == ["reader"]
-    theirs = TokenRequest("password", username=user.username, password=phrase)
-    assert isinstance(request_token.sync(client=server, body=theirs), TokenAnswer)
+    user_sign_in = TokenRequest("password", username=user.username, password=phrase)
+    assert isinstance(request_token.sync(client=server, body=user_sign_in), TokenAnswer)
     twice = create_user.sync(client=admin, body=new_user)
     assert isinstance(twice, Problem) and twice.status == 409
     passed("user")
@@ -123,7 +123,7 @@ def main() -> None:
 
 
 def unique(word: str) -> str:
-    """A name that no other run has taken."""
+    """A unique name."""
     return f"{word}-{uuid.uuid4().hex[:12]}"
 
 

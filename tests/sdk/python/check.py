@@ -1,4 +1,4 @@
-"""The SDK by openapi-generator's python, against the servers of SDK_ISSUER and SDK_API."""
+"""Checks the SDK of openapi-generator (python) against the servers at SDK_ISSUER and SDK_API."""
 
 # README
 from jeton_client import AccountApi, ApiClient, ApiException, Configuration, ErrorResponse, TokenApi
@@ -105,7 +105,7 @@ def main() -> None:
 
 
 def unique(word: str) -> str:
-    """A name that no other run has taken."""
+    """A unique name."""
     return f"{word}-{uuid.uuid4().hex[:12]}"
 
 

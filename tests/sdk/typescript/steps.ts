@@ -1,13 +1,13 @@
-// What every check of an SDK in TypeScript needs.
+// Functions of the checks in TypeScript.
 
-/** A setting of this run. */
+/** An environment variable of tests/sdk/run.sh. */
 export function setting(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set`);
   return value;
 }
 
-/** A name that no other run has taken. */
+/** A unique name. */
 export function unique(word: string): string {
   return `${word}-${crypto.randomUUID().slice(-12)}`;
 }

@@ -1,4 +1,4 @@
-//! The SDK by progenitor, against the servers of `SDK_ISSUER` and `SDK_API`.
+//! Checks the SDK of progenitor against the servers at `SDK_ISSUER` and `SDK_API`.
 
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
@@ -54,7 +54,7 @@ async fn main() -> Outcome<()> {
     let token = server.request_token().body(refresh.clone().refresh_token(newest)).send().await?;
     // end
     assert!(token.refresh_token.is_some() && token.refresh_token != old);
-    let signed_in = with(issuer, &token.access_token)?;
+    let signed_in = authenticated(issuer, &token.access_token)?;
     assert_eq!(signed_in.fetch_account().send().await?.sid, account.sid);
     passed("refresh");
 
@@ -88,7 +88,7 @@ async fn main() -> Outcome<()> {
 
     let operator = sign_in.client_id(None).scope("admin".to_owned()).password(password);
     let token = server.request_token().body(operator).send().await?;
-    administrate(&server, &with(issuer, &token.access_token)?).await
+    administrate(&server, &authenticated(issuer, &token.access_token)?).await
 }
 
 async fn administrate(server: &Client, admin: &Client) -> Outcome<()> {
@@ -120,12 +120,12 @@ async fn administrate(server: &Client, admin: &Client) -> Outcome<()> {
     Ok(())
 }
 
-fn with(issuer: &str, access_token: &str) -> Outcome<Client> {
+fn authenticated(issuer: &str, access_token: &str) -> Outcome<Client> {
     let bearer = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {access_token}").parse()?)]);
     Ok(Client::new_with_client(issuer, reqwest::Client::builder().default_headers(bearer).build()?))
 }
 
-/// A name that no other run has taken.
+/// A unique name.
 fn unique(word: &str) -> String {
     format!("{word}-{:x}", RandomState::new().hash_one(word))
 }

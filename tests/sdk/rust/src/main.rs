@@ -1,4 +1,4 @@
-//! The SDK by openapi-generator's rust, against the servers of `SDK_ISSUER` and `SDK_API`.
+//! Checks the SDK of openapi-generator (rust) against the servers at `SDK_ISSUER` and `SDK_API`.
 
 use std::env;
 use std::fmt::Debug;
@@ -98,7 +98,7 @@ async fn main() -> Outcome<()> {
 }
 
 async fn administrate(admin: &Configuration) -> Outcome<()> {
-    let anyone = Configuration { oauth_access_token: None, ..admin.clone() };
+    let anonymous = Configuration { oauth_access_token: None, ..admin.clone() };
     let phrase = unique("passphrase");
     let new_user = UserCreation {
         password: Some(phrase.clone()),
@@ -108,7 +108,7 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
     let user = create_user(admin, new_user.clone()).await?;
     assert_eq!(fetch_user(admin, &user.id.to_string()).await?.roles, ["reader"]);
     let (name, phrase) = (Some(user.username.as_str()), Some(phrase.as_str()));
-    request_token(&anyone, "password", name, phrase, None, None, None, None, None).await?;
+    request_token(&anonymous, "password", name, phrase, None, None, None, None, None).await?;
     let twice = match refusal(create_user(admin, new_user).await) {
         CreateUserError::Status400(problem) | CreateUserError::Status409(problem) => problem.status,
         other => panic!("{other:?}"),
@@ -128,18 +128,18 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
     .await?;
     assert_eq!(registered.access_token_type, Some(ClientTokenType::Jwt));
     let (id, secret) = (Some(registered.client_id.as_str()), registered.client_secret.as_deref());
-    let own = request_token(&anyone, "client_credentials", None, None, None, None, None, id, secret).await?;
+    let own = request_token(&anonymous, "client_credentials", None, None, None, None, None, id, secret).await?;
     assert_eq!(own.refresh_token, None);
     passed("client");
     Ok(())
 }
 
 fn refusal<T: Debug, E>(answer: Result<T, Error<E>>) -> E {
-    let Err(Error::ResponseError(refused)) = answer else { panic!("it was not refused") };
-    refused.entity.expect("a refusal of a known shape")
+    let Err(Error::ResponseError(refused)) = answer else { panic!("the request was not refused") };
+    refused.entity.expect("an error of a known type")
 }
 
-/// A name that no other run has taken.
+/// A unique name.
 fn unique(word: &str) -> String {
     format!("{word}-{:x}", RandomState::new().hash_one(word))
 }

@@ -1,4 +1,4 @@
-// The SDK by @hey-api/openapi-ts, against the servers of SDK_ISSUER and SDK_API.
+// Checks the SDK of @hey-api/openapi-ts against the servers at SDK_ISSUER and SDK_API.
 
 // README
 import { fetchAccount, requestToken } from "./jeton/index.js";
@@ -69,11 +69,11 @@ passed("sign-out");
 
 const operator = { grant_type: "password" as const, scope: "admin", username, password };
 ({ data: token } = await requestToken({ body: operator, throwOnError: true }));
-const theirs = { username: unique("user"), password: unique("passphrase") };
-const newUser = { ...theirs, roles: ["reader"] };
+const credentials = { username: unique("user"), password: unique("passphrase") };
+const newUser = { ...credentials, roles: ["reader"] };
 const { id } = (await createUser({ body: newUser, throwOnError: true })).data;
 assert.deepEqual((await fetchUser({ path: { id }, throwOnError: true })).data.roles, ["reader"]);
-await requestToken({ body: { grant_type: "password", ...theirs }, throwOnError: true });
+await requestToken({ body: { grant_type: "password", ...credentials }, throwOnError: true });
 assert.equal((await createUser({ body: newUser })).error?.status, 409);
 passed("user");
 

@@ -1,4 +1,4 @@
-// The types by openapi-typescript, with openapi-fetch, against the servers of SDK_ISSUER and SDK_API.
+// Checks the types of openapi-typescript with openapi-fetch against the servers at SDK_ISSUER and SDK_API.
 
 // README
 import createClient from "openapi-fetch";
@@ -70,13 +70,13 @@ passed("sign-out");
 
 const operator = { grant_type: "password" as const, scope: "admin", username, password };
 ({ data: token } = await jeton.POST("/token", { body: operator, ...form }));
-const theirs = { username: unique("user"), password: unique("passphrase") };
-const newUser = { ...theirs, roles: ["reader"] };
+const credentials = { username: unique("user"), password: unique("passphrase") };
+const newUser = { ...credentials, roles: ["reader"] };
 const { data: user } = await jeton.POST("/admin/users", { body: newUser, ...bearer() });
 assert(user);
 const { data: found } = await jeton.GET("/admin/users/{id}", { params: { path: { id: user.id } }, ...bearer() });
 assert.deepEqual(found?.roles, ["reader"]);
-assert((await jeton.POST("/token", { body: { grant_type: "password", ...theirs }, ...form })).data);
+assert((await jeton.POST("/token", { body: { grant_type: "password", ...credentials }, ...form })).data);
 const twice = await jeton.POST("/admin/users", { body: newUser, ...bearer() });
 assert.equal(twice.error?.status, 409);
 passed("user");

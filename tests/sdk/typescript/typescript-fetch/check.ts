@@ -1,4 +1,4 @@
-// The SDK by openapi-generator's typescript-fetch, against the servers of SDK_ISSUER and SDK_API.
+// Checks the SDK of openapi-generator (typescript-fetch) against the servers at SDK_ISSUER and SDK_API.
 
 // README
 import { AccountApi, Configuration, ErrorResponseFromJSON, ResponseError, TokenApi } from "jeton-client";
@@ -73,11 +73,11 @@ passed("sign-out");
 
 const operator = await tokens.requestToken({ grantType: "password", scope: "admin", username, password });
 const admin = new AdminApi(new Configuration({ basePath: issuer, accessToken: `Bearer ${operator.accessToken}` }));
-const theirs = { username: unique("user"), password: unique("passphrase") };
-const userCreation = { ...theirs, roles: ["reader"] };
+const credentials = { username: unique("user"), password: unique("passphrase") };
+const userCreation = { ...credentials, roles: ["reader"] };
 const user = await admin.createUser({ userCreation });
 assert.deepEqual((await admin.fetchUser({ id: user.id })).roles, ["reader"]);
-await tokens.requestToken({ grantType: "password", ...theirs });
+await tokens.requestToken({ grantType: "password", ...credentials });
 assert.equal((await refusal(admin.createUser({ userCreation }), ProblemFromJSON)).status, 409);
 passed("user");
 
@@ -91,7 +91,7 @@ assert.equal((await tokens.requestToken(own)).refreshToken, undefined);
 passed("client");
 
 async function refusal<T>(attempt: Promise<unknown>, read: (json: unknown) => T): Promise<T> {
-  const failure: unknown = await attempt.then(() => assert.fail("it was not refused"), (reason) => reason);
+  const failure: unknown = await attempt.then(() => assert.fail("the request was not refused"), (reason) => reason);
   if (!(failure instanceof ResponseError)) throw failure;
   return read(await failure.response.json());
 }

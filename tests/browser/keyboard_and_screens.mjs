@@ -1,23 +1,25 @@
-// The same page by keyboard alone, on a phone, and in the dark.
+// The page of my-info by keyboard alone, on a phone screen, and in dark mode.
 
-import { equal, expect, expiry, open, seen, shoot, signIn, step, tokens, visitor, wellMade } from "./browser.mjs";
+import {
+  awaitExpiry, checkAccessibility, equal, expect, newContext, open, screenshot, signIn, step, tokens, visible,
+} from "./browser.mjs";
 import { API, PASSWORD, until } from "./processes.mjs";
 
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
-export async function shapes() {
+export async function keyboardAndScreens() {
   await byKeyboard();
-  await inShape("phone", { ...PHONE, colorScheme: "light" });
-  await inShape("phone-dark", { ...PHONE, colorScheme: "dark" });
-  await inShape("dark", { colorScheme: "dark" });
+  await onScreen("phone", { ...PHONE, colorScheme: "light" });
+  await onScreen("phone-dark", { ...PHONE, colorScheme: "dark" });
+  await onScreen("dark", { colorScheme: "dark" });
 }
 
 async function byKeyboard() {
-  const context = await visitor();
+  const context = await newContext();
   const page = await open(context);
   const focus = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
   const outlined = () => page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-  await step("the whole way by keyboard, with the focus in sight", async () => {
+  await step("the page works by keyboard alone, with a visible focus", async () => {
     expect([401, `${API}/my-info`]);
     await page.keyboard.press("Tab");
     equal(await focus(), "see", "the first stop");
@@ -51,34 +53,34 @@ async function byKeyboard() {
   await context.close();
 }
 
-async function inShape(name, options) {
-  const context = await visitor(options);
+async function onScreen(name, options) {
+  const context = await newContext(options);
   const page = await open(context);
-  await step(`${name}: readable, reachable and within the width, all the way`, async () => {
+  await step(`${name}: every state of the page is accessible and fits the width`, async () => {
     expect([401, `${API}/my-info`]);
-    await wellMade(page);
-    await shoot(page, `${name}-1-start`);
+    await checkAccessibility(page);
+    await screenshot(page, `${name}-1-start`);
     await page.getByRole("button", { name: "See my info" }).click();
-    await seen(page.getByRole("region", { name: "Sign in" }));
-    await wellMade(page);
-    await shoot(page, `${name}-2-refused`);
+    await visible(page.getByRole("region", { name: "Sign in" }));
+    await checkAccessibility(page);
+    await screenshot(page, `${name}-2-refused`);
     await page.reload();
     await signIn(page);
     await page.getByText("Decoded: header and claims").click();
-    await wellMade(page);
-    await shoot(page, `${name}-3-info`);
+    await checkAccessibility(page);
+    await screenshot(page, `${name}-3-info`);
     await page.getByRole("button", { name: "Edit" }).click();
-    await wellMade(page);
-    await shoot(page, `${name}-4-edit`);
+    await checkAccessibility(page);
+    await screenshot(page, `${name}-4-edit`);
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("button", { name: "Sign out everywhere" }).click();
-    await wellMade(page);
-    await shoot(page, `${name}-5-everywhere`);
+    await checkAccessibility(page);
+    await screenshot(page, `${name}-5-everywhere`);
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
     const before = await tokens(page);
-    await expiry(page);
+    await awaitExpiry(page);
     await page.getByRole("button", { name: "See my info" }).click();
-    await until("new tokens are kept", async () => (await tokens(page)).access_token !== before.access_token);
+    await until("new tokens are stored", async () => (await tokens(page)).access_token !== before.access_token);
   });
   await context.close();
 }
