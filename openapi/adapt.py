@@ -1,4 +1,7 @@
-"""Reads the document, and writes it without what a generator gets wrong: adapt.py optional-security|closed-objects|problem-json"""
+"""Changes an OpenAPI document to work around errors of a generator, from stdin to stdout.
+
+adapt.py optional-security|closed-objects|problem-json
+"""
 
 import json
 import sys
@@ -18,21 +21,21 @@ def adapted(value, adaptation):
 
 
 def optional_security(members):
-    """openapi-python-client 0.29 takes "may authenticate" for "must"."""
+    """openapi-python-client 0.29 treats optional authentication as required."""
     if {} in members.get("security", []):
         del members["security"]
     return members
 
 
 def closed_objects(members):
-    """The python of openapi-generator 7.26 forgets an import where no other field may be."""
+    """openapi-generator 7.26 (python) omits an import for objects with `additionalProperties: false`."""
     if members.get("additionalProperties") is False:
         del members["additionalProperties"]
     return members
 
 
 def problem_json(members):
-    """progenitor 0.15 takes JSON of another name for a stream of bytes."""
+    """progenitor 0.15 treats JSON of another media type as a stream of bytes."""
     return {"application/json" if name == "application/problem+json" else name: inner for name, inner in members.items()}
 
 

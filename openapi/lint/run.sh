@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The lints of openapi.json: redocly's recommended rules and spectral's for OpenAPI. No error and no warning passes.
+# Lints openapi.json with redocly's recommended rules and spectral's OpenAPI rules. Fails on any error or warning.
 #
-#   openapi/lint/run.sh [DOCUMENT]     else openapi/openapi.json
+#   openapi/lint/run.sh [DOCUMENT]     default: openapi/openapi.json
 #
-# Needs node 20 or newer and npm. What it installs is in a temporary directory.
+# Needs Node.js 20 or later and npm. The linters are installed into a temporary directory.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,7 +17,7 @@ cp "$here"/package.json "$here"/package-lock.json "$here"/*.yaml "$here"/.redocl
 cd "$work/lint"
 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >"$work/npm.log" 2>&1 || { cat "$work/npm.log" >&2; exit 1; }
 
-# Both would otherwise ask the network for newer versions of themselves.
+# Keeps the linters from checking for updates and sending telemetry.
 export REDOCLY_SUPPRESS_UPDATE_NOTICE=true REDOCLY_TELEMETRY=off NO_UPDATE_NOTIFIER=1
 node_modules/.bin/redocly lint --config redocly.yaml --format=stylish ../openapi.json 2>"$work/redocly.log" ||
   { cat "$work/redocly.log" >&2; exit 1; }
