@@ -169,7 +169,7 @@ fn run(options: &Options) -> io::Result<Report> {
 
 fn write_started_file(options: &Options) -> io::Result<()> {
     options
-        .begun
+        .started_file
         .as_ref()
         .map_or(Ok(()), |path| fs::write(path, ""))
 }

@@ -121,7 +121,7 @@ impl Session {
     }
 
     pub fn is_signed_out(&self) -> bool {
-        self.state().over
+        self.state().signed_out
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
