@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the whole suite on a temporary PostgreSQL server and a temporary MariaDB server.
 #
-# Tests of SQLite itself still run on SQLite: most tests of processes, files and their permissions, the write lock,
-# query plans, and migrations from stores that exist only on SQLite.
+# Tests of SQLite itself still run on SQLite: most tests of processes, files and their permissions, the write lock, and
+# query plans.
 #
 #   tests/stores.sh [postgres|mariadb] [-- TEST ARGUMENTS]
 set -euo pipefail

@@ -132,7 +132,7 @@ async function otherAudienceIsInvalid() {
 }
 
 async function wrongPasswordIsInvalidGrant() {
-  await refused('invalid_grant', signIn(clients.none, { ...person, password: 'not the password' }))
+  await refused('invalid_grant', signIn(clients.none, { ...user, password: 'not the password' }))
   await signIn()
 }
 

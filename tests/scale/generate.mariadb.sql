@@ -1,8 +1,8 @@
--- The same as generate.sql, for an empty store on MariaDB: half a million sessions of fifty thousand people.
+-- generate.sql for an empty MariaDB store: 500,000 sessions of 50,000 users.
 --
 --   mariadb DATABASE < tests/scale/generate.mariadb.sql
 --
--- The last statement tells what each index takes, the first of which holds the rows.
+-- The last statement prints the size of each index. The first one, the primary key, contains the rows.
 SET @sessions = 500000, @users = 50000, @day = 86400000000;
 SET @now = CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED);
 SET @beginning = (@now DIV @day - 80) * @day;

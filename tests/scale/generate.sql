@@ -1,11 +1,11 @@
--- Fills the tables of an empty store on PostgreSQL with people and their sessions, as years of use leave them:
--- signed in over the last eighty days, refreshed over the last fourteen; one in ten was ended, of which a part is
--- older than session.retention and waits for the sweep.
+-- Fills an empty PostgreSQL store with users and sessions, as after years of use. Sign-ins are spread over the last 80
+-- days, refreshes over the last 14. One session in ten is revoked; some of these are older than session.retention and
+-- due for the sweep.
 --
 --   psql URL -v sessions=10000000 -v users=1000000 -f tests/scale/generate.sql
 --
--- The id of the n-th session is known, so that whoever has the root secret can make its refresh token: time-ordered
--- as those of the server, its time being n * span / sessions after the beginning, its last 60 bits being n.
+-- The id of the n-th session is predictable, so that a bench with the root secret can compute its refresh token. It is
+-- a UUIDv7, as the server's are: its time is n * span / sessions after the beginning, its last 60 bits are n.
 \set ON_ERROR_STOP on
 \timing on
 SELECT (extract(epoch FROM now()) * 1000000)::bigint AS now \gset
