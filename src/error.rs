@@ -85,7 +85,7 @@ impl Error {
             }
             Self::TooLarge(_) => "The request body is too large.",
             Self::NotFound(_) => "There is nothing at this path. See /docs for what there is.",
-            Self::MethodNotAllowed(_) => "This path does not know that method. See Allow.",
+            Self::MethodNotAllowed(_) => "Method not allowed; see the Allow header.",
             Self::InvalidClient(_) => {
                 "The client is unknown, or its authentication is missing, wrong or not the \
                  registered one."
@@ -106,10 +106,10 @@ impl Error {
                  one was named."
             }
             Self::UnsupportedTokenType(_) => {
-                "Access tokens of a client that speaks for itself cannot be revoked. They expire."
+                "Access tokens of the client_credentials grant cannot be revoked. They expire."
             }
             Self::InvalidToken(_) => {
-                "The bearer token is expired, ended, damaged, or not for this server."
+                "The bearer token is expired, revoked, damaged, or not for this server."
             }
             Self::InsufficientScope(_) => {
                 "The bearer token does not allow this. Ask for the scope that WWW-Authenticate names."

@@ -1,5 +1,4 @@
-//! The access token of our own by which the account and the admin door are opened:
-//! `Authorization: Bearer`, RFC 6750 §2.1; and how the document tells of it.
+//! Bearer authentication of the API: `Authorization: Bearer`, RFC 6750 §2.1, and its security schemes.
 
 use poem::Request;
 use poem::http::header;
@@ -10,7 +9,7 @@ use poem_openapi::registry::{
 
 use crate::audit::{Actor, Cause};
 use crate::response::caller;
-use crate::response::cors::on_behalf_of;
+use crate::response::cors::set_client;
 use crate::response::problem::Problem;
 use crate::scope::{self, Scope};
 use crate::server::AuthorizationServer;
@@ -18,15 +17,15 @@ use crate::store::user;
 use crate::token::active::{ActiveToken, bearer_token};
 use crate::token::claims::Claims;
 
-/// How a person opens a door, in the document.
-pub const PERSON: &str = "OAuth2";
-/// How a client opens a door for itself, in the document.
+/// Name of the security scheme for users.
+pub const USER: &str = "OAuth2";
+/// Name of the security scheme for clients without a user.
 pub const SERVICE_ACCOUNT: &str = "ServiceAccount";
 
 const ACCOUNT_WORDS: &str = "See and change your own account.";
 const ADMIN_WORDS: &str = "Administer users, clients, sessions and keys.";
 
-/// What an access token may allow here.
+/// Scopes of the API.
 #[derive(OAuthScopes)]
 pub enum Scopes {
     /// See and change your own account.
@@ -37,21 +36,17 @@ pub enum Scopes {
     Admin,
 }
 
-/// An access token that is good at this moment, for this server, and allows what was asked for.
+/// A verified access token of this server with the required scope.
 #[derive(Debug)]
 pub struct Bearer {
-    /// What the token says.
+    /// The claims.
     pub claims: Claims,
-    /// The person for whom it speaks, as they are now; `None` where a client speaks for itself.
+    /// The user's present row; `None` for the client credentials grant.
     pub user: Option<user::Model>,
 }
 
 impl Bearer {
-    /// Reads and verifies the token of a request, which must allow `scope`.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem`] when there is none, it is no good, or it does not allow that.
+    /// Reads and verifies the token of a request, which must have `scope`.
     pub async fn authenticate(
         request: &Request,
         scope: &'static str,
@@ -59,7 +54,7 @@ impl Bearer {
     ) -> Result<Self, Problem> {
         let token = token(request)?;
         let ActiveToken { claims, user } = ActiveToken::find(token, server).await?;
-        on_behalf_of(&claims.client_id, request);
+        set_client(&claims.client_id, request);
         if !claims.is_for(&server.settings.issuer) {
             return Err(Problem::InvalidToken("for another audience".to_owned()));
         }
@@ -69,8 +64,7 @@ impl Bearer {
         Ok(Self { claims, user })
     }
 
-    /// What the request causes.
-    #[must_use]
+    /// The cause of audit events of this request.
     pub fn cause(&self, request: &Request, server: &AuthorizationServer) -> Cause {
         Cause {
             at: server.clock.now(),
@@ -83,7 +77,7 @@ impl Bearer {
     }
 }
 
-/// The token of the one `Authorization: Bearer`.
+/// The token of the single `Authorization: Bearer` header.
 fn token(request: &Request) -> Result<&str, Problem> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
     let Some(first) = headers.next() else {
@@ -102,7 +96,6 @@ fn token(request: &Request) -> Result<&str, Problem> {
 }
 
 /// "Clients MUST NOT use more than one method to transmit the token in each request", RFC 6750 §2.
-/// Of the methods this is the other that could be used here.
 fn has_token_in_query(request: &Request) -> bool {
     let query = request.uri().query().unwrap_or_default();
     query
@@ -110,7 +103,7 @@ fn has_token_in_query(request: &Request) -> bool {
         .any(|pair| pair.split('=').next() == Some("access_token"))
 }
 
-/// Tells the document how a token is come by.
+/// Registers the security schemes in the OpenAPI document.
 pub fn register(registry: &mut Registry) {
     let flow = |scopes: &[(&'static str, &'static str)]| MetaOAuthFlow {
         authorization_url: None,
@@ -142,7 +135,7 @@ pub fn register(registry: &mut Registry) {
     };
     let account = (scope::ACCOUNT, ACCOUNT_WORDS);
     let admin = (scope::ADMIN, ADMIN_WORDS);
-    let person = MetaOAuthFlows {
+    let user_flows = MetaOAuthFlows {
         password: Some(flow(&[account, admin])),
         ..none()
     };
@@ -154,18 +147,18 @@ pub fn register(registry: &mut Registry) {
         ..none()
     };
     registry.create_security_scheme(
-        PERSON,
+        USER,
         scheme(
             "Sign in with user name and password; leave client_id and client_secret empty for the \
              default client. The password grant is deprecated for third parties (RFC 9700 section 2.4): it \
              is for first-party clients alone.",
-            person,
+            user_flows,
         ),
     );
     registry.create_security_scheme(
         SERVICE_ACCOUNT,
         scheme(
-            "A confidential client that speaks for itself, by its client_id and client_secret.",
+            "A confidential client without a user, by its client_id and client_secret.",
             service_account,
         ),
     );

@@ -1,5 +1,4 @@
-//! The JSON body of a request at the account and the admin door. What is wrong with it is told by
-//! the name of the field.
+//! JSON request bodies of the API. Errors name the invalid field.
 
 use std::sync::Arc;
 
@@ -16,8 +15,7 @@ use crate::server::AuthorizationServer;
 
 const JSON: &str = "application/json";
 
-/// A body that is an object of this type, described by `Type` and read by `serde`, whose errors name
-/// the field.
+/// A JSON object as request body: documented by `Type`, read by `serde`, whose errors name the field.
 #[derive(Debug)]
 pub struct JsonBody<T>(pub T);
 
@@ -58,49 +56,36 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for JsonBody<T> {
     }
 }
 
-/// A password, of which the error says nothing, whatever was sent instead of a text.
-///
-/// # Errors
-///
-/// When it is no text.
+/// Reads a password. The error does not quote what was sent.
 pub fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Password, D::Error> {
     let text = String::deserialize(deserializer);
     text.map(Password)
         .map_err(|_| D::Error::custom("expected a string"))
 }
 
-/// The same, where it may be absent.
-///
-/// # Errors
-///
-/// When it is no text.
+/// Reads a password that may be absent.
 pub fn password_if_any<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Password>, D::Error> {
     password(deserializer).map(Some)
 }
 
-/// A field that may be absent. Where it is there, it is a value: `null` is one for fields alone to which it
-/// means something.
-///
-/// # Errors
-///
-/// When it is no such value.
+/// Reads a field that may be absent, but not null.
 pub fn if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// With whatever parameters; JSON is UTF-8 in any case (RFC 8259 §8.1).
+/// Parameters are ignored: JSON is UTF-8 (RFC 8259 §8.1).
 fn is_json(content_type: Option<&str>) -> bool {
     let essence = content_type.and_then(|text| text.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Derived readers take an array for the fields in their order, which nobody has promised; and what
-    // they say of another value repeats it, which may be a password.
+    // Derived readers also accept an array of the fields in order; and their errors quote any other
+    // value, which may be a password.
     let first = bytes.trim_ascii_start().first();
     if first.is_some_and(|first| *first != b'{') {
         return Err(Problem::BadRequest("The body is not a JSON object.".into()));
@@ -113,7 +98,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     match reader.end() {
         Ok(()) => Ok(value),
         Err(_) => Err(Problem::BadRequest(
-            "Something follows the JSON object.".into(),
+            "The body continues after the JSON object.".into(),
         )),
     }
 }
@@ -123,9 +108,9 @@ fn problem(path: &str, error: &serde_json::Error) -> Problem {
         return Problem::BadRequest(format!("The body is not JSON: {error}.").into());
     }
     let text = error.to_string();
-    // Where in the text says less than the field's name.
+    // The position in the text adds nothing to the field's name.
     let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
-    // What is missing, unknown or there twice is named in the message; the path is that of its object.
+    // A missing, unknown or repeated field is named in the message; the path is that of its object.
     let named = ["missing field `", "unknown field `", "duplicate field `"]
         .iter()
         .find_map(|start| detail.strip_prefix(start)?.split('`').next());
@@ -165,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_by_the_name_of_the_field() {
+    fn an_error_names_the_field() {
         assert_eq!(
             invalid(r#"{"name":"a"}"#),
             ("roles".into(), "missing field `roles`".into())
@@ -183,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_object_is_a_bad_request() {
+    fn a_body_that_is_not_a_json_object_is_a_bad_request() {
         for text in [
             "",
             " ",

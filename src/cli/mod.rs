@@ -86,10 +86,7 @@ pub async fn run(line: CommandLine) -> Result<(), Failure> {
     check(&settings, &origins)?;
     match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(settings).await,
-        Command::Openapi => {
-            let service = document::service(&settings.issuer);
-            output::text(&document::repaired(&service))
-        }
+        Command::Openapi => output::text(&document::for_issuer(&settings.issuer)),
         Command::Config => settings::print(&origins),
         Command::User(command) => command.run(&open_existing(settings).await?).await,
         Command::Client(command) => command.run(&open_existing(settings).await?).await,

@@ -1,21 +1,18 @@
-//! The OpenAPI document: written by the doors, repaired once, and shown by Swagger UI.
+//! The OpenAPI document and Swagger UI.
+//!
+//! The document is `openapi/openapi.json`, generated from the definitions here by
+//! `UPDATE_OPENAPI=1 cargo test document`. The server sets the issuer and its version in it.
 
-mod header;
-mod manual;
-mod refusal;
-mod repair;
-mod schema;
-mod security;
 mod swagger_ui;
 
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
+use serde_json::Value;
 
-pub use repair::repaired;
 pub use swagger_ui::{SwaggerUi, address_at_issuer, swagger_ui};
 
-use crate::api::account::password::PasswordDoor;
-use crate::api::account::profile::ProfileDoor;
-use crate::api::account::sessions::SessionsDoor;
+use crate::api::account::password::PasswordApi;
+use crate::api::account::profile::ProfileApi;
+use crate::api::account::sessions::SessionsApi;
 use crate::api::admin::audit_events::AuditEventsDoor;
 use crate::api::admin::clients::{ClientSecretsDoor, ClientsDoor};
 use crate::api::admin::keys::KeysDoor;
@@ -29,21 +26,21 @@ use crate::endpoint::revocation::RevocationEndpoint;
 use crate::endpoint::revoked_sessions::RevokedSessionsEndpoint;
 use crate::endpoint::token::TokenEndpoint;
 
-/// All doors that the framework documents.
-pub type Doors = (ProtocolDoors, AccountDoors, AdminDoors, LandingPage);
+/// Endpoints and API, defined by poem-openapi.
+pub type Definitions = (Endpoints, AccountApi, AdminApi, LandingPage);
 
-type ProtocolDoors = (
+type Endpoints = (
     TokenEndpoint,
     RevocationEndpoint,
-    IntrospectionEndpoint,
-    RevokedSessionsEndpoint,
     JwksEndpoint,
     MetadataEndpoint,
+    IntrospectionEndpoint,
+    RevokedSessionsEndpoint,
 );
 
-type AccountDoors = (ProfileDoor, PasswordDoor, SessionsDoor);
+type AccountApi = (ProfileApi, PasswordApi, SessionsApi);
 
-type AdminDoors = (
+type AdminApi = (
     UsersDoor,
     ClientsDoor,
     ClientSecretsDoor,
@@ -52,17 +49,60 @@ type AdminDoors = (
     AuditEventsDoor,
 );
 
-/// The doors and their document, for a server that clients reach at `issuer`.
-#[must_use]
-pub fn service(issuer: &str) -> OpenApiService<Doors, ()> {
-    let doors = Doors::default();
-    OpenApiService::new(doors, "Jeton", env!("CARGO_PKG_VERSION"))
+/// The issuer in the document of the repository.
+pub const DEFAULT_ISSUER: &str = "http://127.0.0.1:8080";
+
+const DOCUMENT: &str = include_str!("../../openapi/openapi.json");
+
+/// Places of the issuer in the document, with what follows it there.
+const ISSUER_POINTERS: [(&str, &str); 5] = [
+    ("/info/contact/url", ""),
+    ("/servers/0/url", ""),
+    (
+        "/components/securitySchemes/OAuth2/flows/password/tokenUrl",
+        "/token",
+    ),
+    (
+        "/components/securitySchemes/OAuth2/flows/password/refreshUrl",
+        "/token",
+    ),
+    (
+        "/components/securitySchemes/ServiceAccount/flows/clientCredentials/tokenUrl",
+        "/token",
+    ),
+];
+
+/// The API service, from which requests are routed and the document is generated.
+pub fn service() -> OpenApiService<Definitions, ()> {
+    OpenApiService::new(Definitions::default(), "Jeton", env!("CARGO_PKG_VERSION"))
         .description(include_str!("../../openapi/introduction.md").trim_end())
         .contact(
             ContactObject::new()
-                .name("Whoever runs this server")
-                .url(issuer),
+                .name("The operator of this server")
+                .url(DEFAULT_ISSUER),
         )
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/"))
-        .server(issuer)
+        .server(DEFAULT_ISSUER)
+}
+
+/// The document as JSON text, for a server with this issuer.
+pub fn for_issuer(issuer: &str) -> String {
+    let mut document: Value = serde_json::from_str(DOCUMENT).unwrap_or_default();
+    let mut set = |pointer: &str, value: String| {
+        if let Some(place) = document.pointer_mut(pointer) {
+            *place = value.into();
+        }
+    };
+    set("/info/version", env!("CARGO_PKG_VERSION").to_owned());
+    for (pointer, path) in ISSUER_POINTERS {
+        set(pointer, format!("{issuer}{path}"));
+    }
+    to_text(&document)
+}
+
+/// JSON text of the document as it stands in the repository.
+pub fn to_text(document: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    text
 }

@@ -1,25 +1,27 @@
-//! Swagger UI with the document inside: one page that asks no other host, and the policy that it lives
-//! under.
+//! Swagger UI: one page that contains the document and sends requests to no other host.
 
 use poem_openapi::OpenApiService;
 use url::Url;
 
-use super::Doors;
+use super::Definitions;
 use crate::endpoint::page::inline_sources;
 use crate::web_origin::is_loopback;
 
-/// The page and its policy.
+/// The page and its content security policy.
 #[derive(Debug)]
 pub struct SwaggerUi {
     /// The page.
     pub html: String,
-    /// What its `Content-Security-Policy` is.
+    /// Value of `Content-Security-Policy`.
     pub policy: String,
 }
 
-/// Swagger UI with `document` inside, for a server that clients reach at `issuer`.
-#[must_use]
-pub fn swagger_ui(service: &OpenApiService<Doors, ()>, document: &str, issuer: &str) -> SwaggerUi {
+/// Swagger UI for a server with this document and issuer.
+pub fn swagger_ui(
+    service: &OpenApiService<Definitions, ()>,
+    document: &str,
+    issuer: &str,
+) -> SwaggerUi {
     let html = service
         .swagger_ui_html()
         .replace(&service.spec(), document)
@@ -29,7 +31,8 @@ pub fn swagger_ui(service: &OpenApiService<Doors, ()>, document: &str, issuer: &
             1,
         )
         .replacen(
-            "<title>Swagger UI</title>", // An icon of nothing: browsers ask for one, and there is none.
+            "<title>Swagger UI</title>",
+            // An empty icon, or browsers would request one.
             "<title>Jeton: API</title><link rel=\"icon\" href=\"data:,\">",
             1,
         );
@@ -37,25 +40,23 @@ pub fn swagger_ui(service: &OpenApiService<Doors, ()>, document: &str, issuer: &
     SwaggerUi { html, policy }
 }
 
-/// Where to read the page, when `host` is another name of this machine than the one in `issuer`. The page asks
-/// the issuer, and to a browser `localhost` and `127.0.0.1` are strangers to each other: nothing would work.
-#[must_use]
+/// The address of the page at the issuer, when `host` is another name of this machine. The page sends
+/// requests to the issuer, and for a browser `localhost` and `127.0.0.1` are different origins.
 pub fn address_at_issuer(issuer: &str, host: &str) -> Option<String> {
     let issuer_url = Url::parse(issuer).ok()?;
-    let asked = Url::parse(&format!("{}://{host}/", issuer_url.scheme())).ok()?;
-    let is_strange = asked.origin() != issuer_url.origin()
-        && asked.port_or_known_default() == issuer_url.port_or_known_default()
-        && is_loopback(asked.as_str())
+    let requested = Url::parse(&format!("{}://{host}/", issuer_url.scheme())).ok()?;
+    let is_other_name = requested.origin() != issuer_url.origin()
+        && requested.port_or_known_default() == issuer_url.port_or_known_default()
+        && is_loopback(requested.as_str())
         && is_loopback(issuer);
-    is_strange.then(|| format!("{issuer}/docs"))
+    is_other_name.then(|| format!("{issuer}/docs"))
 }
 
-/// People type passwords there. Nothing runs but the two scripts of the page, by their digests; what they
-/// ask goes to this server alone; and nobody else's page holds it in a frame.
+/// Users type passwords into the page. Only its two scripts run, by their digests; they send requests to
+/// this server alone; and the page is not framed.
 fn policy(html: &str, issuer: &str) -> String {
     let scripts = inline_sources(html, "script");
     let styles = inline_sources(html, "style");
-    // The operations are at the issuer, which the page may be read from by another name of the host.
     let issuer = Url::parse(issuer).map(|issuer| issuer.origin().ascii_serialization());
     let issuer = issuer.unwrap_or_default();
     format!(
@@ -69,7 +70,7 @@ mod tests {
     use super::address_at_issuer;
 
     #[test]
-    fn another_name_of_this_machine_leads_to_the_issuers() {
+    fn another_name_of_this_machine_is_redirected_to_the_issuer() {
         let issuer = "http://127.0.0.1:8080/auth";
         for host in ["localhost:8080", "[::1]:8080", "jeton.localhost:8080"] {
             let address = address_at_issuer(issuer, host);
@@ -79,7 +80,7 @@ mod tests {
                 "{host}"
             );
         }
-        // The name itself; another port, which may be forwarded; another machine; none at all.
+        // The issuer itself, another port (it may be forwarded), another machine, no host.
         for host in [
             "127.0.0.1:8080",
             "localhost:9000",

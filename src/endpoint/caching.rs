@@ -1,4 +1,4 @@
-//! Answers that caches may keep: `Cache-Control`, `ETag` and 304, RFC 9110 §13.1.2.
+//! Responses that may be cached: `Cache-Control`, `ETag` and 304, RFC 9110 §13.1.2.
 
 use std::time::Duration;
 
@@ -9,37 +9,37 @@ use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON;
 
-/// Enough of a digest to tell versions of a document apart.
+/// Bytes of the digest in an entity tag.
 const TAG: usize = 16;
 
-/// A document that caches may keep.
+/// A document that may be cached.
 #[derive(ApiResponse)]
 pub enum Cached<T: ToJSON> {
     /// The document.
     #[oai(status = 200)]
     Ok(
         Json<T>,
-        /// Names this version.
+        /// Identifies this version.
         #[oai(header = "ETag")]
         String,
-        /// How long it may be kept.
+        /// How long it may be cached.
         #[oai(header = "Cache-Control")]
         String,
     ),
-    /// The document is the one that `If-None-Match` names.
+    /// `If-None-Match` names the current document.
     #[oai(status = 304)]
     NotModified(
-        /// Names this version.
+        /// Identifies this version.
         #[oai(header = "ETag")]
         String,
-        /// How long it may be kept.
+        /// How long it may be cached.
         #[oai(header = "Cache-Control")]
         String,
     ),
 }
 
 impl<T: ToJSON> Cached<T> {
-    /// The document, or that the client holds it already.
+    /// The document, or 304 if the client has it.
     pub fn answer(document: T, if_none_match: Option<&str>, age: Duration) -> Self {
         let tag = entity_tag(&document.to_json_string());
         let age = format!("public, max-age={}", age.as_secs());
@@ -49,10 +49,8 @@ impl<T: ToJSON> Cached<T> {
             Self::Ok(Json(document), tag, age)
         }
     }
-}
 
-impl<T: ToJSON> Cached<T> {
-    /// The document, or that the client holds it already; nobody keeps it without asking again.
+    /// The same, for a document that a cache must revalidate each time.
     pub fn private(document: T, if_none_match: Option<&str>) -> Self {
         let tag = entity_tag(&document.to_json_string());
         let control = "private, no-cache".to_owned();

@@ -1,4 +1,4 @@
-//! A form as a request body, read strictly: `application/x-www-form-urlencoded`, RFC 6749 App. B.
+//! Strict reader of form bodies: `application/x-www-form-urlencoded`, RFC 6749 App. B.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -10,17 +10,16 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::response::oauth_error::ErrorAnswer;
+use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// The parameters of a request, documented as a `T`.
 ///
-/// The framework's own form lets repeated and malformed parameters through and answers a wrong
-/// media type in its own words, so this one reads the body itself.
+/// poem-openapi's own form accepts repeated and malformed parameters and has its own error format.
 pub struct Form<T> {
-    /// What was sent.
+    /// The parameters of body and query.
     pub parameters: Parameters,
     documented: PhantomData<T>,
 }
@@ -52,7 +51,7 @@ impl<'a, T: Type> ApiExtractor<'a> for Form<T> {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         let server = request.data::<Arc<AuthorizationServer>>();
-        let no_server = || ErrorAnswer(Error::ServerError("no server in the request".into()));
+        let no_server = || OAuthError(Error::ServerError("no server in the request".into()));
         let server = server.ok_or_else(no_server)?;
         let parameters = read(request, body, server.settings.server.body_limit).await?;
         Ok(Self {
@@ -65,14 +64,14 @@ impl<'a, T: Type> ApiExtractor<'a> for Form<T> {
 async fn read(request: &Request, body: &mut RequestBody, limit: usize) -> poem::Result<Parameters> {
     if !request.content_type().is_some_and(is_form) {
         let reason = "the content type is not application/x-www-form-urlencoded";
-        return Err(ErrorAnswer(Error::InvalidRequest(reason.into())).into());
+        return Err(OAuthError(Error::InvalidRequest(reason.into())).into());
     }
     let bytes = body.take()?.into_bytes_limit(limit).await?;
-    let parameters = Parameters::parse(request.uri().query(), &bytes).map_err(ErrorAnswer)?;
+    let parameters = Parameters::parse(request.uri().query(), &bytes).map_err(OAuthError)?;
     Ok(parameters)
 }
 
-/// A `charset` parameter is tolerated, and has no say: the form is UTF-8.
+/// A `charset` parameter is tolerated and ignored: the form is UTF-8.
 fn is_form(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case(MEDIA_TYPE)

@@ -1,4 +1,4 @@
-//! Answers for probes: is the process alive, is it of use.
+//! Liveness and readiness probes.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use poem::{IntoResponse, Response, handler};
 
 use crate::server::AuthorizationServer;
 
-/// The process runs and answers.
+/// Liveness: 200 while the process serves requests.
 #[handler]
 pub const fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The store answers, and there is a key to sign with.
+/// Readiness: 200 if the store is reachable and a signing key is active, else 503.
 #[handler]
 pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
     let now = server.clock.now();
@@ -24,8 +24,8 @@ pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
     match server.store.ping().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
-            tracing::warn!(%error, "the store does not answer");
-            not_ready("the store does not answer\n")
+            tracing::warn!(%error, "readiness: the store is not reachable");
+            not_ready("the store is not reachable\n")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Token introspection, RFC 7662: for an API that wants certainty, or holds opaque tokens.
+//! Token introspection, RFC 7662: for APIs that need certainty or receive opaque tokens.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
-use super::authorization::Asker;
 use super::form::Form;
+use super::resource_server::ResourceServer;
 use crate::error::Error;
-use crate::response::oauth_error::ErrorAnswer;
+use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::store::{client, session, user};
 use crate::token::active::{ActiveToken, Inactive};
@@ -20,53 +20,53 @@ use crate::token::refresh_token::RefreshToken;
 use crate::token::response::Narrowed;
 use crate::token::rotation::{Judgement, Position, judge};
 
-/// The door.
+/// The introspection endpoint.
 #[derive(Default)]
 pub struct IntrospectionEndpoint;
 
-/// A question about a token, RFC 7662 section 2.1.
+/// An introspection request, RFC 7662 section 2.1.
 #[derive(Object)]
 struct IntrospectionRequest {
-    /// An access token, or a refresh token of your own.
+    /// An access token, or a refresh token that was issued to you.
     #[oai(validator(min_length = 1))]
     token: String,
-    /// `refresh_token` or `access_token`: a hint, and no more.
+    /// `refresh_token` or `access_token`. Only a hint.
     token_type_hint: Option<String>,
     /// Your confidential client, unless it authenticates by HTTP Basic or with a bearer token.
     client_id: Option<String>,
-    /// Its secret.
+    /// The secret of that client.
     client_secret: Option<String>,
 }
 
-/// What a token is, RFC 7662 section 2.2. Of a token that is not active, `active` alone.
+/// An introspection response, RFC 7662 section 2.2. A token that is not active has `active` alone.
 #[derive(Default, Object)]
 #[oai(skip_serializing_if_is_none)]
 struct Introspection {
-    /// Whether the token is good at this moment.
+    /// Whether the token is valid now.
     active: bool,
     /// The issuer.
     iss: Option<String>,
-    /// The user; the client itself, where it speaks for nobody else.
+    /// The user; with `client_credentials`, the client.
     sub: Option<String>,
-    /// Whom the token is for: one, or an array.
+    /// The audience: a string or an array.
     aud: Option<serde_json::Value>,
-    /// The client that it was issued to.
+    /// The client to which the token was issued.
     client_id: Option<String>,
     /// The name that the user signs in with.
     username: Option<String>,
-    /// What it allows, space-separated.
+    /// The scope, space-separated.
     scope: Option<String>,
-    /// `Bearer`, of an access token.
+    /// `Bearer` for an access token.
     token_type: Option<String>,
     /// When it was issued, in seconds since 1970.
     iat: Option<i64>,
     /// When it expires, in seconds since 1970.
     exp: Option<i64>,
-    /// When the person signed in, in seconds since 1970.
+    /// When the user signed in, in seconds since 1970.
     auth_time: Option<i64>,
-    /// How the person signed in: `pwd`, by password alone.
+    /// How the user signed in: `pwd` is by password.
     acr: Option<String>,
-    /// The access token's own id.
+    /// The id of the access token.
     jti: Option<String>,
     /// The session.
     sid: Option<String>,
@@ -76,39 +76,38 @@ struct Introspection {
 
 #[derive(ApiResponse)]
 enum Answer {
-    /// What the token is.
+    /// The state of the token.
     #[oai(status = 200)]
     Ok(Json<Introspection>),
 }
 
 #[OpenApi]
 impl IntrospectionEndpoint {
-    /// Ask about a token
+    /// Introspect a token
     ///
-    /// Whether a token is good at this moment, and what it says (RFC 7662). The session is looked up:
-    /// a token whose session was ended is inactive at once.
+    /// Returns whether a token is valid now, and its claims (RFC 7662). The session is looked up, so a
+    /// token of a revoked session is inactive at once.
     ///
-    /// For confidential clients, which are told about tokens for an audience that they are registered
-    /// for, and about tokens of their own; and for bearers of an access token with the scope
-    /// `introspect`. A confidential client proves itself by HTTP Basic, or by `client_id` and
-    /// `client_secret` in the form. About any other token the answer is that it is not active.
+    /// Callers are confidential clients, by HTTP Basic or by `client_id` and `client_secret` in the form,
+    /// and bearers of an access token with the scope `introspect`. A client sees tokens for an audience
+    /// that it is registered for, and its own tokens. Any other token is reported as not active.
     #[oai(
         path = "/introspect",
         method = "post",
         operation_id = "introspectToken",
-        tag = "Tag::Token"
+        tag = "Tag::Introspection"
     )]
     async fn introspect(
         &self,
         request: &Request,
         server: Data<&Arc<AuthorizationServer>>,
         form: Form<IntrospectionRequest>,
-    ) -> Result<Answer, ErrorAnswer> {
+    ) -> Result<Answer, OAuthError> {
         let token = form.parameters.require("token")?;
-        let asker = Asker::authorize(request, &form.parameters, &server).await?;
+        let caller = ResourceServer::authorize(request, &form.parameters, &server).await?;
         let answer = match RefreshToken::decode(token.expose(), &server.root_secrets) {
-            Ok(token) => refresh_token(token, &asker, &server).await?,
-            Err(_) => access_token(token.expose(), &asker, &server).await?,
+            Ok(token) => refresh_token(token, &caller, &server).await?,
+            Err(_) => access_token(token.expose(), &caller, &server).await?,
         };
         Ok(Answer::Ok(Json(answer)))
     }
@@ -116,12 +115,12 @@ impl IntrospectionEndpoint {
 
 async fn access_token(
     token: &str,
-    asker: &Asker,
+    caller: &ResourceServer,
     server: &AuthorizationServer,
 ) -> Result<Introspection, Error> {
     match ActiveToken::find(token, server).await {
         Ok(ActiveToken { claims, user })
-            if asker.may_know(&claims.client_id, audience(&claims)) =>
+            if caller.may_see(&claims.client_id, audience(&claims)) =>
         {
             Ok(Introspection::of(claims, user))
         }
@@ -134,10 +133,10 @@ fn audience(claims: &Claims) -> impl Iterator<Item = &str> {
     claims.aud.all().iter().map(String::as_str)
 }
 
-/// Only the client that a refresh token was issued to is told about it.
+/// A refresh token is shown only to the client to which it was issued.
 async fn refresh_token(
     token: RefreshToken,
-    asker: &Asker,
+    caller: &ResourceServer,
     server: &AuthorizationServer,
 ) -> Result<Introspection, Error> {
     let inactive = Introspection::default();
@@ -145,7 +144,7 @@ async fn refresh_token(
         return Ok(inactive);
     };
     let session = &record.session;
-    if !asker.may_know(&session.client_id, std::iter::empty()) {
+    if !caller.may_see(&session.client_id, std::iter::empty()) {
         return Ok(inactive);
     }
     let Some(client) = client::find(&server.store, &session.client_id).await? else {

@@ -1,4 +1,4 @@
-//! The JSON Web Key Set: how resource servers verify access tokens, RFC 7517.
+//! The JSON Web Key Set for verifying access tokens, RFC 7517.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
-use crate::response::oauth_error::ErrorAnswer;
+use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 
 /// The path.
 pub const PATH: &str = "/jwks.json";
 
-/// The door.
+/// The JWKS endpoint.
 #[derive(Default)]
 pub struct JwksEndpoint;
 
-/// A JSON Web Key Set, RFC 7517 section 5. The key that signs stands first.
+/// A JSON Web Key Set, RFC 7517 section 5. The active key comes first.
 #[derive(Object)]
 struct JsonWebKeySet {
     /// The keys.
@@ -61,25 +61,25 @@ impl JsonWebKey {
 }
 
 #[OpenApi]
-#[expect(clippy::unused_async, reason = "the framework asks for async")]
+#[expect(clippy::unused_async, reason = "poem-openapi requires async")]
 impl JwksEndpoint {
-    /// Keys to verify access tokens with
+    /// Keys for verifying access tokens
     ///
-    /// A JSON Web Key Set (RFC 7517). Keep it for as long as `Cache-Control` says, and ask again
-    /// for a `kid` that you do not know: a key is published before it signs.
+    /// A JSON Web Key Set (RFC 7517). Cache it as `Cache-Control` says, and fetch it again for an unknown
+    /// `kid`: a key is published before it signs.
     #[oai(
         path = "/jwks.json",
         method = "get",
         operation_id = "fetchJsonWebKeySet",
-        tag = "Tag::Discovery"
+        tag = "Tag::Keys"
     )]
     async fn jwks(
         &self,
         server: Data<&Arc<AuthorizationServer>>,
-        /// The ETag of the set that you hold.
+        /// The ETag of the cached set.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Result<Cached<JsonWebKeySet>, ErrorAnswer> {
+    ) -> Result<Cached<JsonWebKeySet>, OAuthError> {
         let ring = server.keys.ring();
         let published = ring.published(server.clock.now());
         let set = JsonWebKeySet {

@@ -1,4 +1,4 @@
-//! What this server is and can do: RFC 8414, and OpenID Connect Discovery for those who look there.
+//! Authorization server metadata: RFC 8414, and the same at the path of OpenID Connect Discovery.
 
 use std::sync::Arc;
 
@@ -8,53 +8,53 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
-use super::{authorization, jwks, revoked_sessions};
+use super::{jwks, resource_server, revoked_sessions};
 use crate::grant;
-use crate::response::oauth_error::ErrorAnswer;
+use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::token::claims;
 
-/// The path of RFC 8414 §3, before the issuer's own path.
+/// The path of RFC 8414 §3, inserted before the issuer's own path.
 pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
-/// The path of OpenID Connect Discovery §4, behind the issuer's own path.
+/// The path of OpenID Connect Discovery §4, appended to the issuer's own path.
 pub const OPENID: &str = "/.well-known/openid-configuration";
 
-/// The door.
+/// The metadata endpoint.
 #[derive(Default)]
 pub struct MetadataEndpoint;
 
-/// What the server is and can do, RFC 8414 section 2.
+/// Authorization server metadata, RFC 8414 section 2.
 #[derive(Object)]
 struct ServerMetadata {
     /// The `iss` of all tokens.
     issuer: String,
-    /// Where tokens are asked for.
+    /// URL of the token endpoint.
     token_endpoint: String,
-    /// Where a client signs out (RFC 7009).
+    /// URL of the revocation endpoint (RFC 7009).
     revocation_endpoint: String,
-    /// Where an API asks about a token (RFC 7662).
+    /// URL of the introspection endpoint (RFC 7662).
     introspection_endpoint: String,
-    /// Where an API hears which sessions were ended. Our own: no RFC has it.
+    /// URL of the list of revoked sessions. Not defined by an RFC.
     revoked_sessions_endpoint: String,
-    /// Where the keys are.
+    /// URL of the JWKS.
     jwks_uri: String,
-    /// What clients may ask for.
+    /// Scopes of this server.
     scopes_supported: Vec<String>,
     /// Empty: there is no authorization endpoint.
     response_types_supported: Vec<String>,
-    /// The grants of the token endpoint.
+    /// Grant types of the token endpoint.
     grant_types_supported: Vec<String>,
-    /// How clients authenticate there.
+    /// Client authentication at the token endpoint.
     token_endpoint_auth_methods_supported: Vec<String>,
-    /// How clients authenticate to sign out.
+    /// Client authentication at the revocation endpoint.
     revocation_endpoint_auth_methods_supported: Vec<String>,
-    /// How clients authenticate to ask about a token.
+    /// Client authentication at the introspection endpoint.
     introspection_endpoint_auth_methods_supported: Vec<String>,
-    /// Where developers read on.
+    /// URL of the documentation for developers.
     service_documentation: String,
-    /// `public`: everyone sees the same `sub`.
+    /// `public`: every client sees the same `sub`.
     subject_types_supported: Vec<String>,
-    /// How people sign in, the `acr` of their tokens (RFC 9470): `pwd`, by password alone.
+    /// Values of `acr` (RFC 9470). `pwd`: by password.
     acr_values_supported: Vec<String>,
     /// Required by OpenID Connect Discovery; access tokens are signed with it.
     id_token_signing_alg_values_supported: Vec<String>,
@@ -73,7 +73,7 @@ impl ServerMetadata {
             introspection_endpoint: format!("{issuer}/introspect"),
             revoked_sessions_endpoint: format!("{issuer}{}", revoked_sessions::PATH),
             jwks_uri: format!("{issuer}{}", jwks::PATH),
-            scopes_supported: list(&["account", authorization::INTROSPECT]),
+            scopes_supported: list(&["account", resource_server::INTROSPECT]),
             response_types_supported: Vec::new(),
             grant_types_supported: list(&grant::TYPES),
             token_endpoint_auth_methods_supported: methods.clone(),
@@ -99,44 +99,44 @@ impl ServerMetadata {
 }
 
 #[OpenApi]
-#[expect(clippy::unused_async, reason = "the framework asks for async")]
+#[expect(clippy::unused_async, reason = "poem-openapi requires async")]
 impl MetadataEndpoint {
     /// Authorization server metadata
     ///
-    /// Where the endpoints are and what they support (RFC 8414).
+    /// URLs of the endpoints and what they support (RFC 8414).
     #[oai(
         path = "/.well-known/oauth-authorization-server",
         method = "get",
         operation_id = "fetchServerMetadata",
-        tag = "Tag::Discovery"
+        tag = "Tag::Keys"
     )]
     async fn oauth(
         &self,
         server: Data<&Arc<AuthorizationServer>>,
-        /// The ETag of the metadata that you hold.
+        /// The ETag of the cached metadata.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Result<Cached<ServerMetadata>, ErrorAnswer> {
+    ) -> Result<Cached<ServerMetadata>, OAuthError> {
         Ok(ServerMetadata::answer(&server, if_none_match.0.as_deref()))
     }
 
     /// The same metadata for OpenID Connect clients
     ///
-    /// Many libraries look for the JWKS here (OpenID Connect Discovery section 4). There are no ID
+    /// Many libraries read the JWKS URL here (OpenID Connect Discovery section 4). There are no ID
     /// tokens.
     #[oai(
         path = "/.well-known/openid-configuration",
         method = "get",
         operation_id = "fetchOpenidConfiguration",
-        tag = "Tag::Discovery"
+        tag = "Tag::Keys"
     )]
     async fn openid(
         &self,
         server: Data<&Arc<AuthorizationServer>>,
-        /// The ETag of the metadata that you hold.
+        /// The ETag of the cached metadata.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Result<Cached<ServerMetadata>, ErrorAnswer> {
+    ) -> Result<Cached<ServerMetadata>, OAuthError> {
         Ok(ServerMetadata::answer(&server, if_none_match.0.as_deref()))
     }
 }

@@ -1,6 +1,5 @@
-//! The door for clients and resource servers: /token, the JWKS, the metadata.
+//! Protocol endpoints for clients and resource servers, pages and probes.
 
-mod authorization;
 mod caching;
 mod form;
 pub mod health;
@@ -9,17 +8,20 @@ pub mod jwks;
 pub mod metadata;
 pub mod metrics;
 pub mod page;
+mod resource_server;
 pub mod revocation;
 pub mod revoked_sessions;
 pub mod token;
 
 use poem_openapi::Tags;
 
-/// How the operations are grouped in the document. One word each: generators make a class of it.
+/// Groups of operations in the OpenAPI document. One word each: generators name classes after them.
 #[derive(Tags)]
 pub enum Tag {
-    /// Get, refresh, end and inspect tokens.
+    /// Get, refresh and revoke tokens.
     Token,
-    /// Find out how to verify them.
-    Discovery,
+    /// Keys and metadata for verifying tokens.
+    Keys,
+    /// Introspect tokens and list revoked sessions.
+    Introspection,
 }

@@ -1,4 +1,4 @@
-//! The landing page: what runs here, and where to go on; and the policy under which a page lives.
+//! The landing page, and content security policies of pages.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use poem_openapi::payload::{Html, Response};
 
 const LANDING: &str = include_str!("landing.html");
 
-/// Nothing from elsewhere, no script, no style but its own, nothing framed.
+/// No script, no other host, no frame; only the page's own style.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let style = inline_sources(LANDING, "style");
     format!(
@@ -19,23 +19,22 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The page at `/`. Its links are relative, so that it works behind a path prefix too.
+/// The page at `/`. Its links are relative, so that it works below a path prefix.
 #[derive(Default)]
 pub struct LandingPage;
 
 #[OpenApi]
-#[expect(clippy::unused_async, reason = "the framework asks for async")]
+#[expect(clippy::unused_async, reason = "poem-openapi requires async")]
 impl LandingPage {
-    /// For people, so not in the document.
+    /// Not in the OpenAPI document.
     #[oai(path = "/", method = "get", hidden)]
     async fn landing(&self) -> Response<Html<&'static str>> {
         Response::new(Html(LANDING)).header("content-security-policy", POLICY.as_str())
     }
 }
 
-/// What stands within the elements of this name on a page, as sources of a policy: each by its digest,
-/// Content Security Policy Level 3 §2.3.1.
-#[must_use]
+/// The contents of the page's elements of this name, as digest sources of a content security policy
+/// (Level 3, §2.3.1).
 pub fn inline_sources(html: &str, element: &str) -> String {
     let (start, end) = (format!("<{element}"), format!("</{element}>"));
     let mut sources = Vec::new();

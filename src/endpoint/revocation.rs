@@ -1,4 +1,4 @@
-//! Token revocation, RFC 7009: sign out.
+//! Token revocation, RFC 7009.
 
 use std::sync::Arc;
 
@@ -7,32 +7,32 @@ use poem::web::Data;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
-use super::authorization::single_authorization;
 use super::form::Form;
+use super::resource_server::single_authorization;
 use crate::audit::{Actor, Cause};
 use crate::client_authentication;
 use crate::device::Device;
 use crate::error::Error;
 use crate::response::caller;
-use crate::response::cors::on_behalf_of;
-use crate::response::oauth_error::ErrorAnswer;
+use crate::response::cors::set_client;
+use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending};
 use crate::token::access_token;
 use crate::token::opaque::OpaqueToken;
 use crate::token::refresh_token::RefreshToken;
 
-/// The door.
+/// The revocation endpoint.
 #[derive(Default)]
 pub struct RevocationEndpoint;
 
-/// What is to end, RFC 7009 section 2.1.
+/// A revocation request, RFC 7009 section 2.1.
 #[derive(Object)]
 struct RevocationRequest {
     /// The refresh token, or an access token of the same session.
     #[oai(validator(min_length = 1))]
     token: String,
-    /// `refresh_token` or `access_token`: a hint, and no more.
+    /// `refresh_token` or `access_token`. Only a hint.
     token_type_hint: Option<String>,
     /// Your client, unless it authenticates by HTTP Basic. Omitted: the server's default client.
     client_id: Option<String>,
@@ -42,29 +42,29 @@ struct RevocationRequest {
 
 #[derive(ApiResponse)]
 enum Revoked {
-    /// The token is worth nothing now, or never was anything.
+    /// The token is not valid any more, or never was.
     #[oai(status = 200)]
     Ok,
 }
 
-/// What a token belongs to.
-enum Subject {
+/// The owner of a token.
+enum Owner {
     /// A session.
     Session(uuid::Uuid),
-    /// Nothing that could be ended: a client that speaks for itself, and which.
+    /// The client with this id itself, by the client credentials grant. It has no session.
     Client(String),
-    /// It is no good: expired, malformed, another server's.
-    Nothing,
+    /// Unknown: the token is expired, malformed, or another server's.
+    Unknown,
 }
 
 #[OpenApi]
 impl RevocationEndpoint {
-    /// Sign out
+    /// Revoke a token
     ///
-    /// Ends the session that the token belongs to (RFC 7009): its refresh token is refused from now
-    /// on, and its access tokens are inactive at `/introspect`. APIs that verify access tokens by
-    /// themselves take them until they expire. The answer is 200 also for a token that is unknown,
-    /// expired or revoked already. Another client's token is refused (400, `invalid_grant`), and lives.
+    /// Revokes the session of the token (RFC 7009): its refresh token is refused, and its access tokens
+    /// are inactive at `/introspect`. APIs that verify access tokens offline accept them until they
+    /// expire. The response is 200 also for a token that is unknown, expired or already revoked. Another
+    /// client's token is refused (400, `invalid_grant`) and stays valid.
     #[oai(
         path = "/revoke",
         method = "post",
@@ -76,54 +76,54 @@ impl RevocationEndpoint {
         request: &Request,
         server: Data<&Arc<AuthorizationServer>>,
         form: Form<RevocationRequest>,
-    ) -> Result<Revoked, ErrorAnswer> {
+    ) -> Result<Revoked, OAuthError> {
         let token = form.parameters.require("token")?;
         let authorization = single_authorization(request.headers())?;
         let client =
             client_authentication::authenticate(authorization, &form.parameters, &server).await?;
         let client_id = client.client.id;
-        on_behalf_of(&client_id, request);
-        match subject(token.expose(), &server) {
-            Subject::Session(id) => {
+        set_client(&client_id, request);
+        match owner(token.expose(), &server) {
+            Owner::Session(id) => {
                 let device = caller::device(request, &server.settings);
-                end(id, &client_id, device, &server).await?;
+                revoke_session(id, &client_id, device, &server).await?;
             }
             // "unsupported_token_type: The authorization server does not support the revocation of
             // the presented token type", RFC 7009 §2.2.1.
-            Subject::Client(owner) if owner == client_id => {
-                let reason = "a client's own access token ends by itself";
+            Owner::Client(id) if id == client_id => {
+                let reason = "an access token of client_credentials cannot be revoked";
                 return Err(Error::UnsupportedTokenType(reason.into()).into());
             }
-            Subject::Client(_) => return Err(foreign().into()),
+            Owner::Client(_) => return Err(foreign().into()),
             // "invalid tokens do not cause an error response since the client cannot handle such an
             // error in a reasonable way", RFC 7009 §2.2.
-            Subject::Nothing => {}
+            Owner::Unknown => {}
         }
         Ok(Revoked::Ok)
     }
 }
 
-/// What a token belongs to, whatever its hint says: "If the server is unable to locate the token using
+/// The owner of a token. The hint is ignored: "If the server is unable to locate the token using
 /// the given hint, it MUST extend its search across all of its supported token types", RFC 7009 §2.1.
-fn subject(token: &str, server: &AuthorizationServer) -> Subject {
+fn owner(token: &str, server: &AuthorizationServer) -> Owner {
     if let Ok(token) = RefreshToken::decode(token, &server.root_secrets) {
-        return Subject::Session(token.session);
+        return Owner::Session(token.session);
     }
     if let Ok(token) = OpaqueToken::decode(token, &server.root_secrets) {
-        return Subject::Session(token.session);
+        return Owner::Session(token.session);
     }
     match access_token::verify(token, server.clock.now(), server) {
         Ok(claims) => claims
             .sid
-            .map_or(Subject::Client(claims.client_id), Subject::Session),
-        Err(_) => Subject::Nothing,
+            .map_or(Owner::Client(claims.client_id), Owner::Session),
+        Err(_) => Owner::Unknown,
     }
 }
 
-/// Ends a session of this client: "the authorization server [...] verifies whether the token was issued
+/// Revokes a session of this client: "the authorization server [...] verifies whether the token was issued
 /// to the client making the revocation request. If this validation fails, the request is refused",
 /// RFC 7009 §2.1.
-async fn end(
+async fn revoke_session(
     id: uuid::Uuid,
     client_id: &str,
     device: Device,

@@ -1,5 +1,5 @@
-//! Which sessions were ended: for APIs that verify tokens by themselves and want to hear of a sign-out
-//! before the token expires.
+//! The list of revoked sessions: for APIs that verify tokens offline and must notice a sign-out before
+//! the token expires.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,51 +11,51 @@ use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 
 use super::Tag;
-use super::authorization::Asker;
 use super::caching::Cached;
+use super::resource_server::ResourceServer;
 use crate::clock::{Timestamp, micros};
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::response::oauth_error::ErrorAnswer;
+use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::store::client;
 use crate::store::session::{self, Revoked};
 
 /// The path.
 pub const PATH: &str = "/revoked-sessions";
-/// So many at once.
+/// Sessions per response.
 const PAGE: u64 = 1000;
-/// An ending may come to light this long after its own time: nodes' clocks lie apart, and a write may
-/// wait for its turn.
+/// How far back each response reads again. A revocation may be committed this long after its own time,
+/// because of clock skew between nodes and waiting writes.
 const OVERLAP: Duration = Duration::from_mins(1);
 
-/// The door.
+/// The endpoint that lists revoked sessions.
 #[derive(Default)]
 pub struct RevokedSessionsEndpoint;
 
-/// Sessions that were ended, oldest ending first.
+/// Revoked sessions, the earliest revocation first.
 #[derive(Object)]
 struct RevokedSessions {
     /// The sessions.
     sessions: Vec<RevokedSession>,
-    /// Ask with this as `since` the next time: at once if `more`, a second later if not.
+    /// The `since` of the next request: at once if `more` is true, else a second later.
     next: String,
-    /// Whether there are more than these at this moment.
+    /// Whether more sessions follow now.
     more: bool,
 }
 
-/// A session that was ended.
+/// A revoked session.
 #[derive(Object)]
 struct RevokedSession {
     /// The `sid` of its access tokens.
     sid: Uuid,
-    /// When it was ended, in seconds since 1970.
+    /// When it was revoked, in seconds since 1970.
     revoked_at: i64,
-    /// When the last of its access tokens has expired, in seconds since 1970: forget the session then.
+    /// When the last of its access tokens has expired, in seconds since 1970. Drop the entry then.
     until: i64,
 }
 
-/// How far an asker has read.
+/// The position of a reader in the list.
 #[derive(Clone, Copy)]
 struct Cursor {
     at: Timestamp,
@@ -64,48 +64,47 @@ struct Cursor {
 
 #[OpenApi]
 impl RevokedSessionsEndpoint {
-    /// Ended sessions
+    /// List revoked sessions
     ///
-    /// The sessions that were ended while access tokens of theirs may still be alive. An API that
-    /// verifies tokens by itself refuses those whose `sid` is among them, and so hears of a sign-out
-    /// within seconds, without a question for each request.
+    /// Returns sessions that were revoked while their access tokens may still be valid. An API that
+    /// verifies tokens offline refuses tokens whose `sid` is in the list, and so notices a sign-out
+    /// within seconds, without a request per token.
     ///
-    /// Ask without `since` first, then with the `next` of the last answer, every second or so; the same
-    /// session may be told twice. `ETag` and `If-None-Match` save the body when nothing is new. For
-    /// confidential clients by HTTP Basic, which hear of sessions for an audience that they are
-    /// registered for, and for bearers of an access token with the scope `introspect`, as at
-    /// `/introspect` (RFC 7662 section 2.1). No RFC has this path.
+    /// Send no `since` first, then the `next` of the last response, about every second. A session may be
+    /// listed twice. `ETag` and `If-None-Match` save the body when nothing is new. Callers are the same
+    /// as at `/introspect` (RFC 7662 section 2.1); a client sees sessions for an audience that it is
+    /// registered for. No RFC defines this path.
     #[oai(
         path = "/revoked-sessions",
         method = "get",
         operation_id = "listRevokedSessions",
-        tag = "Tag::Token"
+        tag = "Tag::Introspection"
     )]
     async fn list(
         &self,
         request: &Request,
         server: Data<&Arc<AuthorizationServer>>,
-        /// The `next` of the last answer.
+        /// The `next` of the last response.
         since: Query<Option<String>>,
-        /// The `ETag` of the last answer to the same question.
+        /// The `ETag` of the last response to the same request.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Result<Cached<RevokedSessions>, ErrorAnswer> {
-        let asker = Asker::authorize(request, &Parameters::default(), &server).await?;
+    ) -> Result<Cached<RevokedSessions>, OAuthError> {
+        let caller = ResourceServer::authorize(request, &Parameters::default(), &server).await?;
         let since = since.0.as_deref().map(Cursor::parse).transpose()?;
-        let list = read(&asker, since, &server).await?;
+        let list = read(&caller, since, &server).await?;
         Ok(Cached::private(list, if_none_match.0.as_deref()))
     }
 }
 
 async fn read(
-    asker: &Asker,
+    caller: &ResourceServer,
     since: Option<Cursor>,
     server: &AuthorizationServer,
 ) -> Result<RevokedSessions, Error> {
     let now = server.clock.now();
     let longest = longest_lifetime(server).await?;
-    // What was ended before has no token left.
+    // No access token of an earlier revocation is left.
     let oldest = Cursor {
         at: now.minus(longest),
         id: Uuid::nil(),
@@ -121,14 +120,14 @@ async fn read(
         id: last.id,
     });
     let next = next(last.or(since), more, now);
-    let may_know = |one: &Revoked| {
+    let may_see = |one: &Revoked| {
         let audience = one.audience(&server.settings.issuer);
-        asker.may_know(&one.client_id, audience.iter().map(String::as_str))
+        caller.may_see(&one.client_id, audience.iter().map(String::as_str))
     };
     Ok(RevokedSessions {
         sessions: revoked
             .into_iter()
-            .filter(may_know)
+            .filter(may_see)
             .map(|one| RevokedSession {
                 sid: one.id,
                 revoked_at: one.revoked_at.as_seconds(),
@@ -140,8 +139,8 @@ async fn read(
     })
 }
 
-/// From where to read on: after the last one, but no later than a while ago if all were read, so that
-/// an ending that comes to light late is not passed over.
+/// The position to continue from: after the last session; but not later than `OVERLAP` ago once all were
+/// read, so that a revocation that is committed late is listed.
 fn next(last: Option<Cursor>, more: bool, now: Timestamp) -> Cursor {
     let settled = Cursor {
         at: now.minus(OVERLAP),
@@ -149,7 +148,7 @@ fn next(last: Option<Cursor>, more: bool, now: Timestamp) -> Cursor {
     };
     match last {
         Some(last) if more || last.at < settled.at => last,
-        // In steps, so that the same question has the same answer for a while.
+        // Rounded, so that the same request has the same response for a while.
         Some(_) => settled.rounded(),
         None => Cursor {
             at: Timestamp::from_micros(0),
@@ -175,7 +174,7 @@ impl Cursor {
                 id: Uuid::try_parse(id).ok()?,
             })
         });
-        parsed.ok_or_else(|| Error::InvalidRequest("since is no cursor of ours".into()))
+        parsed.ok_or_else(|| Error::InvalidRequest("malformed since".into()))
     }
 
     fn rounded(self) -> Self {

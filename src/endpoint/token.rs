@@ -8,45 +8,45 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
-use super::authorization::single_authorization;
 use super::form::Form;
+use super::resource_server::single_authorization;
 use crate::client_authentication;
 use crate::grant::Grant;
 use crate::response::caller;
-use crate::response::cors::on_behalf_of;
-use crate::response::oauth_error::ErrorAnswer;
+use crate::response::cors::set_client;
+use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::token::response::TokenResponse;
 
-/// The door.
+/// The token endpoint.
 #[derive(Default)]
 pub struct TokenEndpoint;
 
-/// What is given for tokens. Which parameters belong to which grant stands with each of them.
+/// A token request. Each parameter says to which grant it belongs.
 #[derive(Object)]
 struct TokenRequest {
     /// `password` (RFC 6749 section 4.3; for first-party clients alone, RFC 9700 section 2.4),
     /// `refresh_token` (section 6) or `client_credentials` (section 4.4).
     grant_type: String,
-    /// With `password`: who signs in. For first-party clients alone.
+    /// With `password`: the name of the user. For first-party clients alone.
     username: Option<String>,
-    /// With `password`: the password, as it was typed. For first-party clients alone.
+    /// With `password`: the password as typed. For first-party clients alone.
     password: Option<String>,
-    /// With `refresh_token`: the newest one that you received.
+    /// With `refresh_token`: the newest refresh token that you received.
     refresh_token: Option<String>,
-    /// Space-separated. Omitted: all that the client, or the session, may have. Less on a refresh
-    /// narrows that access token alone.
+    /// The scope, space-separated. Default: all that the client or the session may have. On a refresh,
+    /// less scope narrows that access token alone.
     scope: Option<String>,
-    /// The API that the access token is for, one of the client's audiences (RFC 8707). Omitted: all
+    /// The API that receives the access token, one of the client's audiences (RFC 8707). Default: all
     /// of them.
     resource: Option<String>,
-    /// Your client, unless it authenticates by HTTP Basic. Omitted: the server's default client.
+    /// Your client, unless it authenticates by HTTP Basic. Default: the server's default client.
     client_id: Option<String>,
     /// Your client's secret, unless it is public or authenticates by HTTP Basic.
     client_secret: Option<String>,
 }
 
-/// Tokens, RFC 6749 section 5.1. Store both tokens, and replace both at the next refresh.
+/// A token response, RFC 6749 section 5.1. Store both tokens and replace both at each refresh.
 #[derive(Object)]
 struct TokenAnswer {
     /// Send it to APIs as `Authorization: Bearer`. A JWT by RFC 9068, unless the client is registered
@@ -56,11 +56,11 @@ struct TokenAnswer {
     token_type: String,
     /// Seconds until the access token expires.
     expires_in: i64,
-    /// What the next refresh is made with. If its answer is lost, send the same one again. Absent with
+    /// For the next refresh. If that response is lost, send the same refresh token again. Absent with
     /// `client_credentials`.
     #[oai(skip_serializing_if_is_none)]
     refresh_token: Option<String>,
-    /// What the access token allows, space-separated.
+    /// The scope of the access token, space-separated.
     scope: String,
 }
 
@@ -93,17 +93,16 @@ impl TokenEndpoint {
     /// refresh token (RFC 6749 section 3.2); or a confidential client's own credentials for an access
     /// token (RFC 6749 section 4.4).
     ///
-    /// A public client names itself by `client_id`; a confidential one proves itself by HTTP Basic, or by
-    /// `client_id` and `client_secret` here (RFC 6749 section 2.3.1). Each parameter stands once, and
-    /// nothing secret in the URL.
+    /// A public client sends `client_id`; a confidential one authenticates by HTTP Basic, or by
+    /// `client_id` and `client_secret` here (RFC 6749 section 2.3.1). Send each parameter once, and
+    /// no secret in the URL.
     ///
-    /// A refresh gives a new refresh token: keep that, and forget the one before. If the answer was lost,
-    /// send the same request again: it gets the same answer.
+    /// A refresh returns a new refresh token: store it and drop the previous one. If the response is
+    /// lost, send the same request again: it gets the same response.
     ///
     /// **Deprecated for third parties:** RFC 9700 section 2.4 says that the password grant must not be
-    /// used, because it shows the person's password to the client. It is off for a new client, and only
-    /// for first-party clients can it be turned on: those that are as much the operator's own as this
-    /// server is.
+    /// used, because it shows the user's password to the client. It is off for a new client, and can be
+    /// enabled only for first-party clients, which the operator runs like this server.
     #[oai(
         path = "/token",
         method = "post",
@@ -115,12 +114,12 @@ impl TokenEndpoint {
         request: &Request,
         server: Data<&Arc<AuthorizationServer>>,
         form: Form<TokenRequest>,
-    ) -> Result<Tokens, ErrorAnswer> {
+    ) -> Result<Tokens, OAuthError> {
         let grant = Grant::parse(&form.parameters, server.clock.now())?;
         let authorization = single_authorization(request.headers())?;
         let client =
             client_authentication::authenticate(authorization, &form.parameters, &server).await?;
-        on_behalf_of(&client.client.id, request);
+        set_client(&client.client.id, request);
         let device = caller::device(request, &server.settings);
         let tokens = grant.exchange(&client, device, &server).await?;
         Ok(Tokens::Ok(Json(tokens.into())))

@@ -1,4 +1,4 @@
-//! The device that a request comes from, read from its headers and its connection.
+//! The caller's device, read from headers and connection.
 
 use poem::Request;
 use poem::http::header::{self, HeaderName};
@@ -8,8 +8,7 @@ use crate::device::{Device, Forwarding};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Where `request` comes from: the peer, or whom a trusted proxy names.
-#[must_use]
+/// The device of the caller: the peer, or the address in a trusted proxy's header.
 pub fn device(request: &Request, settings: &Settings) -> Device {
     let values = |name: HeaderName| {
         let values = request.headers().get_all(name).iter();

@@ -1,7 +1,7 @@
-//! Which pages may read an answer from another origin, and what they may send: CORS, Fetch §3.3.
+//! Cross-origin requests: CORS, Fetch §3.3.
 //!
-//! Poem's own middleware does not do: it answers 403 to origins that it was not told of, and knows
-//! no clients.
+//! Poem's middleware does not fit: it refuses unlisted origins with 403, and origins here belong to
+//! clients.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,83 +12,83 @@ use poem::{Request, Response};
 use crate::store::{Store, client_origin};
 use crate::web_origin::WebOrigin;
 
-/// What clients, the libraries below them and tracing send, beyond what every page may.
+/// Request headers that a page may send, beyond those that every page may.
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id, \
                                X-Requested-With, traceparent, tracestate, baggage";
-/// What a page may see beyond the body.
+/// Response headers that a page may read.
 const RESPONSE_HEADERS: &str = "ETag, Retry-After, WWW-Authenticate, X-Request-Id";
-/// Seconds for which a browser need not ask again; two hours are the most that any observes.
+/// How long a browser may cache a preflight, in seconds. No browser observes more.
 const MAX_AGE: &str = "7200";
-/// An answer is ready: it goes unread rather than wait longer than this for a store that hangs.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a response waits for the store to look up its origin. After it, the page cannot read the
+/// response.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Whose pages may read what a door answers.
+/// Origins whose pages may read the responses of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// Everyone's.
+    /// Every origin.
     Everyone,
-    /// Those of the origins that are registered with the client in question.
+    /// The origins that are registered with the client of the request.
     Registered,
-    /// Our own alone.
-    Ourselves,
+    /// The server's own origin alone.
+    SameOrigin,
 }
 
-/// What a request has to do with pages of other origins.
-pub struct Crossing {
+/// A request as CORS sees it.
+pub struct CorsRequest {
     readers: Readers,
     origin: Option<WebOrigin>,
     is_preflight: bool,
-    client: Behalf,
+    client: RequestClient,
 }
 
-/// The client for which a request is handled. Its door says so while it works, in the request: an
-/// answer that follows a panic or a time-out is not the door's, and could not tell.
+/// The client of a request. The endpoint sets it in the request, because the response after a panic
+/// or a timeout is not the endpoint's own.
 #[derive(Clone, Default)]
-struct Behalf(Arc<OnceLock<String>>);
+struct RequestClient(Arc<OnceLock<String>>);
 
-/// Says for which client a request is handled, once it is known. From then on the answer, an error
-/// too, is for the pages of that client alone.
-pub fn on_behalf_of(client_id: &str, request: &Request) {
-    if let Some(Behalf(client)) = request.extensions().get() {
+/// Sets the client of a request. From then on, only pages of that client's origins may read the
+/// response, errors included.
+pub fn set_client(client_id: &str, request: &Request) {
+    if let Some(RequestClient(client)) = request.extensions().get() {
         client.get_or_init(|| client_id.to_owned());
     }
 }
 
-impl Crossing {
-    /// Reads the request, and lets its door say for which client it is handled.
-    pub fn begin(request: &mut Request, readers: Readers) -> Self {
+impl CorsRequest {
+    /// Reads the request and prepares it for [`set_client`].
+    pub fn read(request: &mut Request, readers: Readers) -> Self {
         let headers = request.headers();
-        let crossing = Self {
+        let cors = Self {
             readers,
             origin: origin(headers).filter(|_| readers == Readers::Registered),
             // "It uses `OPTIONS` as method and includes" these two, Fetch §3.3.2. Any other OPTIONS is
-            // a method like others.
-            is_preflight: readers != Readers::Ourselves
+            // an ordinary request.
+            is_preflight: readers != Readers::SameOrigin
                 && request.method() == Method::OPTIONS
                 && headers.contains_key(header::ORIGIN)
                 && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
-            client: Behalf::default(),
+            client: RequestClient::default(),
         };
-        if crossing.origin.is_some() {
-            request.extensions_mut().insert(crossing.client.clone());
+        if cors.origin.is_some() {
+            request.extensions_mut().insert(cors.client.clone());
         }
-        crossing
+        cors
     }
 
-    /// Whether a browser asks what its page may do; the door is not meant.
-    #[must_use]
+    /// Whether the request is a preflight, which the endpoint does not see.
     pub const fn is_preflight(&self) -> bool {
         self.is_preflight
     }
 
-    /// Tells the browser whether its page may read the response, and, if it asks, what the page may
-    /// send to a path that knows `methods`. There are no cookies, so credentials are never allowed.
+    /// Sets the CORS headers of the response. `methods` are the methods of the path. Credentials are
+    /// never allowed, because there are no cookies.
     pub async fn permit(&self, response: &mut Response, methods: &str, store: &Store) {
         let reader = match self.readers {
-            Readers::Ourselves => return,
+            Readers::SameOrigin => return,
             Readers::Everyone => Some(HeaderValue::from_static("*")),
             Readers::Registered => {
-                // In answers to no page as well, or a cache would give a page what was not for it:
+                // In every response, or a cache would serve a page the response for another origin:
                 // Fetch, "CORS protocol and HTTP caches".
                 let origin = HeaderValue::from_static("Origin");
                 response.headers_mut().append(header::VARY, origin);
@@ -114,41 +114,39 @@ impl Crossing {
         }
     }
 
-    /// The origin, if it is registered with the client of the request. A preflight and an error
-    /// before the client was known are for the pages of any client: their developers must be able
-    /// to read what is wrong.
+    /// The origin, if it is registered with the client of the request. A preflight, and an error
+    /// before the client is known, may be read from the origins of any client.
     async fn registered(&self, status: StatusCode, store: &Store) -> Option<HeaderValue> {
         let origin = self.origin.as_ref()?;
         let client = self.client.0.get();
         let is_error = status.is_client_error() || status.is_server_error();
         if client.is_none() && !is_error && !self.is_preflight {
-            tracing::error!(%origin, "a door did not say for which client it answered");
+            tracing::error!(%origin, "an endpoint did not set its client");
             return None;
         }
-        let asked = async {
+        let lookup = async {
             match client {
                 Some(client) => client_origin::is_registered_with(store, client, origin).await,
                 None => client_origin::is_registered(store, origin).await,
             }
         };
-        match tokio::time::timeout(PATIENCE, asked).await {
+        match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
             Ok(Ok(true)) => return HeaderValue::try_from(origin.as_str()).ok(),
-            // Of the client, if one is named, or else of any that is enabled.
             Ok(Ok(false)) => tracing::debug!(%origin, client, "the origin is not registered"),
-            Ok(Err(error)) => tracing::warn!(%origin, %error, "unknown whether it is registered"),
-            Err(_) => tracing::warn!(%origin, "the store does not say whether it is registered"),
+            Ok(Err(error)) => tracing::warn!(%origin, %error, "cannot look up the origin"),
+            Err(_) => tracing::warn!(%origin, "looking up the origin took too long"),
         }
         None
     }
 }
 
-/// The one `Origin`, as browsers write it; whatever else stands there is registered with nobody.
+/// The single `Origin` header, as browsers write it.
 fn origin(headers: &HeaderMap) -> Option<WebOrigin> {
     let mut values = headers.get_all(header::ORIGIN).iter();
     let first = values.next()?;
     let origin = first.to_str().ok().and_then(WebOrigin::sent);
     if origin.is_none() || values.next().is_some() {
-        tracing::debug!("Origin is not one that could be registered");
+        tracing::debug!("the Origin header is malformed or repeated");
         return None;
     }
     origin

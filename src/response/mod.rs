@@ -2,5 +2,6 @@
 
 pub mod caller;
 pub mod cors;
+mod error_response;
 pub mod oauth_error;
 pub mod problem;

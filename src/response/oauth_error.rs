@@ -1,24 +1,21 @@
-//! The error answer of a protocol endpoint, RFC 6749 §5.2: status, headers and log in one place.
+//! The error response of a protocol endpoint, RFC 6749 §5.2.
 
+use poem::Response;
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError, ResponseError};
-use poem::http::{StatusCode, header};
-use poem::{Response, http::HeaderValue};
-use poem_openapi::payload::Json;
-use poem_openapi::registry::{
-    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry,
-};
+use poem::http::StatusCode;
+use poem_openapi::payload::{Json, Payload};
+use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde_json::{Value, json};
 
+use super::error_response::{ErrorResponse, RETRY_AFTER, documented};
 use crate::error::{Error, Reason};
 
-/// A client that comes too early finds the same queue; a little later it is gone.
-const RETRY_AFTER: &str = "1";
-
-/// An error as it leaves the server.
-#[derive(Debug)]
-pub struct ErrorAnswer(pub Error);
+/// An error of a protocol endpoint.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct OAuthError(pub Error);
 
 /// What went wrong, RFC 6749 section 5.2.
 #[derive(Object)]
@@ -33,23 +30,14 @@ struct ErrorBody {
     error_description: String,
 }
 
-impl From<Error> for ErrorAnswer {
+impl From<Error> for OAuthError {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl std::fmt::Display for ErrorAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for ErrorAnswer {}
-
-impl ErrorAnswer {
-    /// What the framework raises by itself, in our shape. `allow` names the methods of the path.
-    #[must_use]
+impl OAuthError {
+    /// Converts an error of the framework. `allow` lists the methods of the path.
     pub fn from_framework(error: &poem::Error, allow: &str) -> Self {
         Self(if error.is::<NotFoundError>() {
             Error::NotFound("no such path".into())
@@ -64,8 +52,7 @@ impl ErrorAnswer {
         })
     }
 
-    /// The body.
-    #[must_use]
+    /// The response body.
     pub fn body(&self) -> Value {
         json!({
             "error": self.0.code(),
@@ -73,17 +60,23 @@ impl ErrorAnswer {
         })
     }
 
-    fn log(&self) {
-        let (code, reason) = (self.0.code(), self.0.reason());
+    /// Value of `WWW-Authenticate`. "The server generating a 401 response MUST send a
+    /// WWW-Authenticate header field", RFC 9110 §15.5.2.
+    fn challenge(&self) -> Option<String> {
         match &self.0 {
-            Error::ServerError(_) => tracing::error!(code, reason, "request failed"),
-            Error::TemporarilyUnavailable(_) => tracing::warn!(code, reason, "request put off"),
-            _ => tracing::info!(code, reason, "request refused"),
+            Error::InvalidClient(_) => Some("Basic realm=\"jeton\", charset=\"UTF-8\"".to_owned()),
+            Error::InvalidToken(_) => {
+                Some("Bearer realm=\"jeton\", error=\"invalid_token\"".to_owned())
+            }
+            Error::InsufficientScope(scope) => Some(format!(
+                "Bearer realm=\"jeton\", error=\"insufficient_scope\", scope=\"{scope}\""
+            )),
+            _ => None,
         }
     }
 }
 
-impl ResponseError for ErrorAnswer {
+impl ResponseError for OAuthError {
     fn status(&self) -> StatusCode {
         match &self.0 {
             Error::InvalidClient(_) | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
@@ -99,107 +92,42 @@ impl ResponseError for ErrorAnswer {
     }
 
     fn as_response(&self) -> Response {
-        self.log();
-        let mut answer = Response::builder()
-            .status(self.status())
-            .content_type("application/json")
-            .body(self.body().to_string());
-        let headers = answer.headers_mut();
-        match &self.0 {
-            // "The server generating a 401 response MUST send a WWW-Authenticate header field",
-            // RFC 9110 §15.5.2, however the client tried.
-            Error::InvalidClient(_) => {
-                let challenge =
-                    HeaderValue::from_static("Basic realm=\"jeton\", charset=\"UTF-8\"");
-                headers.insert(header::WWW_AUTHENTICATE, challenge);
-            }
-            Error::InvalidToken(_) => {
-                let challenge = "Bearer realm=\"jeton\", error=\"invalid_token\"";
-                let challenge = HeaderValue::from_static(challenge);
-                headers.insert(header::WWW_AUTHENTICATE, challenge);
-            }
-            Error::InsufficientScope(scope) => {
-                let challenge = format!(
-                    "Bearer realm=\"jeton\", error=\"insufficient_scope\", scope=\"{scope}\""
-                );
-                if let Ok(challenge) = HeaderValue::try_from(challenge) {
-                    headers.insert(header::WWW_AUTHENTICATE, challenge);
-                }
-            }
-            Error::MethodNotAllowed(allow) => {
-                if let Ok(allow) = HeaderValue::try_from(allow.as_ref()) {
-                    headers.insert(header::ALLOW, allow);
-                }
-            }
-            Error::TemporarilyUnavailable(_) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
-            }
-            Error::TooManyAttempts(seconds) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
-            }
-            // The rest of a body that was not read would be taken for the next request.
-            Error::TooLarge(_) => {
-                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
-        }
-        answer
+        let response = ErrorResponse {
+            status: self.status(),
+            content_type: "application/json",
+            body: self.body(),
+            challenge: self.challenge(),
+            retry_after: match &self.0 {
+                Error::TemporarilyUnavailable(_) => Some(RETRY_AFTER),
+                Error::TooManyAttempts(seconds) => Some(*seconds),
+                _ => None,
+            },
+            allow: match &self.0 {
+                Error::MethodNotAllowed(allow) => Some(allow),
+                _ => None,
+            },
+            log: (self.0.code(), self.0.reason()),
+        };
+        response.log_and_build()
     }
 }
 
-/// For the document: every status that a protocol endpoint answers with.
-impl ApiResponse for ErrorAnswer {
+/// Every error status of a protocol endpoint, for the OpenAPI document.
+impl ApiResponse for OAuthError {
     fn meta() -> MetaResponses {
-        let answer = |status, description, headers| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content: vec![MetaMediaType {
-                content_type: "application/json",
-                schema: ErrorBody::schema_ref(),
-            }],
-            headers,
-        };
-        MetaResponses {
-            responses: vec![
-                answer(400, "The request was refused.", vec![]),
-                answer(
-                    401,
-                    "The client did not prove who it is.",
-                    vec![documented("WWW-Authenticate", "RFC 9110 section 11.6.1.")],
-                ),
-                answer(
-                    403,
-                    "The access token does not allow this.",
-                    vec![documented("WWW-Authenticate", "RFC 6750 section 3.")],
-                ),
-                answer(413, "The body is too large.", vec![]),
-                answer(
-                    429,
-                    "Too many sign-ins have failed.",
-                    vec![documented("Retry-After", "Seconds to wait.")],
-                ),
-                answer(500, "The server failed.", vec![]),
-                answer(
-                    503,
-                    "The server is busy.",
-                    vec![documented("Retry-After", "Seconds to wait.")],
-                ),
-            ],
-        }
+        let responses = [
+            (400, "The request was refused."),
+            (401, "The client did not prove who it is."),
+            (403, "The access token does not allow this."),
+            (413, "The body is too large."),
+            (429, "Too many sign-ins have failed."),
+            (500, "The server failed."),
+            (503, "The server is busy."),
+        ];
+        documented("application/json", ErrorBody::schema_ref, &responses)
     }
 
     fn register(registry: &mut Registry) {
-        <Json<ErrorBody> as poem_openapi::payload::Payload>::register(registry);
-    }
-}
-
-fn documented(name: &str, description: &str) -> MetaHeader {
-    MetaHeader {
-        name: name.to_owned(),
-        description: Some(description.to_owned()),
-        required: true,
-        deprecated: false,
-        schema: MetaSchemaRef::Inline(Box::new(poem_openapi::registry::MetaSchema::new("string"))),
+        <Json<ErrorBody> as Payload>::register(registry);
     }
 }

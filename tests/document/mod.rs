@@ -1,11 +1,11 @@
 //! The OpenAPI document.
 
-mod contract;
 mod examples;
 mod operations;
 
 use std::collections::BTreeSet;
 
+use jeton::app::endpoints::ENDPOINTS;
 use jeton::config::Settings;
 use jeton::document;
 use jeton::endpoint::page::inline_sources;
@@ -13,30 +13,94 @@ use poem::Request;
 use serde_json::Value;
 
 use crate::support::Jeton;
+use crate::support::document::DOCUMENT;
 
-/// The document for the settings that a server without any has.
+/// The document as the code defines it.
 fn written() -> String {
-    let issuer = Settings::defaults().unwrap().issuer;
-    assert_eq!(issuer, "http://127.0.0.1:8080");
-    document::repaired(&document::service(&issuer))
+    document::to_text(&DOCUMENT)
 }
 
+/// `UPDATE_OPENAPI=1 cargo test document` writes the file.
 #[test]
-fn the_document_in_the_repository_is_the_one_that_the_code_writes() {
+fn the_document_in_the_repository_is_the_generated_one() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(path, written()).unwrap();
+    }
     let kept = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         kept == written(),
-        "openapi/openapi.json is not what the code writes; run: \
-         cargo run -- openapi > openapi/openapi.json"
+        "openapi/openapi.json differs from the code; run: UPDATE_OPENAPI=1 cargo test document"
     );
+}
+
+#[test]
+fn the_document_for_the_default_issuer_is_the_file_in_the_repository() {
+    let issuer = Settings::defaults().unwrap().issuer;
+    assert_eq!(issuer, document::DEFAULT_ISSUER);
+    assert_eq!(
+        document::for_issuer(&issuer),
+        include_str!("../../openapi/openapi.json")
+    );
+}
+
+#[test]
+fn the_document_names_its_own_issuer_everywhere() {
+    let document = document::for_issuer("https://auth.example.com/x");
+    assert!(!document.contains(document::DEFAULT_ISSUER));
+    assert_eq!(
+        document
+            .matches("\"https://auth.example.com/x/token\"")
+            .count(),
+        3
+    );
+}
+
+/// An endpoint that is missing in the table would have no CORS, no `Allow` and no metric label.
+#[test]
+fn the_endpoint_table_has_every_path_and_method_of_the_document() {
+    for (path, operations) in DOCUMENT["paths"].as_object().unwrap() {
+        let row = ENDPOINTS.iter().find(|row| row.path == path);
+        let row = row.unwrap_or_else(|| panic!("{path} is missing in app/endpoints.rs"));
+        let mut methods = BTreeSet::new();
+        for method in operations.as_object().unwrap().keys() {
+            methods.insert(method.to_ascii_uppercase());
+            if method == "get" {
+                methods.insert("HEAD".to_owned());
+            }
+        }
+        let allowed = row.allow.split(", ").map(str::to_owned).collect();
+        assert_eq!(methods, allowed, "{path}");
+    }
+}
+
+/// The reverse: a row that no route has would promise what does not exist.
+#[tokio::test]
+async fn every_path_of_the_endpoint_table_is_routed() {
+    let jeton = Jeton::start().await;
+    for row in ENDPOINTS
+        .iter()
+        .filter(|row| !row.path.contains(['*', '{']))
+    {
+        for method in row.allow.split(", ").filter(|method| !method.is_empty()) {
+            let request = Request::builder()
+                .uri(row.path.parse().unwrap())
+                .method(method.parse().unwrap());
+            let answer = jeton.send(request.finish()).await;
+            assert!(
+                ![404, 405].contains(&answer.status.as_u16()),
+                "{method} {}",
+                row.path
+            );
+        }
+    }
 }
 
 /// The generator writes a path once for each door that has it, and whoever reads the document keeps
 /// the last one.
 #[test]
 fn every_path_stands_there_once() {
-    let generated = document::service("").spec();
+    let generated = document::service().spec();
     let document: Value = serde_json::from_str(&generated).unwrap();
     for path in document["paths"].as_object().unwrap().keys() {
         let key = format!("{path:?}:");
@@ -145,7 +209,7 @@ async fn the_document_is_served_for_the_issuer() {
 }
 
 #[tokio::test]
-async fn swagger_ui_holds_the_repaired_document() {
+async fn swagger_ui_contains_the_document() {
     let jeton = Jeton::start().await;
     let page = jeton.get("/docs").await;
     assert!(

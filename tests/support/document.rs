@@ -1,5 +1,4 @@
-//! Whatever a test asks for, the answer is one that the document declares: its status, its headers, and
-//! the schema of its body.
+//! Compares every response of a test with the OpenAPI document: status, headers, schema of the body.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
@@ -10,10 +9,7 @@ use serde_json::{Value, json};
 
 use super::Answer;
 
-pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let service = jeton::document::service("");
-    serde_json::from_str(&jeton::document::repaired(&service)).unwrap()
-});
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(super::openapi::generate);
 
 /// Panics when an operation of the document answers in a way that it does not declare.
 #[track_caller]

@@ -5,6 +5,7 @@ pub mod database;
 pub mod document;
 pub mod file;
 pub mod gate;
+pub mod openapi;
 pub mod peer;
 mod session;
 

@@ -1,5 +1,4 @@
-//! The door for a person: who am I, where am I signed in, a new password; and for one who wants an
-//! account.
+//! The account API: a user's own profile, password and sessions; registration.
 
 pub mod password;
 pub mod profile;
@@ -9,9 +8,9 @@ mod signed_in;
 
 use poem_openapi::Tags;
 
-/// How the operations are grouped in the document.
+/// Group of operations in the OpenAPI document.
 #[derive(Tags)]
 enum Tag {
-    /// What a person sees and does about themselves.
+    /// Your own account: profile, password, sessions.
     Account,
 }

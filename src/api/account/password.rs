@@ -1,4 +1,4 @@
-//! A new password, by the person themselves.
+//! Change of a user's own password.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,28 +23,27 @@ use crate::store::user::{self, Change, ChangeError, Whom};
 use crate::store::{client, sign_in_throttle};
 use crate::username::Username;
 
-/// How old a sign-in may be: long enough to find the page and to think of a password, and too short for
-/// a device that somebody else finds signed in. Not a setting: who wants it longer wants it for a device
-/// like that.
-const FRESH: Duration = Duration::from_mins(10);
+/// The longest age of the sign-in: long enough to choose a password, and too short for a shared device
+/// that was left signed in. Not a setting, because a longer value would weaken exactly that.
+const MAX_SIGN_IN_AGE: Duration = Duration::from_mins(10);
 
-/// The field that a weak password stands in.
+/// Name of the field with the new password.
 const NEW: &str = "new_password";
 
-/// The door.
+/// The operation that changes a password.
 #[derive(Default)]
-pub struct PasswordDoor;
+pub struct PasswordApi;
 
-/// From which password to which.
+/// The present and the new password.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
-    /// The password so far.
+    /// The present password.
     #[serde(deserialize_with = "json_body::password")]
     #[oai(validator(min_length = 1))]
     current_password: types::Password,
-    /// The password from now on: 15 characters or more of any kind, unless the server is set otherwise,
-    /// and hard to guess.
+    /// The new password: hard to guess, and 15 characters or more unless the server is configured
+    /// otherwise.
     #[serde(deserialize_with = "json_body::password")]
     #[oai(validator(min_length = 1))]
     new_password: types::Password,
@@ -52,19 +51,18 @@ struct PasswordChange {
 
 #[derive(ApiResponse)]
 enum ChangeAnswer {
-    /// It is changed, and you are signed out everywhere else.
+    /// The password is changed and the other sessions are revoked.
     #[oai(status = 200)]
     Ok(Json<Ended>),
 }
 
 #[OpenApi]
-impl PasswordDoor {
+impl PasswordApi {
     /// Change my password
     ///
-    /// You stay signed in here, and are signed out everywhere else; the answer says from how many
-    /// sessions. It needs a sign-in of the last ten minutes: after that, 401
-    /// `insufficient_user_authentication` (RFC 9470) asks for another one. A wrong current password is
-    /// 422, and counts as a failed sign-in (429 when there are too many).
+    /// Keeps this session and revokes all others; the response has their number. Requires a sign-in
+    /// within the last ten minutes, else 401 `insufficient_user_authentication` (RFC 9470). A wrong
+    /// current password is 422 and counts as a failed sign-in (429 when there are too many).
     #[oai(
         path = "/account/password",
         method = "put",
@@ -77,20 +75,23 @@ impl PasswordDoor {
         #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
         body: JsonBody<PasswordChange>,
     ) -> Result<ChangeAnswer, Problem> {
-        signed_in.require_fresh(FRESH)?;
+        signed_in.require_fresh(MAX_SIGN_IN_AGE)?;
         let current = Secret::new(body.0.current_password.0);
         let new = Secret::new(body.0.new_password.0);
         let user = confirm(&signed_in, &current, &server).await?;
         let (current, new) = (Password::new(current.expose()), Password::new(new.expose()));
         if new.is(&current) {
-            return Err(Problem::invalid(NEW, "it is the password so far"));
+            return Err(Problem::invalid(
+                NEW,
+                "must differ from the present password",
+            ));
         }
         let username = Username::parse(&user.username)
             .map_err(|error| Problem::Failed(format!("stored username: {error}")))?;
         let rules = &server.password_rules;
         let hash = server.hasher.hash_chosen(new, &username, rules).await;
         let hash = hash.map_err(|error| Problem::of_new_password(NEW, error))?;
-        // As they were when the password was looked at: it may be another by now.
+        // The user as read when the password was checked: the row may have changed since.
         let whom = Whom::as_of(&user).but(signed_in.session_id);
         let change = Change::Password(hash);
         match user::change(&server.store, whom, change, signed_in.cause()).await {
@@ -98,22 +99,23 @@ impl PasswordDoor {
                 changed.sessions_ended,
             )))),
             Err(ChangeError::Stale) => Err(Problem::Conflict(
-                "The account was changed meanwhile. Try again.".into(),
+                "The account was changed by another request. Try again.".into(),
             )),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// The person, if that is their password: a guess like any other, but for the places that their session
-/// has to itself.
+/// Checks the present password. It counts as a guess like any other, except that the session has quota
+/// of its own.
 async fn confirm(
     signed_in: &SignedIn,
     current: &Secret,
     server: &AuthorizationServer,
 ) -> Result<user::Model, Problem> {
     let client = client::find(&server.store, &signed_in.claims.client_id).await?;
-    let client = client.ok_or_else(|| Problem::InvalidToken("its client is gone".to_owned()))?;
+    let client =
+        client.ok_or_else(|| Problem::InvalidToken("the client was deleted".to_owned()))?;
     let username = Secret::new(signed_in.user.username.clone());
     let attempt = Attempt {
         username: &username,
@@ -124,7 +126,7 @@ async fn confirm(
             device: &signed_in.cause().device,
         },
     };
-    let wrong = || Problem::invalid("current_password", "it is not your password");
+    let wrong = || Problem::invalid("current_password", "is not your password");
     let AuthenticatedUser { user, place } = match sign_in::authenticate(attempt, server).await {
         Ok(authenticated) => authenticated,
         Err(Error::InvalidGrant(_)) => return Err(wrong()),
@@ -133,7 +135,7 @@ async fn confirm(
     if let Some(place) = place {
         sign_in_throttle::give_back(&server.store, place.reservation).await?;
     }
-    // The name may be somebody else's by now.
+    // The name may belong to another user by now.
     if user.id == signed_in.user.id {
         Ok(user)
     } else {

@@ -1,4 +1,4 @@
-//! Who am I; and an account for who has none, which stands at the same path.
+//! A user's own profile, and registration, which has the same path.
 
 use std::sync::Arc;
 
@@ -16,42 +16,42 @@ use crate::api::json_body::JsonBody;
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 
-/// The door.
+/// The operations at `/account`.
 #[derive(Default)]
-pub struct ProfileDoor;
+pub struct ProfileApi;
 
-/// Who is signed in, and how.
+/// The signed-in user.
 #[derive(Object)]
 struct Account {
     /// The user's id, and the `sub` of their tokens.
     sub: Uuid,
-    /// The name that they sign in with.
+    /// The name for signing in.
     username: String,
-    /// What they may do, by role.
+    /// The user's roles.
     roles: Vec<String>,
-    /// The client that they signed in at.
+    /// The client of the sign-in.
     client_id: String,
-    /// The session that the token belongs to.
+    /// The session of the token.
     sid: Uuid,
-    /// What the token allows, space-separated.
+    /// The scope of the token, space-separated.
     scope: String,
-    /// When they signed in, in seconds since 1970.
+    /// When the user signed in, in seconds since 1970.
     auth_time: i64,
 }
 
 #[derive(ApiResponse)]
 enum AccountAnswer {
-    /// Who is signed in.
+    /// The signed-in user.
     #[oai(status = 200)]
     Ok(Json<Account>),
 }
 
 #[OpenApi]
-#[expect(clippy::unused_async, reason = "the framework asks for async")]
-impl ProfileDoor {
-    /// Who am I
+#[expect(clippy::unused_async, reason = "poem-openapi requires async")]
+impl ProfileApi {
+    /// Show my account
     ///
-    /// Whom the access token was issued for, and through which sign-in.
+    /// Returns the user of the access token and the sign-in that it comes from.
     #[oai(
         path = "/account",
         method = "get",
@@ -81,9 +81,9 @@ impl ProfileDoor {
 
     /// Register
     ///
-    /// Makes an account, without roles, for whoever asks: 403 unless the server is set so
-    /// (`account.registration`). It signs nobody in: ask `/token` next. 409 says that the name is taken,
-    /// and so who has an account; how often one address may ask is limited (429).
+    /// Creates an account without roles. 403 unless the operator has opened registration
+    /// (`account.registration`). It does not sign in: use `/token` next. 409 means that the name is
+    /// taken. Requests per address are limited (429).
     #[oai(
         path = "/account",
         method = "post",

@@ -1,4 +1,4 @@
-//! A new account, by the person themselves, where that is open to everyone.
+//! Registration of new users, where the operator has opened it.
 
 use poem::Request;
 use poem_openapi::payload::Json;
@@ -10,7 +10,7 @@ use crate::api::json_body;
 use crate::config;
 use crate::password::Password;
 use crate::response::caller;
-use crate::response::cors::on_behalf_of;
+use crate::response::cors::set_client;
 use crate::response::problem::Problem;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -19,39 +19,39 @@ use crate::store::client;
 use crate::store::user::{self, InsertError};
 use crate::username::Username;
 
-/// A person who wants an account.
+/// A new account.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Registration {
-    /// The name to sign in with. Upper and lower case are the same.
+    /// The name for signing in. Case is ignored.
     #[oai(validator(min_length = 1, max_length = 255))]
     username: String,
-    /// 15 characters or more of any kind, unless the server is set otherwise, and hard to guess.
+    /// Hard to guess, and 15 characters or more unless the server is configured otherwise.
     #[serde(deserialize_with = "json_body::password")]
     #[oai(validator(min_length = 1))]
     password: types::Password,
-    /// The public client at which they register; the default client if there is one.
+    /// The public client at which the user registers. Default: the server's default client.
     #[serde(default, deserialize_with = "json_body::if_any")]
     client_id: Option<String>,
 }
 
-/// A person who has an account.
+/// A created account.
 #[derive(Object)]
 pub(super) struct Registered {
     /// The user's id, and the `sub` of their tokens.
     sub: Uuid,
-    /// The name to sign in with, in its normal form.
+    /// The name for signing in, normalized.
     username: String,
 }
 
 #[derive(ApiResponse)]
 pub(super) enum RegistrationAnswer {
-    /// There is an account now.
+    /// The account was created.
     #[oai(status = 201)]
     Created(Json<Registered>),
 }
 
-/// Makes an account for whoever asks.
+/// Creates an account.
 pub(super) async fn register(
     registration: Registration,
     request: &Request,
@@ -60,11 +60,11 @@ pub(super) async fn register(
     let password = Secret::new(registration.password.0);
     if server.settings.account.registration != config::Registration::Open {
         return Err(Problem::Forbidden(
-            "Registration is closed. Ask whoever runs this server for an account.".into(),
+            "Registration is closed. Ask the operator of this server for an account.".into(),
         ));
     }
     let client = find_client(registration.client_id, server).await?;
-    on_behalf_of(&client.id, request);
+    set_client(&client.id, request);
     let username = Username::parse(&registration.username)
         .map_err(|error| Problem::invalid("username", error.to_string()))?;
     let device = caller::device(request, &server.settings);
@@ -72,8 +72,8 @@ pub(super) async fn register(
         client: &client,
         device: &device,
     };
-    // Given back to those alone who were not looked at: what goes well fills the store, and what does
-    // not tells who has an account.
+    // Refunded only if the server failed: a success fills the store, and a refusal tells which names
+    // are taken.
     let place = AddressPlace::take(asker, server).await?;
     let outcome = add(&username, &password, asker, server).await;
     if let Err(Problem::Busy(_) | Problem::Failed(_)) = outcome {
@@ -85,8 +85,8 @@ pub(super) async fn register(
     })))
 }
 
-/// The client at which a person registers: its pages may read the answer, and the audit log names it. A
-/// public one, which need not prove itself.
+/// The client at which the user registers: its pages may read the response, and the audit event names
+/// it. It is public, so it need not authenticate.
 async fn find_client(
     id: Option<String>,
     server: &AuthorizationServer,

@@ -1,4 +1,4 @@
-//! My sessions: where I am signed in, and signing out there.
+//! A user's own sessions: list and sign-out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::store::client;
 use crate::store::session::{self, Ending};
 use crate::store::user::{self, Change, ChangeError, Whom};
 
-/// More than anybody looks through.
+/// The longest list.
 const MOST: u64 = 500;
 
-/// The door.
+/// The operations at `/account/sessions`.
 #[derive(Default)]
-pub struct SessionsDoor;
+pub struct SessionsApi;
 
-/// Where you are signed in, the newest sign-in first.
+/// Your active sessions, the newest sign-in first.
 #[derive(Object)]
 #[oai(rename = "AccountSessions")]
 struct Sessions {
@@ -37,31 +37,31 @@ struct Sessions {
 #[derive(Object)]
 #[oai(rename = "AccountSession")]
 struct Session {
-    /// Its id, the `sid` of its access tokens.
+    /// The session's id, `sid` in its access tokens.
     id: Uuid,
-    /// The client that you signed in at.
+    /// The client of the sign-in.
     client_id: String,
     /// The client's name.
     client_name: String,
-    /// What the client said it is, at sign-in.
+    /// The `User-Agent` of the sign-in.
     user_agent: String,
-    /// The address that you signed in from.
+    /// The IP address of the sign-in.
     address: String,
-    /// When you signed in, in seconds since 1970.
+    /// When the sign-in happened, in seconds since 1970.
     signed_in_at: i64,
-    /// When it was last refreshed, in seconds since 1970.
+    /// When the session was last refreshed, in seconds since 1970.
     last_used_at: i64,
-    /// When it ends at the latest, in seconds since 1970.
+    /// When the session expires at the latest, in seconds since 1970.
     expires_at: i64,
-    /// Whether it is the one that you are asking by.
+    /// Whether this request uses the session.
     current: bool,
 }
 
-/// What was ended.
+/// The number of revoked sessions.
 #[derive(Object)]
 #[oai(rename = "AccountSessionsEnded")]
 pub(super) struct Ended {
-    /// How many sessions.
+    /// Number of revoked sessions.
     sessions_ended: i64,
 }
 
@@ -75,30 +75,30 @@ impl Ended {
 
 #[derive(ApiResponse)]
 enum ListAnswer {
-    /// Where you are signed in.
+    /// Your active sessions.
     #[oai(status = 200)]
     Ok(Json<Sessions>),
 }
 
 #[derive(ApiResponse)]
 enum EndAnswer {
-    /// You are signed out there, now or since before.
+    /// The session is revoked.
     #[oai(status = 204)]
     Ended,
 }
 
 #[derive(ApiResponse)]
 enum EndAllAnswer {
-    /// You are signed out.
+    /// The sessions are revoked.
     #[oai(status = 200)]
     Ok(Json<Ended>),
 }
 
 #[OpenApi]
-impl SessionsDoor {
-    /// Where am I signed in
+impl SessionsApi {
+    /// List my sessions
     ///
-    /// Your living sessions, the newest sign-in first.
+    /// Returns your active sessions, the newest sign-in first.
     #[oai(
         path = "/account/sessions",
         method = "get",
@@ -137,10 +137,10 @@ impl SessionsDoor {
         })))
     }
 
-    /// Sign out there
+    /// Revoke one of my sessions
     ///
-    /// Ends one of your sessions: its refresh token is refused from now on. APIs that verify access
-    /// tokens by themselves take them until they expire, or until they hear of it.
+    /// Its refresh token is refused from now on. APIs that verify access tokens offline accept them until
+    /// they expire or the API reads `/revoked-sessions`.
     #[oai(
         path = "/account/sessions/:id",
         method = "delete",
@@ -164,8 +164,7 @@ impl SessionsDoor {
 
     /// Sign out everywhere
     ///
-    /// Ends all your sessions, and says how many there were; with `keep_current`, all but the one that
-    /// you are asking by.
+    /// Revokes all your sessions and returns their number. With `keep_current`, this session stays.
     #[oai(
         path = "/account/sessions",
         method = "delete",
@@ -176,7 +175,7 @@ impl SessionsDoor {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
-        /// Stay signed in here.
+        /// Keep this session.
         keep_current: Query<Option<bool>>,
     ) -> Result<EndAllAnswer, Problem> {
         let keep = keep_current.0.unwrap_or(false);

@@ -1,4 +1,4 @@
-//! Who is signed in: the person for whom an access token of our own speaks.
+//! The signed-in user of a request, by an access token of this server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::server::AuthorizationServer;
 use crate::store::user;
 use crate::token::claims::Claims;
 
-/// A person with a living session and a token that allows the account door.
+/// A user with an active session and a token with scope `account`.
 pub struct SignedIn {
-    /// What the token says.
+    /// The claims of the token.
     pub claims: Claims,
-    /// The session that the token belongs to.
+    /// The session of the token.
     pub session_id: Uuid,
-    /// The person, as they are now.
+    /// The user's present row.
     pub user: user::Model,
     cause: Cause,
 }
@@ -41,16 +41,12 @@ impl SignedIn {
                 user,
                 cause,
             }),
-            _ => Err(Problem::InvalidToken("it speaks for no person".to_owned())),
+            _ => Err(Problem::InvalidToken("the token has no user".to_owned())),
         }
     }
 
-    /// Asks for a sign-in, not a refresh, that is not older than this.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::StaleSignIn`]: "the authentication event associated with the access token presented
-    /// with the request does not meet the authentication requirements", RFC 9470 §3.
+    /// Requires a sign-in, not a refresh, within `max_age`: "the authentication event associated with the
+    /// access token presented with the request does not meet the authentication requirements", RFC 9470 §3.
     pub fn require_fresh(&self, max_age: Duration) -> Result<(), Problem> {
         let signed_in_at = self.claims.auth_time.unwrap_or_default();
         let age = self.cause.at.as_seconds().saturating_sub(signed_in_at);
@@ -61,14 +57,13 @@ impl SignedIn {
         Ok(())
     }
 
-    /// What the person causes by the request.
-    #[must_use]
+    /// The cause of audit events of this request.
     pub const fn cause(&self) -> &Cause {
         &self.cause
     }
 }
 
-/// Written by hand, because the framework's bearer scheme answers in its own words.
+/// Written by hand, because poem-openapi's bearer scheme has its own error format.
 impl<'a> ApiExtractor<'a> for SignedIn {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
@@ -80,7 +75,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![bearer::PERSON]
+        vec![bearer::USER]
     }
 
     async fn from_request(

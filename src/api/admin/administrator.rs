@@ -60,7 +60,7 @@ impl<'a> ApiExtractor<'a> for Administrator {
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![bearer::PERSON, bearer::SERVICE_ACCOUNT]
+        vec![bearer::USER, bearer::SERVICE_ACCOUNT]
     }
 
     async fn from_request(

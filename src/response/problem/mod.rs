@@ -1,6 +1,6 @@
-//! The error answer of the account and the admin door: problem details, RFC 9457.
+//! Errors of the API: problem details, RFC 9457.
 
-mod answer;
+mod response;
 
 use std::borrow::Cow;
 
@@ -14,44 +14,45 @@ use crate::password::NotHashed;
 use crate::store::user::ChangeError;
 use crate::token::active::Inactive;
 
-/// A refusal or failure of the account or the admin door.
-#[derive(Debug)]
+/// An error of the account or admin API.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.words().0)]
 pub enum Problem {
     /// No access token was sent.
     NoToken,
     /// The request cannot be understood.
     BadRequest(Cow<'static, str>),
-    /// The body is understood, and these of its fields, or parameters, are wrong.
+    /// Fields of the body or parameters are invalid.
     Invalid(Vec<InvalidField>),
-    /// The access token is no good; the reason is for the log.
+    /// The access token is not valid. The reason is for the log.
     InvalidToken(String),
-    /// The access token does not allow this; it would need this scope.
+    /// The access token lacks this scope.
     InsufficientScope(&'static str),
-    /// The sign-in is older than so many seconds (RFC 9470).
+    /// The sign-in is older than this, in seconds (RFC 9470).
     StaleSignIn(u64),
-    /// Whoever asks may not do this, and why.
+    /// The caller may not do this. The reason is for the caller.
     Forbidden(Cow<'static, str>),
-    /// There is nothing at this path.
+    /// The path does not exist.
     NotFound,
-    /// The path knows other methods.
+    /// The path has other methods, listed here.
     MethodNotAllowed(String),
-    /// What is there already, or the state it is in, does not allow this, and why.
+    /// The present state does not allow this. The reason is for the caller.
     Conflict(Cow<'static, str>),
-    /// It is not as `If-Match` says: it was changed meanwhile.
+    /// The resource's ETag is not the one in `If-Match`.
     PreconditionFailed,
-    /// The body is larger than the server reads.
+    /// The body is over `server.body_limit`.
     TooLarge,
     /// The body is not JSON.
     UnsupportedMediaType,
     /// Too many attempts have failed. The seconds to wait.
     TooManyAttempts(u64),
-    /// Try again soon; the reason is for the log.
+    /// The server is busy. The reason is for the log.
     Busy(String),
-    /// Our own failure; the reason is for the log.
+    /// The server failed. The reason is for the log.
     Failed(String),
 }
 
-/// A field of the body, or a parameter, that is wrong.
+/// An invalid field of the body, or an invalid parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Object)]
 pub struct InvalidField {
     /// Its name.
@@ -61,8 +62,7 @@ pub struct InvalidField {
 }
 
 impl Problem {
-    /// What the framework raises by itself, in our shape.
-    #[must_use]
+    /// Converts an error of the framework. `allow` lists the methods of the path.
     pub fn from_framework(error: &poem::Error, allow: &str) -> Self {
         if error.is::<NotFoundError>() {
             Self::NotFound
@@ -71,7 +71,7 @@ impl Problem {
         } else if let Some(parameter) = error.downcast_ref::<ParseParamError>() {
             Self::invalid(parameter.name, parameter.reason.clone())
         } else if error.is::<ParsePathError>() {
-            // There is nothing by an id of another form.
+            // An id of another form cannot exist.
             Self::NotFound
         } else if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Self::TooLarge
@@ -82,8 +82,7 @@ impl Problem {
         }
     }
 
-    /// One field or parameter is wrong.
-    #[must_use]
+    /// A problem with one field or parameter.
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![InvalidField {
             field: field.to_owned(),
@@ -91,8 +90,7 @@ impl Problem {
         }])
     }
 
-    /// Why the password in this field could not be hashed.
-    #[must_use]
+    /// The problem with a password in this field that could not be hashed.
     pub fn of_new_password(field: &str, error: NotHashed) -> Self {
         match error {
             NotHashed::Weak(weakness) => Self::invalid(field, weakness.to_string()),
@@ -107,10 +105,10 @@ impl Problem {
                 "Send Authorization: Bearer and an access token.",
             ),
             Self::BadRequest(detail) => ("Bad request", detail),
-            Self::Invalid(_) => ("Invalid request", "Mend the fields that errors names."),
+            Self::Invalid(_) => ("Invalid request", "Fix the fields listed in errors."),
             Self::InvalidToken(_) => (
                 "Invalid access token",
-                "It is expired, ended, damaged, or not for this server. Refresh it or sign in.",
+                "The token is expired, revoked, damaged, or not for this server. Refresh it or sign in.",
             ),
             Self::InsufficientScope(_) => (
                 "Insufficient scope",
@@ -119,23 +117,23 @@ impl Problem {
             ),
             Self::StaleSignIn(_) => (
                 "Sign in again",
-                "This needs a sign-in that is not older than WWW-Authenticate says.",
+                "This needs a newer sign-in: see max_age in WWW-Authenticate.",
             ),
             Self::Forbidden(detail) => ("Forbidden", detail),
             Self::NotFound => ("Not found", "There is nothing at this path."),
             Self::MethodNotAllowed(_) => (
                 "Method not allowed",
-                "This path does not know that method. See Allow.",
+                "Method not allowed; see the Allow header.",
             ),
             Self::Conflict(detail) => ("Conflict", detail),
             Self::PreconditionFailed => (
                 "Precondition failed",
-                "It was changed meanwhile. Read it again, and send its new ETag as If-Match.",
+                "The resource was changed. Read it again and send its new ETag as If-Match.",
             ),
             Self::TooLarge => ("Too large", "The request body is too large."),
             Self::UnsupportedMediaType => (
                 "Unsupported media type",
-                "Send a JSON body, and Content-Type: application/json.",
+                "Send a JSON body and Content-Type: application/json.",
             ),
             Self::TooManyAttempts(_) => (
                 "Too many attempts",
@@ -146,17 +144,16 @@ impl Problem {
         }
     }
 
-    fn log(&self) {
+    /// The reason, for the log alone.
+    fn reason(&self) -> &str {
         match self {
-            Self::Failed(reason) => tracing::error!(reason, "request failed"),
-            Self::Busy(reason) => tracing::warn!(reason, "request put off"),
-            Self::InvalidToken(reason) => tracing::info!(reason, "access token refused"),
-            other => tracing::info!(reason = other.words().0, "request refused"),
+            Self::Failed(reason) | Self::Busy(reason) | Self::InvalidToken(reason) => reason,
+            other => other.words().0,
         }
     }
 }
 
-/// A failure that knows no door, such as the store's.
+/// An error without an endpoint, such as the store's.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
@@ -192,11 +189,3 @@ impl From<sea_orm::DbErr> for Problem {
         Error::from(error).into()
     }
 }
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.words().0)
-    }
-}
-
-impl std::error::Error for Problem {}

@@ -160,11 +160,11 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
             {
               "title": "Invalid request",
               "status": 422,
-              "detail": "Mend the fields that errors names.",
+              "detail": "Fix the fields listed in errors.",
               "errors": [
                 {
                   "field": "current_password",
-                  "detail": "it is not your password"
+                  "detail": "is not your password"
                 }
               ]
             }
@@ -281,7 +281,7 @@ async fn a_weak_password_is_refused_with_the_reason_and_changes_nothing() {
       "the password is too easy to guess. Repeats like \"abcabcabc\" are only slightly harder to guess than \"abc\". Add another word or two. Uncommon words are better. Avoid repeated words and characters.",
       "a password has 256 characters at most",
       "a password has 15 characters or more; a few words do",
-      "it is the password so far"
+      "must differ from the present password"
     ]
     "#);
     assert_eq!(jeton.told(Action::SignInFailed).await.len(), 0);

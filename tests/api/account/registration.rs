@@ -60,7 +60,7 @@ async fn registration_is_closed_unless_it_is_opened() {
     {
       "title": "Forbidden",
       "status": 403,
-      "detail": "Registration is closed. Ask whoever runs this server for an account."
+      "detail": "Registration is closed. Ask the operator of this server for an account."
     }
     "#);
     assert!(!is_known(&jeton, "bob").await);

@@ -1,17 +1,16 @@
-//! What `openapi/examples.json` says of an operation: examples, and what it is refused with beyond
-//! what every operation is.
+//! `openapi/examples.json`: examples of each operation, and its errors beyond the common ones.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-const EXAMPLES: &str = include_str!("../../openapi/examples.json");
+const EXAMPLES: &str = include_str!("../../../openapi/examples.json");
 
-/// What is written of each operation, by its id.
-pub(super) type Manual = BTreeMap<String, Entry>;
+/// Notes by operation id.
+pub(super) type Notes = BTreeMap<String, Entry>;
 
-/// What is written of an operation.
+/// Notes on an operation.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Entry {
@@ -19,29 +18,29 @@ pub(super) struct Entry {
     request: Map<String, Value>,
     /// An example of each parameter, by its name.
     parameters: Map<String, Value>,
-    /// Examples of what it answers, by status and name.
+    /// Examples of its responses, by status and name.
     answers: BTreeMap<String, Map<String, Value>>,
-    /// What it is refused with, by status.
+    /// Errors by status.
     pub(super) refusals: BTreeMap<String, Refusals>,
 }
 
-/// Refusals with one status.
+/// Errors of one status.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Refusals {
-    /// Some of those that the code knows, by name; all of that status if none is named.
+    /// Names of errors in the code; empty: all errors of that status.
     Known(Vec<String>),
-    /// In words of their own: the detail by a name, or by the field that is wrong.
-    Told(BTreeMap<String, String>),
+    /// Details of its own errors, by a name or by the invalid field.
+    Own(BTreeMap<String, String>),
 }
 
-/// Reads what is written; a test reads it too, and would find it broken.
-pub(super) fn read() -> Manual {
-    serde_json::from_str(EXAMPLES).unwrap_or_default()
+/// Reads the file.
+pub(super) fn read() -> Notes {
+    serde_json::from_str(EXAMPLES).unwrap()
 }
 
 impl Entry {
-    /// Puts the examples where they belong.
+    /// Adds the examples to the operation.
     pub(super) fn illustrate(&self, operation: &mut Map<String, Value>) {
         let parameters = operation.get_mut("parameters");
         let parameters = parameters.and_then(Value::as_array_mut);

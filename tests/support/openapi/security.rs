@@ -1,18 +1,18 @@
-//! Who may call what, where the framework cannot say it: clients prove themselves by HTTP Basic, by
-//! fields of the form, or, if they are public, not at all.
+//! Security of operations that poem-openapi cannot express: clients authenticate by HTTP Basic, by form
+//! fields, or, if they are public, not at all.
 
+use jeton::api::bearer::SERVICE_ACCOUNT;
+use jeton::document::DEFAULT_ISSUER;
 use serde_json::{Map, Value, json};
 
-use crate::api::bearer::SERVICE_ACCOUNT;
-
-/// How a confidential client proves itself, in the document.
+/// Name of the scheme by which a confidential client authenticates.
 const CLIENT: &str = "ClientBasic";
-/// What lets the bearer of an access token ask about tokens and sessions.
+/// Scope for introspection.
 const INTROSPECT: &str = "introspect";
-const INTROSPECT_WORDS: &str = "Ask about tokens and sessions.";
+const INTROSPECT_WORDS: &str = "Introspect tokens and list revoked sessions.";
 
-/// Says of an operation who may call it. Where a form carries credentials, or none are needed, the empty
-/// alternative stands for that, and first: it is what most callers need.
+/// Declares the security of an operation. The empty alternative stands for credentials in the form, or
+/// none; it comes first, because most callers need it.
 pub(super) fn require(operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str);
     let client = json!({ CLIENT: [] });
@@ -21,16 +21,14 @@ pub(super) fn require(operation: &mut Map<String, Value>) {
         Some("requestToken" | "revokeToken") => json!([{}, client]),
         Some("introspectToken") => json!([{}, client, service_account]),
         Some("listRevokedSessions") => json!([client, service_account]),
-        // Said outright: there is none, and none was forgotten.
         _ => json!([]),
     };
     operation.entry("security").or_insert_with(|| alternatives);
 }
 
-/// Completes the schemes. What they are relative to differs among those who read them, so the token
-/// endpoint stands there whole.
-pub(super) fn complete(schemes: &mut Map<String, Value>, issuer: &str) {
-    // Not a person's: the default client has it not, and whoever asks for all scopes would get none.
+/// Completes the schemes with absolute URLs, because readers resolve relative ones differently.
+pub(super) fn complete(schemes: &mut Map<String, Value>) {
+    // Not a user's scope: the default client does not have it.
     let scopes = schemes
         .get_mut(SERVICE_ACCOUNT)
         .and_then(|scheme| scheme.pointer_mut("/flows/clientCredentials/scopes"));
@@ -42,7 +40,7 @@ pub(super) fn complete(schemes: &mut Map<String, Value>, issuer: &str) {
         for (_, flow) in flows.into_iter().flatten() {
             for url in ["tokenUrl", "refreshUrl"] {
                 if let Some(url) = flow.get_mut(url) {
-                    *url = format!("{issuer}/token").into();
+                    *url = format!("{DEFAULT_ISSUER}/token").into();
                 }
             }
         }
@@ -53,7 +51,7 @@ pub(super) fn complete(schemes: &mut Map<String, Value>, issuer: &str) {
             "type": "http",
             "scheme": "basic",
             "description": "A confidential client's client_id and client_secret, each form-encoded \
-                            first (RFC 6749 section 2.3.1). No person's password belongs here.",
+                            first (RFC 6749 section 2.3.1). Not a user's password.",
         }),
     );
 }

@@ -1,16 +1,14 @@
-//! What schemas and parameters are, where the framework cannot say it.
+//! Corrections of schemas and parameters that poem-openapi cannot express.
 
+use jeton::api::admin::page;
+use jeton::grant;
 use serde_json::{Map, Value, json};
 
-use crate::api::admin::page;
-use crate::grant;
-
-/// A change of a client, and a client to be: what one may set to null, the other may.
+/// A change of a client and a new client have the same nullable settings.
 const CHANGE: &str = "ClientChange";
 const NEW: &str = "ClientCreation";
 
-/// Completes the schemas, of which `bodies` are what is sent as JSON: there, fields of other names are
-/// refused.
+/// Completes the schemas. Those in `bodies` are JSON request bodies, which refuse unknown fields.
 pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     for (name, schema) in schemas.iter_mut() {
         if let Some(schema) = schema.as_object_mut() {
@@ -41,7 +39,7 @@ pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     }
 }
 
-/// The schema of the JSON that an operation is sent.
+/// Name of the schema of an operation's JSON body.
 pub(super) fn of_json_body(operation: &Map<String, Value>) -> Option<String> {
     let content = operation.get("requestBody")?.get("content")?;
     let reference = content.get("application/json")?.pointer("/schema/$ref")?;
@@ -64,7 +62,7 @@ fn make_nullable(property: &mut Map<String, Value>) {
     property.insert("nullable".to_owned(), json!(true));
 }
 
-/// The bounds of parameters that the doors check by themselves.
+/// Declares the bounds of parameters that the code checks.
 pub(super) fn bound_parameters(operation: &mut Map<String, Value>) {
     let parameters = operation
         .get_mut("parameters")

@@ -1,8 +1,8 @@
-//! The headers of the answers: written once, and referred to.
+//! Response headers: components, and references to them.
 
 use serde_json::{Map, Value, json};
 
-/// All headers that answers share, by their names in the document.
+/// Shared headers by their names in the document.
 pub(super) fn components() -> Value {
     let text = |description: &str| {
         json!({
@@ -13,27 +13,26 @@ pub(super) fn components() -> Value {
     };
     json!({
         "CacheControl": {
-            "description": "Nobody keeps this answer.",
+            "description": "The response must not be cached.",
             "required": true,
             "schema": { "type": "string", "enum": ["no-store"] },
         },
-        "RequestId": text("Names this request in the server's log."),
+        "RequestId": text("Identifies the request in the server's log."),
         "RetryAfter": {
             "description": "Seconds to wait, RFC 9110 section 10.2.3.",
             "required": true,
             "schema": { "type": "integer", "format": "int64", "minimum": 1 },
         },
-        "Challenge": text("What is asked for, and what is wrong: RFC 9110 section 11.6.1, RFC 6750 section 3."),
+        "Challenge": text("The authentication scheme and the error: RFC 9110 section 11.6.1, RFC 6750 section 3."),
         "ChallengeIfAny": {
-            "description": "What is wrong with the access token, if anything is: RFC 6750 section 3.",
+            "description": "The error of the access token, if there is one: RFC 6750 section 3.",
             "required": false,
             "schema": { "type": "string" },
         },
     })
 }
 
-/// Declares the headers of an operation's answers: those that the doors name, and those that every answer
-/// has.
+/// Declares the response headers of an operation: its own, and those of every response.
 pub(super) fn declare(path: &str, operation: &mut Map<String, Value>) {
     let responses = operation.get_mut("responses");
     let responses = responses.and_then(Value::as_object_mut);
@@ -72,7 +71,7 @@ fn refer(headers: &mut Map<String, Value>, name: &str, component: &str) {
     headers.insert(name.to_owned(), json!({ "$ref": reference }));
 }
 
-/// The framework writes names in capitals; this is how people write them.
+/// Usual spelling of a header name, which poem-openapi writes in capitals.
 fn usual(name: &str) -> String {
     match name {
         "ETAG" => "ETag".to_owned(),

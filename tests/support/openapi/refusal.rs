@@ -1,25 +1,25 @@
-//! What an operation can be refused with. A door declares all that it ever refuses with; what one of its
-//! operations cannot be refused with is left out, and the rest is shown as the code answers it.
+//! Errors of each operation. A definition declares every error status of its module; statuses that an
+//! operation cannot return are removed, and the others get examples from the code.
 
+use jeton::api::admin;
+use jeton::error::Error;
+use jeton::response::oauth_error::OAuthError;
+use jeton::response::problem::Problem;
+use jeton::scope;
 use poem::error::ResponseError as _;
 use serde_json::{Map, Value, json};
 
-use super::manual::{Entry, Refusals, show};
-use crate::api::admin;
-use crate::error::Error;
-use crate::response::oauth_error::ErrorAnswer;
-use crate::response::problem::Problem;
-use crate::scope;
+use super::notes::{Entry, Refusals, show};
 
-/// For how long a slowed client is sent away in an example, in seconds.
-const SLOWED: u64 = 30;
-/// How old a sign-in may be in an example, in seconds.
-const FRESH: u64 = 600;
+/// `Retry-After` in an example, in seconds.
+const RETRY_AFTER: u64 = 30;
+/// Maximum age of a sign-in in an example, in seconds.
+const MAX_AGE: u64 = 600;
 
-/// A refusal by its name in the document.
+/// An error: its name in the document, status and body.
 type Named = (&'static str, u16, Value);
 
-/// All that the code refuses with in words that do not vary, as examples.
+/// All errors with fixed texts, as examples.
 pub(super) fn examples() -> Map<String, Value> {
     let errors = errors().into_iter().map(|named| ("error", named));
     let problems = problems().into_iter().map(|named| ("problem", named));
@@ -29,7 +29,7 @@ pub(super) fn examples() -> Map<String, Value> {
         .collect()
 }
 
-/// Leaves the refusals that can occur, each with examples.
+/// Removes the error statuses that cannot occur and adds examples to the others.
 pub(super) fn settle(path: &str, operation: &mut Map<String, Value>, entry: &Entry) {
     let known = operation.clone();
     let responses = operation.get_mut("responses");
@@ -64,7 +64,7 @@ fn is_possible(status: &str, path: &str, operation: &Map<String, Value>, entry: 
     }
 }
 
-/// Whether it has a parameter there, by this name if one is given.
+/// Whether the operation has a parameter at this place, with this name if one is given.
 fn takes(operation: &Map<String, Value>, place: &str, name: &str) -> bool {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     parameters.into_iter().flatten().any(|parameter| {
@@ -87,13 +87,13 @@ fn examples_of(
         ("error", errors())
     };
     let listed = match entry.refusals.get(&status.to_string()) {
-        Some(Refusals::Told(told)) if !told.is_empty() => {
-            return told
+        Some(Refusals::Own(own)) if !own.is_empty() => {
+            return own
                 .iter()
                 .map(|(name, detail)| {
                     (
                         name.clone(),
-                        json!({ "value": told_as(status, name, detail) }),
+                        json!({ "value": own_problem(status, name, detail) }),
                     )
                 })
                 .collect();
@@ -122,8 +122,8 @@ fn examples_of(
         .collect()
 }
 
-/// A problem in words of its own.
-fn told_as(status: u16, name: &str, detail: &str) -> Value {
+/// A problem with a detail of its own.
+fn own_problem(status: u16, name: &str, detail: &str) -> Value {
     let detail = detail.to_owned();
     match status {
         403 => Problem::Forbidden(detail.into()).body(),
@@ -152,7 +152,7 @@ fn errors() -> Vec<Named> {
         ("invalid_token", Error::InvalidToken(none())),
         ("insufficient_scope", Error::InsufficientScope("")),
         ("too_large", Error::TooLarge(none())),
-        ("too_many_attempts", Error::TooManyAttempts(SLOWED)),
+        ("too_many_attempts", Error::TooManyAttempts(RETRY_AFTER)),
         ("server_error", Error::ServerError(none())),
         (
             "temporarily_unavailable",
@@ -161,7 +161,7 @@ fn errors() -> Vec<Named> {
     ]
     .into_iter()
     .map(|(name, error)| {
-        let answer = ErrorAnswer(error);
+        let answer = OAuthError(error);
         (name, answer.status().as_u16(), answer.body())
     })
     .collect()
@@ -179,7 +179,7 @@ fn problems() -> Vec<Named> {
         ),
         ("no_access_token", Problem::NoToken),
         ("invalid_access_token", Problem::InvalidToken(String::new())),
-        ("sign_in_again", Problem::StaleSignIn(FRESH)),
+        ("sign_in_again", Problem::StaleSignIn(MAX_AGE)),
         (
             "no_account_scope",
             Problem::InsufficientScope(scope::ACCOUNT),
@@ -193,7 +193,7 @@ fn problems() -> Vec<Named> {
         ("changed_meanwhile", Problem::PreconditionFailed),
         ("too_large", Problem::TooLarge),
         ("no_json", Problem::UnsupportedMediaType),
-        ("too_many_attempts", Problem::TooManyAttempts(SLOWED)),
+        ("too_many_attempts", Problem::TooManyAttempts(RETRY_AFTER)),
         ("server_error", Problem::Failed(String::new())),
         ("busy", Problem::Busy(String::new())),
     ]

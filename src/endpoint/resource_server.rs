@@ -1,5 +1,4 @@
-//! Who may ask about tokens and sessions: an API, or whoever holds an access token for it, RFC 7662
-//! §2.1.
+//! Authorization of callers that introspect tokens or list revoked sessions, RFC 7662 §2.1.
 
 use poem::Request;
 use poem::http::{HeaderMap, HeaderValue, header};
@@ -7,29 +6,25 @@ use poem::http::{HeaderMap, HeaderValue, header};
 use crate::client_authentication::{self, AuthenticatedClient};
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::response::cors::on_behalf_of;
+use crate::response::cors::set_client;
 use crate::scope::Scope;
 use crate::server::AuthorizationServer;
 use crate::token::active::{ActiveToken, Inactive, bearer_token};
 
-/// What an access token must allow for its bearer to ask about others.
+/// The scope by which the bearer of an access token may introspect tokens.
 pub const INTROSPECT: &str = "introspect";
 
-/// Who asks.
-pub(super) enum Asker {
+/// An authorized caller.
+pub(super) enum ResourceServer {
     /// A confidential client, such as an API.
     Client(Box<AuthenticatedClient>),
-    /// The bearer of an access token for this.
+    /// The bearer of an access token with the scope `introspect`.
     Operator,
 }
 
-impl Asker {
-    /// Finds out who asks: "To prevent token scanning attacks, the endpoint MUST also require some
+impl ResourceServer {
+    /// Authorizes the caller: "To prevent token scanning attacks, the endpoint MUST also require some
     /// form of authorization to access this endpoint", RFC 7662 §2.1.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidClient`], [`Error::InvalidToken`] or [`Error::InsufficientScope`].
     pub(super) async fn authorize(
         request: &Request,
         parameters: &Parameters,
@@ -42,7 +37,7 @@ impl Asker {
             if !claims.is_for(&server.settings.issuer) {
                 return Err(Error::InvalidToken("for another audience".into()));
             }
-            on_behalf_of(&claims.client_id, request);
+            set_client(&claims.client_id, request);
             if !claims.scope().covers(&Scope::from_stored(INTROSPECT)) {
                 return Err(Error::InsufficientScope(INTROSPECT));
             }
@@ -51,25 +46,25 @@ impl Asker {
         let client = client_authentication::authenticate(authorization, parameters, server).await?;
         if !client.client.confidential {
             return Err(Error::InvalidClient(
-                "a public client proves nothing by its name".into(),
+                "a public client cannot introspect".into(),
             ));
         }
-        on_behalf_of(&client.client.id, request);
+        set_client(&client.client.id, request);
         Ok(Self::Client(Box::new(client)))
     }
 
-    /// Whether the asker may know about what belongs to this client and is for these audiences: "the
+    /// Whether the caller may see a token of this client with this audience: "the
     /// authorization server could [...] limit the information [...] to what is appropriate for this
     /// resource server", RFC 7662 §2.2.
-    pub(super) fn may_know<'a>(
+    pub(super) fn may_see<'a>(
         &self,
         client_id: &str,
         mut audience: impl Iterator<Item = &'a str>,
     ) -> bool {
         match self {
             Self::Operator => true,
-            Self::Client(asker) => {
-                let row = &asker.client;
+            Self::Client(client) => {
+                let row = &client.client;
                 let own = row.registered_audience();
                 row.id == client_id || audience.any(|one| own.contains(&one))
             }
@@ -84,11 +79,7 @@ fn refused(why: Inactive) -> Error {
     }
 }
 
-/// The value of the one `Authorization` header, if there is any.
-///
-/// # Errors
-///
-/// [`Error::InvalidRequest`] if there are several.
+/// The value of the single `Authorization` header, if there is one.
 pub(super) fn single_authorization(headers: &HeaderMap) -> Result<Option<&[u8]>, Error> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let first = values.next().map(HeaderValue::as_bytes);

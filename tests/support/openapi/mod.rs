@@ -1,28 +1,32 @@
-//! What the generator of the document gets wrong or cannot say, put right once.
+//! Completes the document that poem-openapi generates: corrections, headers, errors, examples.
 
-use poem_openapi::OpenApiService;
+mod header;
+mod notes;
+mod refusal;
+mod schema;
+mod security;
+
+use jeton::document;
 use serde_json::{Map, Value, json};
 
-use super::{Doors, header, manual, refusal, schema, security};
+/// Order of the tags in the document, and so in Swagger UI.
+const TAGS: [&str; 5] = ["Token", "Account", "Keys", "Introspection", "Admin"];
 
-/// The document as JSON.
-#[must_use]
-pub fn repaired(service: &OpenApiService<Doors, ()>) -> String {
-    let Ok(mut document) = serde_json::from_str::<Value>(&service.spec()) else {
-        return service.spec();
-    };
+/// The document, generated from the definitions in the code.
+pub fn generate() -> Value {
+    let mut document: Value = serde_json::from_str(&document::service().spec()).unwrap();
     tidy(&mut document);
-    let issuer = document.pointer("/servers/0/url").and_then(Value::as_str);
-    let issuer = issuer.unwrap_or_default().to_owned();
-    let manual = manual::read();
+    let tags = document["tags"].as_array_mut().unwrap();
+    tags.sort_by_key(|tag| TAGS.iter().position(|name| tag["name"] == *name).unwrap());
+    let notes = notes::read();
     let mut bodies = Vec::new();
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for (path, operations) in paths.into_iter().flatten() {
         let operations = operations.as_object_mut().into_iter().flatten();
         for operation in operations.filter_map(|(_, operation)| operation.as_object_mut()) {
             let id = operation.get("operationId").and_then(Value::as_str);
-            let unwritten = manual::Entry::default();
-            let entry = id.and_then(|id| manual.get(id)).unwrap_or(&unwritten);
+            let without_notes = notes::Entry::default();
+            let entry = id.and_then(|id| notes.get(id)).unwrap_or(&without_notes);
             refusal::settle(path, operation, entry);
             header::declare(path, operation);
             entry.illustrate(operation);
@@ -32,21 +36,19 @@ pub fn repaired(service: &OpenApiService<Doors, ()>) -> String {
         }
     }
     if let Some(components) = document.get_mut("components") {
-        complete(components, &bodies, &issuer);
+        complete(components, &bodies);
     }
-    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    text.push('\n');
-    text
+    document
 }
 
-fn complete(components: &mut Value, bodies: &[String], issuer: &str) {
+fn complete(components: &mut Value, bodies: &[String]) {
     let schemas = components.get_mut("schemas");
     if let Some(schemas) = schemas.and_then(Value::as_object_mut) {
         schema::complete(schemas, bodies);
     }
     let security = components.get_mut("securitySchemes");
     if let Some(schemes) = security.and_then(Value::as_object_mut) {
-        security::complete(schemes, issuer);
+        security::complete(schemes);
     }
     if let Some(components) = components.as_object_mut() {
         components.insert("headers".to_owned(), header::components());
@@ -54,13 +56,13 @@ fn complete(components: &mut Value, bodies: &[String], issuer: &str) {
     }
 }
 
-/// What holds everywhere.
+/// Corrections of every part.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(members) => {
             strip_charsets(members);
             flatten_reference(members);
-            // So it is anyway.
+            // These are the defaults.
             members.retain(|name, value| match name.as_str() {
                 "deprecated" => *value != json!(false),
                 "explode" => *value != json!(true),
@@ -74,7 +76,7 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// The framework writes bounds of whole numbers as fractions, which some languages refuse.
+/// poem-openapi writes integer bounds as fractions, which some generators refuse.
 fn round(members: &mut Map<String, Value>) {
     for bound in ["minimum", "maximum"] {
         if let Some(bound) = members.get_mut(bound)
@@ -87,8 +89,7 @@ fn round(members: &mut Map<String, Value>) {
     }
 }
 
-/// Media types are named bare, or generators take `application/json; charset=utf-8` for a format
-/// that they do not know.
+/// Removes parameters of media types: generators do not know `application/json; charset=utf-8`.
 fn strip_charsets(members: &mut Map<String, Value>) {
     let named: Vec<String> = members
         .keys()
@@ -102,8 +103,8 @@ fn strip_charsets(members: &mut Map<String, Value>) {
     }
 }
 
-/// A reference with a description is `allOf` of the two, and the description stands beside it once
-/// more. Generators want objects in an `allOf` of two, and leave out the whole schema around it.
+/// Removes the description from an `allOf` of a reference and a description, which is repeated beside
+/// it: some generators drop a schema whose `allOf` has a member that is no object.
 fn flatten_reference(members: &mut Map<String, Value>) {
     if let Some(Value::Array(parts)) = members.get_mut("allOf") {
         parts.retain(|part| {

@@ -1,0 +1,156 @@
+//! The endpoint table: one row per path.
+//!
+//! A new endpoint is its own file and one row here. `Allow`, the CORS readers, the error format and
+//! the metric label come from the row. A test compares the table with the OpenAPI document.
+
+use crate::endpoint::{jwks, metadata, revoked_sessions};
+use crate::response::cors::Readers;
+
+/// The path of the OpenAPI document.
+pub(super) const DOCUMENT: &str = "/openapi.json";
+
+/// A path with its methods (RFC 6749 §3).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Path below the issuer's own path. `{…}` stands for one segment; a final `*` for any rest.
+    pub path: &'static str,
+    /// Value of `Allow`, RFC 9110 §10.2.1.
+    pub allow: &'static str,
+    /// Origins whose pages may read the response.
+    pub(super) readers: Readers,
+    /// Format of errors.
+    pub(super) errors: ErrorFormat,
+    /// Value of the metric label `endpoint`.
+    pub(super) metric: &'static str,
+}
+
+/// Format of an error body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ErrorFormat {
+    /// RFC 6749 §5.2.
+    OAuth,
+    /// Problem details, RFC 9457.
+    Problem,
+}
+
+/// All endpoints. The first row that matches counts.
+pub static ENDPOINTS: &[Endpoint] = &[
+    oauth("/token", "POST", "token"),
+    oauth("/revoke", "POST", "revocation"),
+    oauth("/introspect", "POST", "introspection"),
+    oauth(revoked_sessions::PATH, "GET, HEAD", "revoked_sessions"),
+    open(jwks::PATH, "jwks"),
+    open(metadata::OAUTH, "metadata"),
+    open(metadata::OPENID, "metadata"),
+    open(DOCUMENT, "document"),
+    page("/", "page"),
+    page("/docs", "page"),
+    page("/healthz", "probe"),
+    page("/readyz", "probe"),
+    account("/account", "GET, HEAD, POST"),
+    account("/account/password", "PUT"),
+    account("/account/sessions", "GET, HEAD, DELETE"),
+    account("/account/sessions/{id}", "DELETE"),
+    account("/account/*", ""),
+    admin("/admin/users", "GET, HEAD, POST"),
+    admin("/admin/users/{id}", "GET, HEAD, PATCH, DELETE"),
+    admin("/admin/users/{id}/password", "PUT"),
+    admin("/admin/users/{id}/sessions", "DELETE"),
+    admin("/admin/clients", "GET, HEAD, POST"),
+    admin("/admin/clients/{id}", "GET, HEAD, PATCH, DELETE"),
+    admin("/admin/clients/{id}/origins", "PUT"),
+    admin("/admin/clients/{id}/secrets", "GET, HEAD, POST"),
+    admin("/admin/clients/{id}/secrets/{secret_id}", "DELETE"),
+    admin("/admin/sessions", "GET, HEAD"),
+    admin("/admin/sessions/{id}", "GET, HEAD, DELETE"),
+    admin("/admin/keys", "GET, HEAD, POST"),
+    admin("/admin/audit-events", "GET, HEAD"),
+    admin("/admin", ""),
+    admin("/admin/*", ""),
+    open("/.well-known/*", "other"),
+    page("/*", "other"),
+];
+
+/// Row for paths that no endpoint has.
+static OTHER: Endpoint = page("/*", "other");
+
+impl Endpoint {
+    /// The endpoint at a path below the issuer's own path.
+    pub(super) fn at(path: &str) -> &'static Self {
+        let found = ENDPOINTS.iter().find(|endpoint| endpoint.matches(path));
+        found.unwrap_or(&OTHER)
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        let mut given = path.split('/');
+        for own in self.path.split('/') {
+            match (own, given.next()) {
+                ("*", Some(_)) => return true,
+                (_, None) => return false,
+                (own, Some(given)) if own == given || own.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+        given.next().is_none()
+    }
+}
+
+const fn oauth(path: &'static str, allow: &'static str, metric: &'static str) -> Endpoint {
+    Endpoint {
+        path,
+        allow,
+        readers: Readers::Registered,
+        errors: ErrorFormat::OAuth,
+        metric,
+    }
+}
+
+const fn open(path: &'static str, metric: &'static str) -> Endpoint {
+    Endpoint {
+        readers: Readers::Everyone,
+        ..oauth(path, "GET, HEAD", metric)
+    }
+}
+
+const fn page(path: &'static str, metric: &'static str) -> Endpoint {
+    Endpoint {
+        readers: Readers::SameOrigin,
+        ..oauth(path, "GET, HEAD", metric)
+    }
+}
+
+const fn account(path: &'static str, allow: &'static str) -> Endpoint {
+    Endpoint {
+        errors: ErrorFormat::Problem,
+        ..oauth(path, allow, "account")
+    }
+}
+
+const fn admin(path: &'static str, allow: &'static str) -> Endpoint {
+    Endpoint {
+        metric: "admin",
+        ..account(path, allow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_the_row_that_matches_it() {
+        let cases = [
+            ("/token", "/token"),
+            ("/account/sessions", "/account/sessions"),
+            ("/account/sessions/7", "/account/sessions/{id}"),
+            ("/account/sessions/7/x", "/account/*"),
+            ("/accounts", "/*"),
+            ("/", "/"),
+            ("/token/", "/*"),
+            ("", "/*"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(Endpoint::at(path).path, expected, "{path}");
+        }
+    }
+}

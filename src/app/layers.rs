@@ -1,0 +1,148 @@
+//! The request layers: request id, log span, CORS, timeout, panics, errors, default headers, metrics.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
+use poem::error::ResponseError as _;
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::{Endpoint as _, IntoResponse as _, Request, Response};
+use tracing::Instrument as _;
+
+use super::endpoints::{Endpoint, ErrorFormat};
+use crate::error::Error;
+use crate::response::cors::CorsRequest;
+use crate::response::oauth_error::OAuthError;
+use crate::response::problem::Problem;
+use crate::secret::random_bytes;
+use crate::server::AuthorizationServer;
+
+/// The content security policy of a response that is not a page.
+pub(super) const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Bytes of a request id. Two requests of one day do not share an id.
+const REQUEST_ID: usize = 9;
+
+/// Headers of every response that does not set them itself.
+const DEFAULT_HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, NO_CONTENT_POLICY),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+];
+
+/// Passes a request through all layers. `full_path` is its path before the issuer's path was removed.
+pub(super) async fn call(
+    next: Arc<impl poem::Endpoint<Output = Response>>,
+    request: Request,
+    full_path: String,
+    server: Arc<AuthorizationServer>,
+) -> poem::Result<Response> {
+    let id = URL_SAFE_NO_PAD.encode(random_bytes::<REQUEST_ID>());
+    // The query is not logged: it may hold secrets by mistake.
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = full_path);
+    let mut response = respond(next, request, &server).instrument(span).await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert("x-request-id", id);
+    }
+    for (name, value) in DEFAULT_HEADERS {
+        let entry = headers.entry(name);
+        entry.or_insert(HeaderValue::from_static(value));
+    }
+    // "The authorization server MUST include the HTTP "Cache-Control" response header field with a
+    // value of "no-store" in any response containing tokens, [...] as well as the "Pragma" response
+    // header field with a value of "no-cache"", RFC 6749 §5.1. It is the default here.
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    }
+    Ok(response)
+}
+
+/// The response of the endpoint, or the one for its error, with the CORS headers.
+async fn respond(
+    next: Arc<impl poem::Endpoint<Output = Response>>,
+    mut request: Request,
+    server: &AuthorizationServer,
+) -> Response {
+    let endpoint = Endpoint::at(request.uri().path());
+    let cors = CorsRequest::read(&mut request, endpoint.readers);
+    let (metric, mut response) = if cors.is_preflight() {
+        ("preflight", StatusCode::NO_CONTENT.into_response())
+    } else {
+        let timeout = server.settings.server.request_timeout.0;
+        let response = match within(timeout, next, request).await {
+            Ok(response) => response,
+            Err(failure) => failure.response(endpoint),
+        };
+        (endpoint.metric, response)
+    };
+    cors.permit(&mut response, endpoint.allow, &server.store)
+        .await;
+    let status = response.status().as_u16();
+    tracing::debug!(status, "response");
+    let labels = [("endpoint", metric), ("status", status_class(status))];
+    metrics::counter!("jeton_requests_total", &labels).increment(1);
+    response
+}
+
+/// A request without a response of its endpoint.
+enum Failure {
+    /// The endpoint or the framework returned an error.
+    Refused(poem::Error),
+    /// The endpoint panicked, or ran into the timeout.
+    Failed(Error),
+}
+
+async fn within(
+    timeout: Duration,
+    next: Arc<impl poem::Endpoint<Output = Response>>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let work = AssertUnwindSafe(next.call(request)).catch_unwind();
+    match tokio::time::timeout(timeout, work).await {
+        Ok(Ok(result)) => result.map_err(Failure::Refused),
+        Ok(Err(_panic)) => Err(Failure::Failed(Error::ServerError(
+            "a panic, logged above".into(),
+        ))),
+        Err(_elapsed) => Err(Failure::Failed(Error::TemporarilyUnavailable(
+            "server.request_timeout passed".into(),
+        ))),
+    }
+}
+
+impl Failure {
+    fn response(self, endpoint: &Endpoint) -> Response {
+        match (self, endpoint.errors) {
+            (Self::Refused(error), format) => {
+                if let Some(error) = error.downcast_ref::<OAuthError>() {
+                    error.as_response()
+                } else if let Some(problem) = error.downcast_ref::<Problem>() {
+                    problem.as_response()
+                } else if format == ErrorFormat::Problem {
+                    Problem::from_framework(&error, endpoint.allow).as_response()
+                } else {
+                    OAuthError::from_framework(&error, endpoint.allow).as_response()
+                }
+            }
+            (Self::Failed(error), ErrorFormat::Problem) => Problem::from(error).as_response(),
+            (Self::Failed(error), ErrorFormat::OAuth) => OAuthError(error).as_response(),
+        }
+    }
+}
+
+const fn status_class(status: u16) -> &'static str {
+    match status {
+        ..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    }
+}
