@@ -193,7 +193,7 @@ async fn the_log_says_why_a_page_cannot_read() {
     let drop = "DROP TABLE client_origins";
     database.execute_unprepared(drop).await.unwrap();
     database.close().await.unwrap();
-    let unknown = "unknown whether it is registered";
+    let unknown = "cannot look up the origin";
     assert_eq!(reader(&sign_in(&server, "first-party", None)), None);
     assert!(!server.log().contains(unknown));
     assert_eq!(reader(&sign_in(&server, "first-party", Some(APP))), None);
