@@ -148,7 +148,7 @@ impl Refusal {
             Self::WrongAudience => "The access token is for another audience.",
             Self::Expired => "The access token has expired.",
             Self::NotYetValid | Self::IssuedInTheFuture => "The access token is not valid yet.",
-            Self::SessionRevoked => "The session of the access token was ended.",
+            Self::SessionRevoked => "The session of the access token was revoked.",
             Self::InsufficientScope { .. } => {
                 "The access token lacks a scope that this request requires."
             }

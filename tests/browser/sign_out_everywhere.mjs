@@ -10,7 +10,7 @@ const PASSWORD = "a dozen quiet harbours";
 /** Seconds within which the API must refuse the tokens of revoked sessions. */
 const FEED_DELAY = 2;
 const SESSIONS = `${ISSUER}/account/sessions`;
-const ONE_SESSION = "Jeton has ended the one session that it kept for you, and the one made for this.";
+const ONE_SESSION = "Jeton has ended the one session that it kept for you, and the one created for this request.";
 
 const button = (page) => page.locator("#everywhere");
 const dialog = (page) => page.getByRole("dialog", { name: "Sign out everywhere?" });
@@ -141,7 +141,7 @@ async function threeDevices() {
     await page.keyboard.press("Enter");
     await page.keyboard.type("wrong horse");
     await page.keyboard.press("Enter");
-    await until("the error is shown", async () => (await error(page).innerText()).endsWith("Nobody was signed out."));
+    await until("the error is shown", async () => (await error(page).innerText()).endsWith("No session was revoked."));
     contains(await error(page).innerText(), "The user name or password is wrong");
     equal(await focus(page), "everywhere-password", "the focus");
     equal(requests, [`POST ${ISSUER}/token`], "the requests sent");
@@ -160,8 +160,8 @@ async function threeDevices() {
     const done = Date.now();
     await until("the API refuses the library's token", async () => (await library())[0] === 401, FEED_DELAY * 1000);
     console.log(`  the API refused the token after ${Date.now() - done} ms`);
-    contains((await library())[1], "The session of the access token was ended.");
-    contains(await status(page), "Jeton has ended all 3 sessions that it kept for you, and the one made for this.");
+    contains((await library())[1], "The session of the access token was revoked.");
+    contains(await status(page), "Jeton has ended all 3 sessions that it kept for you, and the one created for this request.");
     equal(requests, [`POST ${ISSUER}/token`, `DELETE ${SESSIONS}`], "the requests sent");
     equal([await dialog(page).isVisible(), await focus(page)], [false, "see"], "the dialog is open, the focus");
     equal(await tokens(page), null, "the stored tokens");
@@ -204,10 +204,10 @@ async function noResponse(page) {
     await page.route(`${ISSUER}/token`, (route) => route.fulfill(tooMany), { times: 1 });
     await submitPassword(page);
     await until("the error is shown", async () => (await error(page).innerText())
-      === "Too many sign-ins have failed. Please try again in 30 seconds. Nobody was signed out.");
+      === "Too many sign-ins have failed. Please try again in 30 seconds. No session was revoked.");
     await page.route(`${ISSUER}/token`, (route) => route.abort(), { times: 1 });
     await password(page).press("Enter");
-    await until("the error is shown", async () => (await error(page).innerText()) === `No answer from ${ISSUER}. Nobody was signed out.`);
+    await until("the error is shown", async () => (await error(page).innerText()) === `No response from ${ISSUER}. No session was revoked.`);
     await page.route(SESSIONS, (route) => route.abort(), { times: 1 });
     await password(page).press("Enter");
     await until("the error is shown", async () => (await error(page).innerText()).includes("it may have arrived, or not"));

@@ -49,7 +49,7 @@ async function submit(session, dialog) {
     return ended && resultMessage(ended);
   } catch (error) {
     if (error instanceof Advice || (error instanceof Uncertain && !dialog.open)) throw error;
-    $("everywhere-error").textContent = error instanceof Uncertain ? error.message : `${message(error)} Nobody was signed out.`;
+    $("everywhere-error").textContent = error instanceof Uncertain ? error.message : `${message(error)} No session was revoked.`;
     $("everywhere-password").focus();
     $("everywhere-password").select();
     return null;
@@ -94,7 +94,7 @@ function resultMessage(ended) {
   const others = ended - 1;
   const which = ["no session but", "the one session that it kept for you, and"][others]
     ?? `all ${others} sessions that it kept for you, and`;
-  return `Signed out everywhere: Jeton has ended ${which} the one made for this. ${REMAINING}`;
+  return `Signed out everywhere: Jeton has ended ${which} the one created for this request. ${REMAINING}`;
 }
 
 const uncertain = (origin) => new Uncertain(`No clear answer from ${origin} to the request that ends your sessions: it may `
@@ -102,13 +102,13 @@ const uncertain = (origin) => new Uncertain(`No clear answer from ${origin} to t
 
 function notOffered({ issuer }, url) {
   return new Advice("This server does not offer that",
-    `${issuer} has no endpoint ${url}, with which Jeton revokes all sessions. Nobody was signed out.`);
+    `${issuer} has no endpoint ${url}, with which Jeton revokes all sessions. No session was revoked.`);
 }
 
 function notRegistered({ issuer, scope }) {
   const scopes = [...scope.split(" ").filter(Boolean), "account"].map((one) => `--scope ${one}`).join(" ");
   return new Advice("This page may not do that yet",
     `Its client, ${CLIENT}, is not registered for the scope account, or not for the audience ${issuer}. `
-    + "Nobody was signed out. The operator of Jeton can add both, without signing users out:",
+    + "No session was revoked. The operator of Jeton can add both, without signing users out:",
     `$ jeton client update ${CLIENT} --first-party ${scopes} --audience ${RESOURCE} --audience ${issuer}`);
 }

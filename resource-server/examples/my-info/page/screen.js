@@ -61,7 +61,7 @@ function describe(error) {
 
 /** The message of an error. */
 export function message(error) {
-  if (error instanceof NoAnswer) return `No answer from ${error.origin}.`;
+  if (error instanceof NoAnswer) return `No response from ${error.origin}.`;
   if (error instanceof Busy) return `${error.message}. Please try again in ${inTime(Math.max(1, error.seconds))}.`;
   return error.message;
 }
