@@ -1,7 +1,7 @@
 //! The whole suite in one binary; its modules mirror `src/`.
 //!
-//! A test's name is the sentence that a failing build prints. The clause that it proves stands above
-//! it; `row N` is a row of `docs/protocol.md`.
+//! A test's name is the sentence that a failing build prints. `row N` above a test is a row of
+//! `docs/protocol.md`.
 
 #![expect(
     clippy::unwrap_used,

@@ -245,7 +245,7 @@ async fn an_administrator_is_not_made_behind_the_back_of_the_audit_log() {
     assert_eq!(answer.status, 200, "{}", answer.body);
     for action in [Action::UserCreated, Action::UserUpdated] {
         let told = |row: &audit_event::Model| row.detail.contains("\"roles\":\"admin 0");
-        let rows = admin.jeton.told(action).await;
+        let rows = admin.jeton.audit_events(action).await;
         let row = rows.iter().find(|row| told(row));
         assert!(row.is_some(), "{action:?}: {rows:?}");
         assert!(row.unwrap().detail.contains("\"roles_in_all\":9"));
@@ -278,7 +278,7 @@ async fn two_who_drop_all_keys_but_their_own_leave_one() {
     let keys = signing_key::list(store).await.unwrap();
     let left = keys.iter().filter(|key| key.revoked_at.is_none());
     assert_eq!(left.map(|key| &*key.id).collect::<Vec<_>>(), ["one"]);
-    jeton.told_once(Action::KeysRevoked).await;
+    jeton.audit_event(Action::KeysRevoked).await;
 }
 
 /// People choose their names: whoever takes the id of another is not shielded by it, and the other is

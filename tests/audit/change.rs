@@ -28,7 +28,7 @@ async fn the_end_of_a_session_is_told_once() -> Result<(), DbErr> {
     let id = tokens.session();
     assert!(session::revoke(store, id, Ending::Operator, &operator).await?);
     assert!(!session::revoke(store, id, Ending::Operator, &operator).await?);
-    let row = jeton.told_once(Action::SessionRevoked).await;
+    let row = jeton.audit_event(Action::SessionRevoked).await;
     assert_eq!(
         (row.user_id, row.session_id),
         (Some(tokens.user()), Some(id))
@@ -54,13 +54,13 @@ async fn a_sign_out_is_told_once_with_from_where() {
         let answer = jeton.send(sent_from("203.0.113.9", request.body(body)));
         assert_eq!(answer.await.status, 200);
     }
-    let row = jeton.told_once(Action::SignOut).await;
+    let row = jeton.audit_event(Action::SignOut).await;
     assert_eq!(row.session_id, Some(tokens.session()));
     assert_eq!(row.user_id, Some(tokens.user()));
     assert_eq!((&*row.address, &*row.user_agent), ("203.0.113.9", "curl/8"));
     assert_eq!(row.actor_id.as_deref(), Some("first-party"));
     assert_eq!(log.entries("sign_out").len(), 1);
-    assert_eq!(jeton.told(Action::SessionRevoked).await.len(), 0);
+    assert_eq!(jeton.audit_events(Action::SessionRevoked).await.len(), 0);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
     let origins = [WebOrigin::parse("https://app.example.com").unwrap()];
     client_origin::add(store, "app", &origins, &operator).await?;
     client_origin::add(store, "app", &origins, &operator).await?;
-    let row = jeton.told_once(Action::ClientOriginsChanged).await;
+    let row = jeton.audit_event(Action::ClientOriginsChanged).await;
     assert_eq!(detail(&row)["added"], "https://app.example.com");
 
     assert_eq!(client::disable(store, "app", &operator).await?, Some(1));
@@ -83,7 +83,7 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
     assert_eq!(client::delete(store, "app", &operator).await?, None);
     assert_eq!(client::disable(store, "app", &operator).await?, None);
     assert!(!client::enable(store, "app", &operator).await?);
-    let row = jeton.told_once(Action::ClientDisabled).await;
+    let row = jeton.audit_event(Action::ClientDisabled).await;
     assert_eq!(detail(&row)["sessions_ended"], 1);
     for action in [
         Action::ClientOriginsChanged,
@@ -91,10 +91,10 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
         Action::ClientEnabled,
         Action::ClientDeleted,
     ] {
-        jeton.told_once(action).await;
+        jeton.audit_event(action).await;
         assert_eq!(log.entries(action.name()).len(), 1, "{action:?}");
     }
-    assert_eq!(jeton.told(Action::ClientCreated).await.len(), 2);
+    assert_eq!(jeton.audit_events(Action::ClientCreated).await.len(), 2);
     Ok(())
 }
 
@@ -112,13 +112,13 @@ async fn a_clients_settings_and_secrets_are_told_once() {
     let refused = client_secret::add(store, of_public, &operator).await;
     assert!(matches!(refused, Err(SecretError::NoClient)));
     client_secret::add(store, secret, &operator).await.unwrap();
-    let row = jeton.told_once(Action::ClientSecretAdded).await;
+    let row = jeton.audit_event(Action::ClientSecretAdded).await;
     assert_eq!(row.client_id.as_deref(), Some("backend"));
     assert_eq!(detail(&row)["secret_id"], id.to_string());
     let remove = async || client_secret::remove(store, "backend", id, &operator).await;
     remove().await.unwrap();
     assert!(matches!(remove().await, Err(SecretError::NoSecret)));
-    let row = jeton.told_once(Action::ClientSecretRemoved).await;
+    let row = jeton.audit_event(Action::ClientSecretRemoved).await;
     assert_eq!(detail(&row)["secret_id"], id.to_string());
 
     let rename = |before: &client::Model| -> Result<_, client::ChangeError> {
@@ -132,7 +132,7 @@ async fn a_clients_settings_and_secrets_are_told_once() {
         let changed = client::update(store, "app", rename, &operator).await;
         assert_eq!(changed.unwrap().settings.len(), changes);
     }
-    let row = jeton.told_once(Action::ClientUpdated).await;
+    let row = jeton.audit_event(Action::ClientUpdated).await;
     assert_eq!(detail(&row)["changed"], "name access_token_lifetime");
     assert_eq!(detail(&row)["name"], "The app");
     assert_eq!(detail(&row)["access_token_lifetime"], 60);
@@ -159,7 +159,7 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
         changed.map(|changed| changed.sessions_ended)
     };
     assert_eq!(change(Change::Password("x".to_owned())).await.unwrap(), 1);
-    let row = jeton.told_once(Action::PasswordChanged).await;
+    let row = jeton.audit_event(Action::PasswordChanged).await;
     assert_eq!(detail(&row)["username"], ALICE.0);
     assert_eq!(detail(&row)["sessions_ended"], 1);
     assert_eq!((row.user_id, &*row.actor_kind), (Some(id), "operator"));
@@ -176,7 +176,7 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
     for change_ in [kept, renamed, Change::DISABLE, Change::DISABLE] {
         assert_eq!(change(change_).await.unwrap(), 0);
     }
-    let row = jeton.told_once(Action::UserUpdated).await;
+    let row = jeton.audit_event(Action::UserUpdated).await;
     assert_eq!(detail(&row)["username"], ALICE.0);
     assert_eq!(detail(&row)["new_username"], "alison");
     assert_eq!(detail(&row)["roles"], "reader");
@@ -195,7 +195,7 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
         Action::SessionsRevoked,
         Action::UserDeleted,
     ] {
-        assert_eq!(jeton.told_once(action).await.user_id, Some(id));
+        assert_eq!(jeton.audit_event(action).await.user_id, Some(id));
         assert_eq!(log.entries(action.name()).len(), 1, "{action:?}");
     }
     Ok(())
@@ -205,14 +205,14 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
 #[tokio::test]
 async fn keys_that_come_and_go_are_told() {
     let jeton = Jeton::start().await;
-    let first = jeton.told_once(Action::KeyCreated).await;
+    let first = jeton.audit_event(Action::KeyCreated).await;
     for _ in 0..2 {
         jeton.advance(DAY * 91);
         maintenance::refresh_keys(&jeton.server).await.unwrap();
     }
-    let created = jeton.told(Action::KeyCreated).await;
+    let created = jeton.audit_events(Action::KeyCreated).await;
     assert!(created.len() > 1);
     assert_eq!(created[0].actor_kind, "system");
-    let deleted = jeton.told_once(Action::KeyDeleted).await;
+    let deleted = jeton.audit_event(Action::KeyDeleted).await;
     assert_eq!(detail(&deleted)["kid"], detail(&first)["kid"]);
 }

@@ -49,7 +49,7 @@ async fn a_sign_in_is_told_with_who_what_when_and_from_where() {
     jeton.advance(HOUR);
     let answer = jeton.sign_in_from(ALICE.0, ALICE.1, b"curl/8").await;
     let tokens = answer.tokens();
-    let row = jeton.told_once(Action::SignIn).await;
+    let row = jeton.audit_event(Action::SignIn).await;
     assert_eq!((row.at, row.outcome.as_str()), (jeton.now(), "success"));
     assert_eq!(row.actor_kind, "user");
     assert_eq!(row.actor_id, Some(tokens.user().to_string()));
@@ -89,7 +89,7 @@ async fn a_refused_sign_in_is_told_without_what_was_typed() {
         answer.assert_error(400, "invalid_grant");
         expected.insert(jeton.now(), (user_id, reason));
     }
-    let rows = jeton.told(Action::SignInFailed).await;
+    let rows = jeton.audit_events(Action::SignInFailed).await;
     assert_eq!(rows.len(), 5);
     for row in rows {
         let (user_id, reason) = expected[&row.at];
@@ -115,7 +115,7 @@ async fn a_refresh_is_told_when_it_is_late_or_a_replay_or_ahead_of_the_store() -
     let first = jeton.sign_in().await;
     let mut newest = first.clone();
     for _ in 0..3 {
-        newest = jeton.go_on(&newest, HOUR).await;
+        newest = jeton.refresh_after(&newest, HOUR).await;
         jeton.refresh(&newest.refresh_token).await.tokens();
         newest = jeton.refresh(&newest.refresh_token).await.tokens();
     }
@@ -125,28 +125,28 @@ async fn a_refresh_is_told_when_it_is_late_or_a_replay_or_ahead_of_the_store() -
     assert_eq!(own.count(), 1, "of the sign-in");
 
     let before = newest.clone();
-    newest = jeton.go_on(&newest, HOUR).await;
+    newest = jeton.refresh_after(&newest, HOUR).await;
     jeton.advance(HOUR);
     jeton.refresh(&before.refresh_token).await.tokens();
-    let late = jeton.told_once(Action::LateRetry).await;
+    let late = jeton.audit_event(Action::LateRetry).await;
     assert_eq!((late.at, late.user_id), (jeton.now(), Some(first.user())));
     assert_eq!(detail(&late)["seconds"], 3600);
     assert_eq!(late.actor_id.as_deref(), Some("first-party"));
 
     data.execute("UPDATE sessions SET generation = 2").await;
     newest = jeton.refresh(&newest.refresh_token).await.tokens();
-    let ahead = jeton.told_once(Action::RefreshAheadOfStore).await;
+    let ahead = jeton.audit_event(Action::RefreshAheadOfStore).await;
     assert_eq!(detail(&ahead)["generations"], 5);
     assert_eq!(ahead.session_id, session);
 
-    jeton.assert_over(&first).await;
-    let replay = jeton.told_once(Action::Replay).await;
+    jeton.assert_refresh_refused(&first).await;
+    let replay = jeton.audit_event(Action::Replay).await;
     assert_eq!(detail(&replay)["distance"], 8);
     assert_eq!(detail(&replay)["ended"], true);
     assert_eq!((replay.session_id, &*replay.outcome), (session, "failure"));
     assert_eq!(replay.user_id, Some(first.user()));
-    jeton.assert_over(&newest).await;
-    assert_eq!(jeton.told(Action::SessionRevoked).await.len(), 0);
+    jeton.assert_refresh_refused(&newest).await;
+    assert_eq!(jeton.audit_events(Action::SessionRevoked).await.len(), 0);
     Ok(())
 }
 
@@ -223,7 +223,7 @@ async fn the_log_is_told_of_what_is_certain_and_of_every_refusal() {
         let answer = jeton.sign_in_from(ALICE.0, password, b"").await;
         answer.assert_error(500, "server_error");
     }
-    assert_eq!(jeton.told(Action::SignIn).await.len(), 1);
+    assert_eq!(jeton.audit_events(Action::SignIn).await.len(), 1);
     assert_eq!(log.entries("sign_in").len(), 1);
     assert_eq!(log.entries("sign_in_failed").len(), 1);
 }
@@ -238,11 +238,11 @@ async fn no_secret_is_in_any_row() -> Result<(), DbErr> {
     let secret = crate::support::SECRET;
     jeton.add_client("backend", Some(secret), |_| {}).await;
     let first = jeton.sign_in().await;
-    let second = jeton.go_on(&first, HOUR).await;
+    let second = jeton.refresh_after(&first, HOUR).await;
     jeton.advance(HOUR);
     jeton.refresh(&first.refresh_token).await.tokens();
     let third = jeton.refresh(&second.refresh_token).await.tokens();
-    jeton.assert_over(&first).await;
+    jeton.assert_refresh_refused(&first).await;
     for (username, password) in [(ALICE.0, WRONG), (WRONG, WRONG), (ALICE.1, WRONG)] {
         jeton.sign_in_from(username, password, b"curl/8").await;
     }
@@ -280,7 +280,7 @@ async fn what_a_client_calls_itself_injects_nothing() {
     let jeton = Jeton::start().await;
     let forged = "x\u{85}2026-01-01 admin signed in\u{9b}31m\tok\u{202e}".as_bytes();
     jeton.sign_in_from(ALICE.0, WRONG, forged).await;
-    let row = jeton.told_once(Action::SignInFailed).await;
+    let row = jeton.audit_event(Action::SignInFailed).await;
     let harmless = "x\u{fffd}2026-01-01 admin signed in\u{fffd}31m\u{fffd}ok\u{fffd}";
     assert_eq!(row.user_agent, harmless);
     assert_eq!(log.entries("sign_in_failed")[0]["user_agent"], harmless);

@@ -115,7 +115,7 @@ async fn searches_use_their_indexes() {
     drop(data.open().await);
     for column in ["user_id", "client_id", "session_id", "action"] {
         let plan = data
-            .question(&format!(
+            .query(&format!(
                 "EXPLAIN QUERY PLAN SELECT * FROM audit_events WHERE {column} = 'x' AND id < 'y' \
                  ORDER BY id DESC LIMIT 50"
             ))

@@ -31,7 +31,7 @@ async fn old_events_are_swept_in_batches() -> Result<(), DbErr> {
     for removed in [5, older - 5, 0] {
         assert_eq!(audit_event::sweep(store, last, 5).await?, removed);
     }
-    assert_eq!(jeton.told_once(Action::SignInFailed).await.at, last);
+    assert_eq!(jeton.audit_event(Action::SignInFailed).await.at, last);
     Ok(())
 }
 
@@ -59,7 +59,7 @@ async fn the_house_sweeps_and_goes_on_when_the_last_batch_was_full() {
     };
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&jeton.server)));
     let kept = async {
-        while !jeton.told(Action::SignIn).await.is_empty() {
+        while !jeton.audit_events(Action::SignIn).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         jeton.advance(DAY * 90);

@@ -13,11 +13,11 @@ async fn revoke(jeton: &Jeton, parameters: &[(&str, &str)]) -> crate::support::A
 async fn revoking_a_refresh_token_ends_the_session_and_its_access_tokens() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
-    let refreshed = jeton.go_on(&tokens, Duration::from_mins(1)).await;
+    let refreshed = jeton.refresh_after(&tokens, Duration::from_mins(1)).await;
     let answer = revoke(&jeton, &[("token", &refreshed.refresh_token)]).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, ""));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    jeton.assert_over(&refreshed).await;
+    jeton.assert_refresh_refused(&refreshed).await;
     for access_token in [&tokens.access_token, &refreshed.access_token] {
         assert_eq!(jeton.get_with("/account", access_token).await.status, 401);
     }
@@ -31,14 +31,14 @@ async fn revoking_a_refresh_token_ends_the_session_and_its_access_tokens() {
 async fn any_token_of_the_session_signs_out() {
     let jeton = Jeton::start().await;
     let old = jeton.sign_in().await;
-    let new = jeton.go_on(&old, Duration::from_hours(1)).await;
+    let new = jeton.refresh_after(&old, Duration::from_hours(1)).await;
     let answer = revoke(&jeton, &[("token", &old.refresh_token)]).await;
     assert_eq!(answer.status, 200);
-    jeton.assert_over(&new).await;
+    jeton.assert_refresh_refused(&new).await;
     let tokens = jeton.sign_in().await;
     let answer = revoke(&jeton, &[("token", &tokens.access_token)]).await;
     assert_eq!(answer.status, 200);
-    jeton.assert_over(&tokens).await;
+    jeton.assert_refresh_refused(&tokens).await;
 }
 
 /// row 48: "The authorization server responds with HTTP status code 200 if the token has been revoked
@@ -77,7 +77,7 @@ async fn a_hint_is_only_a_hint() {
             ("token_type_hint", hint),
         ];
         assert_eq!(revoke(&jeton, &parameters).await.status, 200);
-        jeton.assert_over(&tokens).await;
+        jeton.assert_refresh_refused(&tokens).await;
     }
 }
 

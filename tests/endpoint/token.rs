@@ -177,7 +177,7 @@ async fn a_full_disk_is_503_with_retry_after() {
     jeton.add_client("first-party", None, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
     let tokens = jeton.sign_in().await;
-    let connection = data.hand().await;
+    let connection = data.connect().await;
     let fill = match connection.get_database_backend() {
         DbBackend::Sqlite => FILL_SQLITE,
         DbBackend::MySql => FILL_MARIADB,

@@ -38,7 +38,7 @@ async fn an_address_that_tries_many_accounts_is_slowed() {
     sign_in(&jeton, "203.0.113.8", ALICE.0, ALICE.1)
         .await
         .tokens();
-    let row = jeton.told_once(Action::SignInThrottled).await;
+    let row = jeton.audit_event(Action::SignInThrottled).await;
     assert_eq!(row.detail, r#"{"by":"address","retry_after":1}"#);
     assert_eq!((row.user_id, &*row.address), (None, "203.0.113.9"));
     jeton.advance(Duration::from_secs(1));

@@ -226,7 +226,7 @@ async fn that_an_account_is_slowed_is_told_once_a_minute() {
         }
         jeton.advance(Duration::from_millis(10));
     }
-    let rows = jeton.told(Action::SignInThrottled).await;
+    let rows = jeton.audit_events(Action::SignInThrottled).await;
     assert_eq!(rows.len(), 2);
     let mut users: Vec<_> = rows.iter().map(|row| row.user_id).collect();
     users.sort();
@@ -236,10 +236,13 @@ async fn that_an_account_is_slowed_is_told_once_a_minute() {
         assert_eq!((&*row.outcome, &*row.address), ("failure", "198.18.0.0"));
         assert!(!format!("{row:?}").contains("nobody"));
     }
-    assert_eq!(jeton.told(Action::SignInFailed).await.len(), 2 * BURST);
+    assert_eq!(
+        jeton.audit_events(Action::SignInFailed).await.len(),
+        2 * BURST
+    );
     jeton.advance(Duration::from_secs(10));
     jeton.guess(900, ALICE.0, WRONG).await.retry_after();
-    assert_eq!(jeton.told(Action::SignInThrottled).await.len(), 2);
+    assert_eq!(jeton.audit_events(Action::SignInThrottled).await.len(), 2);
 }
 
 /// Names that were made up leave rows for a while only.
@@ -280,7 +283,7 @@ async fn what_is_past_is_swept_and_what_is_not_is_kept() {
         .set(free_at(10).plus(Duration::from_mins(2)));
     let maintenance = tokio::spawn(maintenance::run(std::sync::Arc::clone(&jeton.server)));
     let rows = "SELECT concat(count(*), '') AS detail FROM sign_in_throttle";
-    while data.question(rows).await != "0" {
+    while data.query(rows).await != "0" {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     maintenance.abort();
@@ -303,12 +306,12 @@ async fn what_is_just_past_is_kept_for_a_minute() {
     let rows = "SELECT concat(count(*), '') AS detail FROM sign_in_throttle";
     jeton.advance(INTERVAL + Duration::from_secs(59));
     // Old events are swept after it, so that when they are gone this has been looked at.
-    while !jeton.told(Action::SignInFailed).await.is_empty() {
+    while !jeton.audit_events(Action::SignInFailed).await.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(data.question(rows).await, "1");
+    assert_eq!(data.query(rows).await, "1");
     jeton.advance(Duration::from_secs(2));
-    while data.question(rows).await != "0" {
+    while data.query(rows).await != "0" {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     maintenance.abort();

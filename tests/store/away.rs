@@ -62,7 +62,7 @@ async fn a_refresh_that_waits_for_a_lock_is_given_up_on_both_sides() {
     };
     let data = DataDir::new();
     let (jeton, tokens) = impatient(&data.url()).await;
-    let other = data.hand().await;
+    let other = data.connect().await;
     other.execute_unprepared("BEGIN").await.unwrap();
     other.execute_unprepared(lock).await.unwrap();
     // More than there are connections.
@@ -71,7 +71,7 @@ async fn a_refresh_that_waits_for_a_lock_is_given_up_on_both_sides() {
         assert_put_off(&answer);
     }
     in_time(Box::pin(async {
-        while data.question(waiting).await != "0" {
+        while data.query(waiting).await != "0" {
             // MariaDB says the same as before to whoever asks again within a tenth of a second.
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -164,7 +164,7 @@ async fn a_node_that_is_cut_off_at_its_start_keeps_no_other_from_starting() {
     }
     let data = DataDir::new();
     let (wire, url) = Wire::before(&data.url()).await;
-    let hand = data.hand().await;
+    let hand = data.connect().await;
     // "jeton" and 1, as the store has it.
     let turn = "SELECT pg_advisory_lock(116983977700865)";
     hand.execute_unprepared(turn).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_node_that_is_cut_off_at_its_start_keeps_no_other_from_starting() {
     let waiting = "SELECT count(*)::text AS detail FROM pg_locks \
                    WHERE locktype = 'advisory' AND NOT granted";
     in_time(Box::pin(async {
-        while data.question(waiting).await == "0" {
+        while data.query(waiting).await == "0" {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }))
@@ -203,7 +203,7 @@ async fn a_node_that_is_cut_off_in_a_transaction_does_not_keep_its_locks() {
         ..LIMITS
     };
     let far = Store::connect(&parsed(&url), patient).await.unwrap();
-    let other = data.hand().await;
+    let other = data.connect().await;
     other.execute_unprepared("BEGIN").await.unwrap();
     let lock = "UPDATE sessions SET address = 'here'";
     other.execute_unprepared(lock).await.unwrap();
@@ -211,7 +211,7 @@ async fn a_node_that_is_cut_off_in_a_transaction_does_not_keep_its_locks() {
     let cut_off =
         tokio::spawn(async move { session::revoke(&far, id, Ending::SignOut, &cause).await });
     in_time(Box::pin(async {
-        while data.question(waiting).await == "0" {
+        while data.query(waiting).await == "0" {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }))
@@ -247,7 +247,7 @@ async fn only_serve_makes_tables_in_an_empty_database() {
         "SELECT CAST(count(*) AS char) AS detail FROM information_schema.tables \
          WHERE table_schema = database()"
     };
-    assert_eq!(data.question(tables).await, "0");
+    assert_eq!(data.query(tables).await, "0");
     data.open().await.close().await.unwrap();
     data.jeton_ok(&["user", "list"]).await;
 }

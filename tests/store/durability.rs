@@ -37,7 +37,7 @@ async fn note_commits(data: &DataDir) {
 }
 
 async fn noted(data: &DataDir) -> Vec<String> {
-    let noted = data.question("SELECT detail FROM noted ORDER BY place");
+    let noted = data.query("SELECT detail FROM noted ORDER BY place");
     let noted = noted.await;
     data.execute("DELETE FROM noted").await;
     noted.lines().map(str::to_owned).collect()

@@ -101,7 +101,7 @@ async fn a_change_that_is_given_up_leaves_no_transaction_behind() {
         let now = START.plus(Duration::from_hours(u64::from(moment) + 1));
         let taken = lease::hold(&store, "sweep", holder, now, Duration::from_mins(1));
         assert!(in_time(taken).await.unwrap(), "{moment}");
-        let seen = data.question(EXPIRY).await;
+        let seen = data.query(EXPIRY).await;
         let expected = now.plus(Duration::from_mins(1)).as_micros();
         assert_eq!(seen, expected.to_string(), "{moment}");
         in_time(store.close()).await.unwrap();

@@ -127,10 +127,10 @@ async fn the_sweep_removes_what_is_past_retention_in_batches() -> Result<(), DbE
     }
     for tokens in revoked {
         assert!(session::find(store, tokens.session()).await?.is_none());
-        jeton.assert_over(&tokens).await;
+        jeton.assert_refresh_refused(&tokens).await;
     }
     assert!(session::find(store, later.session()).await?.is_some());
-    let living = jeton.go_on(&living, DAY).await;
+    let living = jeton.refresh_after(&living, DAY).await;
     // A session that nobody ended goes when it has expired by itself.
     let expires_at = jeton.session(&living).await.expires_at;
     assert_eq!(session::sweep(store, expires_at, 100).await?, 1);
@@ -154,10 +154,10 @@ async fn a_session_is_one_row_of_one_size() {
     jeton.add_user(name, password).await;
     let mut tokens = jeton.sign_in().await;
     let size = |row: session::Model| format!("{row:?}").len();
-    tokens = jeton.go_on(&tokens, DAY).await;
+    tokens = jeton.refresh_after(&tokens, DAY).await;
     let before = size(jeton.session(&tokens).await);
     for _ in 0..8 {
-        tokens = jeton.go_on(&tokens, DAY).await;
+        tokens = jeton.refresh_after(&tokens, DAY).await;
     }
     assert_eq!(size(jeton.session(&tokens).await), before);
     let rows = session::list(&jeton.server.store, None, 9).await.unwrap();

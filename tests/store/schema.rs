@@ -44,7 +44,7 @@ const SQLITE_SCHEMA: &str =
 async fn empty_database() -> (DataDir, DatabaseConnection) {
     let data = TestDatabase::empty().map_or_else(DataDir::of_file, DataDir::on);
     std::fs::File::create(data.database()).unwrap();
-    let connection = data.hand().await;
+    let connection = data.connect().await;
     (data, connection)
 }
 
@@ -84,7 +84,7 @@ async fn the_schema_is_the_same_after_down_and_up() {
 async fn the_tables_have_the_columns_of_their_entities() {
     let data = DataDir::new();
     data.open().await.close().await.unwrap();
-    let connection = data.hand().await;
+    let connection = data.connect().await;
     compare(&connection, audit_event::Entity).await;
     compare(&connection, client::Entity).await;
     compare(&connection, client_origin::Entity).await;
@@ -134,7 +134,7 @@ async fn no_table_has_the_default_collation_of_a_mariadb_server() {
     }
     let data = DataDir::new();
     data.open().await.close().await.unwrap();
-    let connection = data.hand().await;
+    let connection = data.connect().await;
     let others = "\
         SELECT concat_ws(' ', table_name, table_collation) FROM information_schema.tables \
         WHERE table_schema = database() \
@@ -168,8 +168,5 @@ async fn a_store_with_an_unreleased_schema_is_refused() {
         assert!(message.ends_with(remedy), "{message}");
     }
     let history = "SELECT version AS detail FROM seaql_migrations";
-    assert_eq!(
-        data.question(history).await,
-        "m20261122_000001_create_store"
-    );
+    assert_eq!(data.query(history).await, "m20261122_000001_create_store");
 }

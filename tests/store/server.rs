@@ -72,7 +72,7 @@ async fn what_is_undone_by_a_deadlock_is_done_again() {
     jeton.add_client("first-party", None, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
     let tokens = jeton.sign_in().await;
-    let hand = data.hand().await;
+    let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
     // MariaDB undoes who has written less.
     for number in 0..100 {
@@ -91,7 +91,7 @@ async fn what_is_undone_by_a_deadlock_is_done_again() {
     let signing_out =
         tokio::spawn(async move { user::change(&store, alice, Change::SignOut, &cause).await });
     // It has the user, and waits for the session.
-    let watch = data.hand().await;
+    let watch = data.connect().await;
     while number(&watch, waiting(engine)).await == 0 {
         // MariaDB says the same as before to whoever asks again within a tenth of a second.
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -100,7 +100,7 @@ async fn what_is_undone_by_a_deadlock_is_done_again() {
     other.commit().await.unwrap();
     let changed = signing_out.await.unwrap().unwrap();
     assert_eq!(changed.sessions_ended, 1);
-    jeton.assert_over(&tokens).await;
+    jeton.assert_refresh_refused(&tokens).await;
     let told = "SELECT count(*) FROM audit_events WHERE action = 'sessions_revoked'";
     assert_eq!(number(&watch, told).await, 1);
 }
@@ -140,7 +140,7 @@ async fn a_row_that_is_locked_for_long_is_a_busy_store() {
     let url = data.url();
     let jeton = node(&url).await;
     let tokens = jeton.sign_in().await;
-    let hand = data.hand().await;
+    let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
     touch(&other, "UPDATE sessions SET address = 'here'").await;
     let answer = jeton.refresh(&tokens.refresh_token).await;
@@ -161,7 +161,7 @@ async fn a_node_on_a_server_that_only_reads_is_not_ready() {
     let url = data.url();
     let jeton = node(&url).await;
     let tokens = jeton.sign_in().await;
-    let hand = data.hand().await;
+    let hand = data.connect().await;
     let name = url.rsplit('/').next().unwrap();
     for (setting, status) in [("on", 503), ("off", 200)] {
         let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {setting}");
@@ -191,7 +191,7 @@ async fn a_refresh_does_not_wait_for_the_rows_of_its_user_and_client() {
     let data = DataDir::new();
     let jeton = node(&data.url()).await;
     let tokens = jeton.sign_in().await;
-    let hand = data.hand().await;
+    let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
     touch(&other, "UPDATE users SET created_at = 1").await;
     touch(&other, "UPDATE clients SET created_at = 1").await;

@@ -1,4 +1,4 @@
-//! The audit log, as a test reads it.
+//! Reads the audit log.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,15 +14,15 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use super::Jeton;
 
-/// What is said in the audit log on this thread, for as long as the value lives.
+/// Collects this thread's audit log lines until it is dropped.
 pub struct AuditLog {
     entries: Entries,
-    _listening: DefaultGuard,
+    _subscriber: DefaultGuard,
 }
 
 impl Jeton {
-    /// All that was told of this, the newest first.
-    pub async fn told(&self, action: Action) -> Vec<Model> {
+    /// The events of an action, newest first.
+    pub async fn audit_events(&self, action: Action) -> Vec<Model> {
         let filter = Filter {
             action: Some(action),
             ..Filter::default()
@@ -31,9 +31,9 @@ impl Jeton {
         found.unwrap()
     }
 
-    /// The one time that this was told.
-    pub async fn told_once(&self, action: Action) -> Model {
-        let mut events = self.told(action).await;
+    /// The only event of an action.
+    pub async fn audit_event(&self, action: Action) -> Model {
+        let mut events = self.audit_events(action).await;
         assert_eq!(events.len(), 1, "{action:?}: {events:?}");
         events.remove(0)
     }
@@ -45,21 +45,21 @@ pub type Fields = BTreeMap<String, String>;
 
 impl AuditLog {
     pub fn listen() -> Self {
-        keep_another();
+        keep_second_subscriber();
         let entries = Entries::default();
         let listener = Listener(Arc::clone(&entries));
         Self {
             entries,
-            _listening: set_default(Registry::default().with(listener)),
+            _subscriber: set_default(Registry::default().with(listener)),
         }
     }
 
-    /// All of it as text.
+    /// All entries as text.
     pub fn text(&self) -> String {
         format!("{:?}", self.entries.lock().unwrap())
     }
 
-    /// The entries so far whose `event` is this.
+    /// The entries with this `event`.
     pub fn entries(&self, event: &str) -> Vec<Fields> {
         let entries = self.entries.lock().unwrap();
         let of_event = entries.iter().filter(|fields| fields["event"] == event);
@@ -67,12 +67,11 @@ impl AuditLog {
     }
 }
 
-/// As long as there is one listener alone, the library asks the thread that comes to a place in the
-/// code first whether anyone listens, and believes it for all threads: a test that does not listen
-/// would make another deaf. So there is always a second one.
-fn keep_another() {
-    static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
-    ANOTHER.get_or_init(|| Dispatch::new(Registry::default()));
+/// With a single subscriber, `tracing` caches for all threads whether the first thread at a call site has one. A
+/// test without a subscriber would hide events from other tests. A second subscriber prevents this.
+fn keep_second_subscriber() {
+    static SECOND: OnceLock<Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| Dispatch::new(Registry::default()));
 }
 
 struct Listener(Entries);
@@ -87,7 +86,7 @@ impl<S: Subscriber> Layer<S> for Listener {
     }
 }
 
-/// The details stand in one field, as JSON; here each is a field.
+/// Replaces the JSON in `detail` by one field per member.
 fn with_details(mut fields: Fields) -> Fields {
     let details = fields.remove("detail").unwrap_or_else(|| "{}".to_owned());
     let details: serde_json::Map<String, serde_json::Value> =

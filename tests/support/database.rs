@@ -1,5 +1,5 @@
-//! Where the stores of tests are: SQLite, or, with `JETON_TEST_DATABASE_URL`, databases of their own on that
-//! server, as which each test's store is a copy of a template.
+//! Stores for tests: SQLite in memory, or, with `JETON_TEST_DATABASE_URL`, one database per test on that server,
+//! copied from a template.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -11,21 +11,21 @@ use jeton::store::{Limits, Store};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement};
 
 const VARIABLE: &str = "JETON_TEST_DATABASE_URL";
-/// Host and port of a pooler before that server, by which stores connect.
+/// Host and port of a pooler in front of that server. Stores connect through it.
 const POOLER: &str = "JETON_TEST_POOLER";
-/// A machine that runs all tests at once is slow.
+/// Long timeouts, because all tests run at once.
 pub const LIMITS: Limits = Limits {
     connections: 8,
     acquire_timeout: Duration::from_secs(30),
     statement_timeout: Duration::from_secs(30),
 };
 
-/// A database on the server, gone with the value.
+/// A database on the server, dropped with the value.
 pub struct TestDatabase {
     name: String,
 }
 
-/// An empty store of the test that asks, on the engine that tests run on; gone when the test ends.
+/// An empty store on the engine of this run, dropped at the end of the test.
 pub async fn store() -> Store {
     thread_local! {
         static OF_THIS_TEST: RefCell<Vec<TestDatabase>> = const { RefCell::new(Vec::new()) };
@@ -63,18 +63,24 @@ pub fn parsed(url: &str) -> ServerUrl {
     }
 }
 
-/// What the server speaks that tests run on; `None` when they run on SQLite.
+/// The engine of the server; `None` on SQLite.
 pub fn engine() -> Option<Engine> {
     server().map(|url| parsed(url).engine())
 }
 
+/// The engine of the server. Fails on SQLite, where the caller's test is ignored.
+#[track_caller]
+pub fn server_engine() -> Engine {
+    engine().unwrap_or_else(|| panic!("{VARIABLE} is not set: run tests/stores.sh"))
+}
+
 impl TestDatabase {
-    /// With no tables; `None` when tests run on SQLite.
+    /// Without tables; `None` on SQLite.
     pub fn empty() -> Option<Self> {
-        engine().map(Self::make)
+        engine().map(Self::create)
     }
 
-    fn make(engine: Engine) -> Self {
+    fn create(engine: Engine) -> Self {
         let name = new_name();
         execute(match engine {
             Engine::Postgres => format!("CREATE DATABASE {name} TEMPLATE template0"),
@@ -83,11 +89,11 @@ impl TestDatabase {
         Self { name }
     }
 
-    /// With the tables of this version; `None` when tests run on SQLite.
+    /// With the tables of this version; `None` on SQLite.
     pub fn migrated() -> Option<Self> {
         static TEMPLATE: OnceLock<Template> = OnceLock::new();
         let engine = engine()?;
-        let template = TEMPLATE.get_or_init(|| Template::make(engine));
+        let template = TEMPLATE.get_or_init(|| Template::create(engine));
         let name = new_name();
         execute(template.copy(&name));
         Some(Self { name })
@@ -101,7 +107,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let name = self.name.clone();
-        wait_for(async move {
+        block_on(async move {
             let connection = administer().await;
             drop_database(&connection, &name).await;
             connection.close().await.unwrap();
@@ -109,7 +115,7 @@ impl Drop for TestDatabase {
     }
 }
 
-/// A database that others are copied from; it lasts as long as the process.
+/// A database that others are copied from. The next run drops it.
 struct Template {
     name: String,
     engine: Engine,
@@ -117,12 +123,12 @@ struct Template {
 }
 
 impl Template {
-    fn make(engine: Engine) -> Self {
-        sweep();
-        let database = std::mem::ManuallyDrop::new(TestDatabase::make(engine));
+    fn create(engine: Engine) -> Self {
+        drop_abandoned();
+        let database = std::mem::ManuallyDrop::new(TestDatabase::create(engine));
         let (name, url) = (database.name.clone(), database.url());
-        // A pooler would keep connections, and what is copied must have none.
-        wait_for(async move { connect_directly(&url).await.close().await.unwrap() });
+        // A template must have no connections, and a pooler would keep some.
+        block_on(async move { connect_directly(&url).await.close().await.unwrap() });
         let tables = match engine {
             Engine::Postgres => Vec::new(),
             Engine::MySql => names(
@@ -152,7 +158,7 @@ impl Template {
     }
 }
 
-/// Whether tests run on a database server, and not on SQLite.
+/// Whether tests run on a database server.
 pub fn on_server() -> bool {
     server().is_some()
 }
@@ -169,25 +175,25 @@ fn url(name: &str) -> String {
     url.into()
 }
 
-/// By the process, so that what one left behind is known for what it is.
+/// Contains the process id, so that a later run recognizes abandoned databases.
 fn new_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("jeton_test_{}_{count}", std::process::id())
 }
 
-/// Drops what processes left that are no more: a template each, and whatever a killed one had.
-fn sweep() {
-    let question = match engine().unwrap() {
+/// Drops the databases of processes that have ended: their templates, and all of a killed process.
+fn drop_abandoned() {
+    let query = match engine().unwrap() {
         Engine::Postgres => "SELECT CAST(datname AS text) FROM pg_database WHERE datname LIKE ",
         Engine::MySql => {
             "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE "
         }
     };
-    let left = names(question, "jeton_test_%");
-    wait_for(async move {
+    let names = names(query, "jeton_test_%");
+    block_on(async move {
         let connection = administer().await;
-        for name in left {
+        for name in names {
             let process = name.split('_').nth(2).unwrap();
             if !std::path::Path::new("/proc").join(process).exists() {
                 drop_database(&connection, &name).await;
@@ -197,7 +203,7 @@ fn sweep() {
     });
 }
 
-/// Whoever is connected to it, and if another process was first.
+/// Also with open connections, and after another process dropped it.
 async fn drop_database(connection: &DatabaseConnection, name: &str) {
     let drop = match engine().unwrap() {
         Engine::Postgres => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
@@ -207,7 +213,7 @@ async fn drop_database(connection: &DatabaseConnection, name: &str) {
             let users = Statement::from_string(connection.get_database_backend(), users);
             for row in connection.query_all_raw(users).await.unwrap() {
                 let id: i64 = row.try_get_by_index(0).unwrap();
-                // It may have gone by itself.
+                // The connection may have ended already.
                 let _ = connection.execute_unprepared(&format!("KILL {id}")).await;
             }
             format!("DROP DATABASE IF EXISTS {name}")
@@ -216,23 +222,23 @@ async fn drop_database(connection: &DatabaseConnection, name: &str) {
     let _ = connection.execute_unprepared(&drop).await;
 }
 
-/// The names that this question is answered by.
-fn names(question: &'static str, about: &str) -> Vec<String> {
-    let question = format!("{question}'{about}'");
-    let (told, answer) = std::sync::mpsc::channel();
-    wait_for(async move {
+/// The names that a query with this pattern returns.
+fn names(query: &'static str, pattern: &str) -> Vec<String> {
+    let query = format!("{query}'{pattern}'");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    block_on(async move {
         let connection = administer().await;
-        let question = Statement::from_string(connection.get_database_backend(), question);
-        for row in connection.query_all_raw(question).await.unwrap() {
-            told.send(row.try_get_by_index(0).unwrap()).unwrap();
+        let query = Statement::from_string(connection.get_database_backend(), query);
+        for row in connection.query_all_raw(query).await.unwrap() {
+            sender.send(row.try_get_by_index(0).unwrap()).unwrap();
         }
         connection.close().await.unwrap();
     });
-    answer.iter().collect()
+    receiver.iter().collect()
 }
 
 fn execute(sql: String) {
-    wait_for(async move {
+    block_on(async move {
         let connection = administer().await;
         connection.execute_unprepared(&sql).await.unwrap();
         connection.close().await.unwrap();
@@ -243,8 +249,8 @@ async fn administer() -> DatabaseConnection {
     Database::connect(server().unwrap()).await.unwrap()
 }
 
-/// On a thread of its own, because a test's own runtime may be over, or be the one that waits.
-fn wait_for(future: impl Future<Output = ()> + Send + 'static) {
+/// Runs on another thread, because the test's runtime may have ended or may be the one that waits.
+fn block_on(future: impl Future<Output = ()> + Send + 'static) {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -1,5 +1,4 @@
-//! A data directory with a database of its own, for tests that need several connections, several nodes, or
-//! the program itself.
+//! A data directory with its own database, for tests that need several connections, several nodes or the binary.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -13,14 +12,14 @@ use tempfile::TempDir;
 use super::ROOT_SECRET;
 use super::database::{TestDatabase, connect};
 
-/// A data directory of its own, gone with the value.
+/// A temporary data directory, removed with the value.
 pub struct DataDir {
     directory: TempDir,
     on_server: Option<TestDatabase>,
 }
 
 impl DataDir {
-    /// On the engine that tests run on.
+    /// With a store on the engine of this run.
     pub fn new() -> Self {
         Self {
             on_server: TestDatabase::migrated(),
@@ -28,7 +27,7 @@ impl DataDir {
         }
     }
 
-    /// For what is about SQLite, or about what stands in its file.
+    /// With a SQLite file on every engine, for tests of SQLite or of the file.
     pub fn of_file() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
@@ -36,7 +35,7 @@ impl DataDir {
         }
     }
 
-    /// On this database of a server.
+    /// With this database of a server.
     pub fn on(database: TestDatabase) -> Self {
         Self {
             on_server: Some(database),
@@ -44,7 +43,7 @@ impl DataDir {
         }
     }
 
-    /// Where the database is.
+    /// The URL of the database.
     pub fn url(&self) -> String {
         match &self.on_server {
             Some(database) => database.url(),
@@ -52,12 +51,12 @@ impl DataDir {
         }
     }
 
-    /// The file of SQLite.
+    /// The path of the SQLite file.
     pub fn database(&self) -> PathBuf {
         self.directory.path().join("jeton.db")
     }
 
-    /// A store with connections of its own, as another process would have.
+    /// A store with its own connections, like that of another process.
     pub async fn open(&self) -> Store {
         match &self.on_server {
             Some(database) => connect(&database.url()).await,
@@ -65,24 +64,24 @@ impl DataDir {
         }
     }
 
-    /// A connection past the server.
-    pub async fn hand(&self) -> DatabaseConnection {
+    /// A connection outside the stores.
+    pub async fn connect(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.url());
         options.max_connections(1);
         Database::connect(options).await.unwrap()
     }
 
-    /// Writes past the server, by a connection of its own; says how many rows were touched.
+    /// Executes SQL on a new connection and returns the number of affected rows.
     pub async fn execute(&self, sql: &str) -> u64 {
-        let connection = self.hand().await;
+        let connection = self.connect().await;
         let outcome = connection.execute_unprepared(sql).await.unwrap();
         connection.close().await.unwrap();
         outcome.rows_affected()
     }
 
-    /// Asks the database, by a connection of its own; the answer as text.
-    pub async fn question(&self, sql: &str) -> String {
-        let connection = self.hand().await;
+    /// The column `detail` of the rows of a query on a new connection, one line per row.
+    pub async fn query(&self, sql: &str) -> String {
+        let connection = self.connect().await;
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let rows = connection.query_all_raw(statement).await.unwrap();
         let text = |row: &QueryResult| row.try_get::<String>("", "detail").unwrap();
@@ -91,7 +90,7 @@ impl DataDir {
         texts.join("\n")
     }
 
-    /// All that is on disk.
+    /// The contents of all files.
     pub fn bytes(&self) -> Vec<u8> {
         let files = std::fs::read_dir(self.directory.path()).unwrap();
         let contents = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
@@ -115,11 +114,11 @@ impl DataDir {
         run.await.unwrap()
     }
 
-    /// The same, for a command that must succeed; what it printed.
+    /// The standard output of a command that must succeed.
     pub async fn jeton_ok(&self, arguments: &[&str]) -> String {
         let output = self.jeton(arguments).await;
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {complaint}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
         String::from_utf8(output.stdout).unwrap()
     }
 }

@@ -1,4 +1,4 @@
-//! A way to the database server that a test can close.
+//! A TCP forwarder to the database server that a test can close.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -6,14 +6,14 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Forwards connections while it is open. To close it ends them all.
+/// Forwards connections while it is open. Closing it ends all of them.
 pub struct Gate {
     address: SocketAddr,
     open: watch::Sender<bool>,
 }
 
 impl Gate {
-    /// To the server of this URL.
+    /// A forwarder to the server of this URL.
     pub async fn before(url: &str) -> Self {
         let url = url::Url::parse(url).unwrap();
         let (host, port) = (url.host_str().unwrap().to_owned(), url.port().unwrap());
@@ -22,16 +22,16 @@ impl Gate {
         let (open, state) = watch::channel(true);
         tokio::spawn(async move {
             loop {
-                let (mut near, _) = listener.accept().await.unwrap();
+                let (mut client, _) = listener.accept().await.unwrap();
                 let mut state = state.clone();
                 if !*state.borrow_and_update() {
                     continue;
                 }
                 let host = host.clone();
                 tokio::spawn(async move {
-                    let mut far = TcpStream::connect((host, port)).await.unwrap();
+                    let mut server = TcpStream::connect((host, port)).await.unwrap();
                     tokio::select! {
-                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
                         _ = state.changed() => {}
                     }
                 });
@@ -40,7 +40,7 @@ impl Gate {
         Self { address, open }
     }
 
-    /// The URL that leads through here.
+    /// The URL with this forwarder's port.
     pub fn url(&self, url: &str) -> String {
         let mut url = url::Url::parse(url).unwrap();
         url.set_port(Some(self.address.port())).unwrap();

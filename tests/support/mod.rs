@@ -1,4 +1,4 @@
-//! A whole Jeton in memory, spoken to by HTTP requests, with a clock that the test moves.
+//! A server in memory, called by HTTP requests, with a clock that the test moves.
 
 pub mod audit;
 pub mod database;
@@ -42,7 +42,7 @@ pub const ROOT_SECRET: &str = "b2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2xkb2w";
 /// A confidential client's secret.
 pub const SECRET: &str = "jcs_0123456789abcdefghijklmnopqrstuv";
 pub const ALICE: (&str, &str) = ("alice", "correct horse battery staple");
-/// What signs [`ALICE`] in at the default client.
+/// The sign-in of [`ALICE`] at the default client.
 pub const SIGN_IN: [(&str, &str); 3] = [
     ("grant_type", "password"),
     ("username", ALICE.0),
@@ -55,7 +55,7 @@ pub struct Jeton {
     app: BoxEndpoint<'static, Response>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -63,7 +63,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// The tokens of a successful answer.
+/// The tokens of a successful response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
     pub access_token: String,
@@ -79,7 +79,7 @@ impl Jeton {
         Self::with(|_| {}).await
     }
 
-    /// The same with other settings.
+    /// [`Jeton::start`] with changed settings.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let store = database::store().await;
         let jeton = Self::on(store, Clock::standing_at(START), ROOT_SECRET, change).await;
@@ -88,7 +88,7 @@ impl Jeton {
         jeton
     }
 
-    /// A node on a store that may have others, with a clock and root secrets of its own.
+    /// A node on a store, with its own clock and root secrets.
     pub async fn on(
         store: Store,
         clock: Clock,
@@ -109,7 +109,7 @@ impl Jeton {
         Self::of(server)
     }
 
-    /// A node of parts put together elsewhere.
+    /// A node with an assembled server.
     pub fn of(server: AuthorizationServer) -> Self {
         let server = Arc::new(server);
         let app = app(Arc::clone(&server)).boxed();
@@ -120,12 +120,12 @@ impl Jeton {
         self.server.clock.now()
     }
 
-    /// What the test does past the doors.
+    /// The cause of a change that the test makes without a request.
     pub fn cause(&self) -> Cause {
         Cause::system(self.now())
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward.
     pub fn advance(&self, duration: Duration) {
         self.server.clock.set(self.now().plus(duration));
     }
@@ -149,13 +149,13 @@ impl Jeton {
         id
     }
 
-    /// What is done meanwhile finds the hasher's only thread at work and its queue, of one place, full.
-    pub async fn with_hasher_full<T>(&self, meanwhile: impl Future<Output = T>) -> T {
+    /// Runs `future` while the hasher's only thread is busy and its queue of one is full.
+    pub async fn with_hasher_full<T>(&self, future: impl Future<Output = T>) -> T {
         let hasher = &self.server.hasher;
         let release = hasher.occupy().unwrap();
         let mut waiting = pin!(hasher.hash(Password::new("waiting")));
         assert!(waiting.as_mut().now_or_never().is_none());
-        let output = meanwhile.await;
+        let output = future.await;
         drop(release);
         waiting.await.unwrap();
         output
@@ -230,7 +230,7 @@ impl Jeton {
         self.send(request.body(encode(parameters))).await
     }
 
-    /// Posts parameters to another door for clients, with `Authorization` unless it is empty.
+    /// Posts parameters to a path, with `Authorization` unless it is empty.
     pub async fn post(
         &self,
         path: &str,
@@ -277,15 +277,15 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 
-    /// The value of a header that is there once.
+    /// The value of a header, which may not be repeated.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next()?.to_str().unwrap();
-        assert!(values.next().is_none(), "{name} is there twice");
+        assert!(values.next().is_none(), "{name} is repeated");
         Some(first)
     }
 
-    /// The headers that do not differ from request to request, by name.
+    /// The sorted headers without `X-Request-Id`.
     pub fn steady_headers(&self) -> Vec<(String, String)> {
         let pairs = self
             .headers
@@ -297,7 +297,7 @@ impl Answer {
         pairs
     }
 
-    /// The tokens of a success.
+    /// The tokens of the response, which must be a success.
     pub fn tokens(&self) -> Tokens {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
         let json = self.json();
@@ -318,7 +318,7 @@ impl Answer {
         self.assert_error_shape();
     }
 
-    /// The same with any status and any code.
+    /// [`Answer::assert_error`] with any status and code.
     #[track_caller]
     pub fn assert_error_shape(&self) {
         let json = self.json();
@@ -339,7 +339,7 @@ impl Answer {
     }
 }
 
-/// The row of a client's secret, whatever it is.
+/// The row of a client's secret.
 pub fn secret_row(client_id: &str, secret: &str, now: Timestamp) -> client_secret::Model {
     client_secret::Model {
         id: time_ordered_id(now),
@@ -368,7 +368,7 @@ pub fn encode(parameters: &[(&str, &str)]) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Parameters and some more.
+/// Parameters with more appended.
 pub fn and<'a>(
     parameters: &[(&'a str, &'a str)],
     more: &[(&'a str, &'a str)],
@@ -376,7 +376,7 @@ pub fn and<'a>(
     [parameters, more].concat()
 }
 
-/// `Authorization: Basic` with both halves as they are.
+/// `Authorization: Basic` with the id and secret unencoded.
 pub fn basic_raw(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
@@ -391,7 +391,7 @@ pub fn claims(token: &str) -> Value {
     part(token, 1)
 }
 
-/// The same key for every test: making one takes longer than most tests.
+/// Inserts the same key in every test: generating one takes longer than most tests.
 async fn seed_signing_key(store: &Store, root_secrets: &RootSecrets, now: Timestamp) {
     static PAIR: OnceLock<(String, String, Vec<u8>)> = OnceLock::new();
     let (id, public_jwk, pkcs8) = PAIR.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Requests that come from somewhere: an address, a user agent, a proxy.
+//! Requests with an address, a `User-Agent` or proxy headers.
 
 use std::net::SocketAddr;
 
@@ -23,7 +23,7 @@ pub fn sent_from(address: &str, request: Request) -> Request {
 }
 
 impl Jeton {
-    /// Posts parameters to /token from an address, by a program that calls itself `user_agent`.
+    /// Posts parameters to /token from an address, with a `User-Agent`.
     pub async fn token_from(
         &self,
         (address, user_agent): (&str, &str),
@@ -47,7 +47,7 @@ pub fn json(method: Method, path: &str, access_token: &str, body: &str) -> Reque
     request.body(body.to_owned())
 }
 
-/// A name and a password, as a sign-in sends them.
+/// The parameters of a sign-in.
 pub fn credentials<'a>(username: &'a str, password: &'a str) -> [(&'a str, &'a str); 3] {
     [
         ("grant_type", "password"),

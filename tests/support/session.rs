@@ -1,4 +1,4 @@
-//! What tests of sessions say often.
+//! Common steps of session tests.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Answer, Jeton, Tokens, claims};
 
 impl Jeton {
-    /// Refreshes with further parameters.
+    /// Refreshes with more parameters.
     pub async fn refresh_with(&self, refresh_token: &str, more: &[(&str, &str)]) -> Answer {
         let own = [
             ("grant_type", "refresh_token"),
@@ -24,8 +24,8 @@ impl Jeton {
             .await
     }
 
-    /// Refreshes a session, and lets the clock go on before it answers.
-    pub async fn go_on(&self, tokens: &Tokens, after: Duration) -> Tokens {
+    /// Moves the clock forward and refreshes.
+    pub async fn refresh_after(&self, tokens: &Tokens, after: Duration) -> Tokens {
         self.advance(after);
         self.refresh(&tokens.refresh_token).await.tokens()
     }
@@ -42,9 +42,9 @@ impl Jeton {
         found.unwrap().unwrap().session
     }
 
-    /// Asserts that the session is over: its token gets `invalid_grant`.
+    /// Asserts that a refresh gets `invalid_grant`.
     #[track_caller]
-    pub fn assert_over(&self, tokens: &Tokens) -> impl Future<Output = ()> {
+    pub fn assert_refresh_refused(&self, tokens: &Tokens) -> impl Future<Output = ()> {
         let place = std::panic::Location::caller();
         async move {
             let answer = self.refresh(&tokens.refresh_token).await;
@@ -72,7 +72,7 @@ impl Tokens {
     }
 }
 
-/// A microsecond, the smallest step of the clock, less than `duration`.
+/// `duration` less one microsecond, the clock's smallest step.
 pub fn short_of(duration: Duration) -> Duration {
     duration.saturating_sub(Duration::from_micros(1))
 }

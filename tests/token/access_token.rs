@@ -263,7 +263,7 @@ async fn auth_time_and_acr_are_fixed_and_every_token_has_an_id_of_its_own() {
     assert_eq!(first["acr"], "pwd");
     let mut ids = BTreeSet::from([first["jti"].to_string()]);
     for round in 1..=1000_i64 {
-        let next = jeton.go_on(&tokens, MINUTE).await;
+        let next = jeton.refresh_after(&tokens, MINUTE).await;
         let now = claims(&next.access_token);
         assert_eq!(now["auth_time"], first["auth_time"]);
         assert_eq!(now["acr"], first["acr"]);

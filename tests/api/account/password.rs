@@ -75,12 +75,12 @@ async fn a_password_change_signs_out_the_other_devices_and_not_this_one() {
     let other = jeton.sign_in().await;
     let elsewhere = jeton.sign_in_at("tv").await;
     let this = jeton.sign_in().await;
-    let newest = jeton.go_on(&this, Duration::from_mins(1)).await;
+    let newest = jeton.refresh_after(&this, Duration::from_mins(1)).await;
     assert!(is_active(&other).await);
 
     let answer = jeton.change_password(&newest, ALICE.1, NEW).await;
     assert_changed(&answer, 2);
-    jeton.assert_over(&other).await;
+    jeton.assert_refresh_refused(&other).await;
     assert_eq!(jeton.refresh_at("tv", &elsewhere).await.status, 400);
     assert!(!is_active(&other).await && !is_active(&elsewhere).await);
     for tokens in [&other, &elsewhere] {
@@ -88,12 +88,12 @@ async fn a_password_change_signs_out_the_other_devices_and_not_this_one() {
         assert_eq!(answer.status, 401);
     }
     assert!(is_active(&newest).await && is_active(&this).await);
-    jeton.go_on(&newest, Duration::from_mins(1)).await;
+    jeton.refresh_after(&newest, Duration::from_mins(1)).await;
 
     let old = jeton.sign_in_with(ALICE.1).await;
     old.assert_error(400, "invalid_grant");
     jeton.sign_in_with(NEW).await.tokens();
-    let row = jeton.told_once(Action::PasswordChanged).await;
+    let row = jeton.audit_event(Action::PasswordChanged).await;
     assert_eq!(row.user_id, Some(this.user()));
     assert_eq!((&*row.actor_kind, &*row.address), ("user", HOME));
 }
@@ -137,7 +137,7 @@ async fn a_sign_in_older_than_ten_minutes_is_not_enough_and_a_refresh_does_not_h
         let answer = jeton.change_password(tokens, WRONG, NEW).await;
         assert_challenge(&answer, 401, STALE);
     }
-    assert_eq!(jeton.told(Action::SignInFailed).await.len(), 0);
+    assert_eq!(jeton.audit_events(Action::SignInFailed).await.len(), 0);
     let again = jeton.sign_in().await;
     assert_changed(&jeton.change_password(&again, ALICE.1, NEW).await, 1);
 }
@@ -169,7 +169,7 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
               ]
             }
             "#);
-            let row = jeton.told_once(Action::SignInFailed).await;
+            let row = jeton.audit_event(Action::SignInFailed).await;
             assert_eq!(row.session_id, Some(tokens.session()));
             assert_eq!((row.user_id, &*row.address), (Some(tokens.user()), HOME));
             assert_eq!(row.detail, r#"{"reason":"wrong password"}"#);
@@ -186,7 +186,7 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
     let answer = jeton.change_password(&tokens, ALICE.1, NEW).await;
     assert_problem(&answer, 429, &[]);
     assert_eq!(answer.header("retry-after"), Some("30"));
-    assert_eq!(jeton.told(Action::SignInThrottled).await.len(), 1);
+    assert_eq!(jeton.audit_events(Action::SignInThrottled).await.len(), 1);
     jeton.advance(short_of(Duration::from_secs(30)));
     let answer = jeton.change_password(&tokens, ALICE.1, NEW).await;
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -284,8 +284,8 @@ async fn a_weak_password_is_refused_with_the_reason_and_changes_nothing() {
       "must differ from the present password"
     ]
     "#);
-    assert_eq!(jeton.told(Action::SignInFailed).await.len(), 0);
-    assert_eq!(jeton.told(Action::PasswordChanged).await.len(), 0);
+    assert_eq!(jeton.audit_events(Action::SignInFailed).await.len(), 0);
+    assert_eq!(jeton.audit_events(Action::PasswordChanged).await.len(), 0);
     jeton.refresh(&other.refresh_token).await.tokens();
     jeton.sign_in_with(ALICE.1).await.tokens();
 }
@@ -327,8 +327,8 @@ async fn of_two_changes_at_once_one_holds() {
         .refresh(&sessions[winner].refresh_token)
         .await
         .tokens();
-    jeton.assert_over(&sessions[1 - winner]).await;
-    jeton.told_once(Action::PasswordChanged).await;
+    jeton.assert_refresh_refused(&sessions[1 - winner]).await;
+    jeton.audit_event(Action::PasswordChanged).await;
 }
 
 /// Whoever is disabled, or signed out everywhere, while the password is hashed stays so.
@@ -343,8 +343,11 @@ async fn a_user_who_is_disabled_meanwhile_gets_no_new_password() {
     assert_eq!(disabled.unwrap().sessions_ended, 1);
     // Where many write at once, it may have been changed before.
     let changed = usize::from(answer.status == 200);
-    jeton.assert_over(&tokens).await;
-    assert_eq!(jeton.told(Action::PasswordChanged).await.len(), changed);
+    jeton.assert_refresh_refused(&tokens).await;
+    assert_eq!(
+        jeton.audit_events(Action::PasswordChanged).await.len(),
+        changed
+    );
     for password in [ALICE.1, NEW] {
         let answer = jeton.sign_in_with(password).await;
         answer.assert_error(400, "invalid_grant");

@@ -84,7 +84,7 @@ async fn a_person_registers_and_signs_in() {
     assert_eq!(claims.get("roles"), None);
 
     let bob = tokens.user();
-    let told = jeton.told(Action::UserCreated).await;
+    let told = jeton.audit_events(Action::UserCreated).await;
     let row = told.iter().find(|row| row.user_id == Some(bob)).unwrap();
     assert_eq!((&*row.actor_kind, &*row.address), ("client", HOME));
     assert_eq!(row.actor_id.as_deref(), Some("first-party"));
@@ -149,7 +149,7 @@ async fn a_username_that_could_deceive_is_refused_by_the_name_of_the_field() {
             answer.body
         );
     }
-    assert_eq!(jeton.told(Action::UserCreated).await.len(), 1);
+    assert_eq!(jeton.audit_events(Action::UserCreated).await.len(), 1);
     let answer = register(&jeton, person("דוד")).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
 }
@@ -192,7 +192,7 @@ async fn an_address_that_registers_often_is_slowed() {
         assert_problem(&answer, 429, &[]);
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    let row = jeton.told_once(Action::SignInThrottled).await;
+    let row = jeton.audit_event(Action::SignInThrottled).await;
     assert_eq!(row.detail, r#"{"by":"address","retry_after":1}"#);
     let other = register_from(&jeton, "203.0.113.8", person("carol")).await;
     assert_eq!(other.status, 201);

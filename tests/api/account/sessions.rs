@@ -41,7 +41,7 @@ async fn a_person_sees_where_they_are_signed_in() {
     let first = jeton.sign_in_at("tv").await;
     jeton.advance(Duration::from_mins(5));
     let second = jeton.sign_in().await;
-    let refreshed = jeton.go_on(&second, Duration::from_mins(1)).await;
+    let refreshed = jeton.refresh_after(&second, Duration::from_mins(1)).await;
     let sessions = list(&jeton, &refreshed).await;
     let ids: Vec<_> = sessions
         .iter()
@@ -96,7 +96,7 @@ async fn only_ones_own_living_sessions_are_listed() {
         .map(|one| one["id"].clone())
         .collect();
     assert_eq!(ids, [mine.session().to_string()]);
-    jeton.assert_over(&idle).await;
+    jeton.assert_refresh_refused(&idle).await;
     // row 54: another's is as if it were not there, and stays.
     let answer = delete(&jeton, &path_of(&bob), &mine).await;
     assert_eq!(answer.status, 404);
@@ -118,7 +118,7 @@ async fn a_person_signs_out_elsewhere() {
         let answer = delete(&jeton, &path_of(&library), &home).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
     }
-    jeton.assert_over(&library).await;
+    jeton.assert_refresh_refused(&library).await;
     assert_eq!(
         jeton.get_with(PATH, &library.access_token).await.status,
         401
@@ -146,7 +146,7 @@ async fn a_person_signs_out_everywhere() {
     let answer = delete(&jeton, PATH, &sessions[2]).await;
     assert_eq!(answer.body, r#"{"sessions_ended":3}"#);
     for tokens in &sessions {
-        jeton.assert_over(tokens).await;
+        jeton.assert_refresh_refused(tokens).await;
     }
 }
 
@@ -164,9 +164,9 @@ async fn a_person_signs_out_everywhere_else() {
     assert_eq!(answer.body, r#"{"sessions_ended":2}"#);
     assert_eq!(list(&jeton, &sessions[1]).await.len(), 1);
     let next = jeton.refresh(&sessions[1].refresh_token).await.tokens();
-    jeton.go_on(&next, Duration::from_mins(1)).await;
+    jeton.refresh_after(&next, Duration::from_mins(1)).await;
     for tokens in [&sessions[0], &sessions[2]] {
-        jeton.assert_over(tokens).await;
+        jeton.assert_refresh_refused(tokens).await;
     }
     let again = delete(&jeton, &path, &next).await;
     assert_eq!(again.body, r#"{"sessions_ended":0}"#);
@@ -215,11 +215,11 @@ async fn only_a_living_session_of_ones_own_is_kept() {
     };
     assert_eq!(sign_out(&bobs).await, 1);
     jeton.refresh(&bobs.refresh_token).await.tokens();
-    jeton.assert_over(&alices).await;
+    jeton.assert_refresh_refused(&alices).await;
     // Ended by its epoch alone, which is what counts.
     let next = jeton.sign_in().await;
     data.execute("UPDATE users SET session_epoch = session_epoch + 1")
         .await;
     assert_eq!(sign_out(&next).await, 0);
-    jeton.assert_over(&next).await;
+    jeton.assert_refresh_refused(&next).await;
 }

@@ -83,7 +83,7 @@ async fn a_client_is_registered_and_read() {
       "created_at": 1767225600
     }
     "#);
-    let told = admin.jeton.told(Action::ClientCreated).await;
+    let told = admin.jeton.audit_events(Action::ClientCreated).await;
     let told = told
         .iter()
         .find(|event| event.actor_kind == "user")
@@ -274,7 +274,7 @@ async fn a_client_is_changed_as_long_as_it_is_as_it_was_seen() {
     assert_eq!(json.get("access_token_lifetime"), None);
     assert_eq!(json["session_lifetime"], 7200);
     assert_eq!(json["session_idle_lifetime"], 60);
-    let told = admin.jeton.told_once(Action::ClientUpdated).await;
+    let told = admin.jeton.audit_event(Action::ClientUpdated).await;
     assert_eq!(told.actor_id, Some(admin.id.to_string()));
     let origins = json!({"origins": ["https://a.test", "https://b.test"]}).to_string();
     let path = format!("{WEB}/origins");

@@ -54,7 +54,7 @@ async fn sessions_are_searched_and_ended() {
         assert_eq!(ids(&answer).len(), count, "{query}");
     }
     assert_eq!(admin.delete(&path).await.status, 204);
-    admin.jeton.assert_over(&tokens).await;
+    admin.jeton.assert_refresh_refused(&tokens).await;
     assert_eq!(admin.delete(&path).await.status, 204, "it is over already");
     let json = admin.get(&path).await.json();
     assert_eq!(json["ended_because"], "operator");

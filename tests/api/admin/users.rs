@@ -61,9 +61,9 @@ async fn a_user_is_created_read_and_signs_in() {
     }
     "#);
     sign_in(&admin, BOB).await.tokens();
-    let told = admin.jeton.told_once(Action::UserUpdated).await;
+    let told = admin.jeton.audit_event(Action::UserUpdated).await;
     assert_eq!(told.actor_kind, "system");
-    let told = admin.jeton.told(Action::UserCreated).await;
+    let told = admin.jeton.audit_events(Action::UserCreated).await;
     let told = told
         .iter()
         .find(|event| event.actor_kind == "user")
@@ -251,7 +251,7 @@ async fn to_disable_and_to_rename_take_effect_at_once() {
     assert_eq!(json["username"], "robert");
     assert_eq!(json["disabled"], true);
     assert_eq!(json["disabled_at"], 1_767_225_600);
-    admin.jeton.assert_over(&tokens).await;
+    admin.jeton.assert_refresh_refused(&tokens).await;
     let robert = ("robert", BOB.1);
     sign_in(&admin, robert)
         .await
@@ -292,7 +292,7 @@ async fn a_new_password_ends_the_sessions_and_the_old_password() {
     let path = format!("{PATH}/{id}/password");
     let answer = admin.put(&path, json!({"password": password})).await;
     assert_eq!(answer.json()["sessions_ended"], 1);
-    admin.jeton.assert_over(&tokens).await;
+    admin.jeton.assert_refresh_refused(&tokens).await;
     sign_in(&admin, BOB)
         .await
         .assert_error(400, "invalid_grant");
@@ -316,7 +316,7 @@ async fn what_is_gone_is_not_found() {
     let tokens = sign_in(&admin, BOB).await.tokens();
     let path = format!("{PATH}/{id}");
     assert_eq!(admin.delete(&path).await.status, 204);
-    admin.jeton.assert_over(&tokens).await;
+    admin.jeton.assert_refresh_refused(&tokens).await;
     let password = json!({"password": BOB.1});
     for answer in [
         admin.get(&path).await,

@@ -19,10 +19,10 @@ async fn forgetful() -> (DataDir, Jeton, Vec<Tokens>) {
     jeton.add_client("first-party", None, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
     let mut tokens = vec![jeton.sign_in().await];
-    tokens.push(jeton.go_on(&tokens[0], HOUR).await);
+    tokens.push(jeton.refresh_after(&tokens[0], HOUR).await);
     let kept = jeton.session(&tokens[1]).await;
     for generation in 1..5 {
-        tokens.push(jeton.go_on(&tokens[generation], HOUR).await);
+        tokens.push(jeton.refresh_after(&tokens[generation], HOUR).await);
     }
     let restore = format!(
         "UPDATE sessions SET generation = {}, rotated_at = {}",
@@ -51,7 +51,7 @@ async fn a_token_ahead_of_the_store_is_taken_and_the_counter_jumps() {
     // From here on, life is ordinary.
     let retried = jeton.refresh(&tokens[5].refresh_token).await.tokens();
     assert_eq!(retried, next);
-    let later = jeton.go_on(&next, HOUR).await;
+    let later = jeton.refresh_after(&next, HOUR).await;
     assert_eq!(jeton.session(&later).await.generation, 7);
     assert_eq!(audit.entries("refresh_ahead_of_store").len(), 1);
     assert_eq!(audit.entries("replay").len(), 0);
@@ -64,8 +64,8 @@ async fn replays_are_caught_behind_the_jump() {
         let audit = AuditLog::listen();
         let (_data, jeton, tokens) = forgetful().await;
         let next = jeton.refresh(&tokens[5].refresh_token).await.tokens();
-        jeton.assert_over(&tokens[older]).await;
-        jeton.assert_over(&next).await;
+        jeton.assert_refresh_refused(&tokens[older]).await;
+        jeton.assert_refresh_refused(&next).await;
         let distance = 6 - older;
         assert_eq!(audit.entries("replay")[0]["distance"], distance.to_string());
     }
@@ -78,9 +78,9 @@ async fn a_thief_who_comes_first_to_a_forgetful_store_is_found_out() {
     let (_data, jeton, tokens) = forgetful().await;
     let thief = jeton.refresh(&tokens[3].refresh_token).await.tokens();
     assert_eq!(jeton.session(&thief).await.generation, 4);
-    let owner = jeton.go_on(&tokens[5], HOUR).await;
-    jeton.assert_over(&thief).await;
-    jeton.assert_over(&owner).await;
+    let owner = jeton.refresh_after(&tokens[5], HOUR).await;
+    jeton.assert_refresh_refused(&thief).await;
+    jeton.assert_refresh_refused(&owner).await;
 }
 
 /// A token ahead of the store still needs a session that lives.
@@ -95,5 +95,5 @@ async fn a_token_ahead_of_the_store_does_not_revive_a_revoked_session() {
         &cause,
     );
     assert!(revoked.await.unwrap());
-    jeton.assert_over(&tokens[5]).await;
+    jeton.assert_refresh_refused(&tokens[5]).await;
 }

@@ -19,12 +19,12 @@ async fn a_session_ends_when_it_was_idle_too_long() {
     let jeton = Jeton::start().await;
     let idle = DAY * 14;
     let first = jeton.sign_in().await;
-    let second = jeton.go_on(&first, short_of(idle)).await;
-    let third = jeton.go_on(&second, short_of(idle)).await;
+    let second = jeton.refresh_after(&first, short_of(idle)).await;
+    let third = jeton.refresh_after(&second, short_of(idle)).await;
     jeton.advance(idle);
-    jeton.assert_over(&third).await;
+    jeton.assert_refresh_refused(&third).await;
     // The end is not taken for a replay, and the last predecessor does not revive it.
-    jeton.assert_over(&second).await;
+    jeton.assert_refresh_refused(&second).await;
     assert_eq!(jeton.session(&third).await.revoked_at, None);
 }
 
@@ -40,8 +40,8 @@ async fn a_late_retry_keeps_a_session_alive_only_while_it_lives() {
     jeton.advance(short_of(idle));
     jeton.refresh(&first.refresh_token).await.tokens();
     jeton.advance(idle);
-    jeton.assert_over(&first).await;
-    jeton.assert_over(&second).await;
+    jeton.assert_refresh_refused(&first).await;
+    jeton.assert_refresh_refused(&second).await;
 }
 
 /// row 31: ninety days since sign-in, however often it was refreshed; and no access token outlives
@@ -51,15 +51,17 @@ async fn a_session_ends_ninety_days_after_sign_in() {
     let jeton = Jeton::start().await;
     let mut tokens = jeton.sign_in().await;
     for _ in 0..89 {
-        tokens = jeton.go_on(&tokens, DAY).await;
+        tokens = jeton.refresh_after(&tokens, DAY).await;
     }
-    tokens = jeton.go_on(&tokens, DAY.saturating_sub(SECOND * 7)).await;
+    tokens = jeton
+        .refresh_after(&tokens, DAY.saturating_sub(SECOND * 7))
+        .await;
     assert_eq!(tokens.expires_in, 7);
     let end = jeton.session(&tokens).await.expires_at;
     assert_eq!(claims(&tokens.access_token)["exp"], end.as_seconds());
-    tokens = jeton.go_on(&tokens, short_of(SECOND * 7)).await;
+    tokens = jeton.refresh_after(&tokens, short_of(SECOND * 7)).await;
     jeton.advance(MICROSECOND);
-    jeton.assert_over(&tokens).await;
+    jeton.assert_refresh_refused(&tokens).await;
 }
 
 /// row 31: a client's own lifetimes.
@@ -120,12 +122,12 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         let changed = user::change(store, id, change, &jeton.cause()).await;
         assert_eq!(changed.unwrap().sessions_ended, 2);
         assert_eq!(jeton.session(&here).await.revocation_reason, Some(why));
-        jeton.assert_over(&here).await;
+        jeton.assert_refresh_refused(&here).await;
         let answer = jeton.refresh_at("other", &there).await;
         answer.assert_error(400, "invalid_grant");
         let enabled = user::change(store, id, Change::ENABLE, &jeton.cause()).await;
         assert_eq!(enabled.is_err(), deleted);
-        jeton.assert_over(&here).await;
+        jeton.assert_refresh_refused(&here).await;
         jeton.refresh(&bystander.refresh_token).await.tokens();
     }
 }
@@ -197,7 +199,7 @@ async fn a_revoked_session_is_over_at_once() {
     assert!(revoke().await.unwrap());
     assert!(!revoke().await.unwrap(), "it is over already");
     for tokens in [&new, &old] {
-        jeton.assert_over(tokens).await;
+        jeton.assert_refresh_refused(tokens).await;
     }
     let row = jeton.session(&new).await;
     assert_eq!(row.revocation_reason, Some(Ending::Operator));
@@ -205,7 +207,7 @@ async fn a_revoked_session_is_over_at_once() {
     let all = user::change(store, new.user(), Change::SignOut, &cause);
     assert_eq!(all.await.unwrap().sessions_ended, 2);
     for tokens in [&second, &third] {
-        jeton.assert_over(tokens).await;
+        jeton.assert_refresh_refused(tokens).await;
     }
     jeton.refresh(&bob.refresh_token).await.tokens();
 }

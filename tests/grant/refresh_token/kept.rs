@@ -75,7 +75,7 @@ async fn a_refresh_brings_the_same_refresh_token_and_a_new_access_token() {
         Action::Replay,
         Action::RefreshAheadOfStore,
     ] {
-        assert_eq!(jeton.told(action).await.len(), 0);
+        assert_eq!(jeton.audit_events(action).await.len(), 0);
     }
 }
 
@@ -210,9 +210,9 @@ async fn a_kept_token_ahead_of_the_store_is_taken() {
     let next = refresh(&jeton, &tokens).await.tokens();
     assert_eq!(next.refresh_token, tokens.refresh_token);
     assert_eq!(jeton.session(&tokens).await.generation, 5);
-    jeton.told_once(Action::RefreshAheadOfStore).await;
+    jeton.audit_event(Action::RefreshAheadOfStore).await;
     refresh(&jeton, &tokens).await.tokens();
-    jeton.told_once(Action::RefreshAheadOfStore).await;
+    jeton.audit_event(Action::RefreshAheadOfStore).await;
 }
 
 /// What was rotated before is judged as ever: two hold the session's tokens.

@@ -111,7 +111,7 @@ async fn replays_at_once_end_the_session_and_let_nobody_in() {
         task.await.unwrap().assert_error(400, "invalid_grant");
     }
     for node in nodes {
-        node.assert_over(&third).await;
+        node.assert_refresh_refused(&third).await;
     }
 }
 
@@ -127,7 +127,7 @@ async fn a_request_that_was_held_up_ends_no_session() {
     // A machine that is slow to begin the request has not held it up: then once more.
     for _ in 0..5 {
         let tokens = jeton.sign_in().await;
-        let elsewhere = data.hand().await;
+        let elsewhere = data.connect().await;
         let moved_on = format!(
             "BEGIN; UPDATE sessions SET generation = 2, rotated_at = {}",
             START.as_micros()
@@ -143,7 +143,7 @@ async fn a_request_that_was_held_up_ends_no_session() {
         if held_up.status == 503 {
             assert_eq!(revoked, None);
             held_up.assert_error(503, "temporarily_unavailable");
-            jeton.assert_over(&tokens).await;
+            jeton.assert_refresh_refused(&tokens).await;
             assert!(jeton.session(&tokens).await.revoked_at.is_some());
             return;
         }
@@ -170,7 +170,7 @@ async fn a_request_that_was_held_up_before_its_session_ends_none() {
     for _ in 0..5 {
         let tokens = jeton.sign_in().await;
         data.execute("UPDATE sessions SET generation = 2").await;
-        let elsewhere = data.hand().await;
+        let elsewhere = data.connect().await;
         elsewhere.execute_unprepared(lock).await.unwrap();
         let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -199,7 +199,7 @@ async fn a_request_that_was_held_up_is_no_late_retry() {
     // A machine that is slow to begin the request has not held it up: then once more.
     for _ in 0..5 {
         let tokens = jeton.sign_in().await;
-        let elsewhere = data.hand().await;
+        let elsewhere = data.connect().await;
         let moved_on = format!(
             "BEGIN; UPDATE sessions SET generation = 1, rotated_at = {}",
             jeton.server.clock.now().as_micros()
@@ -260,12 +260,12 @@ async fn nodes_whose_clocks_are_apart_sign_no_honest_client_out() {
 async fn a_clock_that_steps_back_signs_no_honest_client_out() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
-    let second = jeton.go_on(&first, HOUR).await;
+    let second = jeton.refresh_after(&first, HOUR).await;
     let other = jeton.sign_in().await;
     jeton.server.clock.set(jeton.now().minus(HOUR * 2));
     let other = jeton.refresh(&other.refresh_token).await.tokens();
     assert_eq!(other.expires_in, 900);
-    jeton.go_on(&other, SECOND).await;
+    jeton.refresh_after(&other, SECOND).await;
     // A retry across the step, again and again.
     for _ in 0..3 {
         jeton.advance(SECOND);
@@ -282,10 +282,10 @@ async fn a_clock_that_steps_back_signs_no_honest_client_out() {
     let retried = jeton.refresh(&second.refresh_token).await.tokens();
     assert_eq!(retried, third);
     // Then the clock is put right, forward by two hours.
-    let fourth = jeton.go_on(&third, HOUR * 2).await;
+    let fourth = jeton.refresh_after(&third, HOUR * 2).await;
     assert_eq!(fourth.expires_in, 900);
-    jeton.assert_over(&first).await;
-    jeton.assert_over(&fourth).await;
+    jeton.assert_refresh_refused(&first).await;
+    jeton.assert_refresh_refused(&fourth).await;
 }
 
 /// row 30: after the step a replay is one by the counter, though by the clock it would be the
@@ -294,11 +294,11 @@ async fn a_clock_that_steps_back_signs_no_honest_client_out() {
 async fn a_replay_after_the_clock_stepped_back_is_a_replay() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
-    let second = jeton.go_on(&first, HOUR).await;
-    let third = jeton.go_on(&second, HOUR).await;
+    let second = jeton.refresh_after(&first, HOUR).await;
+    let third = jeton.refresh_after(&second, HOUR).await;
     jeton.server.clock.set(START.minus(HOUR));
-    jeton.assert_over(&first).await;
-    jeton.assert_over(&third).await;
+    jeton.assert_refresh_refused(&first).await;
+    jeton.assert_refresh_refused(&third).await;
     let sessions = session::list(&jeton.server.store, None, 9).await.unwrap();
     assert_eq!(sessions[0].revocation_reason, Some(session::Ending::Replay));
 }

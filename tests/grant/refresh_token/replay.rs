@@ -19,7 +19,7 @@ async fn every_refresh_rotates() {
     let mut tokens = jeton.sign_in().await;
     let mut seen = vec![tokens.refresh_token.clone()];
     for generation in 1..=50 {
-        tokens = jeton.go_on(&tokens, HOUR).await;
+        tokens = jeton.refresh_after(&tokens, HOUR).await;
         assert!(!seen.contains(&tokens.refresh_token));
         seen.push(tokens.refresh_token.clone());
         assert_eq!(jeton.session(&tokens).await.generation, generation);
@@ -41,12 +41,12 @@ async fn a_replayed_token_revokes_its_session() {
         for _ in 0..distance {
             newest = jeton.refresh(&newest.refresh_token).await.tokens();
         }
-        jeton.assert_over(&old).await;
+        jeton.assert_refresh_refused(&old).await;
         let row = jeton.session(&newest).await;
         assert_eq!(row.revocation_reason, Some(Ending::Replay));
         assert_eq!(row.revoked_at, Some(jeton.now()));
-        jeton.assert_over(&newest).await;
-        jeton.assert_over(&old).await;
+        jeton.assert_refresh_refused(&newest).await;
+        jeton.assert_refresh_refused(&old).await;
         let entries = audit.entries("replay");
         assert_eq!(entries.len(), 1, "the session is ended once");
         assert_eq!(entries[0]["distance"], distance.to_string());
@@ -69,7 +69,7 @@ async fn a_replay_with_a_scope_revokes_its_session_too() {
             .refresh_with(&old.refresh_token, &[("scope", scope)])
             .await;
         answer.assert_error(400, "invalid_grant");
-        jeton.assert_over(&third).await;
+        jeton.assert_refresh_refused(&third).await;
     }
 }
 
@@ -87,7 +87,7 @@ async fn the_ending_of_a_replayed_session_is_durable() {
     let second = jeton.refresh(&old.refresh_token).await.tokens();
     let third = jeton.refresh(&second.refresh_token).await.tokens();
     let elsewhere = data.open().await;
-    jeton.assert_over(&old).await;
+    jeton.assert_refresh_refused(&old).await;
     for store in [elsewhere, data.open().await] {
         let found = session::find(&store, third.session()).await.unwrap();
         let row = found.unwrap().session;

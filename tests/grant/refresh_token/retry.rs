@@ -27,7 +27,7 @@ async fn a_retry_within_the_window_gets_the_same_answer_counted_down() {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
-    let second = jeton.go_on(&first, HOUR).await;
+    let second = jeton.refresh_after(&first, HOUR).await;
     assert_eq!(second.expires_in, 900);
     let row = jeton.session(&second).await;
     jeton.advance(SECOND * 7);
@@ -55,7 +55,7 @@ async fn six_tabs_that_wake_at_once_get_one_answer() {
     let jeton = Jeton::start().await;
     let mut tokens = jeton.sign_in().await;
     for _ in 0..20 {
-        let next = jeton.go_on(&tokens, HOUR).await;
+        let next = jeton.refresh_after(&tokens, HOUR).await;
         for _ in 0..5 {
             assert_eq!(jeton.refresh(&tokens.refresh_token).await.tokens(), next);
         }
@@ -72,8 +72,8 @@ async fn the_window_closes_when_the_successor_is_used() {
     let first = jeton.sign_in().await;
     let second = jeton.refresh(&first.refresh_token).await.tokens();
     let third = jeton.refresh(&second.refresh_token).await.tokens();
-    jeton.assert_over(&first).await;
-    jeton.assert_over(&third).await;
+    jeton.assert_refresh_refused(&first).await;
+    jeton.assert_refresh_refused(&third).await;
 }
 
 /// row 29: "a late retry gets the same RT and a new AT, as often as needed while that generation
@@ -131,7 +131,7 @@ async fn a_second_late_retry_is_forgiven_only_beyond_the_spacing() {
         let first = jeton.sign_in().await;
         let mut tokens = jeton.lose_an_answer(&first).await.tokens();
         for _ in 1..apart {
-            tokens = jeton.go_on(&tokens, HOUR).await;
+            tokens = jeton.refresh_after(&tokens, HOUR).await;
         }
         let answer = jeton.lose_an_answer(&tokens).await;
         if forgiven {
@@ -139,13 +139,13 @@ async fn a_second_late_retry_is_forgiven_only_beyond_the_spacing() {
             let row = jeton.session(&tokens).await;
             assert_eq!(row.late_retry_generation, Some(1 + apart));
             // The spacing counts from the last that was forgiven.
-            tokens = jeton.go_on(&tokens, HOUR).await;
+            tokens = jeton.refresh_after(&tokens, HOUR).await;
             let again = jeton.lose_an_answer(&tokens).await;
             again.assert_error(400, "invalid_grant");
         } else {
             answer.assert_error(400, "invalid_grant");
         }
-        jeton.assert_over(&tokens).await;
+        jeton.assert_refresh_refused(&tokens).await;
     }
 }
 
@@ -155,13 +155,13 @@ async fn a_thief_one_step_behind_is_caught_at_the_second_step() {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     let stolen = jeton.sign_in().await;
-    let owner = jeton.go_on(&stolen, HOUR).await;
-    let thief = jeton.go_on(&stolen, HOUR).await;
+    let owner = jeton.refresh_after(&stolen, HOUR).await;
+    let thief = jeton.refresh_after(&stolen, HOUR).await;
     assert_eq!(thief.refresh_token, owner.refresh_token);
-    let owner = jeton.go_on(&owner, HOUR).await;
+    let owner = jeton.refresh_after(&owner, HOUR).await;
     jeton.advance(HOUR);
-    jeton.assert_over(&thief).await;
-    jeton.assert_over(&owner).await;
+    jeton.assert_refresh_refused(&thief).await;
+    jeton.assert_refresh_refused(&owner).await;
     assert_eq!(audit.entries("replay")[0]["distance"], "1");
 }
 
@@ -243,9 +243,9 @@ async fn each_client_has_its_own_window_and_spacing() {
     jeton.refresh_at("patient", &third).await.tokens();
 
     let first = jeton.sign_in().await;
-    jeton.go_on(&first, HOUR).await;
+    jeton.refresh_after(&first, HOUR).await;
     jeton.advance(WINDOW);
-    jeton.assert_over(&first).await;
+    jeton.assert_refresh_refused(&first).await;
 }
 
 /// row 28: the same answer is of use only while its access token has some life left.

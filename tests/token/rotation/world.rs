@@ -58,7 +58,7 @@ impl World {
         jeton.add_user(ALICE.0, ALICE.1).await;
         Self {
             jeton,
-            hand: data.hand().await,
+            hand: data.connect().await,
             _data: data,
         }
     }
