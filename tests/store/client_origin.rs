@@ -22,7 +22,7 @@ async fn two_clients() -> Jeton {
     jeton
 }
 
-/// row 39: an origin is registered with the clients that were given it, once each.
+/// row 39: an origin belongs to the clients that registered it, once each.
 #[tokio::test]
 async fn an_origin_is_registered_with_its_own_clients() -> Result<(), DbErr> {
     let jeton = two_clients().await;
@@ -53,9 +53,9 @@ async fn an_origin_is_registered_with_its_own_clients() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// row 39: what a client that gets no tokens has registered opens nothing.
+/// row 39.
 #[tokio::test]
-async fn the_origins_of_a_disabled_client_are_as_good_as_none() -> Result<(), DbErr> {
+async fn the_origins_of_a_disabled_client_are_not_registered() -> Result<(), DbErr> {
     let jeton = two_clients().await;
     let store = &jeton.server.store;
     add(store, "a", &[origin(APP)], &jeton.cause()).await?;
@@ -69,9 +69,9 @@ async fn the_origins_of_a_disabled_client_are_as_good_as_none() -> Result<(), Db
     Ok(())
 }
 
-/// row 39: a later client of the same id begins without origins.
+/// row 39: a later client of the same id has no origins.
 #[tokio::test]
-async fn a_deleted_client_takes_its_origins_along() -> Result<(), DbErr> {
+async fn deleting_a_client_deletes_its_origins() -> Result<(), DbErr> {
     let jeton = two_clients().await;
     let store = &jeton.server.store;
     for id in ["a", "b"] {
@@ -80,7 +80,7 @@ async fn a_deleted_client_takes_its_origins_along() -> Result<(), DbErr> {
     assert!(client::delete(store, "a", &jeton.cause()).await?.is_some());
     assert!(client::delete(store, "a", &jeton.cause()).await?.is_none());
     assert_eq!(list(store).await?.len(), 1);
-    // What comes too late, too.
+    // An origin is not added to a deleted client.
     add(store, "a", &[origin(APP)], &jeton.cause()).await?;
     jeton.add_client("a", None, |_| {}).await;
     assert!(of_client(store, "a").await?.is_empty());

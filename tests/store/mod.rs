@@ -1,19 +1,19 @@
-//! The store: opened by many at once, and swept of what is over.
+//! The store: opening, sessions and the sweep.
 
-/// Servers that do not answer.
-mod away;
-/// Origins: whose they are, and for how long.
+/// Cancelled requests.
+mod cancellation;
+/// Origins of clients.
 mod client_origin;
-/// What is waited for before it is answered.
+/// Nodes that write at the same time.
+mod concurrent_writers;
+/// Durability of commits.
 mod durability;
-/// Requests that nobody waits for any more.
-mod given_up;
-/// Many nodes that write at once.
-mod many_writers;
-/// The tables, on each engine.
+/// The schema on each engine.
 mod schema;
-/// Stores on a server, and its tables.
+/// Database servers: outages, deadlocks, locks, collations.
 mod server;
+/// Database servers that block or stop responding.
+mod unresponsive_server;
 
 use std::time::Duration;
 
@@ -30,9 +30,9 @@ use crate::support::{Jeton, START};
 const MICROSECOND: Duration = Duration::from_micros(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Nodes that start together on an empty file migrate it once, and all of them start.
+/// One of them migrates the file, and all of them start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn six_processes_may_open_an_empty_file_at_once() {
+async fn six_processes_open_an_empty_sqlite_file_at_once() {
     let data = DataDir::of_file();
     let opening = (0..6).map(|_| {
         let path = data.database();
@@ -44,31 +44,30 @@ async fn six_processes_may_open_an_empty_file_at_once() {
     }
 }
 
-/// What cannot be opened says which file it is, and what to do.
+/// The error names the file.
 #[tokio::test]
-async fn a_file_that_is_no_store_is_told_so() {
+async fn opening_another_file_or_a_newer_store_fails_with_the_reason() {
     let data = DataDir::of_file();
-    let complaint = async || {
+    let error = async || {
         let opened = Store::open(&data.database()).await;
         opened.err().unwrap().to_string()
     };
     std::fs::write(data.database(), "not a database".repeat(1000)).unwrap();
-    let text = complaint().await;
+    let text = error().await;
     assert!(text.contains("is not a SQLite database"), "{text}");
     assert!(text.contains("jeton.db"), "{text}");
     std::fs::remove_file(data.database()).unwrap();
     data.open().await.close().await.unwrap();
     data.execute("INSERT INTO seaql_migrations VALUES ('m29990101_000001_later', 0)")
         .await;
-    let text = complaint().await;
+    let text = error().await;
     assert!(
         text.contains("written by a newer version of Jeton"),
         "{text}"
     );
 }
 
-/// row 31: a sign-in that raced with what ends all sessions is dead at birth: its user was read
-/// before, its session begins after.
+/// row 31: a sign-in that read its user or client before a change does not begin a session after it.
 #[tokio::test]
 async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Result<(), DbErr> {
     for what in ["password", "disabled", "deleted", "client"] {
@@ -104,9 +103,9 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
     Ok(())
 }
 
-/// Ended sessions are removed in batches, those past retention alone; by whichever way they ended.
+/// Revoked and expired sessions are removed, in batches; those within retention are kept.
 #[tokio::test]
-async fn the_sweep_removes_what_is_past_retention_in_batches() -> Result<(), DbErr> {
+async fn the_sweep_removes_sessions_past_retention_in_batches() -> Result<(), DbErr> {
     let jeton = Jeton::start().await;
     let store = &jeton.server.store;
     let mut revoked = Vec::new();
@@ -131,7 +130,7 @@ async fn the_sweep_removes_what_is_past_retention_in_batches() -> Result<(), DbE
     }
     assert!(session::find(store, later.session()).await?.is_some());
     let living = jeton.refresh_after(&living, DAY).await;
-    // A session that nobody ended goes when it has expired by itself.
+    // A session that was not revoked is removed after it expired.
     let expires_at = jeton.session(&living).await.expires_at;
     assert_eq!(session::sweep(store, expires_at, 100).await?, 1);
     assert_eq!(
@@ -142,9 +141,9 @@ async fn the_sweep_removes_what_is_past_retention_in_batches() -> Result<(), DbE
     Ok(())
 }
 
-/// "The row keeps its size", however often the session is refreshed.
+/// "The row keeps its size" after any number of refreshes.
 #[tokio::test]
-async fn a_session_is_one_row_of_one_size() {
+async fn a_session_stays_one_row_of_constant_size() {
     let data = DataDir::new();
     let clock = jeton::clock::Clock::standing_at(START);
     let root_secret = crate::support::ROOT_SECRET;
@@ -164,10 +163,9 @@ async fn a_session_is_one_row_of_one_size() {
     assert_eq!(rows.len(), 1);
 }
 
-/// row 27: of two who have read the same row, one writes the late retry; the other looks again, and
-/// finds the same answer there.
+/// row 27: the other node reads the row again and finds the same answer.
 #[tokio::test]
-async fn a_late_retry_is_written_by_one_of_two_who_read_the_same_row() -> Result<(), DbErr> {
+async fn one_of_two_nodes_that_read_the_same_row_writes_the_late_retry() -> Result<(), DbErr> {
     let jeton = Jeton::start().await;
     let store = &jeton.server.store;
     let first = jeton.sign_in().await;
@@ -180,7 +178,7 @@ async fn a_late_retry_is_written_by_one_of_two_who_read_the_same_row() -> Result
     assert!(session::retry_late(store, &seen, &later).await?.is_none());
     let row = jeton.session(&second).await;
     assert_eq!(row.rotated_at, jeton.now());
-    // Nor is it written over a refresh, or over an end.
+    // A late retry overwrites neither a refresh nor a revocation.
     jeton.refresh(&second.refresh_token).await.tokens();
     assert!(session::retry_late(store, &row, &later).await?.is_none());
     let row = jeton.session(&second).await;

@@ -1,4 +1,4 @@
-//! Stores on a server: what is done when it is away, and when it undoes what we did.
+//! Stores on a database server: outages, deadlocks, locks, collations.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use jeton::store::user::{self, Change};
 use jeton::store::{Limits, Store, client, session};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement, TransactionTrait as _};
 
-use crate::support::database::{TestDatabase, engine, parsed};
+use crate::support::database::{TestDatabase, parsed, server_engine};
 use crate::support::file::DataDir;
 use crate::support::gate::Gate;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, SIGN_IN, START};
 
-/// How long a request may wait for a connection here, and for a lock.
+/// Short timeouts for connections and locks.
 const LIMITS: Limits = Limits {
     connections: 4,
     acquire_timeout: Duration::from_secs(1),
@@ -30,10 +30,9 @@ async fn node(url: &str) -> Jeton {
 
 /// "A database that is away gives 503 with Retry-After", "and service resumes by itself".
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_away_is_waited_for_and_found_again() {
-    let Some(database) = TestDatabase::migrated() else {
-        return;
-    };
+#[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
+async fn an_unreachable_database_server_gives_503_until_it_is_back() {
+    let database = TestDatabase::migrated().unwrap();
     let gate = Gate::before(&database.url()).await;
     let jeton = node(&gate.url(&database.url())).await;
     let mut tokens = jeton.sign_in().await;
@@ -50,7 +49,7 @@ async fn a_server_that_is_away_is_waited_for_and_found_again() {
         assert_eq!(jeton.get("/readyz").await.status, 503);
         assert_eq!(jeton.get("/healthz").await.status, 200);
         gate.open();
-        // A connection of before may be tried once more.
+        // The pool may try a broken connection first.
         let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         while jeton.get("/readyz").await.status != 200 {
             assert!(tokio::time::Instant::now() < deadline);
@@ -60,12 +59,10 @@ async fn a_server_that_is_away_is_waited_for_and_found_again() {
     }
 }
 
-/// Of two transactions that wait for each other the database undoes one; that one is done again.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_undone_by_a_deadlock_is_done_again() {
-    let Some(engine) = engine() else {
-        return;
-    };
+#[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
+async fn a_transaction_that_is_rolled_back_by_a_deadlock_is_retried() {
+    let engine = server_engine();
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
@@ -74,7 +71,7 @@ async fn what_is_undone_by_a_deadlock_is_done_again() {
     let tokens = jeton.sign_in().await;
     let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
-    // MariaDB undoes who has written less.
+    // MariaDB rolls back the transaction with fewer writes.
     for number in 0..100 {
         let insert = format!(
             "INSERT INTO sign_in_throttle (subject, free_at) VALUES ({}, {number})",
@@ -85,33 +82,33 @@ async fn what_is_undone_by_a_deadlock_is_done_again() {
         );
         other.execute_unprepared(&insert).await.unwrap();
     }
-    touch(&other, "UPDATE sessions SET address = 'here'").await;
+    update(&other, "UPDATE sessions SET address = 'here'").await;
     let (store, cause) = (jeton.server.store.clone(), jeton.cause());
     let alice = tokens.user();
     let signing_out =
         tokio::spawn(async move { user::change(&store, alice, Change::SignOut, &cause).await });
-    // It has the user, and waits for the session.
-    let watch = data.connect().await;
-    while number(&watch, waiting(engine)).await == 0 {
-        // MariaDB says the same as before to whoever asks again within a tenth of a second.
+    // The sign-out has locked the user and waits for the session.
+    let observer = data.connect().await;
+    while number(&observer, lock_waits(engine)).await == 0 {
+        // MariaDB caches the answer for 100 ms.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    touch(&other, "UPDATE users SET created_at = 1").await;
+    update(&other, "UPDATE users SET created_at = 1").await;
     other.commit().await.unwrap();
     let changed = signing_out.await.unwrap().unwrap();
     assert_eq!(changed.sessions_ended, 1);
     jeton.assert_refresh_refused(&tokens).await;
-    let told = "SELECT count(*) FROM audit_events WHERE action = 'sessions_revoked'";
-    assert_eq!(number(&watch, told).await, 1);
+    let events = "SELECT count(*) FROM audit_events WHERE action = 'sessions_revoked'";
+    assert_eq!(number(&observer, events).await, 1);
 }
 
-async fn touch(connection: &impl sea_orm::ConnectionTrait, sql: &str) {
-    let touched = connection.execute_unprepared(sql).await.unwrap();
-    assert_eq!(touched.rows_affected(), 1);
+async fn update(connection: &impl sea_orm::ConnectionTrait, sql: &str) {
+    let updated = connection.execute_unprepared(sql).await.unwrap();
+    assert_eq!(updated.rows_affected(), 1);
 }
 
-/// How many wait for a lock in this database.
-fn waiting(engine: Engine) -> &'static str {
+/// Counts the lock waits in this database.
+fn lock_waits(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => {
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -130,19 +127,18 @@ async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
     row.try_get_by_index(0).unwrap()
 }
 
-/// MariaDB ends a wait for a lock by itself: a request that meets one is answered, and may come again.
+/// MariaDB ends the lock wait; the client can retry.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_is_locked_for_long_is_a_busy_store() {
-    if engine() != Some(Engine::MySql) {
-        return;
-    }
+#[ignore = "needs MariaDB: tests/stores.sh mariadb"]
+async fn a_lock_wait_timeout_gives_503_on_mariadb() {
+    assert_eq!(server_engine(), Engine::MySql);
     let data = DataDir::new();
     let url = data.url();
     let jeton = node(&url).await;
     let tokens = jeton.sign_in().await;
     let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
-    touch(&other, "UPDATE sessions SET address = 'here'").await;
+    update(&other, "UPDATE sessions SET address = 'here'").await;
     let answer = jeton.refresh(&tokens.refresh_token).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert!(answer.headers.contains_key("retry-after"));
@@ -150,13 +146,11 @@ async fn a_row_that_is_locked_for_long_is_a_busy_store() {
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
-/// "A node that cannot serve says so", also on a server that answers and takes nothing: one that has become a
-/// replica.
+/// "A node that cannot serve says so", for example on a server that has become a replica.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_on_a_server_that_only_reads_is_not_ready() {
-    if engine() != Some(Engine::Postgres) {
-        return;
-    }
+#[ignore = "needs PostgreSQL: tests/stores.sh postgres"]
+async fn a_node_on_a_read_only_server_is_not_ready_on_postgres() {
+    assert_eq!(server_engine(), Engine::Postgres);
     let data = DataDir::new();
     let url = data.url();
     let jeton = node(&url).await;
@@ -169,39 +163,37 @@ async fn a_node_on_a_server_that_only_reads_is_not_ready() {
         let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
         hand.execute_unprepared(others).await.unwrap();
-        // Until there are none but new connections.
+        // Replaces the terminated connections of the pool.
         for _ in 0..8 {
             jeton.refresh(&tokens.refresh_token).await;
         }
         assert_eq!(jeton.get("/readyz").await.status, status);
         assert_eq!(jeton.refresh(&tokens.refresh_token).await.status, status);
-        // Set back by a transaction that may write.
+        // ALTER DATABASE needs a transaction that may write.
         hand.execute_unprepared("SET default_transaction_read_only = off")
             .await
             .unwrap();
     }
 }
 
-/// row 27: whoever refreshes waits for the session's row, and for no other.
+/// row 27: a refresh locks the session's row alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_does_not_wait_for_the_rows_of_its_user_and_client() {
-    if engine().is_none() {
-        return;
-    }
+#[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
+async fn a_refresh_does_not_wait_for_locks_on_its_user_or_client() {
     let data = DataDir::new();
     let jeton = node(&data.url()).await;
     let tokens = jeton.sign_in().await;
     let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
-    touch(&other, "UPDATE users SET created_at = 1").await;
-    touch(&other, "UPDATE clients SET created_at = 1").await;
+    update(&other, "UPDATE users SET created_at = 1").await;
+    update(&other, "UPDATE clients SET created_at = 1").await;
     jeton.refresh(&tokens.refresh_token).await.tokens();
     other.rollback().await.unwrap();
 }
 
-/// What is written may be what was there; it counts as written.
+/// MySQL would count changed rows alone without a flag of the connection.
 #[tokio::test]
-async fn a_row_that_is_found_counts_though_nothing_of_it_changes() -> Result<(), DbErr> {
+async fn an_update_that_changes_nothing_counts_its_row() -> Result<(), DbErr> {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let row = jeton.session(&tokens).await;
@@ -220,9 +212,9 @@ async fn a_row_that_is_found_counts_though_nothing_of_it_changes() -> Result<(),
     Ok(())
 }
 
-/// Text is what it is to its last byte, whatever the server takes for alike.
+/// Names are compared by byte on every engine.
 #[tokio::test]
-async fn names_that_differ_in_anything_are_different() -> Result<(), DbErr> {
+async fn names_that_differ_in_case_accents_or_spaces_are_distinct() -> Result<(), DbErr> {
     let jeton = Jeton::start().await;
     let store = &jeton.server.store;
     let alike = [

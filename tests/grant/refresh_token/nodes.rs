@@ -10,7 +10,7 @@ use jeton::store::{Store, session};
 use sea_orm::ConnectionTrait as _;
 
 use crate::support::audit::AuditLog;
-use crate::support::database::engine;
+use crate::support::database::server_engine;
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START, claims};
 
@@ -154,12 +154,12 @@ async fn a_request_that_was_held_up_ends_no_session() {
 /// row 26, over nodes: it is no replay either, when it was held up before its session was looked at: while its
 /// client was looked up.
 #[tokio::test]
+#[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
 async fn a_request_that_was_held_up_before_its_session_ends_none() {
-    let (lock, unlock) = match engine() {
-        // There, whoever reads waits for nobody.
-        None => return,
-        Some(Engine::Postgres) => ("BEGIN; LOCK TABLE clients", "COMMIT"),
-        Some(Engine::MySql) => ("LOCK TABLES clients WRITE", "UNLOCK TABLES"),
+    // Readers do not wait for locks on SQLite.
+    let (lock, unlock) = match server_engine() {
+        Engine::Postgres => ("BEGIN; LOCK TABLE clients", "COMMIT"),
+        Engine::MySql => ("LOCK TABLES clients WRITE", "UNLOCK TABLES"),
     };
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
