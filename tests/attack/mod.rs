@@ -1,4 +1,4 @@
-//! What an adversary tried with success once, and what holds since.
+//! Attacks that once succeeded.
 
 mod admin;
 mod process;
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::support::Jeton;
 
-/// Serves the node on a real socket, until the test ends.
+/// Serves the node on a socket until the test ends.
 async fn listen(jeton: &Jeton) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

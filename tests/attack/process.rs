@@ -11,13 +11,12 @@ fn config_with(name: &str, value: &str) -> Output {
         .unwrap()
 }
 
-/// "A wrong value is told with its name"; a secret's value is not told. These are the
-/// names that somebody tries who did not read about the two underscores.
+/// A wrong setting is reported with its value, unless that is a secret. These names lack the second underscore.
 #[test]
 fn a_secret_under_a_wrong_name_is_not_printed() {
     let secret = "hunter2-hunter2-hunter2";
     let url = format!("postgres://jeton:{secret}@db/jeton");
-    let shown: Vec<&str> = [
+    let printed: Vec<&str> = [
         ("JETON_ROOT_SECRET", secret),
         ("JETON_BOOTSTRAP", secret),
         ("JETON_PASSWORD", secret),
@@ -32,13 +31,12 @@ fn a_secret_under_a_wrong_name_is_not_printed() {
     })
     .map(|(name, _)| name)
     .collect();
-    assert_eq!(shown, [""; 0]);
+    assert_eq!(printed, [""; 0]);
 }
 
-/// Kubernetes puts these into every pod of a namespace that has a Service named `jeton`; they are no
-/// settings.
+/// Kubernetes sets these variables in every pod of a namespace with a Service named `jeton`.
 #[test]
-fn a_service_named_jeton_does_not_keep_the_server_from_starting() {
+fn the_variables_of_a_kubernetes_service_named_jeton_are_not_settings() {
     for (name, value) in [
         ("JETON_SERVICE_HOST", "10.0.0.1"),
         ("JETON_SERVICE_PORT", "8080"),
@@ -46,7 +44,7 @@ fn a_service_named_jeton_does_not_keep_the_server_from_starting() {
         ("JETON_PORT_8080_TCP_ADDR", "10.0.0.1"),
     ] {
         let output = config_with(name, value);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{name}: {told}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{name}: {stderr}");
     }
 }
