@@ -1,4 +1,4 @@
-//! The examples of the document are true: what they send is accepted, what they show is what is answered.
+//! The document's examples: the server accepts the requests and returns the responses.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::api::admin::{Admin, ROOT, sign_in};
 use crate::support::document::{DOCUMENT, resolved};
 use crate::support::{Answer, Jeton, basic_raw, encode, form};
 
-/// A server on which the examples are acted out.
-struct Stage {
+/// A server that receives the examples.
+struct ExampleServer {
     admin: Admin,
-    /// What stands in a path for each id of the examples.
+    /// The values of the path parameters.
     ids: BTreeMap<&'static str, String>,
 }
 
-impl Stage {
-    async fn set() -> Self {
+impl ExampleServer {
+    async fn start() -> Self {
         let jeton = Jeton::with(|settings| {
             "https://auth.example.com".clone_into(&mut settings.issuer);
             settings.account.registration = jeton::config::Registration::Open;
@@ -30,14 +30,13 @@ impl Stage {
         Self { admin, ids }
     }
 
-    /// Sends the example of this name for an operation, and compares the answer with the one of that
-    /// name.
-    async fn act(&self, operation: &str, sent: &str, answered: &str) -> Answer {
+    /// Sends an operation's example and compares the response with the example `answered`.
+    async fn check(&self, operation: &str, sent: &str, answered: &str) -> Answer {
         let body = request(operation, sent);
-        self.act_with(operation, &body, answered).await
+        self.check_body(operation, &body, answered).await
     }
 
-    async fn act_with(&self, id: &str, body: &Value, answered: &str) -> Answer {
+    async fn check_body(&self, id: &str, body: &Value, answered: &str) -> Answer {
         let answer = self.send(id, body, &self.admin.token).await;
         let (_, _, operation) = find(id);
         let response = &operation["responses"][answer.status.as_str()];
@@ -68,8 +67,8 @@ impl Stage {
         self.admin.jeton.send(request.body(text)).await
     }
 
-    /// Posts an example to a door for clients.
-    async fn post(&self, id: &str, body: &Value, answered: &str) -> Answer {
+    /// Posts an example as a form.
+    async fn check_form(&self, id: &str, body: &Value, answered: &str) -> Answer {
         let (_, path, operation) = find(id);
         let pairs = body.as_object().unwrap().iter();
         let pairs: Vec<_> = pairs
@@ -109,7 +108,7 @@ fn request(id: &str, name: &str) -> Value {
         .clone()
 }
 
-/// The example with some of its values replaced by what is true here.
+/// The example with values of this server.
 fn with(mut example: Value, values: &[(&str, &str)]) -> Value {
     for (name, value) in values {
         example[*name] = json!(value);
@@ -117,7 +116,7 @@ fn with(mut example: Value, values: &[(&str, &str)]) -> Value {
     example
 }
 
-/// Which members a value has, and of which types.
+/// The members of a value and their types.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -127,7 +126,7 @@ fn shape(value: &Value) -> Value {
                 .collect();
             json!(members)
         }
-        // What has several shapes in one list is shown by examples of one element each.
+        // An example has one element for each list.
         Value::Array(items) => Value::Array(items.first().map(shape).into_iter().collect()),
         Value::String(_) => "text".into(),
         Value::Number(_) => "number".into(),
@@ -136,25 +135,24 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-impl Stage {
-    /// Says what `{id}` stands for from now on.
-    fn at(&mut self, id: &Value) {
+impl ExampleServer {
+    /// Sets the path parameter `{id}`.
+    fn set_id(&mut self, id: &Value) {
         self.ids.insert("id", id.as_str().unwrap().to_owned());
     }
 
-    async fn sees(&self, id: &str, answered: &str) -> Value {
-        self.act_with(id, &Value::Null, answered).await.json()
+    async fn check_get(&self, id: &str, answered: &str) -> Value {
+        self.check_body(id, &Value::Null, answered).await.json()
     }
 }
 
-/// What people and clients do in the examples.
 #[tokio::test]
-async fn people_and_clients_are_answered_as_the_examples_show() {
-    let mut stage = Stage::set().await;
-    stage.act("createUser", "password", "ada").await;
-    stage.act("createClient", "public", "public").await;
-    let api = stage
-        .act("createClient", "confidential", "confidential")
+async fn responses_to_users_and_clients_match_the_examples() {
+    let mut server = ExampleServer::start().await;
+    server.check("createUser", "password", "ada").await;
+    server.check("createClient", "public", "public").await;
+    let api = server
+        .check("createClient", "confidential", "confidential")
         .await
         .json();
     let secret = api["client_secret"].as_str().unwrap();
@@ -163,9 +161,9 @@ async fn people_and_clients_are_answered_as_the_examples_show() {
         request("requestToken", "client"),
         &[("client_secret", secret)],
     );
-    stage.post("requestToken", &itself, "client").await;
-    let tokens = stage
-        .post(
+    server.check_form("requestToken", &itself, "client").await;
+    let tokens = server
+        .check_form(
             "requestToken",
             &request("requestToken", "sign_in"),
             "person",
@@ -174,35 +172,39 @@ async fn people_and_clients_are_answered_as_the_examples_show() {
     let tokens = tokens.tokens();
     let refresh_token = [("refresh_token", tokens.refresh_token.as_str())];
     let narrowed = with(request("requestToken", "narrowed"), &refresh_token);
-    let narrowed = stage.post("requestToken", &narrowed, "person").await;
+    let narrowed = server.check_form("requestToken", &narrowed, "person").await;
     assert_eq!(narrowed.tokens().scope, "notes:read");
     let refresh = with(request("requestToken", "refresh"), &refresh_token);
-    stage.post("requestToken", &refresh, "person").await;
+    server.check_form("requestToken", &refresh, "person").await;
 
-    let asker = [("client_id", "notes-api"), ("client_secret", secret)];
-    let ask = with(request("introspectToken", "ask"), &asker);
-    stage.post("introspectToken", &ask, "inactive").await;
-    let ask = with(ask, &[("token", &tokens.access_token)]);
-    stage.post("introspectToken", &ask, "active").await;
+    let credentials = [("client_id", "notes-api"), ("client_secret", secret)];
+    let introspection = with(request("introspectToken", "ask"), &credentials);
+    server
+        .check_form("introspectToken", &introspection, "inactive")
+        .await;
+    let introspection = with(introspection, &[("token", &tokens.access_token)]);
+    server
+        .check_form("introspectToken", &introspection, "active")
+        .await;
 
-    stage.admin.token = tokens.access_token;
-    stage.sees("fetchAccount", "ada").await;
-    stage.sees("listAccountSessions", "here").await;
-    stage.act("registerAccount", "grace", "grace").await;
-    stage
-        .act("changeAccountPassword", "change", "elsewhere")
+    server.admin.token = tokens.access_token;
+    server.check_get("fetchAccount", "ada").await;
+    server.check_get("listAccountSessions", "here").await;
+    server.check("registerAccount", "grace", "grace").await;
+    server
+        .check("changeAccountPassword", "change", "elsewhere")
         .await;
 
     let sign_out = with(
         request("revokeToken", "sign_out"),
         &[("token", refresh_token[0].1)],
     );
-    stage.post("revokeToken", &sign_out, "").await;
+    server.check_form("revokeToken", &sign_out, "").await;
     let basic = basic_raw("notes-api", secret);
     let feed = Request::builder()
         .uri("/revoked-sessions".parse().unwrap())
         .header("authorization", basic);
-    let feed = stage.admin.jeton.send(feed.finish()).await;
+    let feed = server.admin.jeton.send(feed.finish()).await;
     let shown = example(&find("listRevokedSessions").2["responses"]["200"], "ended").unwrap();
     assert_eq!(shape(shown), shape(&feed.json()));
     for (id, shown) in [
@@ -210,72 +212,76 @@ async fn people_and_clients_are_answered_as_the_examples_show() {
         ("fetchServerMetadata", "metadata"),
         ("fetchOpenidConfiguration", "metadata"),
     ] {
-        stage.sees(id, shown).await;
+        server.check_get(id, shown).await;
     }
 }
 
-/// What operators do in the examples.
 #[tokio::test]
-async fn operators_are_answered_as_the_examples_show() {
-    let mut stage = Stage::set().await;
-    let ada = stage.act("createUser", "password", "ada").await.json();
-    stage.act("createUser", "hash", "ada").await;
-    stage.at(&ada["id"]);
-    stage.sees("fetchUser", "ada").await;
-    stage.sees("listUsers", "last").await;
-    stage.act("setUserPassword", "password", "ended").await;
-    stage.sees("endUserSessions", "ended").await;
-    stage
+async fn responses_to_operators_match_the_examples() {
+    let mut server = ExampleServer::start().await;
+    let ada = server.check("createUser", "password", "ada").await.json();
+    server.check("createUser", "hash", "ada").await;
+    server.set_id(&ada["id"]);
+    server.check_get("fetchUser", "ada").await;
+    server.check_get("listUsers", "last").await;
+    server.check("setUserPassword", "password", "ended").await;
+    server.check_get("endUserSessions", "ended").await;
+    server
         .send(
             "updateUser",
             &request("updateUser", "roles"),
-            &stage.admin.token,
+            &server.admin.token,
         )
         .await;
-    stage.act("updateUser", "disable", "disabled").await;
-    stage.sees("fetchUser", "disabled").await;
+    server.check("updateUser", "disable", "disabled").await;
+    server.check_get("fetchUser", "disabled").await;
 
-    let web = stage.act("createClient", "public", "public").await.json();
-    let api = stage
-        .act("createClient", "confidential", "confidential")
+    let web = server
+        .check("createClient", "public", "public")
         .await
         .json();
-    stage.at(&web["client_id"]);
-    stage.sees("fetchClient", "public").await;
-    stage.act("setClientOrigins", "origins", "public").await;
-    stage.act("updateClient", "lifetime", "public").await;
+    let api = server
+        .check("createClient", "confidential", "confidential")
+        .await
+        .json();
+    server.set_id(&web["client_id"]);
+    server.check_get("fetchClient", "public").await;
+    server.check("setClientOrigins", "origins", "public").await;
+    server.check("updateClient", "lifetime", "public").await;
     let disabled = request("updateClient", "disable");
     assert_eq!(
-        stage
-            .send("updateClient", &disabled, &stage.admin.token)
+        server
+            .send("updateClient", &disabled, &server.admin.token)
             .await
             .status,
         200
     );
-    stage.at(&api["client_id"]);
-    stage.act("createClientSecret", "made", "added").await;
+    server.set_id(&api["client_id"]);
+    server.check("createClientSecret", "made", "added").await;
     let brought = request("createClientSecret", "brought");
     assert_eq!(
-        stage
-            .send("createClientSecret", &brought, &stage.admin.token)
+        server
+            .send("createClientSecret", &brought, &server.admin.token)
             .await
             .status,
         201
     );
 
-    let sessions = stage.sees("listSessions", "page").await;
-    stage.at(&sessions["sessions"][0]["id"]);
-    stage.sees("fetchSession", "goes_on").await;
-    stage.admin.jeton.advance(Duration::from_secs(1));
-    stage.act("rotateSigningKey", "in_time", "published").await;
-    stage.sees("listSigningKeys", "two").await;
-    stage
-        .act("rotateSigningKey", "emergency", "published")
+    let sessions = server.check_get("listSessions", "page").await;
+    server.set_id(&sessions["sessions"][0]["id"]);
+    server.check_get("fetchSession", "goes_on").await;
+    server.admin.jeton.advance(Duration::from_secs(1));
+    server
+        .check("rotateSigningKey", "in_time", "published")
+        .await;
+    server.check_get("listSigningKeys", "two").await;
+    server
+        .check("rotateSigningKey", "emergency", "published")
         .await;
 }
 
-/// On which user or client, by which operation, what is refused, and what its example is called. A text
-/// stands for the example of that name.
+/// User or client, operation, refused body, name of the response's example. A text as body is the name of an
+/// example.
 const REFUSED: &str = r#"[
     ["", "registerAccount", "grace", "taken"],
     ["", "createUser", "password", "taken"],
@@ -295,17 +301,16 @@ const REFUSED: &str = r#"[
     ["notes-web", "createClientSecret", {"expires_in": 0}, "expires_in"]
 ]"#;
 
-/// Each refusal in words of its own is one that the server gives, word by word.
 #[tokio::test]
-async fn the_server_refuses_what_is_there_or_wrong_in_the_words_of_the_examples() {
-    let mut stage = Stage::set().await;
-    stage.act("registerAccount", "grace", "grace").await;
-    stage.act("createClient", "public", "public").await;
-    let ada = stage.act("createUser", "password", "ada").await.json();
-    let root = json!(stage.admin.id.to_string());
+async fn refusals_of_conflicts_and_invalid_values_equal_the_examples() {
+    let mut server = ExampleServer::start().await;
+    server.check("registerAccount", "grace", "grace").await;
+    server.check("createClient", "public", "public").await;
+    let ada = server.check("createUser", "password", "ada").await.json();
+    let root = json!(server.admin.id.to_string());
     let table: Vec<(String, String, Value, String)> = serde_json::from_str(REFUSED).unwrap();
     for (on, id, body, name) in table {
-        stage.at(&match on.as_str() {
+        server.set_id(&match on.as_str() {
             "ada" => ada["id"].clone(),
             "root" => root.clone(),
             other => json!(other),
@@ -313,38 +318,39 @@ async fn the_server_refuses_what_is_there_or_wrong_in_the_words_of_the_examples(
         let body = body
             .as_str()
             .map_or(body.clone(), |name| request(&id, name));
-        stage.refuses(&id, &body, &name).await;
+        server.check_refusal(&id, &body, &name).await;
     }
 }
 
-/// The same, of secrets and keys.
 #[tokio::test]
-async fn the_server_keeps_secrets_and_keys_in_the_words_of_the_examples() {
-    let mut stage = Stage::set().await;
-    let api = stage
-        .act("createClient", "confidential", "confidential")
+async fn refusals_about_secrets_and_keys_equal_the_examples() {
+    let mut server = ExampleServer::start().await;
+    let api = server
+        .check("createClient", "confidential", "confidential")
         .await
         .json();
-    stage.at(&api["client_id"]);
-    let token = stage.admin.token.clone();
-    let secrets = stage
+    server.set_id(&api["client_id"]);
+    let token = server.admin.token.clone();
+    let secrets = server
         .send("listClientSecrets", &Value::Null, &token)
         .await
         .json();
     let secret = secrets["secrets"][0]["id"].as_str().unwrap().to_owned();
-    stage.ids.insert("secret_id", secret);
-    stage
-        .refuses("deleteClientSecret", &Value::Null, "last")
+    server.ids.insert("secret_id", secret);
+    server
+        .check_refusal("deleteClientSecret", &Value::Null, "last")
         .await;
     for _ in 1..5 {
-        stage.act("createClientSecret", "made", "added").await;
+        server.check("createClientSecret", "made", "added").await;
     }
-    stage
-        .refuses("createClientSecret", &json!({}), "many")
+    server
+        .check_refusal("createClientSecret", &json!({}), "many")
         .await;
-    stage.admin.jeton.advance(Duration::from_secs(1));
-    stage.act("rotateSigningKey", "in_time", "published").await;
-    let early = stage.send("rotateSigningKey", &json!({}), &token).await;
+    server.admin.jeton.advance(Duration::from_secs(1));
+    server
+        .check("rotateSigningKey", "in_time", "published")
+        .await;
+    let early = server.send("rotateSigningKey", &json!({}), &token).await;
     assert_eq!(early.status, 409);
     assert!(
         early.body.contains("is published already and signs from"),
@@ -353,8 +359,8 @@ async fn the_server_keeps_secrets_and_keys_in_the_words_of_the_examples() {
     );
 }
 
-impl Stage {
-    async fn refuses(&self, id: &str, body: &Value, named: &str) {
+impl ExampleServer {
+    async fn check_refusal(&self, id: &str, body: &Value, named: &str) {
         let answer = self.send(id, body, &self.admin.token).await;
         let (_, _, operation) = find(id);
         let shown = example(&operation["responses"][answer.status.as_str()], named);

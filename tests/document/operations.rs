@@ -1,4 +1,4 @@
-//! The document as a manual: what every operation says of itself, so that a new one says it too.
+//! The parts that every operation and schema of the document must have.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::document::{DOCUMENT, assert_valid, resolved};
 
-/// Each operation, with what to call it in a failure.
+/// Each operation, with its method and path.
 fn operations() -> impl Iterator<Item = (String, &'static str, &'static Value)> {
     let paths = DOCUMENT["paths"].as_object().unwrap();
     paths.iter().flat_map(|(path, operations)| {
@@ -22,7 +22,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn every_operation_says_what_it_does_and_by_which_rfc() {
+fn every_operation_has_a_summary_a_description_and_a_standard() {
     let tags = DOCUMENT["tags"].as_array().unwrap();
     for (what, _, operation) in operations() {
         let summary = text(operation, "summary");
@@ -54,7 +54,7 @@ fn every_operation_says_what_it_does_and_by_which_rfc() {
 
 /// RFC 9700 §2.4; row 22.
 #[test]
-fn the_password_grant_is_called_deprecated_where_it_stands() {
+fn every_description_of_the_password_grant_says_that_it_is_deprecated() {
     let (_, _, token) = operations()
         .find(|(what, ..)| what == "post /token")
         .unwrap();
@@ -107,7 +107,7 @@ fn every_parameter_is_described_and_every_id_has_an_example() {
 }
 
 #[test]
-fn every_body_has_a_schema_with_a_name_and_examples_that_follow_it() {
+fn every_body_has_a_named_schema_and_valid_examples() {
     for (what, _, operation) in operations() {
         let mut bodies = vec![(what.clone(), &operation["requestBody"])];
         for (status, response) in operation["responses"].as_object().unwrap() {
@@ -121,7 +121,7 @@ fn every_body_has_a_schema_with_a_name_and_examples_that_follow_it() {
             let Some(content) = body["content"].as_object() else {
                 continue;
             };
-            assert_eq!(content.len(), 1, "{what} has several forms");
+            assert_eq!(content.len(), 1, "{what} has several media types");
             for media_type in content.values() {
                 let schema = &media_type["schema"];
                 assert!(
@@ -143,9 +143,9 @@ fn every_body_has_a_schema_with_a_name_and_examples_that_follow_it() {
     }
 }
 
-/// What can happen to every request; and what follows from what an operation takes.
+/// Responses of every operation, and those that follow from its parameters and body.
 #[test]
-fn every_operation_declares_what_can_happen_to_it() {
+fn every_operation_declares_its_responses_and_headers() {
     for (what, path, operation) in operations() {
         let responses = operation["responses"].as_object().unwrap();
         let has = |status: &str| responses.contains_key(status);
@@ -174,19 +174,19 @@ fn every_operation_declares_what_can_happen_to_it() {
         assert!(!needs_token || has("401") && has("403"), "{what}");
         for (status, response) in responses {
             let headers = &response["headers"];
-            let demands =
+            let assert_header =
                 |name: &str| assert!(headers.get(name).is_some(), "{what} {status} {name}");
-            demands("X-Request-Id");
-            demands("Cache-Control");
+            assert_header("X-Request-Id");
+            assert_header("Cache-Control");
             match status.as_str() {
-                "401" => demands("WWW-Authenticate"),
-                "429" | "503" => demands("Retry-After"),
-                "304" => demands("ETag"),
+                "401" => assert_header("WWW-Authenticate"),
+                "429" | "503" => assert_header("Retry-After"),
+                "304" => assert_header("ETag"),
                 "201" if path.ends_with("/users") || path.ends_with("/clients") => {
-                    demands("Location");
-                    demands("ETag");
+                    assert_header("Location");
+                    assert_header("ETag");
                 }
-                "200" if has("304") || has("412") => demands("ETag"),
+                "200" if has("304") || has("412") => assert_header("ETag"),
                 _ => {}
             }
         }
@@ -194,13 +194,13 @@ fn every_operation_declares_what_can_happen_to_it() {
 }
 
 #[test]
-fn every_operation_says_who_may_call_it() {
+fn every_operation_declares_its_security_schemes() {
     let schemes = DOCUMENT["components"]["securitySchemes"]
         .as_object()
         .unwrap();
     for (what, path, operation) in operations() {
         let security = operation["security"].as_array();
-        let security = security.unwrap_or_else(|| panic!("{what} does not say"));
+        let security = security.unwrap_or_else(|| panic!("{what} declares no security"));
         let mut named = BTreeSet::new();
         for (scheme, scopes) in security.iter().flat_map(|one| one.as_object().unwrap()) {
             named.insert(scheme.as_str());
