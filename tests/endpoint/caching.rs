@@ -12,7 +12,7 @@ const PATHS: [&str; 3] = [
     "/.well-known/openid-configuration",
 ];
 
-async fn ask(jeton: &Jeton, method: Method, path: &str, if_none_match: &str) -> Answer {
+async fn request(jeton: &Jeton, method: Method, path: &str, if_none_match: &str) -> Answer {
     let request = Request::builder()
         .method(method)
         .uri(path.parse().unwrap())
@@ -21,7 +21,7 @@ async fn ask(jeton: &Jeton, method: Method, path: &str, if_none_match: &str) -> 
     jeton.send(request.finish()).await
 }
 
-/// What holds with and without a body.
+/// Asserts the headers of a response with or without a body.
 #[track_caller]
 fn assert_cacheable(answer: &Answer, tag: &str) {
     assert_eq!(answer.header("etag"), Some(tag));
@@ -30,9 +30,9 @@ fn assert_cacheable(answer: &Answer, tag: &str) {
     assert_eq!(answer.header("pragma"), None);
 }
 
-/// row 45: caches may keep it, any page may read it.
+/// row 45.
 #[tokio::test]
-async fn keys_and_metadata_may_be_kept_and_read_from_any_origin() {
+async fn keys_and_metadata_are_cacheable_and_readable_from_any_origin() {
     let jeton = Jeton::start().await;
     for path in PATHS {
         let answer = jeton.get(path).await;
@@ -52,7 +52,7 @@ async fn keys_and_metadata_may_be_kept_and_read_from_any_origin() {
     }
 }
 
-/// row 45: how long is a setting.
+/// row 45.
 #[tokio::test]
 async fn max_age_follows_the_settings() {
     let age = |settings: &mut jeton::config::Settings| {
@@ -68,7 +68,7 @@ async fn max_age_follows_the_settings() {
 /// row 45: "the origin server MUST respond with either a) the 304 (Not Modified) status code"; "A
 /// recipient MUST use the weak comparison function", RFC 9110 §13.1.2.
 #[tokio::test]
-async fn what_the_client_holds_is_not_sent_again() {
+async fn a_matching_if_none_match_is_304() {
     let jeton = Jeton::start().await;
     for path in PATHS {
         let first = jeton.get(path).await;
@@ -81,7 +81,7 @@ async fn what_the_client_holds_is_not_sent_again() {
             "*".to_owned(),
         ] {
             for method in [Method::GET, Method::HEAD] {
-                let answer = ask(&jeton, method, path, &if_none_match).await;
+                let answer = request(&jeton, method, path, &if_none_match).await;
                 assert_eq!(answer.status, 304, "{path} {if_none_match}");
                 assert_eq!(answer.body, "");
                 assert_cacheable(&answer, tag);
@@ -90,9 +90,9 @@ async fn what_the_client_holds_is_not_sent_again() {
     }
 }
 
-/// row 45: a condition that names something else, or nothing that can be read, is as good as none.
+/// row 45: an invalid condition is ignored.
 #[tokio::test]
-async fn what_the_client_does_not_hold_is_sent() {
+async fn an_if_none_match_that_does_not_match_is_200() {
     let jeton = Jeton::start().await;
     for path in PATHS {
         let first = jeton.get(path).await;
@@ -105,7 +105,7 @@ async fn what_the_client_does_not_hold_is_sent() {
             "\"é\"",
             "\"*\"",
         ] {
-            let answer = ask(&jeton, Method::GET, path, if_none_match).await;
+            let answer = request(&jeton, Method::GET, path, if_none_match).await;
             assert_eq!(answer.status, 200, "{if_none_match}");
             assert_eq!(answer.body, first.body);
             assert_cacheable(&answer, tag);
@@ -120,19 +120,19 @@ async fn head_has_the_headers_of_get_and_no_body() {
     let jeton = Jeton::start().await;
     for path in PATHS {
         let whole = jeton.get(path).await;
-        let answer = ask(&jeton, Method::HEAD, path, "\"other\"").await;
+        let answer = request(&jeton, Method::HEAD, path, "\"other\"").await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.body, "");
         assert_eq!(answer.steady_headers(), whole.steady_headers());
     }
 }
 
-/// row 45: the other methods are refused, and nothing may be kept of that.
+/// row 45: other methods are refused, without caching.
 #[tokio::test]
-async fn keys_and_metadata_are_only_read() {
+async fn keys_and_metadata_allow_get_and_head_alone() {
     let jeton = Jeton::start().await;
     for path in PATHS {
-        let answer = ask(&jeton, Method::POST, path, "*").await;
+        let answer = request(&jeton, Method::POST, path, "*").await;
         answer.assert_error(405, "invalid_request");
         assert_eq!(answer.header("allow"), Some("GET, HEAD"));
     }

@@ -12,7 +12,7 @@ async fn post_to(jeton: &Jeton, path: &str, parameters: &[(&str, &str)]) -> Answ
 /// §3.2; "The origin server MUST generate an Allow header field in a 405 response", RFC 9110
 /// §15.5.6.
 #[tokio::test]
-async fn any_method_but_post_is_405_and_told_so() {
+async fn any_method_but_post_is_405_with_allow() {
     let jeton = Jeton::start().await;
     for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
@@ -60,7 +60,7 @@ async fn a_plus_is_a_space_and_an_encoded_plus_is_a_plus() {
     answer.assert_error(400, "invalid_grant");
 }
 
-/// row 2: no other media type is read, nor answered in the framework's words, RFC 6749 §3.2, §5.2.
+/// row 2: RFC 6749 §3.2, §5.2.
 #[tokio::test]
 async fn another_media_type_or_none_is_refused_in_the_oauth_shape() {
     let jeton = Jeton::start().await;
@@ -109,7 +109,7 @@ async fn a_parameter_given_twice_is_refused() {
         let twice = and(&others, &[(name, value), (name, value)]);
         let answer = jeton.token(&twice).await;
         answer.assert_error(400, "invalid_request");
-        // Under another spelling of the same name, too.
+        // The same name in another encoding.
         let first = encode(&and(&others, &[(name, value)]));
         let spelled = format!("{first}&%{:02x}{}={value}", name.as_bytes()[0], &name[1..]);
         jeton
@@ -119,7 +119,7 @@ async fn a_parameter_given_twice_is_refused() {
     }
 }
 
-/// row 3: also once in the query and once in the body.
+/// row 3.
 #[tokio::test]
 async fn a_parameter_in_the_query_and_in_the_body_is_refused() {
     let jeton = Jeton::start().await;
@@ -130,10 +130,10 @@ async fn a_parameter_in_the_query_and_in_the_body_is_refused() {
     }
 }
 
-/// row 3: a parameter in the query is not taken for one in the body; one that would narrow the token
-/// there is refused, or the client would get more than it meant to.
+/// row 3: a parameter that would narrow the token is refused in the query: ignoring it would give the client a wider
+/// token than intended.
 #[tokio::test]
-async fn parameters_are_read_from_the_body_alone() {
+async fn grant_parameters_are_read_from_the_body_alone() {
     let jeton = Jeton::start().await;
     let answer = post_to(&jeton, "/token?grant_type=password", &SIGN_IN[1..]).await;
     answer.assert_error(400, "invalid_request");
@@ -148,7 +148,7 @@ async fn parameters_are_read_from_the_body_alone() {
 /// row 4: "Parameters sent without a value MUST be treated as if they were omitted from the
 /// request", RFC 6749 §3.2.
 #[tokio::test]
-async fn an_empty_value_is_an_omitted_one() {
+async fn a_parameter_with_an_empty_value_is_omitted() {
     let jeton = Jeton::start().await;
     let full = "account read write";
     for name in [
@@ -211,10 +211,9 @@ async fn credentials_in_the_query_are_refused() {
     }
 }
 
-/// row 8: what is not UTF-8 in well-formed percent-encoding, RFC 6749 Appendix B, is refused in
-/// every place, and a NUL with it.
+/// row 8: text must be UTF-8 in well-formed percent-encoding, RFC 6749 Appendix B, without NUL.
 #[tokio::test]
-async fn malformed_text_is_refused_wherever_it_stands() {
+async fn malformed_text_is_refused_in_every_place() {
     let jeton = Jeton::start().await;
     let malformed: [&[u8]; 11] = [
         b"%FF",
@@ -256,15 +255,14 @@ async fn malformed_text_is_refused_wherever_it_stands() {
     }
 }
 
-/// A sign-in of exactly so many bytes.
+/// A sign-in of `length` bytes.
 fn padded(length: usize) -> Vec<u8> {
     let mut body = format!("{}&padding=", encode(&SIGN_IN)).into_bytes();
     body.resize(length, b'x');
     body
 }
 
-/// row 8: a body over the limit is 413 in the OAuth shape, whether or not it says its length; one
-/// at the limit is read.
+/// row 8: with and without `Content-Length`.
 #[tokio::test]
 async fn a_body_over_the_limit_is_413() {
     let jeton = Jeton::start().await;
@@ -279,7 +277,7 @@ async fn a_body_over_the_limit_is_413() {
     ] {
         let answer = jeton.send(request).await;
         answer.assert_error(413, "invalid_request");
-        // What was not read would be taken for the next request.
+        // The unread bytes would be read as the next request.
         assert_eq!(answer.header("connection"), Some("close"));
     }
 }

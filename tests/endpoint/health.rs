@@ -1,7 +1,7 @@
 use crate::support::Jeton;
 
 #[tokio::test]
-async fn a_server_that_runs_is_alive_and_ready() {
+async fn a_running_server_is_healthy_and_ready() {
     let jeton = Jeton::start().await;
     for (path, body) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
         let answer = jeton.get(path).await;
@@ -11,7 +11,7 @@ async fn a_server_that_runs_is_alive_and_ready() {
 }
 
 #[tokio::test]
-async fn a_server_without_its_store_is_alive_and_not_ready() {
+async fn a_server_without_its_store_is_healthy_and_not_ready() {
     let jeton = Jeton::start().await;
     jeton.server.store.clone().close().await.unwrap();
     assert_eq!(jeton.get("/healthz").await.status, 200);
@@ -19,7 +19,7 @@ async fn a_server_without_its_store_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_signing_key_is_alive_and_not_ready() {
+async fn a_server_without_a_signing_key_is_healthy_and_not_ready() {
     let jeton = Jeton::start().await;
     jeton.server.keys.replace(jeton::key::KeyRing::default());
     assert_eq!(jeton.get("/healthz").await.status, 200);

@@ -9,8 +9,7 @@ use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
 
 const API: &str = "https://api.test";
 
-/// A server with an API that is registered as a confidential client for its audience, and a client
-/// whose tokens are for it.
+/// A server with the API `api`, a confidential client, and the client `app` with tokens for that API.
 async fn start() -> Jeton {
     let jeton = Jeton::start().await;
     jeton
@@ -36,9 +35,9 @@ async fn assert_inactive(jeton: &Jeton, token: &str) {
     assert_eq!(answer.body, r#"{"active":false}"#);
 }
 
-/// row 53, and RFC 9470 §6.2, which adds `acr` and `auth_time`: what an API is told is what the token says.
+/// row 53; RFC 9470 §6.2 adds `acr` and `auth_time`.
 #[tokio::test]
-async fn an_active_access_token_is_described_as_it_describes_itself() {
+async fn introspection_of_an_active_access_token_returns_its_claims() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("app").await;
     let answer = introspect(&jeton, &tokens.access_token).await;
@@ -64,9 +63,9 @@ async fn an_active_access_token_is_described_as_it_describes_itself() {
     assert_eq!(json, own);
 }
 
-/// row 50 and row 52: at once, whichever way the session ended.
+/// row 50 and row 52: revoked session, disabled user.
 #[tokio::test]
-async fn an_access_token_of_an_ended_session_is_inactive_at_once() {
+async fn an_access_token_of_a_revoked_session_is_inactive_at_once() {
     let jeton = start().await;
     let store = &jeton.server.store;
     let cause = Cause::system(jeton.now());
@@ -88,20 +87,20 @@ async fn an_access_token_of_an_ended_session_is_inactive_at_once() {
     assert_inactive(&jeton, &tokens.access_token).await;
 }
 
-/// row 52: whatever is not active, or not the caller's affair, looks the same.
+/// row 52: inactive tokens and tokens for other APIs look the same.
 #[tokio::test]
-async fn what_is_not_active_is_not_described() {
+async fn an_inactive_or_foreign_token_has_no_members_but_active() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("app").await;
     let first_party = jeton.sign_in().await;
-    let mut spoilt = tokens.access_token.clone();
-    spoilt.replace_range(spoilt.len() - 10..spoilt.len() - 9, "-");
+    let mut damaged = tokens.access_token.clone();
+    damaged.replace_range(damaged.len() - 10..damaged.len() - 9, "-");
     for token in [
         "garbage",
         "a.b.c",
         "jat_AAAA",
-        &spoilt,
-        // For another audience, and another client's refresh tokens.
+        &damaged,
+        // Tokens for another audience, refresh tokens of other clients.
         &first_party.access_token,
         &first_party.refresh_token,
         &tokens.refresh_token,
@@ -114,7 +113,7 @@ async fn what_is_not_active_is_not_described() {
 
 /// row 52: "the protected resource [...] authenticates", else 401, RFC 7662 §2.3.
 #[tokio::test]
-async fn nobody_asks_without_being_authorized() {
+async fn introspection_without_client_authentication_is_401() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("app").await;
     let token = [("token", tokens.access_token.as_str())];
@@ -138,7 +137,7 @@ async fn nobody_asks_without_being_authorized() {
 
 /// RFC 7662 §2.1: "a separate OAuth 2.0 access token", with the scope for it.
 #[tokio::test]
-async fn an_access_token_with_the_scope_for_it_authorizes_asking() {
+async fn an_access_token_with_the_scope_introspect_authorizes_introspection() {
     let jeton = start().await;
     jeton
         .add_client("operator", None, |row| {
@@ -158,7 +157,7 @@ async fn an_access_token_with_the_scope_for_it_authorizes_asking() {
     let challenge = answer.header("www-authenticate").unwrap();
     assert!(challenge.contains("scope=\"introspect\""), "{challenge}");
 
-    // Its own audience is another's, its session is over, it is none.
+    // A token of a revoked session, one for another audience, and no tokens.
     jeton
         .post(
             "/revoke",
@@ -169,29 +168,29 @@ async fn an_access_token_with_the_scope_for_it_authorizes_asking() {
             ],
         )
         .await;
-    let stranger = bearer(&tokens);
-    for authorization in [&bearer(&operator), &stranger, "Bearer x", "Bearer "] {
+    let other_audience = bearer(&tokens);
+    for authorization in [&bearer(&operator), &other_audience, "Bearer x", "Bearer "] {
         let answer = jeton.post("/introspect", authorization, &token).await;
         assert_eq!(answer.status, 401, "{}", answer.body);
     }
 }
 
-/// A client is told about its own refresh token, as long as it would be taken.
+/// A refresh token is active while a refresh with it would succeed.
 #[tokio::test]
-async fn a_client_asks_about_its_own_refresh_token() {
+async fn a_client_introspects_its_own_refresh_token() {
     let jeton = Jeton::start().await;
     jeton.add_client("web", Some(SECRET), |_| {}).await;
     let authorization = basic_raw("web", SECRET);
     let sign_in = crate::support::SIGN_IN;
     let first = jeton.token_as(&authorization, &sign_in).await.tokens();
-    let ask = async |tokens: &Tokens| {
+    let introspect = async |tokens: &Tokens| {
         let token = [("token", tokens.refresh_token.as_str())];
         jeton
             .post("/introspect", &authorization, &token)
             .await
             .json()
     };
-    let json = ask(&first).await;
+    let json = introspect(&first).await;
     assert_eq!(json["active"], true);
     assert_eq!(json["username"], "alice");
     assert_eq!(json.get("token_type"), None);
@@ -205,12 +204,12 @@ async fn a_client_asks_about_its_own_refresh_token() {
         tokens.push(jeton.token_as(&authorization, &refresh).await.tokens());
     }
     let active: Vec<bool> = [
-        ask(&tokens[0]).await["active"] == true,
-        ask(&tokens[1]).await["active"] == true,
-        ask(&tokens[2]).await["active"] == true,
+        introspect(&tokens[0]).await["active"] == true,
+        introspect(&tokens[1]).await["active"] == true,
+        introspect(&tokens[2]).await["active"] == true,
     ]
     .to_vec();
-    // The first would be a replay; asking about it ends nothing.
+    // A refresh with the first would be a replay. Introspection does not revoke the session.
     assert_eq!(active, [false, true, true]);
 }
 

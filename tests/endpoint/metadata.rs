@@ -11,9 +11,9 @@ async fn metadata(jeton: &Jeton, path: &str) -> Value {
     answer.json()
 }
 
-/// row 46: RFC 8414 §2; grant types and methods are stated, since their defaults are wrong here.
+/// row 46: RFC 8414 §2. Grant types and authentication methods are listed, because the defaults differ.
 #[tokio::test]
-async fn the_metadata_says_what_the_server_can_do() {
+async fn the_metadata_lists_endpoints_grants_and_methods() {
     let jeton = Jeton::start().await;
     let oauth = metadata(&jeton, OAUTH).await;
     assert_eq!(metadata(&jeton, OPENID).await, oauth);
@@ -87,10 +87,10 @@ async fn the_issuer_is_the_configured_string() {
 }
 
 /// row 46: "the well-known URI string is inserted between the host component and the path
-/// component", RFC 8414 §3.1; OpenID Connect Discovery §4.1 appends it. Both forms of both are
-/// answered, because clients mix them up.
+/// component", RFC 8414 §3.1; OpenID Connect Discovery §4.1 appends it. Both documents have both
+/// forms, because clients confuse them.
 #[tokio::test]
-async fn both_documents_stand_before_and_behind_the_path_of_the_issuer() {
+async fn both_documents_are_served_before_and_after_the_path_of_the_issuer() {
     let jeton =
         Jeton::with(|settings| "https://jeton.test/auth/eu".clone_into(&mut settings.issuer));
     let jeton = jeton.await;
@@ -118,9 +118,9 @@ async fn both_documents_stand_before_and_behind_the_path_of_the_issuer() {
     }
 }
 
-/// row 46: what the metadata names is there, whether or not a proxy strips the issuer's path.
+/// row 46: a proxy may or may not strip the issuer's path.
 #[tokio::test]
-async fn the_endpoints_answer_below_the_path_of_the_issuer_and_at_the_root() {
+async fn the_endpoints_are_served_below_the_path_of_the_issuer_and_at_the_root() {
     let jeton =
         Jeton::with(|settings| "https://jeton.test/auth/eu".clone_into(&mut settings.issuer));
     let jeton = jeton.await;

@@ -1,18 +1,18 @@
-/// `ETag`, 304, HEAD: what caches may keep.
+/// `ETag`, 304, HEAD and `Cache-Control`.
 mod caching;
 /// The body of a request: method, media type, encoding, parameters.
 mod form;
 /// Probes.
 mod health;
-/// Asking about a token.
+/// Introspection, RFC 7662.
 mod introspection;
-/// Where the endpoints are, with and without a path in the issuer.
+/// Metadata and paths, with and without a path in the issuer.
 mod metadata;
 /// The page at the root.
 mod page;
-/// Signing out.
+/// Revocation, RFC 7009.
 mod revocation;
-/// Hearing of sign-outs.
+/// The feed of revoked sessions.
 mod revoked_sessions;
-/// What /token answers, and under load.
+/// The token endpoint, also under load.
 mod token;

@@ -1,7 +1,7 @@
 use crate::support::Jeton;
 
 #[tokio::test]
-async fn the_landing_page_runs_nothing_and_asks_no_other_host() {
+async fn the_landing_page_has_no_script_and_no_link_to_another_host() {
     let jeton = Jeton::start().await;
     let answer = jeton.get("/").await;
     assert_eq!(answer.status, 200);
@@ -19,7 +19,7 @@ async fn the_landing_page_runs_nothing_and_asks_no_other_host() {
 }
 
 #[tokio::test]
-async fn every_link_of_the_landing_page_leads_somewhere() {
+async fn every_link_of_the_landing_page_is_200() {
     let jeton = Jeton::start().await;
     let page = jeton.get("/").await.body;
     let links: Vec<_> = page

@@ -10,7 +10,7 @@ async fn revoke(jeton: &Jeton, parameters: &[(&str, &str)]) -> crate::support::A
 /// revocation of access tokens, then the authorization server SHOULD also invalidate all access tokens
 /// based on the same authorization grant", RFC 7009 §2.1.
 #[tokio::test]
-async fn revoking_a_refresh_token_ends_the_session_and_its_access_tokens() {
+async fn revoking_a_refresh_token_revokes_the_session_and_its_access_tokens() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let refreshed = jeton.refresh_after(&tokens, Duration::from_mins(1)).await;
@@ -25,10 +25,9 @@ async fn revoking_a_refresh_token_ends_the_session_and_its_access_tokens() {
     assert!(session.revoked_at.is_some());
 }
 
-/// An older refresh token of the same session, and an access token, sign out as well: whoever holds one
-/// may end what it belongs to.
+/// An older refresh token and an access token revoke the session too.
 #[tokio::test]
-async fn any_token_of_the_session_signs_out() {
+async fn any_token_of_a_session_revokes_it() {
     let jeton = Jeton::start().await;
     let old = jeton.sign_in().await;
     let new = jeton.refresh_after(&old, Duration::from_hours(1)).await;
@@ -44,7 +43,7 @@ async fn any_token_of_the_session_signs_out() {
 /// row 48: "The authorization server responds with HTTP status code 200 if the token has been revoked
 /// successfully or if the client submitted an invalid token", RFC 7009 §2.2.
 #[tokio::test]
-async fn a_token_that_is_worth_nothing_is_answered_like_a_good_one() {
+async fn an_invalid_token_gets_the_response_of_a_valid_one() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let forged = tokens.refresh_token.replace("jrt_A", "jrt_B");
@@ -68,7 +67,7 @@ async fn a_token_that_is_worth_nothing_is_answered_like_a_good_one() {
 /// row 49: "An invalid token type hint value is ignored by the authorization server and does not
 /// influence the revocation response", RFC 7009 §2.2.
 #[tokio::test]
-async fn a_hint_is_only_a_hint() {
+async fn a_wrong_token_type_hint_is_ignored() {
     let jeton = Jeton::start().await;
     for hint in ["access_token", "refresh_token", "mac", ""] {
         let tokens = jeton.sign_in().await;
@@ -81,7 +80,7 @@ async fn a_hint_is_only_a_hint() {
     }
 }
 
-/// row 51: the token is the client's own, or "the request is refused and the client is informed of the
+/// row 51: for another client's token, "the request is refused and the client is informed of the
 /// error", RFC 7009 §2.1.
 #[tokio::test]
 async fn another_clients_token_is_not_revoked() {
@@ -101,9 +100,9 @@ async fn another_clients_token_is_not_revoked() {
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
-/// rows 13 and 14: a confidential client proves who it is here as at /token.
+/// rows 13 and 14: as at /token.
 #[tokio::test]
-async fn a_client_authenticates_to_revoke() {
+async fn a_confidential_client_authenticates_to_revoke() {
     let jeton = Jeton::start().await;
     jeton.add_client("web", Some(SECRET), |_| {}).await;
     let authorization = basic_raw("web", SECRET);
@@ -117,7 +116,7 @@ async fn a_client_authenticates_to_revoke() {
     for parameters in [
         &[token[0], ("client_id", "web")][..],
         &[token[0], ("client_id", "web"), ("client_secret", "wrong")],
-        &[token[0], ("client_id", "nobody")],
+        &[token[0], ("client_id", "unknown")],
     ] {
         revoke(&jeton, parameters)
             .await
@@ -136,7 +135,7 @@ async fn a_client_authenticates_to_revoke() {
     answer.assert_error(400, "invalid_grant");
 }
 
-/// row 1 and row 3, here too.
+/// row 1 and row 3.
 #[tokio::test]
 async fn a_malformed_request_is_refused_in_the_oauth_shape() {
     let jeton = Jeton::start().await;

@@ -22,7 +22,7 @@ async fn start() -> Jeton {
     jeton
 }
 
-async fn ask(jeton: &Jeton, since: Option<&str>, etag: Option<&str>) -> Answer {
+async fn fetch(jeton: &Jeton, since: Option<&str>, etag: Option<&str>) -> Answer {
     let query = since.map(|since| format!("?since={since}"));
     let path = format!("/revoked-sessions{}", query.unwrap_or_default());
     let mut request = Request::builder()
@@ -45,24 +45,24 @@ fn next(answer: &Answer) -> String {
     answer.json()["next"].as_str().unwrap().to_owned()
 }
 
-async fn end(jeton: &Jeton, tokens: &Tokens) {
+async fn revoke(jeton: &Jeton, tokens: &Tokens) {
     let store = &jeton.server.store;
-    let ended = session::revoke(
+    let revoked = session::revoke(
         store,
         tokens.session(),
         Ending::Operator,
         &Cause::system(jeton.now()),
     )
     .await;
-    assert!(ended.unwrap());
+    assert!(revoked.unwrap());
 }
 
-/// A token from before its client's tokens lived shorter is alive as long as it said.
+/// A shorter lifetime of the client does not shorten issued tokens.
 #[tokio::test]
-async fn an_api_hears_of_a_session_while_a_token_of_its_longer_life_may_be_out() {
+async fn a_revoked_session_is_listed_until_its_longest_token_has_expired() {
     let jeton = start().await;
-    let lifetime = |life| Change {
-        access_token_lifetime: Setting::To(Duration::from_hours(life)),
+    let lifetime = |hours| Change {
+        access_token_lifetime: Setting::To(Duration::from_hours(hours)),
         ..Change::default()
     };
     jeton.change_client("app", lifetime(5)).await;
@@ -71,51 +71,51 @@ async fn an_api_hears_of_a_session_while_a_token_of_its_longer_life_may_be_out()
         .unwrap();
     let tokens = jeton.sign_in_at("app").await;
     jeton.change_client("app", lifetime(1)).await;
-    end(&jeton, &tokens).await;
+    revoke(&jeton, &tokens).await;
     jeton.advance(Duration::from_hours(4));
-    let answer = ask(&jeton, None, None).await;
+    let answer = fetch(&jeton, None, None).await;
     assert_eq!(ids(&answer), [tokens.session()]);
     let until = claims(&tokens.access_token)["exp"].as_i64().unwrap();
     assert_eq!(answer.json()["sessions"][0]["until"], until + 1);
 }
 
 #[tokio::test]
-async fn an_api_hears_of_each_session_that_ends() {
+async fn an_api_receives_each_revoked_session() {
     let jeton = start().await;
     let tokens = [jeton.sign_in_at("app").await, jeton.sign_in_at("app").await];
-    let before = ask(&jeton, None, None).await;
+    let before = fetch(&jeton, None, None).await;
     assert!(ids(&before).is_empty());
-    end(&jeton, &tokens[0]).await;
-    let answer = ask(&jeton, Some(&next(&before)), None).await;
+    revoke(&jeton, &tokens[0]).await;
+    let answer = fetch(&jeton, Some(&next(&before)), None).await;
     assert_eq!(ids(&answer), [tokens[0].session()]);
     let json = answer.json();
     assert_eq!(json["more"], false);
     let ended = jeton.now().as_seconds();
     assert_eq!(json["sessions"][0]["revoked_at"], ended);
     assert_eq!(json["sessions"][0]["until"], ended + 15 * 60 + 1);
-    // The next answer tells it again for a while, and then no more.
-    end(&jeton, &tokens[1]).await;
-    let again = ask(&jeton, Some(&next(&answer)), None).await;
-    assert_eq!(ids(&again).len(), 2);
+    // Later responses repeat a session for a while.
+    revoke(&jeton, &tokens[1]).await;
+    let repeated = fetch(&jeton, Some(&next(&answer)), None).await;
+    assert_eq!(ids(&repeated).len(), 2);
     jeton.advance(Duration::from_mins(2));
-    let later = ask(&jeton, Some(&next(&again)), None).await;
-    let latest = ask(&jeton, Some(&next(&later)), None).await;
+    let later = fetch(&jeton, Some(&next(&repeated)), None).await;
+    let latest = fetch(&jeton, Some(&next(&later)), None).await;
     assert!(ids(&latest).is_empty());
-    // Who asks for the first time hears of all whose tokens may be alive, and of no others.
-    assert_eq!(ids(&ask(&jeton, None, None).await).len(), 2);
+    // A first request lists all sessions with tokens that have not expired.
+    assert_eq!(ids(&fetch(&jeton, None, None).await).len(), 2);
     jeton.advance(Duration::from_mins(14));
-    assert!(ids(&ask(&jeton, None, None).await).is_empty());
+    assert!(ids(&fetch(&jeton, None, None).await).is_empty());
 }
 
-/// An ending with an earlier time, written late by another node, is told all the same.
+/// Another node writes a revocation late, with an earlier time.
 #[tokio::test]
-async fn an_ending_that_comes_to_light_late_is_not_passed_over() {
+async fn a_revocation_that_is_written_late_is_listed() {
     let jeton = start().await;
     let tokens = [jeton.sign_in_at("app").await, jeton.sign_in_at("app").await];
     let earlier = jeton.now();
     jeton.advance(Duration::from_secs(30));
-    end(&jeton, &tokens[0]).await;
-    let first = ask(&jeton, None, None).await;
+    revoke(&jeton, &tokens[0]).await;
+    let first = fetch(&jeton, None, None).await;
     let store = &jeton.server.store;
     session::revoke(
         store,
@@ -125,13 +125,12 @@ async fn an_ending_that_comes_to_light_late_is_not_passed_over() {
     )
     .await
     .unwrap();
-    let second = ask(&jeton, Some(&next(&first)), None).await;
+    let second = fetch(&jeton, Some(&next(&first)), None).await;
     assert!(ids(&second).contains(&tokens[1].session()));
 }
 
-/// Row by row through more than one page, of which many ended at one instant.
 #[tokio::test]
-async fn what_ended_at_one_instant_is_told_page_by_page() {
+async fn sessions_that_were_revoked_at_one_instant_are_listed_page_by_page() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("app").await;
     let row = jeton.session(&tokens).await;
@@ -143,49 +142,49 @@ async fn what_ended_at_one_instant_is_told_page_by_page() {
             .await
             .unwrap();
     }
-    let ended = jeton::store::client::disable(&jeton.server.store, "app", &cause).await;
-    assert_eq!(ended.unwrap(), Some(2501));
-    let mut told = std::collections::BTreeSet::new();
-    let mut answer = ask(&jeton, None, None).await;
+    let revoked = jeton::store::client::disable(&jeton.server.store, "app", &cause).await;
+    assert_eq!(revoked.unwrap(), Some(2501));
+    let mut listed = std::collections::BTreeSet::new();
+    let mut answer = fetch(&jeton, None, None).await;
     let mut pages = 1;
     loop {
-        told.extend(ids(&answer));
+        listed.extend(ids(&answer));
         if answer.json()["more"] == false {
             break;
         }
-        answer = ask(&jeton, Some(&next(&answer)), None).await;
+        answer = fetch(&jeton, Some(&next(&answer)), None).await;
         pages += 1;
     }
-    assert_eq!((told.len(), pages), (2501, 3));
+    assert_eq!((listed.len(), pages), (2501, 3));
 }
 
 /// RFC 9110 §13.1.2.
 #[tokio::test]
-async fn nothing_new_is_not_modified() {
+async fn a_feed_without_new_sessions_is_304() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("app").await;
-    end(&jeton, &tokens).await;
+    revoke(&jeton, &tokens).await;
     jeton.advance(Duration::from_mins(2));
-    let first = ask(&jeton, None, None).await;
+    let first = fetch(&jeton, None, None).await;
     let since = next(&first);
-    let second = ask(&jeton, Some(&since), None).await;
+    let second = fetch(&jeton, Some(&since), None).await;
     assert_eq!(second.header("cache-control"), Some("private, no-cache"));
     let etag = second.header("etag").unwrap();
     jeton.advance(Duration::from_secs(1));
-    let third = ask(&jeton, Some(&since), Some(etag)).await;
+    let third = fetch(&jeton, Some(&since), Some(etag)).await;
     assert_eq!((third.status.as_u16(), third.body.as_str()), (304, ""));
     assert_eq!(next(&second), since);
 }
 
-/// An API hears of sessions whose tokens are for it; an operator's token of all.
+/// The scope `introspect` lists all sessions.
 #[tokio::test]
-async fn an_api_hears_only_of_what_concerns_it() {
+async fn an_api_receives_the_sessions_with_tokens_for_it_alone() {
     let jeton = start().await;
-    let ours = jeton.sign_in_at("app").await;
+    let own = jeton.sign_in_at("app").await;
     let other = jeton.sign_in().await;
-    end(&jeton, &ours).await;
-    end(&jeton, &other).await;
-    assert_eq!(ids(&ask(&jeton, None, None).await), [ours.session()]);
+    revoke(&jeton, &own).await;
+    revoke(&jeton, &other).await;
+    assert_eq!(ids(&fetch(&jeton, None, None).await), [own.session()]);
     jeton
         .add_client("operator", None, |row| {
             "introspect".clone_into(&mut row.scope);
@@ -199,7 +198,7 @@ async fn an_api_hears_only_of_what_concerns_it() {
 }
 
 #[tokio::test]
-async fn nobody_hears_without_being_authorized() {
+async fn the_feed_without_authorization_is_401_or_403() {
     let jeton = start().await;
     let answer = jeton.get("/revoked-sessions").await;
     answer.assert_error(401, "invalid_client");
@@ -213,7 +212,7 @@ async fn nobody_hears_without_being_authorized() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_kind_is_refused() {
+async fn a_malformed_cursor_is_refused() {
     let jeton = start().await;
     let far = format!(
         "{}.{}",
@@ -229,11 +228,11 @@ async fn a_cursor_of_another_kind_is_refused() {
         "1.x",
         "%00",
     ] {
-        let answer = ask(&jeton, Some(since), None).await;
+        let answer = fetch(&jeton, Some(since), None).await;
         answer.assert_error(400, "invalid_request");
     }
-    assert_eq!(ask(&jeton, Some(&far), None).await.status, 200);
+    assert_eq!(fetch(&jeton, Some(&far), None).await.status, 200);
     let most = format!("{}.{}", i64::MAX, Uuid::max().simple());
-    let answer: Value = ask(&jeton, Some(&most), None).await.json();
+    let answer: Value = fetch(&jeton, Some(&most), None).await.json();
     assert_eq!(answer["more"], false);
 }
