@@ -33,10 +33,10 @@ fn assert_problem(answer: &Answer, status: u16) {
 }
 
 /// row 34: "The authorization server MUST include the HTTP "Cache-Control" response header field
-/// [...] with a value of "no-store" in any response containing tokens", RFC 6749 §5.1; here in every
-/// refusal too, the framework's own included, each in the shape of RFC 6749 §5.2.
+/// [...] with a value of "no-store" in any response containing tokens", RFC 6749 §5.1; here also in
+/// every error, including the framework's, each in the shape of RFC 6749 §5.2.
 #[tokio::test]
-async fn no_refusal_may_be_kept_and_each_has_the_oauth_shape() {
+async fn every_error_has_the_oauth_shape_and_is_not_cacheable() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("refresher", None, |client| {
@@ -75,7 +75,7 @@ async fn no_refusal_may_be_kept_and_each_has_the_oauth_shape() {
             400,
             "unauthorized_client",
         ),
-        (sign_in(&[("client_id", "nobody")]), 401, "invalid_client"),
+        (sign_in(&[("client_id", "unknown")]), 401, "invalid_client"),
         (get("/token"), 405, "invalid_request"),
         (get("/nothing"), 404, "invalid_request"),
         (get("/token/"), 404, "invalid_request"),
@@ -96,9 +96,9 @@ async fn no_refusal_may_be_kept_and_each_has_the_oauth_shape() {
     }
 }
 
-/// row 34: the account door answers in its own shape, RFC 9457, and nothing of it may be kept.
+/// row 34: the account API returns problem details, RFC 9457.
 #[tokio::test]
-async fn no_answer_of_the_account_door_may_be_kept() {
+async fn no_response_of_the_account_api_is_cacheable() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let answer = jeton.get_with("/account", &tokens.access_token).await;
@@ -112,9 +112,9 @@ async fn no_answer_of_the_account_door_may_be_kept() {
     assert_eq!(answer.header("allow"), Some("GET, HEAD, DELETE"));
 }
 
-/// row 34: which door it is does not hang on the words in the issuer's own path.
+/// row 34: the endpoint decides the format, not the issuer's path.
 #[tokio::test]
-async fn an_issuer_below_account_changes_no_shape() {
+async fn an_issuer_below_account_changes_no_error_format() {
     let issuer = "https://jeton.test/account";
     let jeton = Jeton::with(|settings| issuer.clone_into(&mut settings.issuer)).await;
     let answer = jeton.get("/account/token").await;
@@ -132,9 +132,9 @@ async fn an_issuer_below_account_changes_no_shape() {
     assert_problem(&answer, 405);
 }
 
-/// row 34: a panic is a failure like others, and ends no connection.
+/// row 34: a panic does not close the connection.
 #[tokio::test]
-async fn a_panic_is_500_in_the_shape_of_its_door() {
+async fn a_panic_is_500_in_the_error_format_of_its_endpoint() {
     let panicking = || make_sync(|_| -> Response { panic!("on purpose: zqx") });
     let server = Jeton::start().await.server;
     for path in ["/token", "/jwks.json", "/docs", "/nothing"] {
@@ -145,7 +145,7 @@ async fn a_panic_is_500_in_the_shape_of_its_door() {
     let answer = send(layered(panicking(), Arc::clone(&server)), "/account").await;
     assert_problem(&answer, 500);
     assert!(!answer.body.contains("zqx"));
-    // After the first await, too.
+    // A panic after the first await.
     let later = make(|_| async {
         tokio::task::yield_now().await;
         let nothing: Vec<Response> = Vec::new();
@@ -156,7 +156,7 @@ async fn a_panic_is_500_in_the_shape_of_its_door() {
         .assert_error(500, "server_error");
 }
 
-/// row 34: what the framework raises by itself has a client error's or a server error's code.
+/// row 34.
 #[tokio::test]
 async fn an_error_of_the_framework_has_the_oauth_shape() {
     let server = Jeton::start().await.server;
@@ -174,7 +174,7 @@ async fn an_error_of_the_framework_has_the_oauth_shape() {
     }
 }
 
-/// row 38: a request that takes too long is put off.
+/// row 38: a request that exceeds the timeout is 503.
 #[tokio::test]
 async fn a_body_that_never_ends_is_503_with_retry_after() {
     let jeton = Jeton::with(|settings| {
@@ -188,9 +188,9 @@ async fn a_body_that_never_ends_is_503_with_retry_after() {
     assert!(answer.header("retry-after").is_some());
 }
 
-/// Each answer can be found in the log.
+/// The log contains the same id.
 #[tokio::test]
-async fn every_answer_has_a_request_id_of_its_own() {
+async fn every_response_has_its_own_request_id() {
     let jeton = Jeton::start().await;
     let one = jeton.get("/healthz").await;
     let two = jeton.get("/healthz").await;
@@ -200,9 +200,9 @@ async fn every_answer_has_a_request_id_of_its_own() {
     );
 }
 
-/// What is no page is taken for none, is in no frame, and tells nobody where it was read.
+/// No content sniffing, no frames, no referrer.
 #[tokio::test]
-async fn every_answer_says_what_a_browser_may_do_with_it() {
+async fn every_response_restricts_the_browser_by_headers() {
     let jeton = Jeton::start().await;
     for path in [
         "/",

@@ -1,10 +1,10 @@
-//! Where a request comes from: the connection, or what a trusted proxy says of it.
+//! The caller's address: that of the connection, or of a trusted proxy's header.
 
 use crate::support::peer::sent_from;
 use crate::support::{Jeton, SIGN_IN, encode, form};
 
-/// The address that the session of a sign-in remembers.
-async fn remembered(jeton: &Jeton, peer: &str, headers: &[(&str, &str)]) -> String {
+/// The address in the session after a sign-in.
+async fn session_address(jeton: &Jeton, peer: &str, headers: &[(&str, &str)]) -> String {
     let mut request = form("/token");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -14,15 +14,18 @@ async fn remembered(jeton: &Jeton, peer: &str, headers: &[(&str, &str)]) -> Stri
     jeton.session(&tokens).await.address
 }
 
-/// row 20: the address is the connection's, unless the settings name the proxy that it comes from.
+/// row 20.
 #[tokio::test]
-async fn a_forwarded_address_is_believed_behind_a_trusted_proxy_alone() {
+async fn a_forwarded_address_is_read_behind_a_trusted_proxy_alone() {
     let headers = [
         ("x-forwarded-for", "6.6.6.6, 203.0.113.9"),
         ("x-forwarded-for", "10.2.3.4"),
     ];
-    let alone = Jeton::start().await;
-    assert_eq!(remembered(&alone, "10.0.0.1", &headers).await, "10.0.0.1");
+    let direct = Jeton::start().await;
+    assert_eq!(
+        session_address(&direct, "10.0.0.1", &headers).await,
+        "10.0.0.1"
+    );
     let behind = Jeton::with(|settings| {
         settings.server.trusted_proxies = "10.0.0.0/8".parse().unwrap();
     })
@@ -52,7 +55,7 @@ async fn a_forwarded_address_is_believed_behind_a_trusted_proxy_alone() {
         ),
     ] {
         assert_eq!(
-            remembered(&behind, peer, headers).await,
+            session_address(&behind, peer, headers).await,
             expected,
             "{headers:?}"
         );

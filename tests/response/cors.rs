@@ -15,13 +15,13 @@ const APP: &str = "https://app.example.com";
 /// Registered with the confidential client `backend`.
 const BACKEND: &str = "https://backend.example.com";
 /// Registered with the client `gone`, which is disabled.
-const GONE: &str = "https://gone.example.com";
-/// Registered with nobody.
-const NOBODY: &str = "https://nobody.example.com";
+const DISABLED: &str = "https://gone.example.com";
+/// Not registered.
+const UNREGISTERED: &str = "https://unregistered.example.com";
 
 const ALLOW_ORIGIN: &str = "access-control-allow-origin";
 
-/// A server with three clients whose pages come from elsewhere, beside `first-party`, whose do not.
+/// A server with three clients that have origins, and `first-party` without.
 async fn start() -> Jeton {
     let jeton = Jeton::start().await;
     register(&jeton).await;
@@ -32,7 +32,7 @@ async fn register(jeton: &Jeton) {
     let clients = [
         ("app", None, APP),
         ("backend", Some(SECRET), BACKEND),
-        ("gone", None, GONE),
+        ("gone", None, DISABLED),
     ];
     let store = &jeton.server.store;
     for (id, secret, origin) in clients {
@@ -74,7 +74,7 @@ fn cors_headers(answer: &Answer) -> Vec<(String, String)> {
     headers
 }
 
-/// Asserts that a page of the origin may read the answer, and no page of another.
+/// Asserts that pages of this origin alone may read the response.
 #[track_caller]
 fn assert_readable(answer: &Answer, origin: &str) {
     assert_eq!(answer.header(ALLOW_ORIGIN), Some(origin), "{answer:?}");
@@ -92,10 +92,9 @@ fn assert_unreadable(answer: &Answer) {
     assert_eq!(answer.header("vary"), Some("Origin"));
 }
 
-/// row 39: a preflight is answered with what the page may send, Fetch §3.3.3; to the disabled
-/// client's pages and to strangers without a word of it, so that the browser refuses.
+/// row 39: Fetch §3.3.3. An origin that is not registered, or of a disabled client, gets no CORS headers.
 #[tokio::test]
-async fn a_preflight_of_a_registered_origin_says_what_the_page_may_send() {
+async fn a_preflight_of_a_registered_origin_lists_methods_and_headers() {
     let jeton = start().await;
     for (path, methods) in [
         ("/token", "POST"),
@@ -122,7 +121,7 @@ async fn a_preflight_of_a_registered_origin_says_what_the_page_may_send() {
             assert_eq!(answer.header("vary"), Some("Origin"));
             assert_eq!(answer.header("x-request-id").unwrap().len(), 12);
         }
-        for origin in [GONE, NOBODY, "null"] {
+        for origin in [DISABLED, UNREGISTERED, "null"] {
             let answer = preflight(&jeton, origin, path).await;
             assert_eq!(answer.status, 204, "{path}");
             assert_eq!(answer.body, "");
@@ -153,9 +152,9 @@ async fn an_options_that_is_no_preflight_is_405() {
     }
 }
 
-/// row 39: pages of other origins have no business at the other paths, and are not told of them.
+/// row 39: other paths have no CORS.
 #[tokio::test]
-async fn a_preflight_elsewhere_is_no_preflight() {
+async fn a_preflight_at_a_path_without_cors_is_404_or_405() {
     let jeton = start().await;
     for (path, status) in [
         ("/nothing", 404),
@@ -171,9 +170,9 @@ async fn a_preflight_elsewhere_is_no_preflight() {
     }
 }
 
-/// row 39: tokens are read by the pages of the client that asked for them, and by no others.
+/// row 39.
 #[tokio::test]
-async fn a_page_reads_the_tokens_of_its_own_client_alone() {
+async fn tokens_are_readable_by_pages_of_their_own_client_alone() {
     let jeton = start().await;
     let answer = token_from(&jeton, APP, sign_in("app")).await;
     let tokens = answer.tokens();
@@ -187,13 +186,19 @@ async fn a_page_reads_the_tokens_of_its_own_client_alone() {
     answer.tokens();
     assert_readable(&answer, APP);
 
-    // The request is served all the same: it is the browser that keeps the answer from the page.
-    for origin in [BACKEND, GONE, NOBODY, "null", "https://jeton.test"] {
+    // The server answers the request. The browser hides the response from the page.
+    for origin in [
+        BACKEND,
+        DISABLED,
+        UNREGISTERED,
+        "null",
+        "https://jeton.test",
+    ] {
         let answer = token_from(&jeton, origin, sign_in("app")).await;
         answer.tokens();
         assert_unreadable(&answer);
     }
-    // A request that names no client comes from `first-party`, which has no origins.
+    // The default client `first-party` has no origins.
     let answer = token_from(&jeton, APP, encode(&SIGN_IN)).await;
     answer.tokens();
     assert_unreadable(&answer);
@@ -213,9 +218,9 @@ async fn a_page_reads_the_tokens_of_its_own_client_alone() {
     }
 }
 
-/// row 39: once the client is known, its errors are for its own pages as well.
+/// row 39: after the client is known.
 #[tokio::test]
-async fn a_page_reads_the_errors_of_its_own_client_alone() {
+async fn errors_of_a_known_client_are_readable_by_its_own_pages_alone() {
     let jeton = start().await;
     let wrong_password = [
         ("grant_type", "password"),
@@ -234,10 +239,9 @@ async fn a_page_reads_the_errors_of_its_own_client_alone() {
     }
 }
 
-/// row 39: an error before the client is known is read by the pages of every client, so that their
-/// developers see what is wrong.
+/// row 39: developers can read the error.
 #[tokio::test]
-async fn an_error_before_the_client_is_known_is_read_by_pages_of_any_client() {
+async fn errors_before_the_client_is_known_are_readable_by_pages_of_any_client() {
     let jeton = start().await;
     let cases = [
         ("", 400, "invalid_request"),
@@ -253,7 +257,7 @@ async fn an_error_before_the_client_is_known_is_read_by_pages_of_any_client() {
             answer.assert_error(status, code);
             assert_readable(&answer, origin);
         }
-        for origin in [GONE, NOBODY] {
+        for origin in [DISABLED, UNREGISTERED] {
             let answer = token_from(&jeton, origin, body.to_owned()).await;
             answer.assert_error(status, code);
             assert_unreadable(&answer);
@@ -263,9 +267,9 @@ async fn an_error_before_the_client_is_known_is_read_by_pages_of_any_client() {
 
 /// row 15: "unknown client" and "wrong secret" look the same from every origin.
 #[tokio::test]
-async fn the_headers_do_not_tell_an_unknown_client_from_a_known_one() {
+async fn unknown_client_and_wrong_secret_have_equal_headers_for_every_origin() {
     let jeton = start().await;
-    for origin in [APP, BACKEND, GONE, NOBODY] {
+    for origin in [APP, BACKEND, DISABLED, UNREGISTERED] {
         let mut answers = Vec::new();
         for client in ["backend", "unknown", "gone"] {
             let answer = token_from(&jeton, origin, sign_in(client)).await;
@@ -279,9 +283,9 @@ async fn the_headers_do_not_tell_an_unknown_client_from_a_known_one() {
     }
 }
 
-/// row 39: at the account door the client is the token's.
+/// row 39: the client is that of the access token.
 #[tokio::test]
-async fn an_account_is_read_by_pages_of_the_tokens_client_alone() {
+async fn an_account_is_readable_by_pages_of_the_tokens_client_alone() {
     let jeton = start().await;
     let token = jeton.sign_in_at("app").await.access_token;
     let narrowed = jeton
@@ -299,19 +303,19 @@ async fn an_account_is_read_by_pages_of_the_tokens_client_alone() {
         let answer = ask(APP, token).await;
         assert_eq!(answer.status, status);
         assert_readable(&answer, APP);
-        for origin in [BACKEND, GONE, NOBODY] {
+        for origin in [BACKEND, DISABLED, UNREGISTERED] {
             let answer = ask(origin, token).await;
             assert_eq!(answer.status, status);
             assert_unreadable(&answer);
         }
     }
-    // Without a token that is ours, nobody is known.
+    // An invalid token has no client.
     for origin in [APP, BACKEND] {
         let answer = ask(origin, "x").await;
         assert_eq!(answer.status, 401);
         assert_readable(&answer, origin);
     }
-    let answer = ask(NOBODY, "x").await;
+    let answer = ask(UNREGISTERED, "x").await;
     assert_eq!(answer.status, 401);
     assert_unreadable(&answer);
 
@@ -323,10 +327,9 @@ async fn an_account_is_read_by_pages_of_the_tokens_client_alone() {
     assert_unreadable(&answer);
 }
 
-/// row 39: a page must be able to tell "come back later" from a network that failed; so the
-/// framework's own errors are readable too.
+/// row 39: otherwise a page could not distinguish them from a failed network.
 #[tokio::test]
-async fn the_frameworks_errors_are_readable() {
+async fn errors_of_the_framework_are_readable() {
     let jeton = start().await;
     let oversized = form("/token")
         .header("origin", APP)
@@ -354,9 +357,9 @@ async fn the_frameworks_errors_are_readable() {
     }
 }
 
-/// row 39, row 38: what takes too long is put off, and a page reads for how long.
+/// row 39, row 38: with `Retry-After`.
 #[tokio::test]
-async fn a_time_out_is_readable() {
+async fn the_response_to_a_timeout_is_readable() {
     let jeton = Jeton::with(|settings| {
         settings.server.request_timeout = Span(Duration::from_millis(20));
     })
@@ -381,9 +384,9 @@ async fn send(endpoint: &BoxEndpoint<'static, Response>, path: &str, origin: &st
     }
 }
 
-/// row 39: a panic is a failure like others.
+/// row 39.
 #[tokio::test]
-async fn a_panic_is_readable() {
+async fn the_response_to_a_panic_is_readable() {
     let server = start().await.server;
     let panicking = make_sync(|_| -> Response { panic!("on purpose") });
     let app = layered(panicking, server).boxed();
@@ -391,16 +394,16 @@ async fn a_panic_is_readable() {
         let answer = send(&app, path, APP).await;
         assert_eq!(answer.status, 500);
         assert_readable(&answer, APP);
-        assert_unreadable(&send(&app, path, NOBODY).await);
+        assert_unreadable(&send(&app, path, UNREGISTERED).await);
     }
 }
 
-/// row 39: a door that forgets to say for which client it answers is read by nobody.
+/// row 39: an endpoint that sets no client gets no CORS headers.
 #[tokio::test]
-async fn a_success_for_nobody_in_particular_is_read_by_nobody() {
+async fn a_success_without_a_client_is_readable_by_no_page() {
     let server = start().await.server;
-    let forgetful = make_sync(|_| Response::builder().body("secret"));
-    let app = layered(forgetful, server).boxed();
+    let endpoint = make_sync(|_| Response::builder().body("secret"));
+    let app = layered(endpoint, server).boxed();
     for path in ["/token", "/account"] {
         let answer = send(&app, path, APP).await;
         assert_eq!(answer.status, 200);
@@ -408,10 +411,10 @@ async fn a_success_for_nobody_in_particular_is_read_by_nobody() {
     }
 }
 
-/// row 39: a cache must not give one origin what another got, so every answer has `Vary`: Fetch,
-/// "CORS protocol and HTTP caches". Without an origin it has nothing else.
+/// row 39: `Vary` keeps a cache from sending one origin's response to another: Fetch, "CORS protocol
+/// and HTTP caches".
 #[tokio::test]
-async fn an_answer_to_no_page_says_that_it_varies_and_nothing_else() {
+async fn a_response_without_an_origin_has_vary_and_no_cors_headers() {
     let jeton = start().await;
     let signed_in = jeton.post_raw(sign_in("app")).await;
     assert_unreadable(&signed_in);
@@ -425,10 +428,10 @@ async fn an_answer_to_no_page_says_that_it_varies_and_nothing_else() {
     assert_unreadable(&jeton.get("/token").await);
 }
 
-/// row 39: `Origin` is "case-sensitive", Fetch §3.2: a browser sends one origin in one form, compares
-/// it byte by byte (§4.10), and anything else is nobody's.
+/// row 39: `Origin` is "case-sensitive", Fetch §3.2: a browser sends an origin in one form and compares
+/// it by byte (§4.10).
 #[tokio::test]
-async fn an_origin_that_no_browser_sends_is_nobodys() {
+async fn an_origin_in_another_form_is_not_registered() {
     let jeton = start().await;
     for origin in [
         "null",
@@ -461,9 +464,9 @@ async fn an_origin_that_no_browser_sends_is_nobodys() {
     }
 }
 
-/// row 39: an app's own scheme, as web views have it.
+/// row 39: web views have such schemes.
 #[tokio::test]
-async fn an_app_reads_from_an_origin_with_a_scheme_of_its_own() {
+async fn an_origin_with_an_apps_own_scheme_can_be_registered() {
     let jeton = start().await;
     let origins = ["capacitor://localhost", "http://localhost:5173"];
     let parsed = origins.map(|origin| WebOrigin::parse(origin).unwrap());
@@ -476,10 +479,9 @@ async fn an_app_reads_from_an_origin_with_a_scheme_of_its_own() {
     }
 }
 
-/// row 39, row 45: any page may read the keys, the metadata and the document, and may ask for them
-/// conditionally; wherever the issuer's path puts them.
+/// row 39, row 45: also conditionally, and below the issuer's path.
 #[tokio::test]
-async fn keys_metadata_and_document_are_open_to_every_page() {
+async fn keys_metadata_and_document_are_readable_by_every_page() {
     let jeton = Jeton::with(|settings| {
         "https://jeton.test/auth".clone_into(&mut settings.issuer);
     })
@@ -496,7 +498,7 @@ async fn keys_metadata_and_document_are_open_to_every_page() {
         "/auth/openapi.json",
         "/auth/.well-known/openid-configuration",
     ] {
-        let answer = preflight(&jeton, NOBODY, path).await;
+        let answer = preflight(&jeton, UNREGISTERED, path).await;
         assert_eq!(answer.status, 204, "{path}");
         assert_eq!(answer.header(ALLOW_ORIGIN), Some("*"));
         assert_eq!(
@@ -507,7 +509,7 @@ async fn keys_metadata_and_document_are_open_to_every_page() {
         assert!(headers.contains("If-None-Match"));
         assert_eq!(answer.header("access-control-max-age"), Some("7200"));
 
-        let get = request(Method::GET, path).header("origin", NOBODY);
+        let get = request(Method::GET, path).header("origin", UNREGISTERED);
         let answer = jeton.send(get.finish()).await;
         assert_eq!(answer.status, 200, "{path}");
         assert_eq!(answer.header(ALLOW_ORIGIN), Some("*"));
@@ -522,11 +524,11 @@ async fn keys_metadata_and_document_are_open_to_every_page() {
             preflight(&jeton, APP, path).await.header(ALLOW_ORIGIN),
             Some(APP)
         );
-        assert_unreadable(&preflight(&jeton, NOBODY, path).await);
+        assert_unreadable(&preflight(&jeton, UNREGISTERED, path).await);
     }
 }
 
-/// row 39: no cookies, no credentials: a page that asks for them gets nothing.
+/// row 39: no cookies.
 #[tokio::test]
 async fn credentials_are_never_allowed() {
     let jeton = start().await;
@@ -543,18 +545,21 @@ async fn credentials_are_never_allowed() {
     }
 }
 
-/// row 39: a page that stays open learns of an origin that comes or goes at once.
+/// row 39.
 #[tokio::test]
-async fn a_change_of_origins_holds_at_once() {
+async fn a_change_of_origins_takes_effect_at_once() {
     let jeton = start().await;
     let store = &jeton.server.store;
-    let nobody = [WebOrigin::parse(NOBODY).unwrap()];
-    client_origin::add(store, "app", &nobody, &jeton.cause())
+    let added = [WebOrigin::parse(UNREGISTERED).unwrap()];
+    client_origin::add(store, "app", &added, &jeton.cause())
         .await
         .unwrap();
-    assert_readable(&token_from(&jeton, NOBODY, sign_in("app")).await, NOBODY);
-    client_origin::change(store, "app", (&[], &nobody), &jeton.cause())
+    assert_readable(
+        &token_from(&jeton, UNREGISTERED, sign_in("app")).await,
+        UNREGISTERED,
+    );
+    client_origin::change(store, "app", (&[], &added), &jeton.cause())
         .await
         .unwrap();
-    assert_unreadable(&token_from(&jeton, NOBODY, sign_in("app")).await);
+    assert_unreadable(&token_from(&jeton, UNREGISTERED, sign_in("app")).await);
 }

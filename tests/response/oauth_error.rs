@@ -7,10 +7,9 @@ use poem::http::Method;
 
 use crate::support::{Answer, Jeton, SIGN_IN, and, basic_raw, encode, form};
 
-/// row 37: one fixed description for each code, in the characters that RFC 6749 §5.2 allows; the
-/// reason stays in the log.
+/// row 37: with the characters of RFC 6749 §5.2. The reason is logged and not sent.
 #[tokio::test]
-async fn every_error_has_one_description_in_plain_ascii() {
+async fn every_error_has_one_fixed_description_in_ascii() {
     let all = [
         Error::InvalidRequest("zqx".into()),
         Error::TooLarge("zqx".into()),
@@ -62,11 +61,11 @@ async fn every_error_has_one_description_in_plain_ascii() {
 
 const ODD: &str = "zqx\"\\<b>é\u{1F980}\r\n";
 
-/// No part of [`ODD`] is anywhere in a refusal.
+/// Asserts that an error contains no part of [`ODD`].
 #[track_caller]
 fn assert_no_echo(answer: &Answer) {
     answer.assert_error_shape();
-    // The others are random, and any three letters come up in them some day.
+    // A random request id could contain the letters.
     let headers = format!("{:?}", answer.steady_headers()).to_ascii_lowercase();
     assert!(!headers.contains("zqx"), "{headers}");
     assert!(
@@ -76,9 +75,9 @@ fn assert_no_echo(answer: &Answer) {
     );
 }
 
-/// row 37: no parameter comes back in an error.
+/// row 37.
 #[tokio::test]
-async fn no_parameter_is_echoed() {
+async fn no_error_contains_a_parameter() {
     let jeton = Jeton::start().await;
     let refresh = [("grant_type", "refresh_token")];
     for (parameters, name) in [
@@ -104,9 +103,9 @@ async fn no_parameter_is_echoed() {
     assert_no_echo(&jeton.post_raw("zqx%ZZ").await);
 }
 
-/// row 37: nor does anything else of a request.
+/// row 37.
 #[tokio::test]
-async fn no_header_path_query_or_method_is_echoed() {
+async fn no_error_contains_a_header_path_query_or_method() {
     let jeton = Jeton::start().await;
     for authorization in [
         basic_raw("zqx", ODD),
