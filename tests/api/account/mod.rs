@@ -1,8 +1,8 @@
-/// A new password, by the person themselves.
+/// The user's own password change.
 mod password;
-/// A new account, where that is open to everyone.
+/// Registration.
 mod registration;
-/// Where a person is signed in, and signing out there.
+/// The user's own sessions.
 mod sessions;
 
 use std::time::Duration;
@@ -37,9 +37,8 @@ async fn with_authorization(jeton: &Jeton, values: &[&str]) -> Answer {
     jeton.send(request.finish()).await
 }
 
-/// The door opens to a token of its own.
 #[tokio::test]
-async fn a_person_sees_who_they_are() {
+async fn an_access_token_reads_its_own_account() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let answer = jeton.get_with("/account", &tokens.access_token).await;
@@ -73,7 +72,7 @@ async fn without_a_token_the_challenge_names_no_error() {
         let answer = with_authorization(&jeton, &[authorization]).await;
         assert_challenge(&answer, 401, NO_TOKEN);
     }
-    // A token in the query is none: URLs are logged and shared.
+    // A token in the query is ignored, because URLs are logged and shared.
     let answer = jeton.get(&format!("/account?access_token={token}")).await;
     assert_challenge(&answer, 401, NO_TOKEN);
 }
@@ -110,9 +109,9 @@ async fn a_bad_token_is_401_invalid_token() {
     assert_challenge(&answer, 401, INVALID_TOKEN);
 }
 
-/// row 54: our own door knows at once that a session is over, or a user.
+/// row 54: at once after a revocation and after disabling the user.
 #[tokio::test]
-async fn a_token_of_an_ended_session_is_401_invalid_token() {
+async fn a_token_of_a_revoked_session_is_401_invalid_token() {
     let jeton = Jeton::start().await;
     let (store, cause) = (&jeton.server.store, jeton.cause());
     let first = jeton.sign_in().await.access_token;
@@ -155,9 +154,9 @@ async fn two_tokens_in_one_request_are_400() {
     assert_challenge(&answer, 400, INVALID_REQUEST);
 }
 
-/// row 33: a token of one kind is not taken for the other, RFC 8725 §3.12.
+/// row 33: RFC 8725 §3.12.
 #[tokio::test]
-async fn an_access_token_does_not_refresh_and_a_refresh_token_opens_nothing() {
+async fn an_access_token_is_no_refresh_token_and_a_refresh_token_is_no_access_token() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     assert_eq!(part(&tokens.access_token, 0)["typ"], "at+jwt");
@@ -167,7 +166,7 @@ async fn an_access_token_does_not_refresh_and_a_refresh_token_opens_nothing() {
     answer.assert_error(400, "invalid_grant");
     let answer = jeton.get_with("/account", &tokens.refresh_token).await;
     assert_challenge(&answer, 401, INVALID_TOKEN);
-    // Nothing of that has cost the session anything.
+    // The session is still active.
     jeton.refresh(&tokens.refresh_token).await.tokens();
     assert_eq!(
         jeton

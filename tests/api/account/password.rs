@@ -42,7 +42,7 @@ impl Jeton {
         self.token(&credentials(ALICE.0, password)).await
     }
 
-    /// A sign-in from an address that nobody else has.
+    /// A wrong password from an address of its own.
     async fn guess_from(&self, number: usize) -> Answer {
         let device = (&*format!("198.18.0.{number}"), "curl/8");
         self.token_from(device, &credentials(ALICE.0, WRONG)).await
@@ -55,10 +55,9 @@ fn assert_changed(answer: &Answer, sessions_ended: u64) {
     assert_eq!(answer.json(), json!({"sessions_ended": sessions_ended}));
 }
 
-/// row 31: sessions end on password change; the one by which it is changed goes on, and no other: their
-/// refresh tokens fail and their access tokens are inactive at once.
+/// row 31: refresh tokens of the other sessions are refused, and their access tokens are inactive at once.
 #[tokio::test]
-async fn a_password_change_signs_out_the_other_devices_and_not_this_one() {
+async fn a_password_change_revokes_all_sessions_but_its_own() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("api", Some(SECRET), |row| {
@@ -98,7 +97,6 @@ async fn a_password_change_signs_out_the_other_devices_and_not_this_one() {
     assert_eq!((&*row.actor_kind, &*row.address), ("user", HOME));
 }
 
-/// It opens the door as a JWT does.
 #[tokio::test]
 async fn an_opaque_access_token_changes_the_password_too() {
     let jeton = Jeton::start().await;
@@ -120,9 +118,9 @@ async fn an_opaque_access_token_changes_the_password_too() {
 }
 
 /// "The authentication event associated with the access token presented with the request does not meet
-/// the authentication requirements of the protected resource", RFC 9470 §3; a refresh is no sign-in.
+/// the authentication requirements of the protected resource", RFC 9470 §3.
 #[tokio::test]
-async fn a_sign_in_older_than_ten_minutes_is_not_enough_and_a_refresh_does_not_help() {
+async fn a_password_change_needs_a_sign_in_within_ten_minutes_and_a_refresh_is_none() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     jeton.advance(FRESH);
@@ -133,13 +131,13 @@ async fn a_sign_in_older_than_ten_minutes_is_not_enough_and_a_refresh_does_not_h
     for tokens in [&tokens, &refreshed] {
         let answer = jeton.change_password(tokens, ALICE.1, NEW).await;
         assert_challenge(&answer, 401, STALE);
-        // The password is not looked at, so this is no guess.
+        // The password is not checked, so this is no guess.
         let answer = jeton.change_password(tokens, WRONG, NEW).await;
         assert_challenge(&answer, 401, STALE);
     }
     assert_eq!(jeton.audit_events(Action::SignInFailed).await.len(), 0);
-    let again = jeton.sign_in().await;
-    assert_changed(&jeton.change_password(&again, ALICE.1, NEW).await, 1);
+    let fresh = jeton.sign_in().await;
+    assert_changed(&jeton.change_password(&fresh, ALICE.1, NEW).await, 1);
 }
 
 /// row 20: "a failed refresh never counts as a password guess"; a wrong current password does, for the
@@ -175,10 +173,10 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
             assert_eq!(row.detail, r#"{"reason":"wrong password"}"#);
         }
     }
-    // Whoever tries elsewhere is slowed by that,
+    // The guesses count against sign-ins from other devices.
     let elsewhere = jeton.guess_from(1).await;
     elsewhere.assert_error(429, "temporarily_unavailable");
-    // and this session has as many places of its own, once.
+    // The session has as many attempts of its own, once.
     for _ in 0..BURST {
         let answer = jeton.change_password(&tokens, WRONG, NEW).await;
         assert_problem(&answer, 422, &["current_password"]);
@@ -194,9 +192,9 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
     assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
 }
 
-/// The places of a session are its own: a stolen token uses up those of no other device.
+/// A stolen token does not use up the attempts of another session.
 #[tokio::test]
-async fn guesses_by_one_session_leave_the_places_of_another() {
+async fn guesses_in_one_session_do_not_throttle_another() {
     let jeton = Jeton::start().await;
     let (stolen, own) = (jeton.sign_in().await, jeton.sign_in().await);
     for _ in 0..2 * BURST {
@@ -228,10 +226,9 @@ async fn wrong_current_passwords_count_for_the_address_and_right_ones_do_not() {
     assert_changed(&answer.await, 0);
 }
 
-/// row 20: "locking cannot be used to shut the owner out": who is signed in changes the password while
-/// strangers guess, on whatever network they are now.
+/// row 20: "locking cannot be used to shut the owner out", from any network.
 #[tokio::test]
-async fn guesses_of_strangers_do_not_keep_a_signed_in_person_from_changing_it() {
+async fn guesses_of_others_do_not_throttle_a_password_change_in_a_session() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     for number in 0..BURST {
@@ -240,8 +237,8 @@ async fn guesses_of_strangers_do_not_keep_a_signed_in_person_from_changing_it() 
             .await
             .assert_error(400, "invalid_grant");
     }
-    let stranger = jeton.guess_from(99).await;
-    stranger.assert_error(429, "temporarily_unavailable");
+    let throttled = jeton.guess_from(99).await;
+    throttled.assert_error(429, "temporarily_unavailable");
     for (address, from, to) in [("192.0.2.1", ALICE.1, NEW), ("192.0.2.2", NEW, ALICE.1)] {
         let answer = jeton.change_password_from(address, &tokens, from, to).await;
         assert_changed(&answer, 0);
@@ -249,12 +246,12 @@ async fn guesses_of_strangers_do_not_keep_a_signed_in_person_from_changing_it() 
 }
 
 /// NIST SP 800-63B-4 §3.1.1.2: "SHALL require the subscriber to choose a different secret and SHALL
-/// provide the reason for rejection". Nothing is changed, and no guess is counted, however often.
+/// provide the reason for rejection". No guess is counted.
 #[tokio::test]
 async fn a_weak_password_is_refused_with_the_reason_and_changes_nothing() {
     let jeton = Jeton::start().await;
     let (tokens, other) = (jeton.sign_in().await, jeton.sign_in().await);
-    let mut told = Vec::new();
+    let mut reasons = Vec::new();
     for round in 0..3 {
         for weak in [
             "fourteen chars",
@@ -269,11 +266,11 @@ async fn a_weak_password_is_refused_with_the_reason_and_changes_nothing() {
             assert_problem(&answer, 422, &["new_password"]);
             assert!(weak.is_empty() || !answer.body.contains(weak));
             if round == 0 {
-                told.push(answer.json()["errors"][0]["detail"].clone());
+                reasons.push(answer.json()["errors"][0]["detail"].clone());
             }
         }
     }
-    insta::assert_json_snapshot!(told, @r#"
+    insta::assert_json_snapshot!(reasons, @r#"
     [
       "a password has 15 characters or more; a few words do",
       "the password is too easy to guess. This is similar to a commonly used password. Add another word or two. Uncommon words are better.",
@@ -290,9 +287,9 @@ async fn a_weak_password_is_refused_with_the_reason_and_changes_nothing() {
     jeton.sign_in_with(ALICE.1).await.tokens();
 }
 
-/// Keyboards send one letter in several ways.
+/// Keyboards send composed or decomposed letters.
 #[tokio::test]
-async fn the_same_password_typed_by_another_keyboard_is_the_same() {
+async fn a_password_is_compared_after_unicode_normalization() {
     let jeton = Jeton::start().await;
     jeton.add_user("zoé", "chevaux ailés et marées").await;
     let sign_in = credentials("zoé", "chevaux ailés et marées");
@@ -303,9 +300,9 @@ async fn the_same_password_typed_by_another_keyboard_is_the_same() {
     assert_changed(&jeton.change_password(&tokens, decomposed, NEW).await, 0);
 }
 
-/// Two at once were both right about the password so far; the later of them is not any more.
+/// Both requests know the current password; after the first change it is wrong.
 #[tokio::test]
-async fn of_two_changes_at_once_one_holds() {
+async fn one_of_two_password_changes_at_once_succeeds() {
     let jeton = Jeton::start().await;
     let sessions = [jeton.sign_in().await, jeton.sign_in().await];
     let passwords = [NEW, "another quite unlikely phrase"];
@@ -315,7 +312,7 @@ async fn of_two_changes_at_once_one_holds() {
     let statuses: Vec<_> = answers.iter().map(|a| a.status.as_u16()).collect();
     let winner = statuses.iter().position(|status| *status == 200).unwrap();
     assert_changed(&answers[winner], 1);
-    // Its password was looked at before the other's change, or after.
+    // 409 if its password was checked before the other change, 422 if after.
     match statuses[1 - winner] {
         409 => assert_problem(&answers[1 - winner], 409, &[]),
         _ => assert_problem(&answers[1 - winner], 422, &["current_password"]),
@@ -331,9 +328,9 @@ async fn of_two_changes_at_once_one_holds() {
     jeton.audit_event(Action::PasswordChanged).await;
 }
 
-/// Whoever is disabled, or signed out everywhere, while the password is hashed stays so.
+/// The user is disabled while the new password is hashed.
 #[tokio::test]
-async fn a_user_who_is_disabled_meanwhile_gets_no_new_password() {
+async fn a_password_change_does_not_enable_a_user_who_is_disabled_meanwhile() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let (store, cause) = (&jeton.server.store, jeton.cause());
@@ -341,7 +338,7 @@ async fn a_user_who_is_disabled_meanwhile_gets_no_new_password() {
     let changing = jeton.change_password(&tokens, ALICE.1, NEW);
     let (answer, disabled) = tokio::join!(changing, disabling);
     assert_eq!(disabled.unwrap().sessions_ended, 1);
-    // Where many write at once, it may have been changed before.
+    // On a server, the password may change before the user is disabled.
     let changed = usize::from(answer.status == 200);
     jeton.assert_refresh_refused(&tokens).await;
     assert_eq!(
@@ -354,9 +351,8 @@ async fn a_user_who_is_disabled_meanwhile_gets_no_new_password() {
     }
 }
 
-/// A field that does not exist is named, and what was sent in place of a password is not repeated.
 #[tokio::test]
-async fn what_is_wrong_with_the_body_is_named_and_not_repeated() {
+async fn an_invalid_body_is_refused_by_field_without_its_value() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let put = async |body: &str| {
@@ -377,9 +373,9 @@ async fn what_is_wrong_with_the_body_is_named_and_not_repeated() {
     assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
 }
 
-/// row 54: it needs a person's token of the scope `account`, for this server.
+/// row 54: it needs a user's token with the scope `account` for this server.
 #[tokio::test]
-async fn a_token_that_does_not_open_the_account_changes_no_password() {
+async fn a_token_without_access_to_the_account_changes_no_password() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("reader", None, |row| "read".clone_into(&mut row.scope))
@@ -400,11 +396,11 @@ async fn a_token_that_does_not_open_the_account_changes_no_password() {
     assert_challenge(&answer, 401, super::NO_TOKEN);
 }
 
-/// Names change hands: whoever has the name by the time that the password is looked at is not the person
-/// whose token it is, and theirs is the wrong password.
+/// Another user takes the username between the check of the token and the check of the password. The other user's
+/// password is then a wrong one.
 #[tokio::test]
-async fn a_name_that_changes_hands_meanwhile_changes_nobodys_password() {
-    const EVES: &str = "the password of somebody else";
+async fn a_username_that_moves_to_another_user_meanwhile_changes_no_password() {
+    const EVES: &str = "the password of another user";
     for queries in 0..12 {
         let jeton = Jeton::start().await;
         let eve = jeton.add_user("eve", EVES).await;
@@ -419,7 +415,7 @@ async fn a_name_that_changes_hands_meanwhile_changes_nobodys_password() {
             user::change(store, id, change, &cause).await.unwrap();
         };
         let exchange = async {
-            // One connection serves both in turn.
+            // Both futures share one connection, so the queries set the moment of the exchange.
             for _ in 0..queries {
                 user::find(store, eve).await.unwrap();
             }

@@ -41,20 +41,19 @@ async fn register_from(jeton: &Jeton, address: &str, body: Value) -> Answer {
     jeton.send(sent_from(address, request)).await
 }
 
-fn person(username: &str) -> Value {
+fn new_account(username: &str) -> Value {
     json!({"username": username, "password": PASSWORD})
 }
 
-async fn is_known(jeton: &Jeton, username: &str) -> bool {
+async fn exists(jeton: &Jeton, username: &str) -> bool {
     let found = user::find_by_username(&jeton.server.store, username).await;
     found.unwrap().is_some()
 }
 
-/// Operators decide who has an account, unless they open the door.
 #[tokio::test]
-async fn registration_is_closed_unless_it_is_opened() {
+async fn registration_is_closed_by_default() {
     let jeton = Jeton::start().await;
-    let answer = register(&jeton, person("bob")).await;
+    let answer = register(&jeton, new_account("bob")).await;
     assert_problem(&answer, 403, &[]);
     insta::assert_json_snapshot!(answer.json(), @r#"
     {
@@ -63,16 +62,16 @@ async fn registration_is_closed_unless_it_is_opened() {
       "detail": "Registration is closed. Ask the operator of this server for an account."
     }
     "#);
-    assert!(!is_known(&jeton, "bob").await);
-    // Closed, it does not tell who has an account.
-    let taken = register(&jeton, person(ALICE.0)).await;
+    assert!(!exists(&jeton, "bob").await);
+    // A closed registration does not reveal usernames.
+    let taken = register(&jeton, new_account(ALICE.0)).await;
     assert_eq!((taken.status, taken.body), (answer.status, answer.body));
 }
 
 #[tokio::test]
-async fn a_person_registers_and_signs_in() {
+async fn a_user_registers_and_signs_in() {
     let jeton = start().await;
-    let answer = register(&jeton, person("Bob.Builder@Example.com")).await;
+    let answer = register(&jeton, new_account("Bob.Builder@Example.com")).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let json = answer.json();
@@ -84,8 +83,8 @@ async fn a_person_registers_and_signs_in() {
     assert_eq!(claims.get("roles"), None);
 
     let bob = tokens.user();
-    let told = jeton.audit_events(Action::UserCreated).await;
-    let row = told.iter().find(|row| row.user_id == Some(bob)).unwrap();
+    let events = jeton.audit_events(Action::UserCreated).await;
+    let row = events.iter().find(|row| row.user_id == Some(bob)).unwrap();
     assert_eq!((&*row.actor_kind, &*row.address), ("client", HOME));
     assert_eq!(row.actor_id.as_deref(), Some("first-party"));
     assert_eq!(row.user_agent, "curl/8");
@@ -95,18 +94,18 @@ async fn a_person_registers_and_signs_in() {
     );
 }
 
-/// However it is typed, and when two want it at once.
+/// In any spelling, and by concurrent requests.
 #[tokio::test]
-async fn a_name_is_given_to_one_person() {
+async fn a_username_is_registered_once() {
     let jeton = start().await;
     for taken in ["alice", "ALICE", "ａｌｉｃｅ"] {
-        let answer = register(&jeton, person(taken)).await;
+        let answer = register(&jeton, new_account(taken)).await;
         assert_problem(&answer, 409, &[]);
         assert_eq!(answer.json()["detail"], "That name is taken.");
     }
     jeton.token(&credentials(ALICE.0, ALICE.1)).await.tokens();
-    let crowd = ["bob", "Bob", "BOB"].map(|name| register(&jeton, person(name)));
-    let mut statuses: Vec<_> = join_all(crowd)
+    let requests = ["bob", "Bob", "BOB"].map(|name| register(&jeton, new_account(name)));
+    let mut statuses: Vec<_> = join_all(requests)
         .await
         .iter()
         .map(|answer| answer.status.as_u16())
@@ -115,10 +114,10 @@ async fn a_name_is_given_to_one_person() {
     assert_eq!(statuses, [201, 409, 409]);
 }
 
-/// What a log or a terminal would obey, what turns the direction of writing, what cannot be seen, and
-/// scripts that run against each other: RFC 8264 §4.2.3, §9; RFC 5893 §2.
+/// Control characters, direction overrides, invisible characters and mixed directions: RFC 8264 §4.2.3,
+/// §9; RFC 5893 §2.
 #[tokio::test]
-async fn a_username_that_could_deceive_is_refused_by_the_name_of_the_field() {
+async fn a_username_with_deceptive_characters_is_refused() {
     let jeton = start().await;
     for username in [
         "",
@@ -141,7 +140,7 @@ async fn a_username_that_could_deceive_is_refused_by_the_name_of_the_field() {
         "🦀",
         &"b".repeat(256),
     ] {
-        let answer = register(&jeton, person(username)).await;
+        let answer = register(&jeton, new_account(username)).await;
         assert_problem(&answer, 422, &["username"]);
         assert!(
             username.is_empty() || !answer.body.contains(username),
@@ -150,20 +149,20 @@ async fn a_username_that_could_deceive_is_refused_by_the_name_of_the_field() {
         );
     }
     assert_eq!(jeton.audit_events(Action::UserCreated).await.len(), 1);
-    let answer = register(&jeton, person("דוד")).await;
+    let answer = register(&jeton, new_account("דוד")).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
 }
 
 /// NIST SP 800-63B-4 §3.1.1.2, and context-specific words: "the username, and derivatives thereof".
 #[tokio::test]
-async fn a_weak_password_is_refused_and_makes_no_account() {
+async fn a_weak_password_is_refused_and_creates_no_account() {
     let jeton = start().await;
     for weak in ["", "fourteen chars", "passwordpassword", "Bob.The.Builder"] {
         let body = json!({"username": "bob.the.builder", "password": weak});
         let answer = register(&jeton, body).await;
         assert_problem(&answer, 422, &["password"]);
     }
-    assert!(!is_known(&jeton, "bob.the.builder").await);
+    assert!(!exists(&jeton, "bob.the.builder").await);
     let lax = start_with(|settings| {
         settings.password.min_length = 8;
         settings.password.min_score = 0;
@@ -173,61 +172,60 @@ async fn a_weak_password_is_refused_and_makes_no_account() {
     assert_eq!(register(&lax, body).await.status, 201);
 }
 
-/// row 20, row 38: whether a name is taken cannot be hidden here; so neither names nor the store are
-/// gone through faster than by one a second from one address.
+/// row 20, row 38: registration reveals taken usernames, so one address may try one a second.
 #[tokio::test]
-async fn an_address_that_registers_often_is_slowed() {
+async fn an_address_that_registers_often_is_throttled() {
     let jeton = start().await;
     for number in 0..BURST {
         let (body, expected) = match number % 3 {
-            0 => (person(ALICE.0), 409),
+            0 => (new_account(ALICE.0), 409),
             1 => (json!({"username": "bob", "password": "weak"}), 422),
-            _ => (person(&format!("bob-{number}")), 201),
+            _ => (new_account(&format!("bob-{number}")), 201),
         };
         let answer = register(&jeton, body).await;
         assert_eq!(answer.status, expected, "{}", answer.body);
     }
     for username in [ALICE.0, "carol"] {
-        let answer = register(&jeton, person(username)).await;
+        let answer = register(&jeton, new_account(username)).await;
         assert_problem(&answer, 429, &[]);
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
     let row = jeton.audit_event(Action::SignInThrottled).await;
     assert_eq!(row.detail, r#"{"by":"address","retry_after":1}"#);
-    let other = register_from(&jeton, "203.0.113.8", person("carol")).await;
+    let other = register_from(&jeton, "203.0.113.8", new_account("carol")).await;
     assert_eq!(other.status, 201);
     jeton.advance(Duration::from_secs(1));
-    assert_eq!(register(&jeton, person("dave")).await.status, 201);
-    let answer = register(&jeton, person("erin")).await;
+    assert_eq!(register(&jeton, new_account("dave")).await.status, 201);
+    let answer = register(&jeton, new_account("erin")).await;
     assert_problem(&answer, 429, &[]);
 }
 
-/// row 38: who found no thread to hash the password has not been looked at.
+/// row 38: a request without a free hasher thread is not counted.
 #[tokio::test]
-async fn a_busy_server_puts_registrations_off_and_counts_none() {
+async fn a_registration_at_a_busy_server_is_503_and_not_counted() {
     let jeton = start_with(|settings| {
         settings.password.queue = 1;
         settings.sign_in.address_burst = 4;
     })
     .await;
-    let put_off = async {
+    let requests = async {
         for number in 0..8 {
-            let answer = register(&jeton, person(&format!("bob-{number}"))).await;
+            let answer = register(&jeton, new_account(&format!("bob-{number}"))).await;
             assert_problem(&answer, 503, &[]);
             assert_eq!(answer.header("retry-after"), Some("1"));
         }
     };
-    jeton.with_hasher_full(put_off).await;
+    jeton.with_hasher_full(requests).await;
     for number in 0..4 {
-        let answer = register(&jeton, person(&format!("carol-{number}"))).await;
+        let answer = register(&jeton, new_account(&format!("carol-{number}"))).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
-    assert_problem(&register(&jeton, person("dave")).await, 429, &[]);
+    assert_problem(&register(&jeton, new_account("dave")).await, 429, &[]);
 }
 
-/// row 39: a page reads the answer if its origin is registered with the client that it names.
+/// row 39.
 #[tokio::test]
-async fn a_page_registers_people_for_the_client_of_its_origin() {
+async fn a_registration_is_readable_by_pages_of_the_client_that_it_names() {
     let jeton = start().await;
     let store = &jeton.server.store;
     for (id, secret) in [("app", None), ("backend", Some(SECRET)), ("gone", None)] {
@@ -240,7 +238,7 @@ async fn a_page_registers_people_for_the_client_of_its_origin() {
     client::disable(store, "gone", &jeton.cause())
         .await
         .unwrap();
-    let ask = async |username: &str, client_id: &str, origin: &str| {
+    let register = async |username: &str, client_id: &str, origin: &str| {
         let body = json!({"username": username, "password": PASSWORD, "client_id": client_id});
         let mut request = json_request(Method::POST, "/account", "", &body.to_string());
         let headers = request.headers_mut();
@@ -249,36 +247,36 @@ async fn a_page_registers_people_for_the_client_of_its_origin() {
     };
     let own = "https://app.test";
     let readable = |answer: &Answer| answer.header("access-control-allow-origin") == Some(own);
-    let answer = ask("bob", "app", own).await;
+    let answer = register("bob", "app", own).await;
     assert!(answer.status == 201 && readable(&answer), "{answer:?}");
-    let answer = ask("bob", "app", own).await;
+    let answer = register("bob", "app", own).await;
     assert!(answer.status == 409 && readable(&answer), "{answer:?}");
-    let answer = ask("carol", "app", "https://backend.test").await;
+    let answer = register("carol", "app", "https://backend.test").await;
     assert_eq!(answer.header("access-control-allow-origin"), None);
-    for client_id in ["backend", "gone", "nobody", ""] {
-        let answer = ask("dave", client_id, own).await;
+    for client_id in ["backend", "gone", "unknown", ""] {
+        let answer = register("dave", client_id, own).await;
         assert_problem(&answer, 422, &["client_id"]);
         assert!(readable(&answer), "{answer:?}");
     }
-    assert!(!is_known(&jeton, "dave").await);
+    assert!(!exists(&jeton, "dave").await);
 }
 
 #[tokio::test]
 async fn without_a_default_client_a_registration_names_one() {
     let jeton = start_with(|settings| settings.default_client.clear()).await;
-    let answer = register(&jeton, person("bob")).await;
+    let answer = register(&jeton, new_account("bob")).await;
     assert_problem(&answer, 422, &["client_id"]);
-    let mut body = person("bob");
+    let mut body = new_account("bob");
     body["client_id"] = "first-party".into();
     assert_eq!(register(&jeton, body).await.status, 201);
 }
 
-/// Nobody gives themselves a role.
+/// A user cannot register with a role.
 #[tokio::test]
-async fn a_field_that_does_not_exist_is_named() {
+async fn an_unknown_field_is_refused_by_name() {
     let jeton = start().await;
     for (field, value) in [("roles", json!(["admin"])), ("sub", json!("x"))] {
-        let mut body = person("bob");
+        let mut body = new_account("bob");
         body[field] = value;
         assert_problem(&register(&jeton, body).await, 422, &[field]);
     }
@@ -286,5 +284,5 @@ async fn a_field_that_does_not_exist_is_named() {
     let answer = register(&jeton, body).await;
     assert_problem(&answer, 422, &["password"]);
     assert!(!answer.body.contains("2718"), "{}", answer.body);
-    assert!(!is_known(&jeton, "bob").await);
+    assert!(!exists(&jeton, "bob").await);
 }

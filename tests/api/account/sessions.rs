@@ -33,7 +33,7 @@ fn path_of(tokens: &Tokens) -> String {
 }
 
 #[tokio::test]
-async fn a_person_sees_where_they_are_signed_in() {
+async fn a_user_lists_their_sessions() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("tv", None, |row| "The television".clone_into(&mut row.name))
@@ -72,9 +72,9 @@ async fn a_person_sees_where_they_are_signed_in() {
     "#);
 }
 
-/// What is over, and what is another person's, is not listed.
+/// Revoked and expired sessions and those of other users are not listed.
 #[tokio::test]
-async fn only_ones_own_living_sessions_are_listed() {
+async fn only_a_users_own_active_sessions_are_listed() {
     let jeton = Jeton::start().await;
     jeton.add_user("bob", "a password of bob's own").await;
     let bob = jeton
@@ -97,7 +97,7 @@ async fn only_ones_own_living_sessions_are_listed() {
         .collect();
     assert_eq!(ids, [mine.session().to_string()]);
     jeton.assert_refresh_refused(&idle).await;
-    // row 54: another's is as if it were not there, and stays.
+    // row 54: a session of another user is 404 and not revoked.
     let answer = delete(&jeton, &path_of(&bob), &mine).await;
     assert_eq!(answer.status, 404);
     assert_eq!(
@@ -107,9 +107,9 @@ async fn only_ones_own_living_sessions_are_listed() {
     assert!(jeton.session(&bob).await.revoked_at.is_none());
 }
 
-/// "I forgot to sign out at the library." RFC 9110 §9.2.2: the second DELETE is as good as the first.
+/// RFC 9110 §9.2.2: DELETE is idempotent.
 #[tokio::test]
-async fn a_person_signs_out_elsewhere() {
+async fn a_user_revokes_another_session() {
     let jeton = Jeton::start().await;
     let library = jeton.sign_in().await;
     let home = jeton.sign_in().await;
@@ -128,15 +128,15 @@ async fn a_person_signs_out_elsewhere() {
         session_id: Some(library.session()),
         ..Filter::default()
     };
-    let told = audit_event::search(&jeton.server.store, filter, None, 10)
+    let events = audit_event::search(&jeton.server.store, filter, None, 10)
         .await
         .unwrap();
-    let told: Vec<_> = told.iter().map(|event| event.action.as_str()).collect();
-    assert_eq!(told, ["sign_out", "sign_in"]);
+    let actions: Vec<_> = events.iter().map(|event| event.action.as_str()).collect();
+    assert_eq!(actions, ["sign_out", "sign_in"]);
 }
 
 #[tokio::test]
-async fn a_person_signs_out_everywhere() {
+async fn a_user_revokes_all_sessions() {
     let jeton = Jeton::start().await;
     let sessions = [
         jeton.sign_in().await,
@@ -150,9 +150,9 @@ async fn a_person_signs_out_everywhere() {
     }
 }
 
-/// All others end, and this one goes on: its access token, its refresh token, its next ones.
+/// The tokens of the current session stay valid.
 #[tokio::test]
-async fn a_person_signs_out_everywhere_else() {
+async fn a_user_revokes_all_sessions_but_the_current_one() {
     let jeton = Jeton::start().await;
     let sessions = [
         jeton.sign_in().await,
@@ -168,13 +168,13 @@ async fn a_person_signs_out_everywhere_else() {
     for tokens in [&sessions[0], &sessions[2]] {
         jeton.assert_refresh_refused(tokens).await;
     }
-    let again = delete(&jeton, &path, &next).await;
-    assert_eq!(again.body, r#"{"sessions_ended":0}"#);
+    let repeated = delete(&jeton, &path, &next).await;
+    assert_eq!(repeated.body, r#"{"sessions_ended":0}"#);
     jeton.sign_in().await;
 }
 
 #[tokio::test]
-async fn bad_requests_are_told_as_problems() {
+async fn invalid_requests_get_problem_details() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let unknown = format!("{PATH}/{}", Uuid::from_u128(7));
@@ -195,10 +195,10 @@ async fn bad_requests_are_told_as_problems() {
     assert_eq!(answer.header("allow"), Some("GET, HEAD, DELETE"));
 }
 
-/// What goes on when all else ends is a living session of that person: no other is touched, and none
-/// that is over comes to life again.
+/// The session that is kept must be an active one of the same user. Another user's session does not change, and a
+/// revoked one stays revoked.
 #[tokio::test]
-async fn only_a_living_session_of_ones_own_is_kept() {
+async fn only_a_users_own_active_session_is_kept() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
@@ -216,7 +216,7 @@ async fn only_a_living_session_of_ones_own_is_kept() {
     assert_eq!(sign_out(&bobs).await, 1);
     jeton.refresh(&bobs.refresh_token).await.tokens();
     jeton.assert_refresh_refused(&alices).await;
-    // Ended by its epoch alone, which is what counts.
+    // The epoch alone ends the session.
     let next = jeton.sign_in().await;
     data.execute("UPDATE users SET session_epoch = session_epoch + 1")
         .await;
