@@ -1,71 +1,67 @@
-//! What an error of a database means to whoever could try again.
+//! Classification of database errors: conflicts and temporary failures.
 
 use std::borrow::Cow;
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::mysql::MySqlDatabaseError;
 
-/// How PostgreSQL's codes begin, and SQL's in general, for what another try may overcome: a lost connection, a
-/// deadlock, too little of something (a full disk, too many connections), a server that stops, starts or has become
-/// a replica, a statement or a transaction that took too long.
-const PASSING: [&str; 7] = ["08", "40", "53", "57P0", "25006", "57014", "25P03"];
-/// What SQLite says then, and the driver of a connection that was lost.
-const PASSING_TEXTS: [&str; 3] = [
+/// Prefixes of the SQLSTATE codes of temporary failures: lost connection, rolled-back transaction, lack of
+/// resources (full disk, too many connections), shutdown or start of the server, read-only server, timeout of a
+/// statement or a transaction.
+const TEMPORARY: [&str; 7] = ["08", "40", "53", "57P0", "25006", "57014", "25P03"];
+/// Texts of temporary failures without a code: of SQLite, and of a lost connection.
+const TEMPORARY_TEXTS: [&str; 3] = [
     "database is locked",
     "database or disk is full",
     "error communicating with database",
 ];
-/// Codes of what was undone because of what others did at the same time. The second is how MySQL calls a
-/// deadlock, too, and how Galera says that another member was first.
+/// SQLSTATE codes of conflicts. 40001 is also a deadlock on MySQL and a failed certification on Galera.
 const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 
-/// The numbers of MariaDB and MySQL for what `PASSING` is about, where the code does not tell: a disk that is
-/// full (1021, 1114), too little memory (1037, 1038, 1041), too many connections (1129, 1203, 1226), a
-/// failure to commit (1180), a lock that was not given (1205), a statement that was interrupted or took too
-/// long (1317, 1927, 1969, 3024), a server that only reads (1290, 1836).
-const PASSING_NUMBERS: [u16; 16] = [
+/// Error numbers of temporary failures on MariaDB and MySQL that have a general SQLSTATE code: full disk (1021,
+/// 1114), lack of memory (1037, 1038, 1041), too many connections (1129, 1203, 1226), failed commit (1180), lock
+/// wait timeout (1205), interrupted statement or timeout (1317, 1927, 1969, 3024), read-only server (1290, 1836).
+const TEMPORARY_NUMBERS: [u16; 16] = [
     1021, 1037, 1038, 1041, 1114, 1129, 1180, 1203, 1205, 1226, 1290, 1317, 1836, 1927, 1969, 3024,
 ];
-/// A record that has changed (1020), a member of a Galera cluster that is not ready yet (1047), a lock that
-/// was not given (1205), a conflict in group replication (3101).
+/// Error numbers of conflicts: changed record (1020), Galera member that is not ready (1047), lock wait timeout
+/// (1205), conflict in group replication (3101).
 const CONFLICT_NUMBERS: [u16; 4] = [1020, 1047, 1205, 3101];
 
-/// Whether the database has undone what was asked of it because of what others did at the same time; then
-/// the same can be asked again at once.
-#[must_use]
+/// Whether the database rolled the transaction back because of a concurrent one, so that it can be retried at
+/// once.
 pub fn is_conflict(error: &DbErr) -> bool {
-    told(error).is_some_and(|(code, number)| {
+    code_and_number(error).is_some_and(|(code, number)| {
         CONFLICTS.contains(&code.as_ref()) || number.is_some_and(|n| CONFLICT_NUMBERS.contains(&n))
     })
 }
 
-/// Whether the database is busy or away, so that the same may well succeed later.
-#[must_use]
-pub fn is_passing(error: &DbErr) -> bool {
+/// Whether the database is overloaded or unavailable, so that the request may succeed later.
+pub fn is_temporary(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
         DbErr::Exec(RuntimeErr::SqlxError(_)) | DbErr::Query(RuntimeErr::SqlxError(_)) => {
-            let is_told = told(error).is_some_and(|(code, number)| {
-                PASSING.iter().any(|passing| code.starts_with(passing))
-                    || number.is_some_and(|n| PASSING_NUMBERS.contains(&n))
+            let has_temporary_code = code_and_number(error).is_some_and(|(code, number)| {
+                TEMPORARY.iter().any(|prefix| code.starts_with(prefix))
+                    || number.is_some_and(|n| TEMPORARY_NUMBERS.contains(&n))
             });
             let text = error.to_string();
-            is_told
+            has_temporary_code
                 || is_conflict(error)
-                || PASSING_TEXTS.iter().any(|passing| text.contains(passing))
+                || TEMPORARY_TEXTS.iter().any(|part| text.contains(part))
         }
         _ => false,
     }
 }
 
-/// The code by which the database told of the error, and the number where it has one.
-fn told(error: &DbErr) -> Option<(Cow<'_, str>, Option<u16>)> {
+/// The SQLSTATE code and, on MariaDB and MySQL, the error number.
+fn code_and_number(error: &DbErr) -> Option<(Cow<'_, str>, Option<u16>)> {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
         error
     else {
         return None;
     };
-    let told = error.as_database_error()?;
-    let number = told.try_downcast_ref().map(MySqlDatabaseError::number);
-    Some((told.code().unwrap_or_default(), number))
+    let error = error.as_database_error()?;
+    let number = error.try_downcast_ref().map(MySqlDatabaseError::number);
+    Some((error.code().unwrap_or_default(), number))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use sea_orm::DbErr;
 
-use crate::database_error::is_passing;
+use crate::database_error::is_temporary;
 
 /// Why a request was refused, for the log alone. Never holds a secret or a client's input.
 pub type Reason = Cow<'static, str>;
@@ -158,7 +158,7 @@ impl std::error::Error for Error {}
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let reason = Reason::Owned(format!("store: {error}"));
-        if is_passing(&error) {
+        if is_temporary(&error) {
             Self::TemporarilyUnavailable(reason)
         } else {
             Self::ServerError(reason)

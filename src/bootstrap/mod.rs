@@ -57,12 +57,12 @@ async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
         DatabaseUrl::Sqlite(path) => {
             create_directory(&settings.data_dir)?;
             let store = Store::open(&path).await?;
-            Ok(store.with_rotations(settings.database.rotation_durability))
+            Ok(store.with_rotation_durability(settings.database.rotation_durability))
         }
         DatabaseUrl::Server(url) => {
             let store = Store::connect(&url, limits(&settings.database)).await?;
             create_directory(&settings.data_dir)?;
-            Ok(store.with_rotations(settings.database.rotation_durability))
+            Ok(store.with_rotation_durability(settings.database.rotation_durability))
         }
     }
 }

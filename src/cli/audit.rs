@@ -11,7 +11,7 @@ use crate::api::admin::audit_events::AuditEvent;
 use crate::api::admin::json;
 use crate::audit::Action;
 use crate::server::AuthorizationServer;
-use crate::store::audit_event::{self, Filter, Model};
+use crate::store::audit_event::{self, AuditFilter, Model};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -77,7 +77,7 @@ impl List {
             None => None,
         };
         let by_name = |name: &str| Action::ALL.into_iter().find(|action| action.name() == name);
-        let filter = Filter {
+        let filter = AuditFilter {
             user_id,
             client_id: self.client.as_deref(),
             session_id: self.session,

@@ -25,7 +25,7 @@ use crate::database_url::DatabaseUrl;
 use crate::document;
 use crate::server::AuthorizationServer;
 use crate::store::Store;
-use crate::store::user::ChangeError;
+use crate::store::user::UserError;
 
 /// An OAuth 2 authorization server.
 ///
@@ -129,7 +129,7 @@ async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Fa
         }
         DatabaseUrl::Server(url) => {
             let limits = bootstrap::limits(&settings.database);
-            if !Store::is_made(&url, limits)
+            if !Store::exists(&url, limits)
                 .await
                 .map_err(BootstrapError::from)?
             {
@@ -190,8 +190,8 @@ impl From<sea_orm::DbErr> for Failure {
     }
 }
 
-impl From<ChangeError> for Failure {
-    fn from(error: ChangeError) -> Self {
+impl From<UserError> for Failure {
+    fn from(error: UserError) -> Self {
         Self(error.to_string())
     }
 }

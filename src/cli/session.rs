@@ -160,7 +160,7 @@ async fn revoke_all(
 ) -> Result<(), Failure> {
     let user = super::user::find(server, username).await?;
     let cause = operator(server);
-    let changed = user::change(&server.store, user.id, Change::SignOut, &cause).await?;
+    let changed = user::change(&server.store, user.id, Change::SIGN_OUT, &cause).await?;
     let ended = changed.sessions_ended;
     if as_json {
         return output::line(&json!({"sessions_ended": ended}).to_string());

@@ -188,7 +188,7 @@ async fn tidy_seal(
         let again = secrets
             .seal(&key.id, content)
             .map_err(|_| KeyError::CannotGenerate)?;
-        signing_key::seal_again(&server.store, &key.id, sealed, &again).await?;
+        signing_key::replace_sealed(&server.store, &key.id, sealed, &again).await?;
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! The table `audit_events`: what has happened. Rows are added and, when they are old, swept; never
-//! changed.
+//! The table `audit_events`. Rows are inserted and, after the retention, deleted; never changed.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -7,79 +6,74 @@ use sea_orm::sea_query::{InsertStatement, IntoCondition as _};
 use sea_orm::{QueryOrder, QuerySelect, QueryTrait as _};
 
 use super::Store;
-use super::sweep::sweep as remove_some;
-use super::text_search::sought;
+use super::sweep::sweep as delete_batch;
+use super::text_search::without_nul;
 use super::writer::Durability;
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, first_id_at, time_ordered_id};
 
-/// Something that happened; see [`Event`].
+/// A stored [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_events")]
 pub struct Model {
-    /// Orders by time, and is where a page of a list may begin.
+    /// Ordered by time; also the cursor of a list.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// What: an [`Action`] by its name.
+    /// The name of an [`Action`].
     pub action: String,
     /// `success` or `failure`.
     pub outcome: String,
     /// `user`, `client`, `operator` or `system`.
     pub actor_kind: String,
-    /// Which of them.
+    /// The id of the actor.
     pub actor_id: Option<String>,
-    /// The user whom it concerns.
+    /// The affected user.
     pub user_id: Option<Uuid>,
-    /// The client which it concerns.
+    /// The affected client.
     pub client_id: Option<String>,
-    /// The session which it concerns.
+    /// The affected session.
     pub session_id: Option<Uuid>,
-    /// Where it came from; empty when that is nowhere.
+    /// The IP address; empty for the command line and the server itself.
     pub address: String,
-    /// The `User-Agent` there, cut to 255 bytes.
+    /// The `User-Agent`, cut to 255 bytes.
     pub user_agent: String,
-    /// More about it, a JSON object of 1024 bytes at most.
+    /// A JSON object of at most 1024 bytes.
     pub detail: String,
 }
 
-/// Whoever an event concerns may be gone long since.
+/// No relations: an event outlives its user, client and session.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Which events are searched for; what is `None` may be any.
+/// Conditions of a search; `None` matches all events.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Filter<'a> {
-    /// Those that concern this user.
+pub struct AuditFilter<'a> {
+    /// The affected user.
     pub user_id: Option<Uuid>,
-    /// Those that concern this client.
+    /// The affected client.
     pub client_id: Option<&'a str>,
-    /// Those that concern this session.
+    /// The affected session.
     pub session_id: Option<Uuid>,
-    /// What happened.
+    /// The action.
     pub action: Option<Action>,
-    /// At this time or later.
+    /// The earliest time, included.
     pub since: Option<Timestamp>,
-    /// Before this time.
+    /// The latest time, excluded.
     pub until: Option<Timestamp>,
 }
 
-/// The newest events that pass the filter and are older than the one with the id `before`, at most
-/// `limit`.
-///
-/// # Errors
-///
-/// What the database says.
+/// The newest events that match the filter and are older than the event `before`.
 pub async fn search(
     store: &Store,
-    filter: Filter<'_>,
+    filter: AuditFilter<'_>,
     before: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    let Filter {
+    let AuditFilter {
         user_id,
         client_id,
         session_id,
@@ -87,28 +81,23 @@ pub async fn search(
         since,
         until,
     } = filter;
-    let passing = sea_orm::Condition::all()
+    let condition = sea_orm::Condition::all()
         .add_option(user_id.map(|id| Column::UserId.eq(id)))
-        .add_option(client_id.map(|id| Column::ClientId.eq(sought(id))))
+        .add_option(client_id.map(|id| Column::ClientId.eq(without_nul(id))))
         .add_option(session_id.map(|id| Column::SessionId.eq(id)))
         .add_option(action.map(|action| Column::Action.eq(action.name())))
         .add_option(since.map(|since| Column::Id.gte(first_id_at(since))))
         .add_option(until.map(|until| Column::Id.lt(first_id_at(until))))
         .add_option(before.map(|before| Column::Id.lt(before)));
     Entity::find()
-        .filter(passing)
+        .filter(condition)
         .order_by_desc(Column::Id)
         .limit(limit)
         .all(store.read())
         .await
 }
 
-/// Records what no other row depends on, such as a refused sign-in; a power cut may undo it. The log
-/// is told in any case.
-///
-/// # Errors
-///
-/// What the database says.
+/// Records an event outside a transaction, such as a failed sign-in. The event is logged even if this fails.
 pub async fn record(store: &Store, event: &Event) -> Result<(), DbErr> {
     let recorded = store.write(Durability::Relaxed, |writer| async move {
         writer.insert(insertion(event)).await
@@ -142,12 +131,8 @@ fn insertion(event: &Event) -> InsertStatement {
     Entity::insert(row).into_query()
 }
 
-/// Deletes what happened before `cutoff`, at most `limit` rows, and says how many.
-///
-/// # Errors
-///
-/// What the database says.
+/// Deletes at most `limit` events from before `cutoff`; returns their number.
 pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
     let old = Column::Id.lt(first_id_at(cutoff));
-    remove_some::<Entity>(store, Column::Id, old.into_condition(), limit).await
+    delete_batch::<Entity>(store, Column::Id, old.into_condition(), limit).await
 }

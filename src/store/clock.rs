@@ -1,17 +1,11 @@
-//! The clock of the database server, which all nodes share.
+//! The database server's clock.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
 
 use super::Store;
 use crate::clock::Timestamp;
 
-/// The time by the database server's clock; `None` where there is no server.
-///
-/// Nothing is judged by it: it is there to compare with.
-///
-/// # Errors
-///
-/// What the database says when it cannot be read.
+/// The time on the database server, for comparison only; `None` on SQLite.
 pub async fn now(store: &Store) -> Result<Option<Timestamp>, DbErr> {
     let connection = store.read();
     let backend = connection.get_database_backend();

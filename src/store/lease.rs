@@ -1,4 +1,4 @@
-//! The table `leases`: what one node at a time does for all of them. Its rows are there from the beginning.
+//! The table `leases`: tasks that one node at a time does for all nodes. The migration inserts the rows.
 
 use std::time::Duration;
 
@@ -9,32 +9,28 @@ use super::Store;
 use super::writer::Durability;
 use crate::clock::Timestamp;
 
-/// Work, and who does it.
+/// A task and the node that does it.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "leases")]
 pub struct Model {
-    /// What the work is called.
+    /// The name of the task.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    /// The node that does it.
+    /// The node.
     pub holder: Option<Uuid>,
-    /// From then on another may, if nothing was heard of that one.
+    /// The time from which another node may take the lease.
     pub expires_at: Timestamp,
 }
 
-/// Nodes have no table.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Takes the lease for so long, or keeps it, in one statement that compares and sets; `false` while another
-/// node has it. Nodes whose clocks lie apart may both believe that they have it for as long as that: it saves
-/// work, and guards nothing.
+/// Takes or renews the lease; `false` while another node holds it.
 ///
-/// # Errors
-///
-/// What the database says.
+/// Because of clock skew two nodes may hold it at once. It avoids double work and protects nothing.
 pub async fn hold(
     store: &Store,
     name: &str,
@@ -47,7 +43,7 @@ pub async fn hold(
             let is_free = Condition::any()
                 .add(Column::Holder.eq(holder))
                 .add(Column::ExpiresAt.lte(now))
-                // Set by a clock that was far ahead; otherwise no node would do the work until then.
+                // Set by a clock that was far ahead; otherwise no node would do the task until then.
                 .add(Column::ExpiresAt.gt(now.plus(length * 2)));
             let updated = Entity::update_many()
                 .col_expr(Column::Holder, Expr::value(holder))
@@ -61,8 +57,8 @@ pub async fn hold(
         .await
 }
 
-/// Writes no row, and fails where none could be written.
-pub(super) async fn write_none(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+/// Fails when the database accepts no writes. Changes no row.
+pub(super) async fn check_writable(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(0_i64))
         .filter(Column::Name.eq(""));

@@ -1,10 +1,11 @@
-//! The store: one file a table, columns above, verbs below; the only SQL.
+//! The store: one module per table, transactions, connections. The only SQL.
 
 pub mod audit_event;
 pub mod client;
 pub mod client_origin;
 pub mod client_secret;
 pub mod clock;
+mod connect;
 pub mod lease;
 mod lock;
 mod mysql;
@@ -26,56 +27,46 @@ mod writer;
 
 use std::sync::Arc;
 
+pub use connect::Limits;
 pub use open_error::OpenError;
 use pool::Pool;
 use sea_orm::DbErr;
-pub use server::Limits;
 pub use target::Target;
 use tokio::sync::Mutex;
 
 use crate::config::RotationDurability;
 
-/// A database, migrated to the schema that this version knows: a file of SQLite, or one on a server
-/// that many nodes share.
+/// A database with the current schema: a SQLite file, or a database on a server that nodes share.
 ///
-/// SQLite lets one writer in at a time, and a writer that finds the door closed polls. So this
-/// process takes turns by itself (`turn`), and only another process is waited for by polling. Elsewhere
-/// there are no turns.
+/// SQLite allows one writer at a time, and a second one polls. Therefore the writers in this process wait for
+/// `turn`, and only writers in other processes are polled for. On a server there is no `turn`.
 #[derive(Clone)]
 pub struct Store {
     read: Pool,
     durable: Pool,
     relaxed: Pool,
     turn: Option<Arc<Mutex<()>>>,
-    rotations: RotationDurability,
+    rotation_durability: RotationDurability,
 }
 
 impl Store {
-    /// The same store, which writes rotations so that they survive this much.
+    /// Sets the durability of rotations.
     #[must_use]
-    pub const fn with_rotations(mut self, durability: RotationDurability) -> Self {
-        self.rotations = durability;
+    pub const fn with_rotation_durability(mut self, durability: RotationDurability) -> Self {
+        self.rotation_durability = durability;
         self
     }
 
-    /// Whether the store answers; a server, whether it also takes what is written: a replica does not, nor a
-    /// member that its cluster has left behind.
-    ///
-    /// # Errors
-    ///
-    /// What the database says when it does not.
+    /// Fails when the database does not respond. On a server, also when it accepts no writes: a replica, or a member
+    /// that has lost its cluster.
     pub async fn ping(&self) -> Result<(), DbErr> {
         match self.turn {
             Some(_) => self.read.ping().await,
-            None => lease::write_none(&self.relaxed).await,
+            None => lease::check_writable(&self.relaxed).await,
         }
     }
 
-    /// Finishes what is under way and closes the connections.
-    ///
-    /// # Errors
-    ///
-    /// What the database says when it cannot.
+    /// Waits for running statements and closes the connections.
     pub async fn close(self) -> Result<(), DbErr> {
         self.relaxed.close().await?;
         self.read.close().await?;
@@ -87,7 +78,7 @@ impl Store {
     }
 }
 
-/// The audiences in a column, separated by spaces; in an empty one, the issuer.
+/// The audiences of a column, separated by spaces; the issuer when the column is empty.
 fn or_issuer(audience: &str, issuer: &str) -> Vec<String> {
     let registered: Vec<String> = audience.split_whitespace().map(str::to_owned).collect();
     if registered.is_empty() {

@@ -1,25 +1,27 @@
-//! Why the store cannot be opened, and what to do.
+//! The error when the store cannot be opened.
 
 use std::fmt;
 use std::path::Path;
 
 use sea_orm::DbErr;
+use thiserror::Error;
 
 use crate::database_url::ServerUrl;
 
 /// The prefix of the migrations before the first release, which `create_schema` replaced.
 const UNRELEASED_MIGRATIONS: &str = "m20261122_";
 
-/// Why the store cannot be opened.
-#[derive(Debug)]
+/// The reason why the store cannot be opened, and the remedy.
+#[derive(Debug, Error)]
+#[error("{0}")]
 pub struct OpenError(String);
 
 impl OpenError {
     pub(super) fn of_file(path: &Path, error: &DbErr) -> Self {
         let path = path.display();
         let text = error.to_string();
-        Self(if let Some(refusal) = other_version(&path, error) {
-            refusal
+        Self(if let Some(message) = other_version(&path, error) {
+            message
         } else if text.contains("not a database") || text.contains("malformed") {
             format!("{path} is not a SQLite database, or is damaged; restore a backup ({text})")
         } else if is_locked(error) {
@@ -32,34 +34,26 @@ impl OpenError {
         })
     }
 
-    /// `what` was being done, and `why` it failed; neither holds the URL.
-    pub(super) fn of_server(url: &ServerUrl, what: &str, why: impl fmt::Display) -> Self {
+    /// `action` failed because of `why`. Neither contains the URL, which may hold a password.
+    pub(super) fn of_server(url: &ServerUrl, action: &str, why: impl fmt::Display) -> Self {
         Self(format!(
-            "{what} {url}, where database.url (JETON_DATABASE__URL) points: {why}"
+            "{action} {url} (set by database.url, JETON_DATABASE__URL): {why}"
         ))
     }
 
-    pub(super) fn of_schema(url: &ServerUrl, error: &DbErr) -> Self {
+    pub(super) fn of_migration(url: &ServerUrl, error: &DbErr) -> Self {
         match other_version(url, error) {
-            Some(refusal) => Self(refusal),
-            None => Self::of_server(url, "cannot bring up to date the tables at", error),
+            Some(message) => Self(message),
+            None => Self::of_server(url, "cannot migrate the tables at", error),
         }
     }
 }
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for OpenError {}
 
 pub(super) fn is_locked(error: &DbErr) -> bool {
     error.to_string().contains("locked")
 }
 
-/// The error message for a database that holds migrations unknown to this version.
+/// The message for a database with migrations that this version does not know.
 fn other_version(place: &impl fmt::Display, error: &DbErr) -> Option<String> {
     let text = error.to_string();
     if !text.contains("has been applied but its file is missing") {

@@ -1,10 +1,10 @@
-//! The table `signing_keys`: RSA key pairs, the private half sealed.
+//! The table `signing_keys`: RSA key pairs with a sealed private half.
 
 use std::ops::RangeInclusive;
 
+use sea_orm::ActiveValue::Set;
+use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, Query};
-use sea_orm::{Iterable as _, QueryOrder};
 
 use super::Store;
 use super::lock::Lock;
@@ -13,34 +13,34 @@ use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 use crate::key::StoredKey;
 
-/// A key pair; its times decide its state, see [`key`](crate::key).
+/// A key pair. Its times decide its state; see [`key`](crate::key).
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "signing_keys")]
 pub struct Model {
-    /// The `kid`: the thumbprint of RFC 7638.
+    /// The `kid`: the RFC 7638 thumbprint.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
     /// The public half, as a JWK.
     pub public_jwk: String,
-    /// The private half in PKCS#8, sealed; see [`StoredKey::sealed_private_key`].
+    /// The sealed private half in PKCS#8; see [`StoredKey::sealed_private_key`].
     pub sealed_private_key: Option<Vec<u8>>,
-    /// When it was made and published.
+    /// The time of creation and publication.
     pub created_at: Timestamp,
-    /// From when on it signs.
+    /// The time from which it signs.
     pub activates_at: Timestamp,
-    /// The longest life, in microseconds, of a token that it may have signed.
+    /// The longest lifetime, in microseconds, of the tokens that it signed.
     pub longest_lifetime: i64,
-    /// Since when it is trusted no more.
+    /// The time since which it is not trusted.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Keys are related to no other table.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The sealed half stays out of the log too.
+/// Leaves the sealed half out.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SigningKey")
@@ -64,10 +64,6 @@ impl From<Model> for StoredKey {
 }
 
 /// All keys, in the order in which they sign.
-///
-/// # Errors
-///
-/// What the database says.
 pub async fn list(store: &Store) -> Result<Vec<StoredKey>, DbErr> {
     let rows = Entity::find()
         .order_by_asc(Column::ActivatesAt)
@@ -77,50 +73,26 @@ pub async fn list(store: &Store) -> Result<Vec<StoredKey>, DbErr> {
     Ok(rows.into_iter().map(StoredKey::from).collect())
 }
 
-/// Adds a key unless another becomes active within `unless`, as when two nodes rotate at once; says
-/// whether it did.
-///
-/// # Errors
-///
-/// What the database says.
+/// Inserts a key unless another key is activated within `unless`, as when two nodes rotate at once; returns
+/// whether it was inserted.
 pub async fn insert(
     store: &Store,
     key: &StoredKey,
     unless: RangeInclusive<Timestamp>,
     cause: &Cause,
 ) -> Result<bool, DbErr> {
-    let other = Query::select()
-        .expr(Expr::value(1))
-        .from(Entity)
-        .and_where(Column::ActivatesAt.gte(*unless.start()))
-        .and_where(Column::ActivatesAt.lte(*unless.end()))
-        .and_where(Column::RevokedAt.is_null())
-        .take();
-    let mut chosen = Query::select();
-    chosen
-        .exprs([
-            Expr::value(key.id.clone()),
-            Expr::value(key.public_jwk.clone()),
-            Expr::value(key.sealed_private_key.clone()),
-            Expr::value(key.created_at),
-            Expr::value(key.activates_at),
-            Expr::value(key.longest_lifetime),
-            Expr::value(Option::<i64>::None),
-        ])
-        .and_where(Expr::exists(other).not());
-    let mut statement = Query::insert();
-    statement
-        .into_table(Entity)
-        .columns(Column::iter())
-        .select_from(chosen)
-        .map_err(|error| DbErr::Custom(error.to_string()))?;
-    let statement = &statement;
+    let unless = &unless;
     store
         .transaction(Durability::Durable, |tx| async move {
             Lock::SigningKeys.acquire(&tx).await?;
-            if tx.execute(statement).await?.rows_affected() == 0 {
+            let other = Entity::find()
+                .filter(Column::ActivatesAt.gte(*unless.start()))
+                .filter(Column::ActivatesAt.lte(*unless.end()))
+                .filter(Column::RevokedAt.is_null());
+            if other.one(&tx).await?.is_some() {
                 return Ok(false);
             }
+            Entity::insert(row(key)).exec_without_returning(&tx).await?;
             let event = Event::new(Action::KeyCreated, cause)
                 .with("kid", key.id.clone())
                 .with("activates_at", key.activates_at.to_string());
@@ -130,11 +102,19 @@ pub async fn insert(
         .await
 }
 
-/// Keeps every key published for tokens that live this long, in microseconds.
-///
-/// # Errors
-///
-/// What the database says.
+fn row(key: &StoredKey) -> ActiveModel {
+    ActiveModel {
+        id: Set(key.id.clone()),
+        public_jwk: Set(key.public_jwk.clone()),
+        sealed_private_key: Set(key.sealed_private_key.clone()),
+        created_at: Set(key.created_at),
+        activates_at: Set(key.activates_at),
+        longest_lifetime: Set(key.longest_lifetime),
+        revoked_at: Set(key.revoked_at),
+    }
+}
+
+/// Raises the longest lifetime of every key to this value, in microseconds, so that keys stay published.
 pub async fn cover_all(store: &Store, lifetime: i64) -> Result<(), DbErr> {
     store
         .write(Durability::Durable, |writer| async move {
@@ -152,13 +132,9 @@ pub(super) async fn cover(connection: &impl ConnectionTrait, lifetime: i64) -> R
     Ok(())
 }
 
-/// Replaces a seal by another: the same private half sealed again, or nothing when it is erased.
-/// Unless it was changed meanwhile.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: &[u8]) -> Result<(), DbErr> {
+/// Replaces the sealed private half by one sealed with another root secret, or by an empty one; not when it was
+/// changed meanwhile.
+pub async fn replace_sealed(store: &Store, id: &str, old: &[u8], new: &[u8]) -> Result<(), DbErr> {
     store
         .write(Durability::Durable, |writer| async move {
             Entity::update_many()
@@ -172,11 +148,7 @@ pub async fn seal_again(store: &Store, id: &str, old: &[u8], new: &[u8]) -> Resu
         .await
 }
 
-/// Deletes a key whose last token has expired.
-///
-/// # Errors
-///
-/// What the database says.
+/// Deletes a key.
 pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr> {
     store
         .transaction(Durability::Durable, |tx| async move {
@@ -191,13 +163,9 @@ pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr>
         .await
 }
 
-/// Drops all keys but one at once: compromised keys are trusted no more, their private halves gone.
-/// Says how many it dropped; `None` when another had dropped that one before: then it drops none, or
-/// two who do this at once would drop each other's key, and none would be left.
+/// Revokes all keys but one and erases their private halves; returns their number.
 ///
-/// # Errors
-///
-/// What the database says.
+/// `None` when the key to keep is revoked itself. Otherwise two concurrent calls could revoke each other's key.
 pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
     store
         .transaction(Durability::Durable, |tx| async move {

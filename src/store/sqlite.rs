@@ -1,4 +1,4 @@
-//! Stores on SQLite: a file, or the memory of this process.
+//! Stores on SQLite, in a file or in memory.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,26 +12,20 @@ use super::pool::Pool;
 use super::{OpenError, Store};
 use crate::config::RotationDurability;
 
-/// How long a writer waits for another process that writes to the same file.
+/// The time limit for waiting for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
-/// Before a file is opened again that another process is opening.
+/// The pause before the next attempt to open a file that another process is opening.
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl Store {
-    /// Opens the database file at `path`, makes it if there is none, and brings its schema up to
-    /// date.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`], which says what to do.
+    /// Opens the database file, creates it if it does not exist, and migrates its schema.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        // SQLite does not wait for its turn when two processes turn on the write-ahead log of a new
-        // file at once; so it is asked again.
-        let begun = Instant::now();
+        // SQLite does not wait when two processes enable the write-ahead log of a new file at once.
+        let started = Instant::now();
         loop {
             match Self::try_open(path).await {
-                Err(error) if is_locked(&error) && begun.elapsed() < BUSY_TIMEOUT => {
+                Err(error) if is_locked(&error) && started.elapsed() < BUSY_TIMEOUT => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 outcome => return outcome.map_err(|error| OpenError::of_file(path, &error)),
@@ -48,18 +42,14 @@ impl Store {
         Ok(Self::of(read, durable, relaxed))
     }
 
-    /// A new database in memory, gone when the store is dropped: the test double.
-    ///
-    /// # Errors
-    ///
-    /// What the database says when the migrations fail.
+    /// Creates a database in memory, for tests.
     pub async fn in_memory() -> Result<Self, DbErr> {
         let mut options = ConnectOptions::new("sqlite::memory:");
         options
             .max_connections(1)
             .min_connections(1)
             .sqlx_logging(false);
-        // A pool that closed its one connection would lose the database with it.
+        // The database ends with its only connection.
         options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
         let connection = Database::connect(options).await?;
         migrate(&connection).await?;
@@ -71,20 +61,20 @@ impl Store {
         durable: DatabaseConnection,
         relaxed: DatabaseConnection,
     ) -> Self {
-        // The file has limits of its own: see `BUSY_TIMEOUT`.
-        let without_limit = |connection| Pool::new(connection, None);
+        // `BUSY_TIMEOUT` limits the wait for a lock.
+        let without_timeout = |connection| Pool::new(connection, None);
         Self {
-            read: without_limit(read),
-            durable: without_limit(durable),
-            relaxed: without_limit(relaxed),
+            read: without_timeout(read),
+            durable: without_timeout(durable),
+            relaxed: without_timeout(relaxed),
             turn: Some(Arc::default()),
-            rotations: RotationDurability::Relaxed,
+            rotation_durability: RotationDurability::Relaxed,
         }
     }
 }
 
-/// Makes the file readable by its owner alone, whatever the directory allows: it holds password
-/// hashes. SQLite gives the files beside it the same mode. If this fails, opening says why.
+/// Creates the file readable by its owner only, because it holds password hashes. SQLite creates the files beside
+/// it with the same mode. Opening the database reports an error.
 fn create_private(path: &Path) {
     let mut options = std::fs::OpenOptions::new();
     options.append(true).create(true);
@@ -106,7 +96,7 @@ async fn connect(
     options
         .max_connections(connections)
         .acquire_timeout(BUSY_TIMEOUT)
-        // Kept open for good: when file descriptors run out, the database must not be what is shut.
+        // Never closed, so that the store still works when the process runs out of file descriptors.
         .map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None))
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |options| {
@@ -120,7 +110,7 @@ async fn connect(
     Database::connect(options).await
 }
 
-/// Under SQLite's write lock, so that processes may start together.
+/// Migrates under SQLite's write lock, so that processes can start together.
 async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     connection.execute_unprepared("BEGIN IMMEDIATE").await?;
     let outcome = Migrator::up(connection, None).await;

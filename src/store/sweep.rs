@@ -1,4 +1,4 @@
-//! Rows that are over are removed, in small batches.
+//! Deletes old rows in batches.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{LockBehavior, LockType, Query};
@@ -7,31 +7,28 @@ use sea_orm::{Condition, DbBackend};
 use super::Store;
 use super::writer::Durability;
 
-/// Deletes rows that pass, at most `limit` of them, and says how many. A power cut may undo it.
-///
-/// # Errors
-///
-/// What the database says.
+/// Deletes at most `limit` rows that match the condition; returns their number.
 pub(in crate::store) async fn sweep<E: EntityTrait>(
     store: &Store,
     key: E::Column,
-    passing: Condition,
+    condition: Condition,
     limit: u64,
 ) -> Result<u64, DbErr> {
     let mut statement = Query::delete();
     statement.from_table(E::default());
     if store.relaxed.get_database_backend() == DbBackend::MySql {
-        // It takes no limit in a subquery, and here it does.
-        statement.cond_where(passing).limit(limit);
+        // MySQL allows a limit here, but not in a subquery.
+        statement.cond_where(condition).limit(limit);
     } else {
-        let mut some = Query::select();
-        some.column(key)
+        let mut batch = Query::select();
+        batch
+            .column(key)
             .from(E::default())
-            .cond_where(passing)
+            .cond_where(condition)
             .limit(limit)
-            // What another node is sweeping, it sweeps.
+            // Another node may be sweeping these rows.
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-        statement.and_where(key.in_subquery(some));
+        statement.and_where(key.in_subquery(batch));
     }
     let statement = &statement;
     store

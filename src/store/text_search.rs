@@ -1,16 +1,17 @@
-//! Parts of texts that are searched for: no character of theirs has a special meaning.
+//! Search for text that may contain any character.
 
 use std::borrow::Cow;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr};
 
-const ESCAPE: char = '!';
-/// In bytes; no text that is searched is longer.
-const LONGEST: usize = 1024;
+pub(super) use self::without_nul as sought;
 
-/// What to look for instead of text that may be anything. PostgreSQL fails where it meets a NUL, and nothing
-/// that is kept has one; nothing has this other character, either.
-pub(super) fn sought(text: &str) -> Cow<'_, str> {
+const ESCAPE: char = '!';
+/// In bytes; no searched column holds longer text.
+const MAX_LENGTH: usize = 1024;
+
+/// The text with NUL replaced by U+FFFF. PostgreSQL fails on NUL, and no stored text contains either character.
+pub(super) fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
         Cow::Owned(text.replace('\0', "\u{FFFF}"))
     } else {
@@ -18,18 +19,17 @@ pub(super) fn sought(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether `text` has `part` in it.
+/// Whether `text` contains `part`, in which no character has a special meaning.
 pub(super) fn contains(text: Expr, part: &str) -> Expr {
-    // SQLite reads a pattern to its first NUL, and fails on one of more than 50,000 bytes.
-    if part.contains('\0') || part.len() > LONGEST {
+    // SQLite reads a pattern up to the first NUL, and fails on one of more than 50,000 bytes.
+    if part.contains('\0') || part.len() > MAX_LENGTH {
         return Expr::value(false);
     }
-    let pattern = format!("%{}%", escaped(part));
+    let pattern = format!("%{}%", escape(part));
     text.like(LikeExpr::new(pattern).escape(ESCAPE))
 }
 
-/// A part of a pattern that stands for itself.
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '%' | '_' | ESCAPE) {

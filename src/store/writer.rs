@@ -37,7 +37,7 @@ impl Store {
     pub(super) async fn writer(&self, durability: Durability) -> Writer<'_> {
         let is_relaxed = match durability {
             Durability::Durable => false,
-            Durability::Rotation => self.rotations == RotationDurability::Relaxed,
+            Durability::Rotation => self.rotation_durability == RotationDurability::Relaxed,
             Durability::Relaxed => true,
         };
         Writer {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use jeton::audit::Action;
 use jeton::clock::Clock;
 use jeton::key::StoredKey;
-use jeton::store::user::{self, Change, ChangeError};
+use jeton::store::user::{self, Change, UserError};
 use jeton::store::{audit_event, signing_key};
 use poem::Request;
 use poem::http::{HeaderValue, Method};
@@ -39,7 +39,7 @@ async fn who_has_a_role_that_differs_in_case_is_no_other_admin() {
         give_roles(&admin.jeton, other, roles).await;
         for change in [Change::DISABLE, Change::Delete] {
             let refused = user::change(store, admin.id, change, &cause).await;
-            assert!(matches!(refused, Err(ChangeError::LastAdmin)), "{roles}");
+            assert!(matches!(refused, Err(UserError::LastAdmin)), "{roles}");
         }
         let found = admin.get(&format!("{USERS}?role=admin")).await;
         assert_eq!(count(&found), 1, "{roles}");

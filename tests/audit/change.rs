@@ -4,7 +4,7 @@ use jeton::audit::{Action, Cause};
 use jeton::maintenance;
 use jeton::store::client_secret::SecretError;
 use jeton::store::session::{self, Ending};
-use jeton::store::user::{self, Amendment, Change, ChangeError};
+use jeton::store::user::{self, Change, UserAttributes, UserError};
 use jeton::store::{client, client_origin, client_secret};
 use jeton::web_origin::WebOrigin;
 use sea_orm::DbErr;
@@ -158,17 +158,17 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
         let changed = user::change(store, id, change, &operator).await;
         changed.map(|changed| changed.sessions_ended)
     };
-    assert_eq!(change(Change::Password("x".to_owned())).await.unwrap(), 1);
+    assert_eq!(change(Change::password("x".to_owned())).await.unwrap(), 1);
     let row = jeton.audit_event(Action::PasswordChanged).await;
     assert_eq!(detail(&row)["username"], ALICE.0);
     assert_eq!(detail(&row)["sessions_ended"], 1);
     assert_eq!((row.user_id, &*row.actor_kind), (Some(id), "operator"));
-    let kept = Change::Amend(Amendment {
+    let kept = Change::Attributes(UserAttributes {
         username: Some(ALICE.0.to_owned()),
         roles: Some(String::new()),
         disabled: Some(false),
     });
-    let renamed = Change::Amend(Amendment {
+    let renamed = Change::Attributes(UserAttributes {
         username: Some("alison".to_owned()),
         roles: Some("reader".to_owned()),
         disabled: None,
@@ -180,12 +180,12 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
     assert_eq!(detail(&row)["username"], ALICE.0);
     assert_eq!(detail(&row)["new_username"], "alison");
     assert_eq!(detail(&row)["roles"], "reader");
-    for change_ in [Change::ENABLE, Change::SignOut, Change::Delete] {
+    for change_ in [Change::ENABLE, Change::SIGN_OUT, Change::Delete] {
         assert_eq!(change(change_).await.unwrap(), 0);
     }
-    for change_ in [Change::Delete, Change::SignOut, Change::ENABLE] {
+    for change_ in [Change::Delete, Change::SIGN_OUT, Change::ENABLE] {
         let gone = change(change_).await;
-        assert!(matches!(gone, Err(ChangeError::Gone)));
+        assert!(matches!(gone, Err(UserError::NotFound)));
     }
     for action in [
         Action::UserCreated,

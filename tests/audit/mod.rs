@@ -10,7 +10,7 @@ use std::time::Duration;
 use jeton::audit::Action;
 use jeton::clock::Clock;
 use jeton::password::Password;
-use jeton::store::audit_event::{self, Filter, Model};
+use jeton::store::audit_event::{self, AuditFilter, Model};
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
 use jeton::store::{Store, client};
@@ -119,7 +119,7 @@ async fn a_refresh_is_told_when_it_is_late_or_a_replay_or_ahead_of_the_store() -
         jeton.refresh(&newest.refresh_token).await.tokens();
         newest = jeton.refresh(&newest.refresh_token).await.tokens();
     }
-    let all = audit_event::search(&jeton.server.store, Filter::default(), None, 99).await?;
+    let all = audit_event::search(&jeton.server.store, AuditFilter::default(), None, 99).await?;
     let session = Some(first.session());
     let own = all.iter().filter(|event| event.session_id == session);
     assert_eq!(own.count(), 1, "of the sign-in");
@@ -181,9 +181,9 @@ async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
     let (cause, id) = (jeton.cause(), tokens.user());
     let user = user::find(store, id).await?;
     for change in [
-        Change::Password("x".into()),
+        Change::password("x".into()),
         Change::DISABLE,
-        Change::SignOut,
+        Change::SIGN_OUT,
         Change::Delete,
     ] {
         assert!(user::change(store, id, change, &cause).await.is_err());
@@ -248,12 +248,12 @@ async fn no_secret_is_in_any_row() -> Result<(), DbErr> {
     }
     let new = "an entirely new password";
     let hash = jeton.server.hasher.hash(Password::new(new)).await.unwrap();
-    let change = Change::Password(hash.clone());
+    let change = Change::password(hash.clone());
     user::change(store, first.user(), change, &jeton.cause())
         .await
         .unwrap();
 
-    let rows = audit_event::search(store, Filter::default(), None, 1000).await?;
+    let rows = audit_event::search(store, AuditFilter::default(), None, 1000).await?;
     assert!(rows.len() > 8);
     let told = format!("{rows:?} {}", log.text());
     for secret in [

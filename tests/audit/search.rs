@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jeton::audit::Action;
 use jeton::clock::{Clock, Timestamp};
-use jeton::store::audit_event::{self, Filter};
+use jeton::store::audit_event::{self, AuditFilter};
 use jeton::store::user;
 use sea_orm::DbErr;
 use serde_json::Value;
@@ -29,7 +29,7 @@ async fn busy() -> (Jeton, Vec<Uuid>) {
     (jeton, sessions)
 }
 
-const SIGN_INS: Filter<'static> = Filter {
+const SIGN_INS: AuditFilter<'static> = AuditFilter {
     user_id: None,
     client_id: None,
     session_id: None,
@@ -43,25 +43,25 @@ async fn what_happened_is_found_by_whom_it_concerns_the_newest_first() -> Result
     let (jeton, sessions) = busy().await;
     let store = &jeton.server.store;
     let user_id = user::find_by_username(store, ALICE.0).await?.unwrap().id;
-    let any = Filter::default();
+    let any = AuditFilter::default();
     for (filter, expected) in [
         (SIGN_INS, &[4, 3, 2, 1, 0][..]),
         (
-            Filter {
+            AuditFilter {
                 client_id: Some("app"),
                 ..SIGN_INS
             },
             &[4, 2, 0],
         ),
         (
-            Filter {
+            AuditFilter {
                 session_id: Some(sessions[1]),
                 ..any
             },
             &[1],
         ),
         (
-            Filter {
+            AuditFilter {
                 since: Some(START.plus(HOUR * 2)),
                 until: Some(START.plus(HOUR * 4)),
                 ..any
@@ -69,14 +69,14 @@ async fn what_happened_is_found_by_whom_it_concerns_the_newest_first() -> Result
             &[2, 1],
         ),
         (
-            Filter {
+            AuditFilter {
                 user_id: Some(user_id),
                 ..any
             },
             &[4, 3, 2, 1, 0],
         ),
         (
-            Filter {
+            AuditFilter {
                 user_id: Some(Uuid::nil()),
                 ..any
             },

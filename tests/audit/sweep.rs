@@ -6,7 +6,7 @@ use std::time::Duration;
 use jeton::audit::Action;
 use jeton::clock::Clock;
 use jeton::maintenance;
-use jeton::store::audit_event::{self, Filter};
+use jeton::store::audit_event::{self, AuditFilter};
 use sea_orm::DbErr;
 
 use super::{DAY, WRONG};
@@ -25,7 +25,7 @@ async fn old_events_are_swept_in_batches() -> Result<(), DbErr> {
         jeton.sign_in_from("nobody", WRONG, b"").await;
     }
     let last = jeton.now();
-    let all = audit_event::search(store, Filter::default(), None, 99).await?;
+    let all = audit_event::search(store, AuditFilter::default(), None, 99).await?;
     let older = u64::try_from(all.len() - 1).unwrap();
     assert!(older > 5);
     for removed in [5, older - 5, 0] {

@@ -359,7 +359,7 @@ async fn a_rehash_does_not_undo_a_new_password() {
         .hash(Password::new("new"))
         .await
         .unwrap();
-    user::change(store, read.id, Change::Password(new), &jeton.cause())
+    user::change(store, read.id, Change::password(new), &jeton.cause())
         .await
         .unwrap();
     let renewed = jeton

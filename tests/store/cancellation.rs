@@ -90,7 +90,7 @@ async fn a_cancelled_change_leaves_no_open_transaction() {
         store.ping().await.unwrap();
         forwarder.slow.send(true).unwrap();
         let cause = jeton.cause();
-        let change = user::change(&store, alice, Change::SignOut, &cause);
+        let change = user::change(&store, alice, Change::SIGN_OUT, &cause);
         let timeout = DELAY / 2 + DELAY * moment;
         drop(tokio::time::timeout(timeout, change).await);
         forwarder.slow.send(false).unwrap();

@@ -8,7 +8,7 @@ use jeton::clock::Clock;
 use jeton::database_url::DatabaseUrl;
 use jeton::key::StoredKey;
 use jeton::store::session::{self, Ending};
-use jeton::store::user::{self, Change, ChangeError, Filter};
+use jeton::store::user::{self, Change, UserError, UserFilter};
 use jeton::store::{Store, client, client_origin, signing_key};
 use jeton::web_origin::WebOrigin;
 use sea_orm::DbErr;
@@ -48,8 +48,8 @@ async fn a_failed_connection_names_the_server_without_its_password() {
     let error = opened.err().unwrap().to_string();
     assert!(
         error.starts_with(
-            "cannot connect to PostgreSQL at 127.0.0.1:1/jeton, where database.url \
-             (JETON_DATABASE__URL) points: "
+            "cannot connect to PostgreSQL at 127.0.0.1:1/jeton (set by database.url, \
+             JETON_DATABASE__URL): "
         ),
         "{error}"
     );
@@ -79,13 +79,13 @@ async fn two_admins_cannot_disable_or_delete_each_other() {
             user::change(&node.server.store, *admin, change, &cause)
         });
         let outcomes = join_all(endings).await;
-        let refused = |outcome: &&Result<_, _>| matches!(outcome, Err(ChangeError::LastAdmin));
+        let refused = |outcome: &&Result<_, _>| matches!(outcome, Err(UserError::LastAdmin));
         assert_eq!(outcomes.iter().filter(refused).count(), 1, "{outcomes:?}");
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-        let filter = Filter {
+        let filter = UserFilter {
             role: Some("admin"),
             disabled: Some(false),
-            ..Filter::default()
+            ..UserFilter::default()
         };
         let store = &nodes[0].server.store;
         let left = user::search(store, filter, None, 9).await.unwrap();
@@ -201,10 +201,10 @@ async fn a_value_with_a_nul_is_unknown_and_no_server_error() {
         ..client::Filter::default()
     };
     assert!(client::search(store, filter, Some("\0"), 9).await.is_ok());
-    let filter = Filter {
+    let filter = UserFilter {
         name_part: Some("\0"),
         role: Some("\0"),
-        ..Filter::default()
+        ..UserFilter::default()
     };
     assert!(user::search(store, filter, Some("\0"), 9).await.is_ok());
 }

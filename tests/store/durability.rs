@@ -67,7 +67,7 @@ async fn assert_durability(data: &DataDir, record: &str, relaxed: &str, durable:
         (RotationDurability::Relaxed, relaxed),
         (RotationDurability::Strict, durable),
     ] {
-        let store = store.clone().with_rotations(setting);
+        let store = store.clone().with_rotation_durability(setting);
         let jeton = Jeton::on(store, clock.clone(), ROOT_SECRET, |_| {}).await;
         let first = jeton.sign_in().await;
         assert_eq!(commits(data).await, [durable]);

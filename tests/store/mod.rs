@@ -85,7 +85,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
         };
         assert!(session::begin(store, twin, None, &cause).await?);
         let change = match what {
-            "password" => Some(Change::Password("x".to_owned())),
+            "password" => Some(Change::password("x".to_owned())),
             "disabled" => Some(Change::DISABLE),
             "deleted" => Some(Change::Delete),
             _ => None,

@@ -86,7 +86,7 @@ async fn a_transaction_that_is_rolled_back_by_a_deadlock_is_retried() {
     let (store, cause) = (jeton.server.store.clone(), jeton.cause());
     let alice = tokens.user();
     let signing_out =
-        tokio::spawn(async move { user::change(&store, alice, Change::SignOut, &cause).await });
+        tokio::spawn(async move { user::change(&store, alice, Change::SIGN_OUT, &cause).await });
     // The sign-out has locked the user and waits for the session.
     let observer = data.connect().await;
     while number(&observer, lock_waits(engine)).await == 0 {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use jeton::audit::Action;
-use jeton::store::audit_event::{self, Filter, Model};
+use jeton::store::audit_event::{self, AuditFilter, Model};
 use tracing::field::{Field, Visit};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing::{Dispatch, Event, Subscriber};
@@ -23,9 +23,9 @@ pub struct AuditLog {
 impl Jeton {
     /// The events of an action, newest first.
     pub async fn audit_events(&self, action: Action) -> Vec<Model> {
-        let filter = Filter {
+        let filter = AuditFilter {
             action: Some(action),
-            ..Filter::default()
+            ..AuditFilter::default()
         };
         let found = audit_event::search(&self.server.store, filter, None, 1000).await;
         found.unwrap()

@@ -19,8 +19,8 @@ use crate::response::problem::Problem;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::sign_in::{self, Asker, Attempt, AuthenticatedUser};
-use crate::store::user::{self, Change, ChangeError, Whom};
-use crate::store::{client, sign_in_throttle};
+use crate::store::user::{self, Change, UserError};
+use crate::store::{Target, client, sign_in_throttle};
 use crate::username::Username;
 
 /// The longest age of the sign-in: long enough to choose a password, and too short for a shared device
@@ -92,13 +92,14 @@ impl PasswordApi {
         let hash = server.hasher.hash_chosen(new, &username, rules).await;
         let hash = hash.map_err(|error| Problem::of_new_password(NEW, error))?;
         // The user as read when the password was checked: the row may have changed since.
-        let whom = Whom::as_of(&user).but(signed_in.session_id);
-        let change = Change::Password(hash);
-        match user::change(&server.store, whom, change, signed_in.cause()).await {
+        let target = Target::at_revision(user.id, user.revision);
+        let kept_session = Some(signed_in.session_id);
+        let change = Change::Password { hash, kept_session };
+        match user::change(&server.store, target, change, signed_in.cause()).await {
             Ok(changed) => Ok(ChangeAnswer::Ok(Json(Ended::sessions(
                 changed.sessions_ended,
             )))),
-            Err(ChangeError::Stale) => Err(Problem::Conflict(
+            Err(UserError::Stale) => Err(Problem::Conflict(
                 "The account was changed by another request. Try again.".into(),
             )),
             Err(error) => Err(error.into()),

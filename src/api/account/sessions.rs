@@ -16,7 +16,7 @@ use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::client;
 use crate::store::session::{self, Ending};
-use crate::store::user::{self, Change, ChangeError, Whom};
+use crate::store::user::{self, Change, UserError};
 
 /// The longest list.
 const MOST: u64 = 500;
@@ -179,11 +179,11 @@ impl SessionsApi {
         keep_current: Query<Option<bool>>,
     ) -> Result<EndAllAnswer, Problem> {
         let keep = keep_current.0.unwrap_or(false);
-        let whom = Whom::from(signed_in.user.id).but(keep.then_some(signed_in.session_id));
-        let cause = signed_in.cause();
-        let ended = match user::change(&server.store, whom, Change::SignOut, cause).await {
+        let kept_session = keep.then_some(signed_in.session_id);
+        let (id, change) = (signed_in.user.id, Change::SignOut { kept_session });
+        let ended = match user::change(&server.store, id, change, signed_in.cause()).await {
             Ok(changed) => changed.sessions_ended,
-            Err(ChangeError::Gone) => 0,
+            Err(UserError::NotFound) => 0,
             Err(error) => return Err(error.into()),
         };
         Ok(EndAllAnswer::Ok(Json(Ended::sessions(ended))))

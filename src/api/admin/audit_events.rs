@@ -18,7 +18,7 @@ use crate::audit::Action;
 use crate::clock::Timestamp;
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
-use crate::store::audit_event::{self, Filter};
+use crate::store::audit_event::{self, AuditFilter};
 
 /// The door.
 #[derive(Default)]
@@ -108,7 +108,7 @@ impl AuditEventsDoor {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<ListAnswer, Problem> {
-        let filter = Filter {
+        let filter = AuditFilter {
             user_id: user_id.0,
             client_id: client_id.0.as_deref(),
             session_id: session_id.0,

@@ -6,7 +6,7 @@ use crate::api::admin::json;
 use crate::api::admin::users::User;
 use crate::cli::{Failure, MOST, output};
 use crate::server::AuthorizationServer;
-use crate::store::user::{self, Filter, Model};
+use crate::store::user::{self, Model, UserFilter};
 
 #[derive(Debug, Args)]
 pub struct List {
@@ -29,7 +29,7 @@ pub struct List {
 
 impl List {
     pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
-        let filter = Filter {
+        let filter = UserFilter {
             name_part: self.search.as_deref(),
             role: self.role.as_deref(),
             disabled: self.disabled,

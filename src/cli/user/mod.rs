@@ -14,7 +14,7 @@ use crate::api::admin::users::User;
 use crate::password::Password;
 use crate::roles;
 use crate::server::AuthorizationServer;
-use crate::store::user::{self, Amendment, Change, Changed};
+use crate::store::user::{self, Change, Changed, UserAttributes};
 use crate::username::Username;
 
 #[derive(Debug, Args)]
@@ -94,13 +94,13 @@ impl Group {
                 return list::print([user], json);
             }
             Command::Update(update) => {
-                let change = Change::Amend(update.names.parse()?);
+                let change = Change::Attributes(update.names.parse()?);
                 (find(server, &update.user).await?, change, "is changed")
             }
             Command::Password { user } => {
                 let user = find(server, &user).await?;
                 let hash = hash_new_password(server, &parse(&user.username)?).await?;
-                (user, Change::Password(hash), "has a new password")
+                (user, Change::password(hash), "has a new password")
             }
             Command::Disable { user } => {
                 (find(server, &user).await?, Change::DISABLE, "is disabled")
@@ -117,11 +117,11 @@ impl Group {
 }
 
 impl Names {
-    fn parse(self) -> Result<Amendment, Failure> {
+    fn parse(self) -> Result<UserAttributes, Failure> {
         let name = self.username.as_deref().map(parse).transpose()?;
         let gives_roles = self.no_roles || !self.roles.is_empty();
         let roles = gives_roles.then(|| parse_roles(&self.roles)).transpose()?;
-        Ok(Amendment {
+        Ok(UserAttributes {
             username: name.map(|name| name.as_str().to_owned()),
             roles,
             disabled: None,

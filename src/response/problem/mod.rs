@@ -11,7 +11,7 @@ use poem_openapi::error::{ParseParamError, ParsePathError};
 
 use crate::error::Error;
 use crate::password::NotHashed;
-use crate::store::user::ChangeError;
+use crate::store::user::UserError;
 use crate::token::active::Inactive;
 
 /// An error of the account or admin API.
@@ -173,13 +173,13 @@ impl From<Inactive> for Problem {
     }
 }
 
-impl From<ChangeError> for Problem {
-    fn from(error: ChangeError) -> Self {
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
         match error {
-            ChangeError::Gone => Self::NotFound,
-            ChangeError::Stale => Self::PreconditionFailed,
-            ChangeError::Taken | ChangeError::LastAdmin => Self::Conflict(error.to_string().into()),
-            ChangeError::Store(error) => error.into(),
+            UserError::NotFound => Self::NotFound,
+            UserError::Stale => Self::PreconditionFailed,
+            UserError::Taken | UserError::LastAdmin => Self::Conflict(error.to_string().into()),
+            UserError::Store(error) => error.into(),
         }
     }
 }

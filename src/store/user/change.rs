@@ -1,138 +1,48 @@
-//! What changes users, each change with the rows of the audit log that tell of it.
+//! Changes users in one transaction with their sessions and the audit events.
 
-use std::fmt;
-
-use sea_orm::SqlErr;
 use sea_orm::entity::prelude::*;
+use sea_orm::{IntoActiveModel as _, QuerySelect as _, SqlErr};
+use thiserror::Error;
 
-use super::outcome::Outcome;
-use super::{Column, Entity, Model, with_role, with_roles};
+use super::outcome::{Change, Outcome};
+use super::{ADMIN_ROLE, Column, Entity, Model, has_role, with_roles};
 use crate::audit::{Action, Cause, Event};
-use crate::store::Store;
 use crate::store::lock::Lock;
 use crate::store::retry::RetryError;
-use crate::store::session;
 use crate::store::transaction::Transaction;
 use crate::store::writer::Durability;
+use crate::store::{Store, Target, session};
 
-/// How often a change is tried anew when another one of the same user came between.
-const TRIES: u32 = 8;
-
-/// A change of a user.
-#[derive(Clone)]
-pub enum Change {
-    /// A new password, as a hash; it ends all sessions.
-    Password(String),
-    /// The user is signed out everywhere.
-    SignOut,
-    /// The user is no more; it ends all sessions.
-    Delete,
-    /// Other values; to disable ends all sessions.
-    Amend(Amendment),
-}
-
-impl Change {
-    /// The user may not sign in any more.
-    pub const DISABLE: Self = Self::Amend(Amendment {
-        username: None,
-        roles: None,
-        disabled: Some(true),
-    });
-    /// The user may sign in again; what was ended stays ended.
-    pub const ENABLE: Self = Self::Amend(Amendment {
-        username: None,
-        roles: None,
-        disabled: Some(false),
-    });
-}
-
-/// The password's hash stays out of the log.
-impl fmt::Debug for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Password(_) => f.write_str("Password"),
-            Self::SignOut => f.write_str("SignOut"),
-            Self::Delete => f.write_str("Delete"),
-            Self::Amend(amendment) => amendment.fmt(f),
-        }
-    }
-}
-
-/// Other values of a user; what is `None` stays.
-#[derive(Clone, Debug, Default)]
-pub struct Amendment {
-    /// In the normal form of [`Username`](crate::username::Username).
-    pub username: Option<String>,
-    /// Separated by spaces.
-    pub roles: Option<String>,
-    /// Whether the user may not sign in.
-    pub disabled: Option<bool>,
-}
-
-/// Whom a change is about.
-#[derive(Clone, Copy, Debug)]
-pub struct Whom {
-    id: Uuid,
-    revision: Option<i64>,
-    kept: Option<Uuid>,
-}
-
-impl From<Uuid> for Whom {
-    fn from(id: Uuid) -> Self {
-        Self {
-            id,
-            revision: None,
-            kept: None,
-        }
-    }
-}
-
-impl Whom {
-    /// Only as long as the user is as they were when this was read.
-    #[must_use]
-    pub const fn as_of(user: &Model) -> Self {
-        Self {
-            id: user.id,
-            revision: Some(user.revision),
-            kept: None,
-        }
-    }
-
-    /// One session of the user goes on, whatever is ended.
-    #[must_use]
-    pub fn but(self, session: impl Into<Option<Uuid>>) -> Self {
-        Self {
-            kept: session.into(),
-            ..self
-        }
-    }
-}
-
-/// What came of a change.
+/// The result of a change.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// The user as they are now, or as they were at the end.
+    /// The user after the change; a deleted user as it was before.
     pub user: Model,
-    /// How many sessions it ended.
+    /// The number of sessions that were revoked.
     pub sessions_ended: u64,
 }
 
-/// Why a user was not changed.
-#[derive(Debug)]
-pub enum ChangeError {
-    /// There is no such user.
-    Gone,
-    /// The user is not as they were any more.
+/// The reason why a user was not changed.
+#[derive(Debug, Error)]
+pub enum UserError {
+    /// No user has the id.
+    #[error("there is no such user")]
+    NotFound,
+    /// The user does not have the required revision.
+    #[error("the user was changed meanwhile")]
     Stale,
-    /// Another user has the name.
+    /// Another user has the username.
+    #[error("another user has that name")]
     Taken,
-    /// Nobody could administer the server any more.
+    /// No enabled user with the role `admin` would remain.
+    #[error("this is the last administrator: give another user the role admin first")]
     LastAdmin,
     /// The store failed.
-    Store(DbErr),
+    #[error("store: {0}")]
+    Store(#[source] DbErr),
 }
 
-impl From<DbErr> for ChangeError {
+impl From<DbErr> for UserError {
     fn from(error: DbErr) -> Self {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_)) => Self::Taken,
@@ -141,23 +51,7 @@ impl From<DbErr> for ChangeError {
     }
 }
 
-impl fmt::Display for ChangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("there is no such user any more"),
-            Self::Stale => f.write_str("the user was changed meanwhile"),
-            Self::Taken => f.write_str("another user has that name"),
-            Self::LastAdmin => f.write_str(
-                "nobody could administer the server any more: give another user the role admin first",
-            ),
-            Self::Store(error) => write!(f, "store: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for ChangeError {}
-
-impl RetryError for ChangeError {
+impl RetryError for UserError {
     fn database_error(&self) -> Option<&DbErr> {
         match self {
             Self::Store(error) => Some(error),
@@ -166,117 +60,114 @@ impl RetryError for ChangeError {
     }
 }
 
-/// Changes a user, with the sessions that this ends.
-///
-/// # Errors
-///
-/// [`ChangeError`]; then nothing was changed.
+/// Changes a user and revokes the sessions that the change ends.
 pub async fn change(
     store: &Store,
-    whom: impl Into<Whom>,
+    target: impl Into<Target<Uuid>>,
     change: Change,
     cause: &Cause,
-) -> Result<Changed, ChangeError> {
-    let whom = whom.into();
-    let change = &change;
-    let mut tries = 1;
-    loop {
-        let outcome = store.transaction(Durability::Durable, |tx| async move {
-            change_within(&tx, whom, change.clone(), cause).await
-        });
-        match outcome.await {
-            Err(ChangeError::Stale) if whom.revision.is_none() && tries < TRIES => tries += 1,
-            outcome => return outcome,
-        }
+) -> Result<Changed, UserError> {
+    let (target, change) = (target.into(), &change);
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            let before = lock(&tx, target).await?;
+            let outcome = Outcome::of(change, &before, cause);
+            if before.is_admin() && !outcome.after.as_ref().is_some_and(Model::is_admin) {
+                require_another_admin(&tx, before.id).await?;
+            }
+            write(&tx, &outcome, &before).await?;
+            let sessions_ended = end_sessions(&tx, &outcome, &before, cause).await?;
+            for event in events(&outcome, &before, sessions_ended, cause) {
+                tx.record(event).await?;
+            }
+            Ok(Changed {
+                user: outcome.after.unwrap_or(before),
+                sessions_ended,
+            })
+        })
+        .await
+}
+
+/// Reads the user and locks the row until the transaction ends.
+async fn lock(tx: &Transaction<'_>, target: Target<Uuid>) -> Result<Model, UserError> {
+    let found = Entity::find_by_id(target.id).lock_exclusive().one(tx);
+    let user = found.await?.ok_or(UserError::NotFound)?;
+    if target.matches(user.revision) {
+        Ok(user)
+    } else {
+        Err(UserError::Stale)
     }
 }
 
-async fn change_within(
-    connection: &Transaction<'_>,
-    whom: Whom,
-    change: Change,
-    cause: &Cause,
-) -> Result<Changed, ChangeError> {
-    let before = Entity::find_by_id(whom.id).one(connection).await?;
-    let before = before.ok_or(ChangeError::Gone)?;
-    if whom.revision.is_some_and(|seen| seen != before.revision) {
-        return Err(ChangeError::Stale);
-    }
-    let outcome = Outcome::of(change, &before, cause);
-    if before.is_admin() && !outcome.after.as_ref().is_some_and(Model::is_admin) {
-        require_another_admin(connection, before.id).await?;
-    }
-    outcome.write(&before, connection).await?;
-    let mut sessions_ended = 0;
-    if let Some(why) = outcome.ending {
-        // The new epoch alone ends the sessions, at once and whole; marking them is for those who read.
-        let epoch = before.session_epoch + 1;
-        if let Some(kept) = whom.kept {
-            session::carry_over(connection, kept, whom.id, epoch).await?;
-        }
-        let ended = session::end_of_user(connection, whom.id, whom.kept, why, cause.at);
-        sessions_ended = ended.await?;
-    }
-    record(&outcome, &before, sessions_ended, (connection, cause)).await?;
-    Ok(Changed {
-        user: outcome.after.unwrap_or(before),
-        sessions_ended,
-    })
-}
-
-/// Of two admins of whom each ends the other, the second waits here, and then finds nobody else.
-async fn require_another_admin(
-    connection: &impl ConnectionTrait,
-    id: Uuid,
-) -> Result<(), ChangeError> {
-    Lock::LastAdmin.acquire(connection).await?;
+/// Without the lock, two administrators could remove each other at once.
+async fn require_another_admin(tx: &Transaction<'_>, id: Uuid) -> Result<(), UserError> {
+    Lock::LastAdmin.acquire(tx).await?;
     let another = Entity::find()
         .filter(Column::DisabledAt.is_null())
-        .filter(with_role(super::ADMIN_ROLE))
+        .filter(has_role(ADMIN_ROLE))
         .filter(Column::Id.ne(id));
-    match another.one(connection).await? {
+    match another.one(tx).await? {
         Some(_) => Ok(()),
-        None => Err(ChangeError::LastAdmin),
+        None => Err(UserError::LastAdmin),
     }
 }
 
-async fn record(
-    outcome: &Outcome,
-    before: &Model,
-    sessions_ended: u64,
-    (tx, cause): (&Transaction<'_>, &Cause),
-) -> Result<(), DbErr> {
-    for action in &outcome.actions {
-        let mut event = Event::new(*action, cause).user(before.id);
-        let updated = match action {
-            Action::UserUpdated => outcome.after.as_ref(),
-            _ => None,
-        };
-        // First: of names, which may take all the room there is, others tell as well.
-        if let Some(after) = updated.filter(|after| after.roles != before.roles) {
-            event = with_roles(event, &after.roles);
+async fn write(tx: &Transaction<'_>, outcome: &Outcome, before: &Model) -> Result<(), DbErr> {
+    match &outcome.after {
+        None => {
+            Entity::delete_by_id(before.id).exec(tx).await?;
         }
-        event = event.with("username", before.username.clone());
-        if let Some(after) = updated {
-            if after.username != before.username {
-                event = event.with("new_username", after.username.clone());
-            }
-        } else if outcome.ending.is_some() {
-            event = event.with("sessions_ended", sessions_ended);
+        Some(after) if after != before => {
+            let update = Entity::update_many().set(after.clone().into_active_model().reset_all());
+            update.filter(Column::Id.eq(before.id)).exec(tx).await?;
         }
-        tx.record(event).await?;
+        Some(_) => {}
     }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_prints_no_hash() {
-        let change = Change::Password("$argon2id$".to_owned());
-        assert_eq!(format!("{change:?}"), "Password");
-        assert!(format!("{:?}", Change::DISABLE).contains("disabled: Some(true)"));
+async fn end_sessions(
+    tx: &Transaction<'_>,
+    outcome: &Outcome,
+    before: &Model,
+    cause: &Cause,
+) -> Result<u64, DbErr> {
+    let Some(why) = outcome.ending else {
+        return Ok(0);
+    };
+    // The new epoch ends the sessions. Their rows are marked for the lists of sessions.
+    let epoch = before.session_epoch + 1;
+    if let Some(kept) = outcome.kept_session {
+        session::carry_over(tx, kept, before.id, epoch).await?;
     }
+    session::end_of_user(tx, before.id, outcome.kept_session, why, cause.at).await
+}
+
+fn events(outcome: &Outcome, before: &Model, sessions_ended: u64, cause: &Cause) -> Vec<Event> {
+    let event = |action: &Action| {
+        let event = Event::new(*action, cause).user(before.id);
+        match &outcome.after {
+            Some(after) if *action == Action::UserUpdated => with_differences(event, before, after),
+            _ => {
+                let event = event.with("username", before.username.clone());
+                match outcome.ending {
+                    Some(_) => event.with("sessions_ended", sessions_ended),
+                    None => event,
+                }
+            }
+        }
+    };
+    outcome.actions.iter().map(event).collect()
+}
+
+/// Roles come first, because two long usernames can fill the detail, and other events name the username too.
+fn with_differences(mut event: Event, before: &Model, after: &Model) -> Event {
+    if after.roles != before.roles {
+        event = with_roles(event, &after.roles);
+    }
+    event = event.with("username", before.username.clone());
+    if after.username != before.username {
+        event = event.with("new_username", after.username.clone());
+    }
+    event
 }

@@ -1,23 +1,25 @@
-//! New users, and new hashes of old passwords.
+//! Inserts users and replaces outdated password hashes.
 
-use sea_orm::ActiveValue::Set;
-use sea_orm::SqlErr;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
+use sea_orm::{IntoActiveModel as _, SqlErr};
+use thiserror::Error;
 
-use super::{ActiveModel, Column, Entity, Model, with_roles};
+use super::{Column, Entity, Model, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
 use crate::store::retry::RetryError;
 use crate::store::writer::Durability;
 
-/// Why a row could not be written.
-#[derive(Debug)]
+/// The reason why a row was not inserted.
+#[derive(Debug, Error)]
 pub enum InsertError {
-    /// There is one with this name or id already.
+    /// Another row has the name or the id.
+    #[error("the name is taken")]
     Taken,
     /// The store failed.
-    Store(DbErr),
+    #[error("store: {0}")]
+    Store(#[source] DbErr),
 }
 
 impl From<DbErr> for InsertError {
@@ -38,25 +40,11 @@ impl RetryError for InsertError {
     }
 }
 
-/// Adds a user.
-///
-/// # Errors
-///
-/// [`InsertError::Taken`] when the user name is.
+/// Inserts a user.
 pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), InsertError> {
     let event = Event::new(Action::UserCreated, cause).user(user.id);
-    let event = with_roles(event, &user.roles).with("username", user.username.clone());
-    let row = ActiveModel {
-        id: Set(user.id),
-        username: Set(user.username),
-        password_hash: Set(user.password_hash),
-        roles: Set(user.roles),
-        session_epoch: Set(user.session_epoch),
-        created_at: Set(user.created_at),
-        disabled_at: Set(user.disabled_at),
-        revision: Set(user.revision),
-    };
-    let (row, event) = (&row, &event);
+    let event = &with_roles(event, &user.roles).with("username", user.username.clone());
+    let row = &user.into_active_model();
     store
         .transaction(Durability::Durable, |tx| async move {
             Entity::insert(row.clone())
@@ -67,11 +55,7 @@ pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), Ins
         .await
 }
 
-/// Replaces a hash by another of the same password, unless it was changed meanwhile. Ends nothing.
-///
-/// # Errors
-///
-/// What the database says.
+/// Replaces a hash by another one of the same password, unless the hash was changed meanwhile.
 pub async fn rehash(store: &Store, user: &Model, hash: &str) -> Result<(), DbErr> {
     store
         .write(Durability::Durable, |writer| async move {

@@ -1,46 +1,111 @@
-//! What a change makes of a user.
+//! The change of a user and its effects on the row, the sessions and the audit log.
 
-use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
+use std::fmt;
 
-use super::change::{Amendment, Change, ChangeError};
-use super::{Column, Entity, Model};
+use uuid::Uuid;
+
+use super::Model;
 use crate::audit::{Action, Actor, Cause};
 use crate::store::session::Ending;
 
-/// What a change makes of a user.
+/// A change of a user.
+#[derive(Clone)]
+pub enum Change {
+    /// A new password; ends all sessions but one.
+    Password {
+        /// The hash of the new password.
+        hash: String,
+        /// The session that continues.
+        kept_session: Option<Uuid>,
+    },
+    /// Ends all sessions but one.
+    SignOut {
+        /// The session that continues.
+        kept_session: Option<Uuid>,
+    },
+    /// Deletes the user and ends all sessions.
+    Delete,
+    /// New attributes; disabling ends all sessions.
+    Attributes(UserAttributes),
+}
+
+impl Change {
+    /// Disables the user.
+    pub const DISABLE: Self = Self::Attributes(UserAttributes {
+        username: None,
+        roles: None,
+        disabled: Some(true),
+    });
+    /// Enables the user; sessions that were ended stay ended.
+    pub const ENABLE: Self = Self::Attributes(UserAttributes {
+        username: None,
+        roles: None,
+        disabled: Some(false),
+    });
+    /// Ends all sessions.
+    pub const SIGN_OUT: Self = Self::SignOut { kept_session: None };
+
+    /// A new password; ends all sessions.
+    pub const fn password(hash: String) -> Self {
+        let kept_session = None;
+        Self::Password { hash, kept_session }
+    }
+}
+
+/// Leaves the password hash out.
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password { .. } => f.write_str("Password"),
+            Self::SignOut { .. } => f.write_str("SignOut"),
+            Self::Delete => f.write_str("Delete"),
+            Self::Attributes(attributes) => attributes.fmt(f),
+        }
+    }
+}
+
+/// Attributes to change; `None` keeps the value.
+#[derive(Clone, Debug, Default)]
+pub struct UserAttributes {
+    /// In the normal form of [`Username`](crate::username::Username).
+    pub username: Option<String>,
+    /// Separated by spaces.
+    pub roles: Option<String>,
+    /// Whether sign-in is refused.
+    pub disabled: Option<bool>,
+}
+
+/// The effects of a change.
 pub(super) struct Outcome {
-    /// `None`: the user is no more.
+    /// The row after the change; `None`: deleted.
     pub(super) after: Option<Model>,
-    /// Why it ends the sessions, if it does.
+    /// The reason for which sessions are ended, if they are.
     pub(super) ending: Option<Ending>,
-    /// What is told of it.
+    pub(super) kept_session: Option<Uuid>,
+    /// The audit events. Empty: the change has no effect.
     pub(super) actions: Vec<Action>,
 }
 
 impl Outcome {
-    pub(super) fn of(change: Change, before: &Model, cause: &Cause) -> Self {
+    pub(super) fn of(change: &Change, before: &Model, cause: &Cause) -> Self {
         let mut after = before.clone();
+        let mut kept = None;
         let (ending, actions) = match change {
-            Change::Password(hash) => {
-                after.password_hash = hash;
+            Change::Password { hash, kept_session } => {
+                kept = *kept_session;
+                after.password_hash.clone_from(hash);
                 (Some(Ending::PasswordChange), vec![Action::PasswordChanged])
             }
-            Change::SignOut => {
+            Change::SignOut { kept_session } => {
+                kept = *kept_session;
                 let ending = match cause.actor {
                     Actor::User(id) if id == before.id => Ending::SignOut,
                     _ => Ending::Operator,
                 };
                 (Some(ending), vec![Action::SessionsRevoked])
             }
-            Change::Delete => {
-                return Self {
-                    after: None,
-                    ending: Some(Ending::UserDeleted),
-                    actions: vec![Action::UserDeleted],
-                };
-            }
-            Change::Amend(amendment) => amend(&mut after, amendment, before, cause),
+            Change::Delete => (Some(Ending::UserDeleted), vec![Action::UserDeleted]),
+            Change::Attributes(attributes) => attributes.apply(&mut after, cause),
         };
         if !actions.is_empty() {
             after.revision += 1;
@@ -49,76 +114,48 @@ impl Outcome {
             after.session_epoch += 1;
         }
         Self {
-            after: Some(after),
+            after: (!matches!(change, Change::Delete)).then_some(after),
             ending,
+            kept_session: kept,
             actions,
-        }
-    }
-
-    pub(super) async fn write(
-        &self,
-        before: &Model,
-        connection: &impl ConnectionTrait,
-    ) -> Result<(), ChangeError> {
-        if self.actions.is_empty() {
-            return Ok(());
-        }
-        let touched = if let Some(after) = &self.after {
-            let mut update = Entity::update_many()
-                .col_expr(Column::Username, Expr::value(&after.username))
-                .col_expr(Column::Roles, Expr::value(&after.roles))
-                .col_expr(Column::SessionEpoch, Expr::value(after.session_epoch))
-                .col_expr(Column::DisabledAt, Expr::value(after.disabled_at))
-                .col_expr(Column::Revision, Expr::value(after.revision));
-            // Else it might undo a rehash.
-            if after.password_hash != before.password_hash {
-                let hash = Expr::value(&after.password_hash);
-                update = update.col_expr(Column::PasswordHash, hash);
-            }
-            let update = update.filter(Column::Id.eq(before.id));
-            let update = update.filter(Column::Revision.eq(before.revision));
-            update.exec(connection).await?.rows_affected
-        } else {
-            let deletion = Entity::delete_by_id(before.id);
-            let deletion = deletion.filter(Column::Revision.eq(before.revision));
-            deletion.exec(connection).await?.rows_affected
-        };
-        if touched == 1 {
-            Ok(())
-        } else {
-            Err(ChangeError::Stale)
         }
     }
 }
 
-fn amend(
-    after: &mut Model,
-    amendment: Amendment,
-    before: &Model,
-    cause: &Cause,
-) -> (Option<Ending>, Vec<Action>) {
-    let mut actions = Vec::new();
-    if let Some(username) = amendment.username {
-        after.username = username;
-    }
-    if let Some(roles) = amendment.roles {
-        after.roles = roles;
-    }
-    if after.username != before.username || after.roles != before.roles {
-        actions.push(Action::UserUpdated);
-    }
-    let mut ending = None;
-    match (amendment.disabled, before.disabled_at) {
-        (Some(true), None) => {
-            after.disabled_at = Some(cause.at);
-            ending = Some(Ending::UserDisabled);
-            actions.push(Action::UserDisabled);
+impl UserAttributes {
+    fn apply(&self, user: &mut Model, cause: &Cause) -> (Option<Ending>, Vec<Action>) {
+        let mut actions = Vec::new();
+        let username = self.username.as_ref().unwrap_or(&user.username).clone();
+        let roles = self.roles.as_ref().unwrap_or(&user.roles).clone();
+        if username != user.username || roles != user.roles {
+            (user.username, user.roles) = (username, roles);
+            actions.push(Action::UserUpdated);
         }
-        (Some(false), Some(_)) => {
-            after.disabled_at = None;
-            actions.push(Action::UserEnabled);
+        let mut ending = None;
+        match (self.disabled, user.disabled_at) {
+            (Some(true), None) => {
+                user.disabled_at = Some(cause.at);
+                ending = Some(Ending::UserDisabled);
+                actions.push(Action::UserDisabled);
+            }
+            (Some(false), Some(_)) => {
+                user.disabled_at = None;
+                actions.push(Action::UserEnabled);
+            }
+            _ => {}
         }
-        _ => {}
+        (ending, actions)
     }
-    (ending, actions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_form_of_a_change_contains_no_password_hash() {
+        let change = Change::password("$argon2id$".to_owned());
+        assert_eq!(format!("{change:?}"), "Password");
+        assert!(format!("{:?}", Change::DISABLE).contains("disabled: Some(true)"));
+    }
 }

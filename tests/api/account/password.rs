@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::audit::Action;
-use jeton::store::user::{self, Amendment, Change};
+use jeton::store::user::{self, Change, UserAttributes};
 use poem::http::Method;
 use serde_json::json;
 
@@ -407,11 +407,11 @@ async fn a_username_that_moves_to_another_user_meanwhile_changes_no_password() {
         let tokens = jeton.sign_in().await;
         let (store, cause) = (&jeton.server.store, jeton.cause());
         let rename = async |id, name: &str| {
-            let amendment = Amendment {
+            let amendment = UserAttributes {
                 username: Some(name.to_owned()),
-                ..Amendment::default()
+                ..UserAttributes::default()
             };
-            let change = Change::Amend(amendment);
+            let change = Change::Attributes(amendment);
             user::change(store, id, change, &cause).await.unwrap();
         };
         let exchange = async {

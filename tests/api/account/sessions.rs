@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use jeton::clock::Clock;
-use jeton::store::audit_event::{self, Filter};
-use jeton::store::user::{self, Change, Whom};
+use jeton::store::audit_event::{self, AuditFilter};
+use jeton::store::user::{self, Change};
 use poem::Request;
 use poem::http::Method;
 use serde_json::Value;
@@ -124,9 +124,9 @@ async fn a_user_revokes_another_session() {
         401
     );
     jeton.refresh(&home.refresh_token).await.tokens();
-    let filter = Filter {
+    let filter = AuditFilter {
         session_id: Some(library.session()),
-        ..Filter::default()
+        ..AuditFilter::default()
     };
     let events = audit_event::search(&jeton.server.store, filter, None, 10)
         .await
@@ -208,9 +208,10 @@ async fn only_a_users_own_active_session_is_kept() {
     let alices = jeton.sign_in().await;
     let bobs = jeton.token(&credentials("bob", ALICE.1)).await.tokens();
     let sign_out = async |kept: &Tokens| {
-        let whom = Whom::from(alices.user()).but(kept.session());
+        let kept_session = Some(kept.session());
         let (store, cause) = (&jeton.server.store, jeton.cause());
-        let changed = user::change(store, whom, Change::SignOut, &cause).await;
+        let change = Change::SignOut { kept_session };
+        let changed = user::change(store, alices.user(), change, &cause).await;
         changed.unwrap().sessions_ended
     };
     assert_eq!(sign_out(&bobs).await, 1);

@@ -1,6 +1,6 @@
 use jeton::client;
 use jeton::store;
-use jeton::store::user::{self, Change, ChangeError};
+use jeton::store::user::{self, Change, UserError};
 
 use super::{Admin, ROOT, assert_problem, give_roles, sign_in};
 use crate::support::{ALICE, Jeton, SECRET, claims};
@@ -101,33 +101,24 @@ async fn nobody_removes_the_last_admin() {
     let admin = Admin::start().await;
     let (store, cause) = (&admin.jeton.server.store, admin.jeton.cause());
     let change = async |change| user::change(store, admin.id, change, &cause).await;
-    let demote = Change::Amend(user::Amendment {
+    let demote = Change::Attributes(user::UserAttributes {
         roles: Some("administrator not-admin".to_owned()),
-        ..user::Amendment::default()
+        ..user::UserAttributes::default()
     });
     for attempt in [Change::DISABLE, Change::Delete, demote] {
         let refused = change(attempt).await;
-        assert!(
-            matches!(refused, Err(ChangeError::LastAdmin)),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(UserError::LastAdmin)), "{refused:?}");
     }
     // A disabled one, and roles that are only called alike, are no other admin.
     let other = admin.jeton.add_user("other", "x").await;
     give_roles(&admin.jeton, other, "administrator admin_").await;
     let refused = change(Change::DISABLE).await;
-    assert!(
-        matches!(refused, Err(ChangeError::LastAdmin)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(UserError::LastAdmin)), "{refused:?}");
     give_roles(&admin.jeton, other, "reader admin writer").await;
     let disabled = user::change(store, other, Change::DISABLE, &cause).await;
     disabled.unwrap();
     let refused = change(Change::DISABLE).await;
-    assert!(
-        matches!(refused, Err(ChangeError::LastAdmin)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(UserError::LastAdmin)), "{refused:?}");
     let enabled = user::change(store, other, Change::ENABLE, &cause).await;
     enabled.unwrap();
     change(Change::Delete).await.unwrap();

@@ -11,7 +11,7 @@ mod sessions;
 /// People who sign in.
 mod users;
 
-use jeton::store::user::{self, Amendment, Change};
+use jeton::store::user::{self, Change, UserAttributes};
 use poem::Request;
 use poem::http::Method;
 use serde_json::Value;
@@ -102,11 +102,11 @@ pub async fn sign_in(jeton: &Jeton, who: (&str, &str), scope: Option<&str>) -> S
 }
 
 pub async fn give_roles(jeton: &Jeton, id: Uuid, roles: &str) {
-    let amendment = Amendment {
+    let amendment = UserAttributes {
         roles: Some(roles.to_owned()),
-        ..Amendment::default()
+        ..UserAttributes::default()
     };
-    let change = Change::Amend(amendment);
+    let change = Change::Attributes(amendment);
     let changed = user::change(&jeton.server.store, id, change, &jeton.cause()).await;
     changed.unwrap();
 }

@@ -101,7 +101,7 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         .await
         .unwrap();
     for (name, change, why) in [
-        ("password", Change::Password(hash), Ending::PasswordChange),
+        ("password", Change::password(hash), Ending::PasswordChange),
         ("disabled", Change::DISABLE, Ending::UserDisabled),
         ("deleted", Change::Delete, Ending::UserDeleted),
     ] {
@@ -204,7 +204,7 @@ async fn a_revoked_session_is_over_at_once() {
     let row = jeton.session(&new).await;
     assert_eq!(row.revocation_reason, Some(Ending::Operator));
     let second = jeton.refresh(&second.refresh_token).await.tokens();
-    let all = user::change(store, new.user(), Change::SignOut, &cause);
+    let all = user::change(store, new.user(), Change::SIGN_OUT, &cause);
     assert_eq!(all.await.unwrap().sessions_ended, 2);
     for tokens in [&second, &third] {
         jeton.assert_refresh_refused(tokens).await;
@@ -220,7 +220,7 @@ async fn only_sessions_that_go_on_are_counted_when_all_end() {
     jeton.advance(jeton.server.settings.session.lifetime.0);
     let tokens = jeton.sign_in().await;
     let (store, cause) = (&jeton.server.store, jeton.cause());
-    let changed = user::change(store, tokens.user(), Change::SignOut, &cause).await;
+    let changed = user::change(store, tokens.user(), Change::SIGN_OUT, &cause).await;
     assert_eq!(changed.unwrap().sessions_ended, 1);
     assert_eq!(jeton.session(&over).await.revoked_at, None);
     jeton.sign_in().await;

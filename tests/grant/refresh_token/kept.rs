@@ -151,7 +151,7 @@ async fn what_ends_sessions_ends_those_with_a_kept_token() {
             }
             _ => {
                 let change = match what {
-                    "password" => user::Change::Password("x".to_owned()),
+                    "password" => user::Change::password("x".to_owned()),
                     _ => user::Change::DISABLE,
                 };
                 let ended = user::change(store, tokens.user(), change, &cause).await;

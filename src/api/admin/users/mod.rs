@@ -25,7 +25,8 @@ use crate::password::{Password, check_stored};
 use crate::response::problem::Problem;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::user::{self, Change, Filter, InsertError, Whom};
+use crate::store::Target;
+use crate::store::user::{self, Change, InsertError, UserFilter};
 use crate::username::Username;
 
 /// The door.
@@ -57,7 +58,7 @@ impl UsersDoor {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<ListAnswer, Problem> {
-        let filter = Filter {
+        let filter = UserFilter {
             name_part: search.0.as_deref(),
             role: role.0.as_deref(),
             disabled: disabled.0,
@@ -152,9 +153,9 @@ impl UsersDoor {
         if_match: IfMatch,
         body: JsonBody<UserChange>,
     ) -> Result<UserAnswer, Problem> {
-        let whom = whom(id.0, &if_match, &server).await?;
-        let change = Change::Amend(body.0.parse()?);
-        let changed = user::change(&server.store, whom, change, administrator.cause()).await?;
+        let target = target(id.0, &if_match, &server).await?;
+        let change = Change::Attributes(body.0.parse()?);
+        let changed = user::change(&server.store, target, change, administrator.cause()).await?;
         Ok(changed.user.into())
     }
 
@@ -172,8 +173,8 @@ impl UsersDoor {
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<DeleteAnswer, Problem> {
-        let whom = whom(id.0, &if_match, &server).await?;
-        user::change(&server.store, whom, Change::Delete, administrator.cause()).await?;
+        let target = target(id.0, &if_match, &server).await?;
+        user::change(&server.store, target, Change::Delete, administrator.cause()).await?;
         Ok(DeleteAnswer::Deleted)
     }
 
@@ -196,7 +197,7 @@ impl UsersDoor {
         let username = parse_username(&find(id.0, &server).await?.username)?;
         let hash = hash(body.0.password, &username, &server).await?;
         let (store, cause) = (&server.store, administrator.cause());
-        let changed = user::change(store, id.0, Change::Password(hash), cause).await?;
+        let changed = user::change(store, id.0, Change::password(hash), cause).await?;
         Ok(changed.sessions_ended.into())
     }
 
@@ -216,7 +217,7 @@ impl UsersDoor {
         id: Path<Uuid>,
     ) -> Result<EndAnswer, Problem> {
         let (store, cause) = (&server.store, administrator.cause());
-        let changed = user::change(store, id.0, Change::SignOut, cause).await?;
+        let changed = user::change(store, id.0, Change::SIGN_OUT, cause).await?;
         Ok(changed.sessions_ended.into())
     }
 }
@@ -226,12 +227,16 @@ async fn find(id: Uuid, server: &AuthorizationServer) -> Result<user::Model, Pro
     found.ok_or(Problem::NotFound)
 }
 
-/// The user, as long as they are as `If-Match` says.
-async fn whom(id: Uuid, if_match: &IfMatch, server: &AuthorizationServer) -> Result<Whom, Problem> {
+/// The user to change, with the revision that `If-Match` requires.
+async fn target(
+    id: Uuid,
+    if_match: &IfMatch,
+    server: &AuthorizationServer,
+) -> Result<Target<Uuid>, Problem> {
     let row = find(id, server).await?;
     if_match.check(row.revision)?;
     Ok(if if_match.is_there() {
-        Whom::as_of(&row)
+        Target::at_revision(id, row.revision)
     } else {
         id.into()
     })

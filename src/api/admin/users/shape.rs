@@ -11,7 +11,7 @@ use crate::api::json_body;
 use crate::clock::Timestamp;
 use crate::response::problem::Problem;
 use crate::roles;
-use crate::store::user::{Amendment, Model};
+use crate::store::user::{Model, UserAttributes};
 use crate::username::Username;
 
 /// Somebody who signs in.
@@ -182,9 +182,9 @@ impl UserChange {
     /// # Errors
     ///
     /// [`Problem::Invalid`] for a name or roles that cannot be.
-    pub fn parse(self) -> Result<Amendment, Problem> {
+    pub fn parse(self) -> Result<UserAttributes, Problem> {
         let username = self.username.as_deref().map(parse_username).transpose()?;
-        Ok(Amendment {
+        Ok(UserAttributes {
             username: username.map(|name| name.as_str().to_owned()),
             roles: self.roles.as_deref().map(parse_roles).transpose()?,
             disabled: self.disabled,

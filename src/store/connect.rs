@@ -1,0 +1,95 @@
+//! Connections to PostgreSQL, MariaDB and MySQL: limits, errors, pool options.
+
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, DbErr};
+use sqlx::Connection as _;
+use sqlx::pool::PoolOptions;
+use thiserror::Error;
+
+use super::pool::NewPool;
+
+/// A connection that was idle for longer is checked before it is used.
+const MAX_IDLE: Duration = Duration::from_secs(1);
+
+/// Limits of one node on a database server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The number of connections.
+    pub connections: u32,
+    /// The time limit for obtaining a connection.
+    pub acquire_timeout: Duration,
+    /// The time limit for a statement; on MariaDB and MySQL, for the wait for a lock.
+    pub statement_timeout: Duration,
+}
+
+/// A pool for a server whose schema is up to date.
+pub(super) struct Connected {
+    pub(super) pool: DatabaseConnection,
+    pub(super) new_pool: NewPool,
+}
+
+/// The reason why a server cannot be used.
+#[derive(Debug, Error)]
+pub(super) enum ConnectError {
+    #[error("a part of the URL is not understood")]
+    Url,
+    /// A configuration error is not shown, because it quotes the URL.
+    #[error("{}", match .0 {
+        sqlx::Error::Configuration(_) => "a part of the URL is not understood".to_owned(),
+        other => other.to_string(),
+    })]
+    Connect(#[from] sqlx::Error),
+    /// The version or a setting of the server does not fit.
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("{0}")]
+    Migrate(DbErr),
+}
+
+/// Fails when `probe` does not end before the timeout. A probe uses a connection outside a pool, because a pool
+/// would repeat the attempt and report only the timeout.
+pub(super) async fn within<T>(
+    timeout: Duration,
+    probe: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let outcome = tokio::time::timeout(timeout, probe).await;
+    outcome.unwrap_or_else(|_| {
+        let timeout = humantime::format_duration(timeout);
+        let why = format!("no response within {timeout}");
+        Err(sqlx::Error::Protocol(why).into())
+    })
+}
+
+/// Pool options for all servers.
+///
+/// When a transaction is dropped, its connection still has to send the rollback. If that happened while MySQL
+/// prepared a statement, the driver misreads the responses and waits without end. Such a connection is closed.
+pub(super) fn pool<DB: sqlx::Database>(limits: Limits) -> PoolOptions<DB> {
+    PoolOptions::new()
+        .max_connections(limits.connections)
+        .acquire_timeout(limits.acquire_timeout)
+        // A check before each statement would cost a round trip.
+        .test_before_acquire(false)
+        .before_acquire(|connection: &mut DB::Connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > MAX_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(move |connection: &mut DB::Connection, _| {
+            Box::pin(async move {
+                if !connection.should_flush() {
+                    return Ok(true);
+                }
+                let ready = tokio::time::timeout(limits.statement_timeout, connection.ping());
+                let ready = ready.await.unwrap_or_else(|_| {
+                    let why = "the connection does not respond after a dropped transaction";
+                    Err(sqlx::Error::Protocol(why.to_owned()))
+                });
+                ready.map(|()| true)
+            })
+        })
+}
