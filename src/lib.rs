@@ -21,8 +21,7 @@
 //! - [`config`](mod@config), [`audit`], [`throttle`]: settings; audit events; limits on failed attempts
 //! - [`database_url`]: the address of the database
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
-//! - [`error`]: OAuth errors
-//! - [`database_error`]: classification of database errors
+//! - [`error`]: OAuth errors; classification of database errors
 //! - [`secret`]: secret values and the source of randomness
 
 pub mod api;
@@ -34,7 +33,6 @@ pub mod client;
 pub mod client_authentication;
 pub mod clock;
 pub mod config;
-pub mod database_error;
 pub mod database_url;
 pub mod device;
 pub mod document;

@@ -23,7 +23,7 @@ pub struct Limits {
     pub statement_timeout: Duration,
 }
 
-/// A pool for a server whose schema is up to date.
+/// A pool for a server with the current schema.
 pub(super) struct Connected {
     pub(super) pool: DatabaseConnection,
     pub(super) new_pool: NewPool,

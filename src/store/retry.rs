@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::DbErr;
 
-use crate::database_error::is_conflict;
+use crate::error::database::is_conflict;
 use crate::secret::random_bytes;
 
 const MAX_TRIES: u32 = 12;

@@ -134,7 +134,7 @@ async fn wait(
     Ok(row.and_then(|row| quota.wait(row.free_at, now)))
 }
 
-/// Uncounts an attempt whose password was right.
+/// Gives an attempt back, because its password was right.
 pub async fn give_back(store: &Store, reservation: Reservation) -> Result<(), DbErr> {
     store
         .write(Durability::Relaxed, |writer| async move {

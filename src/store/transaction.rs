@@ -115,8 +115,7 @@ impl<'a> Transaction<'a> {
     }
 }
 
-/// Removes the server's statement timeout for one transaction. The timeout of a transaction whose node was cut
-/// off stays.
+/// Removes the server's statement timeout for one transaction. The timeout of an idle transaction stays.
 pub(super) async fn remove_server_timeout(transaction: &impl ConnectionTrait) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let statement = "SET LOCAL statement_timeout = 0";

@@ -16,7 +16,7 @@ const DATABASE_ERRORS: [&str; 2] = ["DbErr", "RuntimeErr"];
 /// Further exceptions: timestamps are stored as they are, and MySQL reports errors by number.
 const DATABASE_EXCEPTIONS: [(&str, &str); 2] = [
     ("clock.rs", "DeriveValueType"),
-    ("database_error.rs", "mysql"),
+    ("error/database.rs", "mysql"),
 ];
 
 const LONGEST_FILE: usize = 300;

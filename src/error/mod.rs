@@ -1,11 +1,13 @@
 //! What can go wrong for a client: one variant for each error code of the RFCs.
 
+pub mod database;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use sea_orm::DbErr;
 
-use crate::database_error::is_temporary;
+use self::database::is_temporary;
 
 /// Why a request was refused, for the log alone. Never holds a secret or a client's input.
 pub type Reason = Cow<'static, str>;
