@@ -3,18 +3,19 @@
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use aws_lc_rs::digest::SHA256_OUTPUT_LEN;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::client::Policy;
+use crate::client::secret::secret_digest;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::parameters::{Parameters, decode_component};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::client::{self, Policy};
-use crate::store::client_secret;
+use crate::store::{client, client_secret};
 
 /// Some clients leave the padding off.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -46,18 +47,6 @@ impl AuthenticatedClient {
             Err(Error::UnauthorizedClient(reason.into()))
         }
     }
-}
-
-/// SHA-256 of a client secret, which is as good as a slow hash because a secret has 256 random bits,
-/// and costs nothing at each request.
-#[must_use]
-pub fn secret_digest(secret: &str) -> [u8; SHA256_OUTPUT_LEN] {
-    let mut bytes = [0; SHA256_OUTPUT_LEN];
-    let digest = digest(&SHA256, secret.as_bytes());
-    for (place, byte) in bytes.iter_mut().zip(digest.as_ref()) {
-        *place = *byte;
-    }
-    bytes
 }
 
 /// Finds out which client asks, by `Authorization: Basic`, by `client_id` and `client_secret` in
@@ -121,7 +110,7 @@ impl Claim {
     /// work is the same.
     fn knows_one_of(&self, secrets: &[client_secret::Model], now: Timestamp) -> bool {
         let given = secret_digest(self.secret.as_ref().map_or("", Secret::expose));
-        let equal = (0..client_secret::MOST).map(|place| {
+        let equal = (0..client_secret::MAX_SECRETS).map(|place| {
             let living = secrets.get(place).filter(|secret| secret.is_alive(now));
             let digest = living.map_or(&[0; SHA256_OUTPUT_LEN][..], |secret| &secret.digest);
             verify_slices_are_equal(digest, &given).is_ok() & living.is_some()

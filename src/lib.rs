@@ -9,7 +9,6 @@
 //! - [`bootstrap`]: from settings to a server that is ready
 //! - [`endpoint`], [`api`]: protocol endpoints; account and admin API
 //! - [`response`]: OAuth errors, problem details, CORS, the caller's address
-//! - [`client`]: settings of a client and their validation rules
 //! - [`grant`]: one file per grant type
 //! - [`token`]: access tokens, refresh tokens, claims, the token response, the rules of rotation
 //! - [`sign_in`]: user authentication
@@ -17,7 +16,8 @@
 //! - [`maintenance`]: key rotation, sweeping, clock comparison
 //! - [`server`]: the parts of a running server: fields, no logic
 //! - [`store`]: one module per table; the only SQL
-//! - [`key`], [`password`]: signing keys; password hashing and password rules
+//! - [`client`], [`key`], [`password`]: settings of a client and their rules; signing keys; password hashing and
+//!   password rules
 //! - [`config`](mod@config), [`audit`], [`throttle`]: settings; audit events; limits on failed attempts
 //! - [`database_url`]: the address of the database
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]

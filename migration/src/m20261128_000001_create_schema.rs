@@ -9,9 +9,8 @@ use sea_orm_migration::{prelude::*, schema::*};
 use crate::engine::Engine;
 
 /// A table and the columns of an index. The index is named after the table and the first column.
-const INDEXES: [(&str, &[&str]); 11] = [
+const INDEXES: [(&str, &[&str]); 10] = [
     ("client_secrets", &["client_id"]),
-    ("client_origins", &["origin"]),
     ("sessions", &["user_id"]),
     ("sessions", &["client_id"]),
     ("sessions", &["expires_at"]),
@@ -35,7 +34,6 @@ impl MigrationTrait for Migration {
             users(&engine),
             clients(&engine),
             client_secrets(&engine),
-            client_origins(&engine),
             sessions(&engine),
             signing_keys(&engine),
             audit_events(&engine),
@@ -58,7 +56,6 @@ impl MigrationTrait for Migration {
             "users",
             "clients",
             "client_secrets",
-            "client_origins",
             "sessions",
             "signing_keys",
             "audit_events",
@@ -96,6 +93,7 @@ fn clients(engine: &Engine) -> TableCreateStatement {
         .col(text("grant_types"))
         .col(text("scope"))
         .col(text("audience"))
+        .col(text("origins"))
         .col(big_integer_null("access_token_lifetime"))
         .col(big_integer_null("session_lifetime"))
         .col(big_integer_null("session_idle_lifetime"))
@@ -122,16 +120,6 @@ fn client_secrets(engine: &Engine) -> TableCreateStatement {
         .col(binary_len("digest", 32))
         .col(big_integer("created_at"))
         .col(big_integer_null("expires_at"))
-        .take()
-}
-
-/// The web origins from which a client may call the server (CORS).
-fn client_origins(engine: &Engine) -> TableCreateStatement {
-    engine
-        .table("client_origins")
-        .col(engine.bytewise(string_len("client_id", 255)))
-        .col(engine.bytewise(string_len("origin", 255)))
-        .primary_key(Index::create().col("client_id").col("origin"))
         .take()
 }
 

@@ -1,7 +1,9 @@
 //! JSON request bodies of the API. Errors name the invalid field.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
+use poem::http::Method;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::{Password, Type};
@@ -14,19 +16,21 @@ use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 
 const JSON: &str = "application/json";
+/// A JSON merge patch, RFC 7396.
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A JSON object as request body: documented by `Type`, read by `serde`, whose errors name the field.
+/// A JSON object: a `T`, which `serde` reads because its errors name the field, with the schema of `S`.
 #[derive(Debug)]
-pub struct JsonBody<T>(pub T);
+pub struct JsonBody<T, S = T>(pub T, PhantomData<S>);
 
-impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for JsonBody<T> {
+impl<'a, T: DeserializeOwned, S: Type> ApiExtractor<'a> for JsonBody<T, S> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        T::register(registry);
+        S::register(registry);
     }
 
     fn request_meta() -> Option<MetaRequest> {
@@ -34,7 +38,7 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for JsonBody<T> {
             description: None,
             content: vec![MetaMediaType {
                 content_type: JSON,
-                schema: T::schema_ref(),
+                schema: S::schema_ref(),
             }],
             required: true,
         })
@@ -45,14 +49,15 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for JsonBody<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        if !is_json(request.content_type()) {
-            return Err(Problem::UnsupportedMediaType.into());
+        let is_patch = request.method() == Method::PATCH;
+        if !is_json(request.content_type(), is_patch) {
+            return Err(Problem::UnsupportedMediaType { is_patch }.into());
         }
         let server = request.data::<Arc<AuthorizationServer>>();
         let server = server.ok_or_else(|| Problem::Failed("no server in the request".into()))?;
         let limit = server.settings.server.body_limit;
         let bytes = body.take()?.into_bytes_limit(limit).await?;
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse(&bytes)?, PhantomData))
     }
 }
 
@@ -77,10 +82,12 @@ pub fn if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-/// Parameters are ignored: JSON is UTF-8 (RFC 8259 §8.1).
-fn is_json(content_type: Option<&str>) -> bool {
+/// Parameters are ignored: JSON is always UTF-8 (RFC 8259 §8.1).
+fn is_json(content_type: Option<&str>, is_patch: bool) -> bool {
     let essence = content_type.and_then(|text| text.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(JSON))
+    let essence = essence.map(str::trim).unwrap_or_default();
+    essence.eq_ignore_ascii_case(JSON)
+        || is_patch && essence.eq_ignore_ascii_case(MERGE_PATCH)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -23,7 +23,6 @@ pub enum Action {
     ClientUpdated,
     ClientSecretAdded,
     ClientSecretRemoved,
-    ClientOriginsChanged,
     ClientDisabled,
     ClientEnabled,
     ClientDeleted,
@@ -34,7 +33,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 25] = [
         Self::SignIn,
         Self::SignInFailed,
         Self::SignInThrottled,
@@ -54,7 +53,6 @@ impl Action {
         Self::ClientUpdated,
         Self::ClientSecretAdded,
         Self::ClientSecretRemoved,
-        Self::ClientOriginsChanged,
         Self::ClientDisabled,
         Self::ClientEnabled,
         Self::ClientDeleted,
@@ -105,9 +103,6 @@ impl Action {
             Self::ClientUpdated => ("client_updated", "a client's settings were changed"),
             Self::ClientSecretAdded => ("client_secret_added", "a client was given a secret"),
             Self::ClientSecretRemoved => ("client_secret_removed", "a client's secret was removed"),
-            Self::ClientOriginsChanged => {
-                ("client_origins_changed", "a client's origins were changed")
-            }
             Self::ClientDisabled => ("client_disabled", "a client was disabled"),
             Self::ClientEnabled => ("client_enabled", "a client was enabled"),
             Self::ClientDeleted => ("client_deleted", "a client was deleted"),

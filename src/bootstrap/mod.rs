@@ -3,7 +3,6 @@
 mod error;
 
 use std::path::Path;
-use std::slice;
 
 use crate::audit::Cause;
 use base64::Engine as _;
@@ -24,7 +23,7 @@ use crate::store::user::InsertError;
 use crate::store::{Limits, Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
 use crate::username::Username;
-use crate::web_origin::{WebOrigin, is_loopback};
+use crate::web_origin::is_loopback;
 
 /// The user that the first start makes.
 pub const ADMIN: &str = "admin";
@@ -221,7 +220,6 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
     add_client(
         server,
         first_client(FIRST_PARTY, "First party", "account admin", now),
-        &[],
     )
     .await?;
     let settings = &server.settings;
@@ -232,9 +230,10 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
         let my_info = client::Model {
             // The page asks for tokens for one of them: for the API, and to sign out everywhere, for us.
             audience: format!("{api} {}", settings.issuer),
+            origins: api.to_string(),
             ..first_client(MY_INFO, "My info", scope, now)
         };
-        add_client(server, my_info, slice::from_ref(api)).await?;
+        add_client(server, my_info).await?;
     }
     Ok(())
 }
@@ -242,10 +241,9 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
 async fn add_client(
     server: &AuthorizationServer,
     client: client::Model,
-    origins: &[WebOrigin],
 ) -> Result<(), BootstrapError> {
     let cause = Cause::system(client.created_at);
-    match client::insert(&server.store, client, None, origins, &cause).await {
+    match client::insert(&server.store, client, None, &cause).await {
         // Another process starts on the same store, and was first.
         Ok(()) | Err(InsertError::Taken) => Ok(()),
         Err(InsertError::Store(error)) => Err(error.into()),

@@ -1,25 +1,21 @@
-//! Secrets of clients: made here, or brought along.
+//! New client secrets, generated or given, and their digest.
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Invalid;
-use crate::audit::Cause;
-use crate::client_authentication::secret_digest;
-use crate::clock::{Timestamp, time_ordered_id};
+use super::InvalidSetting;
 use crate::secret::{Secret, random_bytes};
-use crate::server::AuthorizationServer;
-use crate::store::client_secret::{self, Model, SecretError};
 
-/// A secret that is brought along must be as hard to guess as one that is made here.
-const SHORTEST: usize = 32;
-const LONGEST: usize = 255;
+/// A given secret must be as hard to guess as a generated one.
+const MIN_LENGTH: usize = 32;
+const MAX_LENGTH: usize = 255;
 /// Ten years, as for sessions.
-const LONGEST_LIFE: Duration = Duration::from_hours(3650 * 24);
+const MAX_LIFETIME: Duration = Duration::from_hours(3650 * 24);
 
-/// A secret that a client is given. Nothing but its digest is kept.
+/// A new client secret. Only its digest is stored.
 #[derive(Clone, Debug)]
 pub struct NewSecret {
     text: Secret,
@@ -27,8 +23,7 @@ pub struct NewSecret {
 }
 
 impl NewSecret {
-    /// 256 random bits.
-    #[must_use]
+    /// A secret of 256 random bits that does not expire.
     pub fn random() -> Self {
         let bits = URL_SAFE_NO_PAD.encode(random_bytes::<32>());
         Self {
@@ -37,23 +32,19 @@ impl NewSecret {
         }
     }
 
-    /// One that was made elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// What a secret is.
-    pub fn given(text: Secret) -> Result<Self, Invalid> {
+    /// A secret that was generated elsewhere and does not expire.
+    pub fn given(text: Secret) -> Result<Self, InvalidSetting> {
         // "client-secret = *VSCHAR", RFC 6749 Appendix A.2.
         let printable = text
             .expose()
             .bytes()
             .all(|byte| matches!(byte, 0x20..=0x7E));
-        if !printable || !(SHORTEST..=LONGEST).contains(&text.expose().len()) {
-            return Err(Invalid::new(
+        if !printable || !(MIN_LENGTH..=MAX_LENGTH).contains(&text.expose().len()) {
+            return Err(InvalidSetting::new(
                 "client_secret",
                 format!(
-                    "must be {SHORTEST} to {LONGEST} characters of printable ASCII, at random: the \
-                     server keeps it by a fast digest"
+                    "must be {MIN_LENGTH} to {MAX_LENGTH} random characters of printable ASCII: the \
+                     server stores a fast digest of it"
                 ),
             ));
         }
@@ -63,49 +54,33 @@ impl NewSecret {
         })
     }
 
-    /// The same, good for so long; `None`: until it is removed.
-    ///
-    /// # Errors
-    ///
-    /// How long that may be.
-    pub fn expiring(self, expires_in: Option<Duration>) -> Result<Self, Invalid> {
-        let within = |life: Duration| life >= Duration::from_secs(1) && life <= LONGEST_LIFE;
-        if expires_in.is_some_and(|life| !within(life)) {
-            let message = "must be between 1s and 3650d";
-            return Err(Invalid::new("expires_in", message));
+    /// The same secret with this lifetime; `None`: it does not expire.
+    pub fn expiring(self, expires_in: Option<Duration>) -> Result<Self, InvalidSetting> {
+        let in_range =
+            |lifetime: Duration| lifetime >= Duration::from_secs(1) && lifetime <= MAX_LIFETIME;
+        if expires_in.is_some_and(|lifetime| !in_range(lifetime)) {
+            return Err(InvalidSetting::new("expires_in", "must be 1s to 3650d"));
         }
         Ok(Self { expires_in, ..self })
     }
 
     /// The secret itself, to be shown once.
-    #[must_use]
     pub const fn text(&self) -> &Secret {
         &self.text
     }
 
-    pub(super) fn row(&self, client_id: &str, now: Timestamp) -> Model {
-        Model {
-            id: time_ordered_id(now),
-            client_id: client_id.to_owned(),
-            digest: secret_digest(self.text.expose()).to_vec(),
-            created_at: now,
-            expires_at: self.expires_in.map(|life| now.plus(life)),
-        }
+    /// The lifetime; `None`: it does not expire.
+    pub const fn expires_in(&self) -> Option<Duration> {
+        self.expires_in
     }
 }
 
-/// Gives a confidential client one more secret; those that it has stay good.
-///
-/// # Errors
-///
-/// [`SecretError::NoClient`] or [`SecretError::TooMany`].
-pub async fn add(
-    client_id: &str,
-    secret: &NewSecret,
-    cause: &Cause,
-    server: &AuthorizationServer,
-) -> Result<Model, SecretError> {
-    let row = secret.row(client_id, cause.at);
-    client_secret::add(&server.store, row.clone(), cause).await?;
-    Ok(row)
+/// SHA-256 of a client secret. A fast digest is enough, because a secret has 256 random bits.
+pub fn secret_digest(secret: &str) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut bytes = [0; SHA256_OUTPUT_LEN];
+    let digest = digest(&SHA256, secret.as_bytes());
+    for (place, byte) in bytes.iter_mut().zip(digest.as_ref()) {
+        *place = *byte;
+    }
+    bytes
 }

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use poem_openapi::Enum;
+use serde::{Deserialize, Serialize};
 
 use super::value::{self, SecretText, Span};
 use crate::database_url::DatabaseUrl;
@@ -107,8 +108,10 @@ pub struct Session {
     pub retention: Span,
 }
 
-/// Whether the predecessor of the current refresh token is forgiven after the retry window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether the predecessor of the current refresh token is accepted after the retry window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
 pub enum LateRetry {
     /// At one generation within the spacing.
     Once,

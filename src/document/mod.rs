@@ -13,11 +13,11 @@ pub use swagger_ui::{SwaggerUi, address_at_issuer, swagger_ui};
 use crate::api::account::password::PasswordApi;
 use crate::api::account::profile::ProfileApi;
 use crate::api::account::sessions::SessionsApi;
-use crate::api::admin::audit_events::AuditEventsDoor;
-use crate::api::admin::clients::{ClientSecretsDoor, ClientsDoor};
-use crate::api::admin::keys::KeysDoor;
-use crate::api::admin::sessions::AdminSessionsDoor;
-use crate::api::admin::users::UsersDoor;
+use crate::api::admin::audit_events::AuditEventsApi;
+use crate::api::admin::clients::{ClientSecretsApi, ClientsApi};
+use crate::api::admin::keys::KeysApi;
+use crate::api::admin::sessions::AdminSessionsApi;
+use crate::api::admin::users::UsersApi;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
@@ -41,12 +41,12 @@ type Endpoints = (
 type AccountApi = (ProfileApi, PasswordApi, SessionsApi);
 
 type AdminApi = (
-    UsersDoor,
-    ClientsDoor,
-    ClientSecretsDoor,
-    AdminSessionsDoor,
-    KeysDoor,
-    AuditEventsDoor,
+    UsersApi,
+    ClientsApi,
+    ClientSecretsApi,
+    AdminSessionsApi,
+    KeysApi,
+    AuditEventsApi,
 );
 
 /// The issuer in the document of the repository.

@@ -15,7 +15,7 @@ use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event;
-use crate::store::client::RefreshTokenRotation;
+use crate::client::RefreshTokenRotation;
 use crate::store::session::{self, Record, Rotation};
 use crate::token::refresh_token::RefreshToken;
 use crate::token::response::{Narrowed, TokenResponse};

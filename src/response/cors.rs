@@ -9,7 +9,7 @@ use std::time::Duration;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 
-use crate::store::{Store, client_origin};
+use crate::store::{Store, client};
 use crate::web_origin::WebOrigin;
 
 /// Request headers that a page may send, beyond those that every page may.
@@ -126,8 +126,8 @@ impl CorsRequest {
         }
         let lookup = async {
             match client {
-                Some(client) => client_origin::is_registered_with(store, client, origin).await,
-                None => client_origin::is_registered(store, origin).await,
+                Some(client) => client::has_origin(store, client, origin).await,
+                None => client::any_has_origin(store, origin).await,
             }
         };
         match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {

@@ -19,6 +19,8 @@ pub(super) struct ErrorResponse<'a> {
     pub(super) retry_after: Option<u64>,
     /// Value of `Allow`.
     pub(super) allow: Option<&'a str>,
+    /// Value of `Accept-Patch`, RFC 5789 §2.2.
+    pub(super) accept_patch: Option<&'static str>,
     /// The error code and the reason, for the log alone.
     pub(super) log: (&'a str, &'a str),
 }
@@ -44,6 +46,8 @@ impl ErrorResponse<'_> {
         set(header::WWW_AUTHENTICATE, self.challenge);
         set(header::RETRY_AFTER, self.retry_after.map(|s| s.to_string()));
         set(header::ALLOW, self.allow.map(str::to_owned));
+        let accept_patch = HeaderName::from_static("accept-patch");
+        set(accept_patch, self.accept_patch.map(str::to_owned));
         // The rest of a body that was not read would be parsed as the next request.
         if self.status == StatusCode::PAYLOAD_TOO_LARGE {
             set(header::CONNECTION, Some("close".to_owned()));

@@ -106,6 +106,7 @@ impl ResponseError for OAuthError {
                 Error::MethodNotAllowed(allow) => Some(allow),
                 _ => None,
             },
+            accept_patch: None,
             log: (self.0.code(), self.0.reason()),
         };
         response.log_and_build()

@@ -1,36 +1,35 @@
-//! The table `client_secrets`: what confidential clients prove themselves by. A client may have several,
-//! so that a new one can be handed out before the old one is removed.
+//! The table `client_secrets`. A client may have several secrets, so that a new one can be distributed before the
+//! old one is removed.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder};
+use thiserror::Error;
 
 use super::again::{Failure, again};
 use super::{Store, client};
 use crate::audit::{Action, Cause, Event};
-use crate::clock::Timestamp;
+use crate::client::secret::{NewSecret, secret_digest};
+use crate::clock::{Timestamp, time_ordered_id};
 
-/// A client has so many secrets at most: each is compared at each request, and one that nobody uses any
-/// more is one that can still be stolen.
-pub const MOST: usize = 5;
+/// The maximum number of secrets of a client: each is compared on each request, and an unused secret can be stolen.
+pub const MAX_SECRETS: usize = 5;
 
 /// A secret of a client.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "client_secrets")]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Model {
-    /// By which it is told from others.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Whose it is.
     pub client_id: String,
     /// SHA-256 of the secret.
     pub digest: Vec<u8>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it proves nothing.
+    /// `None`: the secret is valid until it is removed.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Whose secrets they are.
+/// The owner of a secret.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
     /// The client.
@@ -55,32 +54,41 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Whether it proves anything at `now`.
-    #[must_use]
+    /// The row of a new secret.
+    pub fn new(client_id: &str, secret: &NewSecret, now: Timestamp) -> Self {
+        Self {
+            id: time_ordered_id(now),
+            client_id: client_id.to_owned(),
+            digest: secret_digest(secret.text().expose()).to_vec(),
+            created_at: now,
+            expires_at: secret.expires_in().map(|lifetime| now.plus(lifetime)),
+        }
+    }
+
+    /// Whether the secret has not expired at `now`.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| end > now)
     }
 }
 
-/// Why a secret was neither added nor removed.
-#[derive(Debug)]
+/// The reason why a secret was neither added nor removed.
+#[derive(Debug, Error)]
 pub enum SecretError {
     /// There is no such client, or it is public.
+    #[error("there is no confidential client with that id")]
     NoClient,
-    /// The client has as many as it may have.
+    /// The client has [`MAX_SECRETS`] secrets that have not expired.
+    #[error("the client has {MAX_SECRETS} secrets already")]
     TooMany,
     /// The client has no such secret.
+    #[error("the client has no such secret")]
     NoSecret,
-    /// It is the last one that the client can prove itself by.
+    /// It is the last secret that has not expired.
+    #[error("it is the client's last secret")]
     Last,
     /// The store failed.
-    Store(DbErr),
-}
-
-impl From<DbErr> for SecretError {
-    fn from(error: DbErr) -> Self {
-        Self::Store(error)
-    }
+    #[error("store: {0}")]
+    Store(#[from] DbErr),
 }
 
 impl Failure for SecretError {
@@ -92,13 +100,16 @@ impl Failure for SecretError {
     }
 }
 
-/// Adds a secret to a confidential client; those of its secrets that have expired are removed.
-///
-/// # Errors
-///
-/// [`SecretError::NoClient`] or [`SecretError::TooMany`].
-pub async fn add(store: &Store, secret: Model, cause: &Cause) -> Result<(), SecretError> {
-    again(|| try_add(store, &secret, cause)).await
+/// Adds a secret to a confidential client, and removes its expired secrets.
+pub async fn add(
+    store: &Store,
+    client_id: &str,
+    secret: &NewSecret,
+    cause: &Cause,
+) -> Result<Model, SecretError> {
+    let row = Model::new(client_id, secret, cause.at);
+    again(|| try_add(store, &row, cause)).await?;
+    Ok(row)
 }
 
 async fn try_add(store: &Store, secret: &Model, cause: &Cause) -> Result<(), SecretError> {
@@ -106,7 +117,7 @@ async fn try_add(store: &Store, secret: &Model, cause: &Cause) -> Result<(), Sec
     let own = lock(together.connection(), &secret.client_id).await?;
     let (living, expired): (Vec<_>, Vec<_>) =
         own.into_iter().partition(|own| own.is_alive(cause.at));
-    if living.len() >= MOST {
+    if living.len() >= MAX_SECRETS {
         return Err(SecretError::TooMany);
     }
     Entity::delete_many()
@@ -125,11 +136,7 @@ async fn try_add(store: &Store, secret: &Model, cause: &Cause) -> Result<(), Sec
     Ok(together.commit().await?)
 }
 
-/// Removes a secret of a client, unless it is the last one that the client can prove itself by.
-///
-/// # Errors
-///
-/// [`SecretError::NoClient`], [`SecretError::NoSecret`] or [`SecretError::Last`].
+/// Removes a secret of a client, unless it is the last one that has not expired.
 pub async fn remove(
     store: &Store,
     client_id: &str,
@@ -163,7 +170,7 @@ async fn try_remove(
     Ok(together.commit().await?)
 }
 
-/// The secrets of a confidential client, which nobody else changes until the transaction ends.
+/// The secrets of a confidential client, locked until the transaction ends.
 async fn lock(
     connection: &impl ConnectionTrait,
     client_id: &str,
@@ -176,10 +183,6 @@ async fn lock(
 }
 
 /// The secrets of a client, expired or not, the oldest first.
-///
-/// # Errors
-///
-/// What the database says.
 pub async fn of_client(store: &Store, client_id: &str) -> Result<Vec<Model>, DbErr> {
     own(client_id).all(store.read()).await
 }

@@ -2,7 +2,6 @@
 
 pub mod audit_event;
 pub mod client;
-pub mod client_origin;
 pub mod client_secret;
 pub mod clock;
 mod connect;

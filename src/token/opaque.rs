@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::proof::{self, NotAProof};
 use super::response::Narrowed;
+use crate::client::{MAX_OPAQUE_AUDIENCES, MAX_OPAQUE_SCOPES};
 use crate::root_secret::RootSecrets;
 use crate::scope::Scope;
 use crate::secret::Secret;
@@ -16,10 +17,6 @@ const VERSION: u8 = 1;
 /// Version, session, generation, time, and which of the session's scopes and audiences: 28 bytes,
 /// which leave 20 for the MAC.
 const CONTENT: usize = 1 + 16 + 4 + 4 + 2 + 1;
-/// So many scopes of a session can be told apart in a narrowed token.
-pub const MOST_SCOPES: usize = 16;
-/// So many audiences of a session can be told apart in a narrowed token.
-pub const MOST_AUDIENCES: usize = 8;
 
 /// What an opaque access token proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +37,9 @@ impl OpaqueToken {
     #[must_use]
     pub fn of(session: &Session, narrowed: &Narrowed, issuer: &str) -> Option<Self> {
         let scope = Scope::from_stored(&session.scope);
-        let scopes = mask(scope.tokens(), narrowed.scope.tokens(), MOST_SCOPES)?;
+        let scopes = mask(scope.tokens(), narrowed.scope.tokens(), MAX_OPAQUE_SCOPES)?;
         let audience = session.audience(issuer);
-        let audiences = mask(&audience, &narrowed.audience, MOST_AUDIENCES)?;
+        let audiences = mask(&audience, &narrowed.audience, MAX_OPAQUE_AUDIENCES)?;
         Some(Self {
             session: session.id,
             generation: u32::try_from(session.generation).ok()?,

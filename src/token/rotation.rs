@@ -29,7 +29,7 @@
 
 use crate::clock::Timestamp;
 use crate::config::LateRetry;
-use crate::store::client::Policy;
+use crate::client::Policy;
 use crate::store::session;
 
 /// What a living session remembers of its last rotation.

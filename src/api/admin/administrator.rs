@@ -1,5 +1,5 @@
-//! Who administers: a person with the role `admin`, or a client that speaks for itself; either by an
-//! access token with the scope `admin`.
+//! Authentication of administrators: a user with the role `admin`, or a client with its own token. The access token
+//! needs the scope `admin`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::server::AuthorizationServer;
 use crate::store::client;
 use crate::store::user::ADMIN_ROLE;
 
-/// Somebody who may administer, at this moment.
+/// An authenticated administrator.
 pub struct Administrator {
     cause: Cause,
 }
@@ -29,7 +29,7 @@ impl Administrator {
         let bearer = Bearer::authenticate(request, scope::ADMIN, server).await?;
         let may = match &bearer.user {
             Some(user) => user.roles().any(|role| role == ADMIN_ROLE),
-            // What the client may do now, not what it might when the token was made.
+            // The client's scope now, not that of the token.
             None => client::find(&server.store, &bearer.claims.client_id)
                 .await?
                 .is_some_and(|client| client.scope().covers(&Scope::from_stored(scope::ADMIN))),
@@ -42,13 +42,13 @@ impl Administrator {
         })
     }
 
-    /// What the request causes.
+    /// The cause of the changes of this request.
     pub const fn cause(&self) -> &Cause {
         &self.cause
     }
 }
 
-/// Written by hand, because the framework's bearer scheme answers in its own words.
+/// Written by hand, because poem's bearer scheme has its own error response.
 impl<'a> ApiExtractor<'a> for Administrator {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 

@@ -1,4 +1,4 @@
-//! What has happened: the audit log, searched.
+//! Search in the audit log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Tag;
 use super::administrator::Administrator;
-use super::page::{self, List};
+use super::page::PageRequest;
 use crate::api::bearer::Scopes;
 use crate::audit::Action;
 use crate::clock::Timestamp;
@@ -20,63 +20,63 @@ use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event::{self, AuditFilter};
 
-/// The door.
+/// The endpoint of the audit log.
 #[derive(Default)]
-pub struct AuditEventsDoor;
+pub struct AuditEventsApi;
 
-/// A page of the audit log, the newest first.
+/// A page of the audit log, newest first.
 #[derive(Object)]
 struct AuditEventPage {
-    /// What has happened.
+    /// The events.
     audit_events: Vec<AuditEvent>,
-    /// Names the next page; absent on the last.
+    /// Cursor of the next page; absent on the last page.
     #[oai(skip_serializing_if_is_none)]
     next_cursor: Option<String>,
 }
 
-/// Something that happened. What it lacks is absent.
+/// An audit event. Absent fields do not apply.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct AuditEvent {
-    /// Its id, which orders by time.
+    /// Id of the event; ids sort by time.
     id: Uuid,
-    /// When, in RFC 3339.
+    /// Time by RFC 3339.
     at: String,
-    /// What, such as `sign_in`.
+    /// Kind of event, such as `sign_in`.
     action: String,
     /// `success` or `failure`.
     outcome: String,
-    /// Who: `user`, `client`, `operator` (somebody at the command line) or `system`.
+    /// Cause: `user`, `client`, `operator` (at the command line) or `system`.
     actor: String,
-    /// Which of them.
+    /// Id of the user or client, or name of the operator, that caused the event.
     actor_id: Option<String>,
-    /// The user whom it concerns.
+    /// User that the event is about.
     user_id: Option<Uuid>,
-    /// The client which it concerns.
+    /// Client that the event is about.
     client_id: Option<String>,
-    /// The session which it concerns.
+    /// Session that the event is about.
     session_id: Option<Uuid>,
-    /// Where it came from.
+    /// Address that the request came from.
     address: Option<String>,
-    /// The `User-Agent` there.
+    /// `User-Agent` of the request.
     user_agent: Option<String>,
-    /// More about it, by name; what there is depends on the action.
+    /// Further details by name; they depend on the action.
     detail: BTreeMap<String, Value>,
 }
 
 #[derive(ApiResponse)]
-enum ListAnswer {
+enum AuditEventListResponse {
     /// A page of the audit log.
     #[oai(status = 200)]
     Ok(Json<AuditEventPage>),
 }
 
 #[OpenApi]
-impl AuditEventsDoor {
+impl AuditEventsApi {
     /// Search the audit log
     ///
-    /// What has happened, the newest first: sign-ins and refusals, replays, what was ended, and every
-    /// change an administrator made.
+    /// Events, newest first: sign-ins, failed attempts, replays, revoked sessions, and every change by an
+    /// administrator.
     #[oai(
         path = "/admin/audit-events",
         method = "get",
@@ -91,23 +91,23 @@ impl AuditEventsDoor {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
-        /// Only what concerns this user.
+        /// Only events about this user.
         user_id: Query<Option<Uuid>>,
-        /// Only what concerns this client.
+        /// Only events about this client.
         client_id: Query<Option<String>>,
-        /// Only what concerns this session.
+        /// Only events about this session.
         session_id: Query<Option<Uuid>>,
-        /// Only this, such as `sign_in_failed`.
+        /// Only events of this kind, such as `sign_in_failed`.
         action: Query<Option<String>>,
-        /// Only what happened at this time or later, in seconds since 1970.
+        /// Only events at or after this time, in seconds since 1970.
         since: Query<Option<i64>>,
-        /// Only what happened before this time, in seconds since 1970.
+        /// Only events before this time, in seconds since 1970.
         until: Query<Option<i64>>,
-        /// How many a page has at most: 1 to 200, 50 unless given.
+        /// Maximum number of entries of a page, 1 to 200. Default: 50.
         limit: Query<Option<i64>>,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
-    ) -> Result<ListAnswer, Problem> {
+    ) -> Result<AuditEventListResponse, Problem> {
         let filter = AuditFilter {
             user_id: user_id.0,
             client_id: client_id.0.as_deref(),
@@ -116,12 +116,10 @@ impl AuditEventsDoor {
             since: time("since", since.0)?,
             until: time("until", until.0)?,
         };
-        let limit = page::limit(limit.0)?;
-        let list = List::of("audit_events", &filter);
-        let before = list.key_as(cursor.0.as_deref())?;
-        let rows = audit_event::search(&server.store, filter, before, limit + 1).await?;
-        let (rows, next_cursor) = list.page(rows, limit, |row| row.id.to_string());
-        Ok(ListAnswer::Ok(Json(AuditEventPage {
+        let search = |before, limit| audit_event::search(&server.store, filter, before, limit);
+        let page = PageRequest::parse("audit_events", &filter, limit.0, cursor.0.as_deref())?;
+        let (rows, next_cursor) = page.read(search, |row| row.id.to_string()).await?;
+        Ok(AuditEventListResponse::Ok(Json(AuditEventPage {
             audit_events: rows.into_iter().map(AuditEvent::from).collect(),
             next_cursor,
         })))
@@ -132,7 +130,7 @@ fn parse_action(name: &str) -> Result<Action, Problem> {
     let found = Action::ALL.into_iter().find(|action| action.name() == name);
     found.ok_or_else(|| {
         let names = Action::ALL.map(Action::name).join(", ");
-        Problem::invalid("action", format!("One of {names}."))
+        Problem::invalid("action", format!("Must be one of {names}."))
     })
 }
 
@@ -140,7 +138,7 @@ fn time(field: &str, seconds: Option<i64>) -> Result<Option<Timestamp>, Problem>
     let parse = |seconds: i64| {
         let micros = seconds.checked_mul(1_000_000).filter(|micros| *micros >= 0);
         let time = micros.map(Timestamp::from_micros);
-        time.ok_or_else(|| Problem::invalid(field, "Seconds since 1970."))
+        time.ok_or_else(|| Problem::invalid(field, "Must be seconds since 1970."))
     };
     seconds.map(parse).transpose()
 }

@@ -1,5 +1,4 @@
-//! Against lost updates: an `ETag` names the state that somebody saw, and `If-Match` says that only
-//! this state is to be changed, RFC 9110 §13.1.1.
+//! `ETag` and `If-Match`, which prevent lost updates (RFC 9110 §13.1.1). A tag is a revision.
 
 use poem::http::{HeaderValue, header};
 use poem::{Request, RequestBody};
@@ -9,44 +8,38 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::response::problem::Problem;
 
-/// The tag of a state, by how often it was changed.
+/// The tag of a revision.
 pub fn of(revision: i64) -> String {
     format!("\"{revision}\"")
 }
 
-/// `If-Match`: all lines of it, as they are.
+/// All `If-Match` header lines.
 pub struct IfMatch(Vec<HeaderValue>);
 
 impl IfMatch {
-    /// Whether there is a condition.
-    pub const fn is_there(&self) -> bool {
-        !self.0.is_empty()
-    }
-
-    /// Lets a change pass when there is no condition, or when it names the state.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::PreconditionFailed`] when it names others.
-    pub fn check(&self, revision: i64) -> Result<(), Problem> {
+    /// The revision that a change must find: `current` if the header names it, `None` without the header.
+    pub fn revision(&self, current: i64) -> Result<Option<i64>, Problem> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
         // "An origin server MUST use the strong comparison function": a weak tag matches nothing.
-        let own = of(revision);
-        let mut named = self
+        let own = of(current);
+        let mut tags = self
             .0
             .iter()
             .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         let matches =
             |tag: &[u8]| matches!(tag.trim_ascii(), tag if tag == b"*" || tag == own.as_bytes());
-        if !self.is_there() || named.any(matches) {
-            Ok(())
+        if tags.any(matches) {
+            Ok(Some(current))
         } else {
             Err(Problem::PreconditionFailed)
         }
     }
 }
 
-/// Written by hand, because the framework's passes over a line that is not ASCII, as tags may be, and
-/// over all lines but the first: a condition that nobody reads would hold.
+/// Written by hand, because poem's extractor ignores a line that is not ASCII, as tags may be, and all lines but the
+/// first: the condition would be ignored.
 impl<'a> ApiExtractor<'a> for IfMatch {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
     const PARAM_IS_REQUIRED: bool = false;

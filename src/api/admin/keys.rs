@@ -1,4 +1,4 @@
-//! Signing keys: list them, replace them in time or at once.
+//! Signing keys: list, rotate.
 
 use std::sync::Arc;
 
@@ -19,134 +19,133 @@ use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
 
-/// The door.
+/// The endpoints of signing keys.
 #[derive(Default)]
-pub struct KeysDoor;
+pub struct KeysApi;
 
-/// All signing keys, the newest first.
+/// All signing keys, newest first.
 #[derive(Object)]
 struct SigningKeys {
     /// The keys.
     keys: Vec<SigningKey>,
 }
 
-/// A key that signs access tokens, or did, or will.
+/// A key for signing access tokens.
 #[derive(Object)]
 pub struct SigningKey {
-    /// Its `kid`, as in the JWKS and in tokens.
+    /// The `kid` in the JWKS and in tokens.
     kid: String,
-    /// Where it is in its life.
+    /// State of the key.
     state: SigningKeyState,
-    /// When it was made, in seconds since 1970.
+    /// Time of the creation, in seconds since 1970.
     created_at: i64,
-    /// From when on it signs, in seconds since 1970.
+    /// Time from which the key signs, in seconds since 1970.
     activates_at: i64,
-    /// Until when it is in the JWKS, in seconds since 1970; absent until its successor is known.
+    /// Time until which the key is in the JWKS, in seconds since 1970; absent while it has no successor.
     #[oai(skip_serializing_if_is_none)]
     published_until: Option<i64>,
 }
 
-/// Where a key is in its life.
+/// State of a signing key.
 #[derive(Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum SigningKeyState {
-    /// In the JWKS, and does not sign yet.
+    /// In the JWKS, does not sign yet.
     Next,
     /// Signs.
     Active,
-    /// Signs no more; in the JWKS until the last token that it signed has expired.
+    /// Does not sign any more; in the JWKS until the last token that it signed has expired.
     Retired,
-    /// All that it signed has expired; it is deleted soon.
+    /// All tokens that it signed have expired; it will be deleted.
     Expired,
-    /// Dropped at once.
+    /// Dropped by an emergency rotation.
     Revoked,
 }
 
-/// How the key is to be replaced.
+/// Parameters of a key rotation.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyRotation {
-    /// A key is compromised: drop all keys at once, and sign with a new one. Every access token that is
-    /// out becomes invalid, the one of this request too, and APIs refuse new tokens until they have
-    /// fetched the keys again; refresh tokens are not touched.
+    /// Whether a key is compromised: all keys are dropped at once, and a new one signs. Every access token becomes
+    /// invalid, that of this request too, and APIs refuse new tokens until they fetch the keys again. Refresh tokens
+    /// stay valid.
     #[serde(default)]
     #[oai(default)]
     emergency: bool,
 }
 
-/// The key that was brought in.
+/// The new key.
 #[derive(Object)]
 pub struct RotatedKey {
-    /// Its `kid`.
+    /// The `kid`.
     kid: String,
-    /// From when on it signs, in seconds since 1970.
+    /// Time from which the key signs, in seconds since 1970.
     activates_at: i64,
-    /// How many keys were dropped for it.
+    /// Number of keys that were dropped.
     keys_dropped: i64,
 }
 
 #[derive(ApiResponse)]
-enum ListAnswer {
+enum KeyListResponse {
     /// The signing keys.
     #[oai(status = 200)]
     Ok(Json<SigningKeys>),
 }
 
 #[derive(ApiResponse)]
-enum RotateAnswer {
+enum RotateKeyResponse {
     /// The new key is published.
     #[oai(status = 201)]
     Created(Json<RotatedKey>),
 }
 
 #[OpenApi(prefix_path = "/admin/keys", tag = "Tag::Admin")]
-impl KeysDoor {
+impl KeysApi {
     /// List signing keys
     ///
-    /// With their states and times.
+    /// All signing keys with their states and times, newest first.
     #[oai(path = "/", method = "get", operation_id = "listSigningKeys")]
     async fn list(
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
-    ) -> Result<ListAnswer, Problem> {
+    ) -> Result<KeyListResponse, Problem> {
         let now = server.clock.now();
         let mut keys = signing_key::list(&server.store).await?;
         keys.sort_by_key(|key| std::cmp::Reverse(key.activates_at));
         let shown = keys.iter().map(|key| SigningKey::of(key, &keys, now));
-        Ok(ListAnswer::Ok(Json(SigningKeys {
+        Ok(KeyListResponse::Ok(Json(SigningKeys {
             keys: shown.collect(),
         })))
     }
 
     /// Rotate the signing key
     ///
-    /// Brings in a new key. It is published at once, and signs when every cache knows it. While one is
-    /// on its way, another is refused (409), unless it is an emergency.
+    /// Publishes a new key. It signs as soon as every cache of the JWKS has it. Until then another rotation is
+    /// refused (409), except in an emergency.
     #[oai(path = "/", method = "post", operation_id = "rotateSigningKey")]
     async fn rotate(
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         body: JsonBody<KeyRotation>,
-    ) -> Result<RotateAnswer, Problem> {
+    ) -> Result<RotateKeyResponse, Problem> {
         let cause = administrator.cause();
         let rotated = if body.0.emergency {
             rotation::replace_at_once(&server, cause).await?
         } else {
             rotation::rotate(&server, cause).await?
         };
-        // Other nodes follow within keys.refresh_interval.
+        // Other nodes read it within keys.refresh_interval.
         maintenance::refresh_keys(&server)
             .await
             .map_err(|error| Problem::Failed(error.to_string()))?;
-        Ok(RotateAnswer::Created(Json(rotated.into())))
+        Ok(RotateKeyResponse::Created(Json(rotated.into())))
     }
 }
 
 impl SigningKey {
     /// A key among all keys.
-    #[must_use]
     pub fn of(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Self {
         let superseded_at = lifecycle::superseded_at(key, all);
         let until = key

@@ -1,4 +1,4 @@
-//! The door for operators: users, clients, sessions, keys, and what has happened.
+//! The admin API: users, clients, sessions, keys, audit events.
 
 mod administrator;
 pub mod audit_events;
@@ -13,19 +13,18 @@ use poem_openapi::Tags;
 use poem_openapi::types::ToJSON;
 use serde_json::Value;
 
-/// What somebody is told whose access token has the scope, and who is no administrator.
+/// Error message for an access token that has the scope but not the role.
 pub const NOT_ALLOWED: &str =
     "Only a user with the role admin, or a client registered with the scope admin, may do this.";
 
 /// How the operations are grouped in the document.
 #[derive(Tags)]
 enum Tag {
-    /// What operators see and change: people with the role `admin`, and service accounts.
+    /// Administration by users with the role `admin` and by service accounts.
     Admin,
 }
 
-/// What the door would show, for the command line, which shows the same.
-#[must_use]
+/// An object as the API returns it, for the command line.
 pub fn json(shown: &impl ToJSON) -> Value {
     shown.to_json().unwrap_or_default()
 }

@@ -1,103 +1,96 @@
-//! The pages of long lists: where the next one begins is named by a cursor, which holds the last entry
-//! of the one before, so that entries which come and go meanwhile shift nothing.
+//! Pages of lists. A cursor names the last entry of a page, so that entries that are added or removed meanwhile do not
+//! shift the next page.
+
+use std::fmt::Debug;
+use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sea_orm::DbErr;
 
 use crate::response::problem::Problem;
 
-/// How many entries a page has unless the request says.
-pub const USUAL: u64 = 50;
-/// How many entries a page has at most.
-pub const MOST: u64 = 200;
-/// Enough of a digest to tell lists apart.
-const LIST: usize = 8;
+/// The number of entries of a page, unless the request names one.
+pub const DEFAULT_LIMIT: u64 = 50;
+/// The maximum number of entries of a page.
+pub const MAX_LIMIT: u64 = 200;
+/// The bytes of a digest that tell lists apart.
+const LIST_LENGTH: usize = 8;
 
-/// A list: what it is of, and all that chooses among its entries. A cursor belongs to one list.
+/// The page that a request names: at most `limit` entries after the one with the key `after`.
 #[derive(Debug)]
-pub struct List([u8; LIST]);
+pub struct PageRequest<K> {
+    list: [u8; LIST_LENGTH],
+    after: Option<K>,
+    limit: u64,
+}
 
-impl List {
-    /// The list of this name, with the entries that `filter` chooses.
-    pub fn of(name: &str, filter: &impl std::fmt::Debug) -> Self {
-        let text = format!("{name}\n{filter:?}");
-        let mut list = [0; LIST];
-        for (to, from) in list
-            .iter_mut()
-            .zip(digest(&SHA256, text.as_bytes()).as_ref())
-        {
-            *to = *from;
-        }
-        Self(list)
-    }
-
-    /// The cursor of the page after the entry with this key.
-    #[must_use]
-    pub fn cursor(&self, key: &str) -> String {
-        URL_SAFE_NO_PAD.encode([&self.0, key.as_bytes()].concat())
-    }
-
-    /// The key after which the page begins that the cursor of a request names.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Invalid`] for a cursor that this list did not give.
-    pub fn key(&self, cursor: Option<&str>) -> Result<Option<String>, Problem> {
-        let Some(cursor) = cursor else {
-            return Ok(None);
+impl<K: FromStr> PageRequest<K> {
+    /// Reads the parameters `limit` and `cursor` of the list with this name and filter. A cursor of another list, or
+    /// of another filter, is refused.
+    pub fn parse(
+        name: &str,
+        filter: &impl Debug,
+        limit: Option<i64>,
+        cursor: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let list = list_id(name, filter);
+        let key = |cursor: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+            let key = std::str::from_utf8(bytes.strip_prefix(&list)?).ok()?;
+            key.parse().ok()
         };
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-        let key = bytes
-            .as_deref()
-            .and_then(|bytes| bytes.strip_prefix(&self.0))
-            .and_then(|key| String::from_utf8(key.to_vec()).ok());
-        key.map(Some).ok_or_else(foreign)
+        let limit = match limit.map_or(Ok(DEFAULT_LIMIT), u64::try_from) {
+            Ok(limit @ 1..=MAX_LIMIT) => limit,
+            _ => {
+                let detail = format!("Must be 1 to {MAX_LIMIT}.");
+                return Err(Problem::invalid("limit", detail));
+            }
+        };
+        let after = cursor.map(|cursor| key(cursor).ok_or_else(foreign));
+        Ok(Self {
+            list,
+            after: after.transpose()?,
+            limit,
+        })
     }
 
-    /// The same, where keys have a form.
-    ///
-    /// # Errors
-    ///
-    /// The same, also when the key has another form.
-    pub fn key_as<K: std::str::FromStr>(&self, cursor: Option<&str>) -> Result<Option<K>, Problem> {
-        let key = self.key(cursor)?;
-        key.map(|key| key.parse().map_err(|_| foreign()))
-            .transpose()
-    }
-
-    /// Takes a page of `limit` entries off the front of `entries`, of which one more was read to see
-    /// whether there is another page; and the cursor of that one.
-    pub fn page<E>(
-        &self,
-        mut entries: Vec<E>,
-        limit: u64,
-        key: impl Fn(&E) -> String,
-    ) -> (Vec<E>, Option<String>) {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = entries.len() > limit;
+    /// Reads the page by `search`, which takes a key and a limit, and returns it with the cursor of the next page.
+    pub async fn read<E, F>(
+        self,
+        search: impl FnOnce(Option<K>, u64) -> F,
+        key: impl FnOnce(&E) -> String,
+    ) -> Result<(Vec<E>, Option<String>), Problem>
+    where
+        F: Future<Output = Result<Vec<E>, DbErr>>,
+    {
+        // One entry more shows whether there is another page.
+        let mut entries = search(self.after, self.limit + 1).await?;
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let has_more = entries.len() > limit;
         entries.truncate(limit);
-        let next = entries.last().filter(|_| more);
-        let cursor = next.map(|last| self.cursor(&key(last)));
-        (entries, cursor)
+        let last = entries.last().filter(|_| has_more);
+        let cursor = last.map(|last| {
+            let key = key(last);
+            URL_SAFE_NO_PAD.encode([&self.list, key.as_bytes()].concat())
+        });
+        Ok((entries, cursor))
     }
+}
+
+fn list_id(name: &str, filter: &impl Debug) -> [u8; LIST_LENGTH] {
+    let text = format!("{name}\n{filter:?}");
+    let mut id = [0; LIST_LENGTH];
+    for (to, from) in id.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
+        *to = *from;
+    }
+    id
 }
 
 fn foreign() -> Problem {
     Problem::invalid(
         "cursor",
-        "It is not one that this list gave: send next_cursor as it came, with the same filters.",
+        "Not a cursor of this list: send next_cursor unchanged, with the same filters.",
     )
-}
-
-/// How many entries a page is to have.
-///
-/// # Errors
-///
-/// [`Problem::Invalid`] for none, and for more than [`MOST`].
-pub fn limit(limit: Option<i64>) -> Result<u64, Problem> {
-    match limit.map_or(Ok(USUAL), u64::try_from) {
-        Ok(limit @ 1..=MOST) => Ok(limit),
-        _ => Err(Problem::invalid("limit", format!("Between 1 and {MOST}."))),
-    }
 }

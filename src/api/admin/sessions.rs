@@ -1,4 +1,4 @@
-//! Sessions: who is signed in where, and how to end it.
+//! Sessions: search, read, revoke.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use uuid::Uuid;
 
 use super::Tag;
 use super::administrator::Administrator;
-use super::page::{self, List};
+use super::page::PageRequest;
 use crate::api::bearer::Scopes;
 use crate::clock::Timestamp;
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending, Filter, Model};
 
-/// The door.
+/// The endpoints of all sessions.
 #[derive(Default)]
-pub struct AdminSessionsDoor;
+pub struct AdminSessionsApi;
 
-/// A page of sessions, the newest first.
+/// A page of sessions, newest first.
 #[derive(Object)]
 struct SessionPage {
     /// The sessions.
     sessions: Vec<Session>,
-    /// Names the next page; absent on the last.
+    /// Cursor of the next page; absent on the last page.
     #[oai(skip_serializing_if_is_none)]
     next_cursor: Option<String>,
 }
@@ -35,61 +35,61 @@ struct SessionPage {
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Session {
-    /// Its id, the `sid` of its access tokens.
+    /// Id of the session, the `sid` of its access tokens.
     id: Uuid,
-    /// Who signed in.
+    /// User that signed in.
     user_id: Uuid,
-    /// At which client.
+    /// Client at which the user signed in.
     client_id: String,
-    /// What was granted at sign-in, space-separated.
+    /// Scopes granted at sign-in, separated by spaces.
     scope: String,
-    /// Whom its access tokens may be for.
+    /// Audiences that the access tokens may have.
     audience: Vec<String>,
-    /// How often it was refreshed.
+    /// Number of refreshes.
     refreshes: i64,
-    /// What the client said it is, at sign-in.
+    /// `User-Agent` of the sign-in.
     user_agent: String,
-    /// The address that the sign-in came from.
+    /// Address that the sign-in came from.
     address: String,
-    /// When the person signed in, in seconds since 1970.
+    /// Time of the sign-in, in seconds since 1970.
     signed_in_at: i64,
-    /// When it was last refreshed, in seconds since 1970.
+    /// Time of the last refresh, in seconds since 1970.
     last_used_at: i64,
-    /// When it ends at the latest, or ended, in seconds since 1970.
+    /// Time at which the session expires at the latest, in seconds since 1970.
     expires_at: i64,
-    /// When it was ended before its time, in seconds since 1970.
+    /// Time of the revocation, in seconds since 1970.
     ended_at: Option<i64>,
-    /// Why it was ended: `replay`, `sign_out`, `operator`, `password_change`, `user_disabled`,
+    /// Reason of the revocation: `replay`, `sign_out`, `operator`, `password_change`, `user_disabled`,
     /// `user_deleted`, `client_disabled` or `client_deleted`.
     ended_because: Option<String>,
 }
 
 #[derive(ApiResponse)]
-enum ListAnswer {
+enum SessionListResponse {
     /// A page of sessions.
     #[oai(status = 200)]
     Ok(Json<SessionPage>),
 }
 
 #[derive(ApiResponse)]
-enum SessionAnswer {
+enum SessionResponse {
     /// The session.
     #[oai(status = 200)]
     Ok(Json<Session>),
 }
 
 #[derive(ApiResponse)]
-enum EndAnswer {
-    /// It is over, now or since before.
+enum EndSessionResponse {
+    /// The session is revoked, by this request or earlier.
     #[oai(status = 204)]
     Ended,
 }
 
 #[OpenApi(prefix_path = "/admin/sessions", tag = "Tag::Admin")]
-impl AdminSessionsDoor {
+impl AdminSessionsApi {
     /// Search sessions
     ///
-    /// Those that pass all filters, the newest sign-in first.
+    /// Sessions that match all filters, newest sign-in first.
     #[oai(path = "/", method = "get", operation_id = "listSessions")]
     #[expect(
         clippy::too_many_arguments,
@@ -99,30 +99,29 @@ impl AdminSessionsDoor {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
-        /// Only those of this user.
+        /// Only sessions of this user.
         user_id: Query<Option<Uuid>>,
-        /// Only those at this client.
+        /// Only sessions at this client.
         client_id: Query<Option<String>>,
-        /// Only those that were not ended and have not had their longest life, or only the others.
+        /// Only sessions that are neither revoked nor expired, or only the others.
         active: Query<Option<bool>>,
-        /// How many a page has at most: 1 to 200, 50 unless given.
+        /// Maximum number of entries of a page, 1 to 200. Default: 50.
         limit: Query<Option<i64>>,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
-    ) -> Result<ListAnswer, Problem> {
-        let limit = page::limit(limit.0)?;
-        // Not by the time, which goes on from page to page.
-        let list = List::of("sessions", &(user_id.0, &client_id.0, active.0));
-        let before = list.key_as(cursor.0.as_deref())?;
+    ) -> Result<SessionListResponse, Problem> {
+        // Without the time, which differs from page to page.
+        let criteria = (user_id.0, &client_id.0, active.0);
+        let page = PageRequest::parse("sessions", &criteria, limit.0, cursor.0.as_deref())?;
         let filter = Filter {
             user_id: user_id.0,
             client_id: client_id.0.as_deref(),
             over: active.0.map(|active| (!active, server.clock.now())),
         };
-        let rows = session::search(&server.store, filter, before, limit + 1).await?;
-        let (rows, next_cursor) = list.page(rows, limit, |row| row.id.to_string());
+        let search = |before, limit| session::search(&server.store, filter, before, limit);
+        let (rows, next_cursor) = page.read(search, |row| row.id.to_string()).await?;
         let shown = |row| Session::of(row, &server.settings.issuer);
-        Ok(ListAnswer::Ok(Json(SessionPage {
+        Ok(SessionListResponse::Ok(Json(SessionPage {
             sessions: rows.into_iter().map(shown).collect(),
             next_cursor,
         })))
@@ -130,7 +129,7 @@ impl AdminSessionsDoor {
 
     /// Read a session
     ///
-    /// Whether it goes on or is over, and why.
+    /// The session, revoked or not.
     #[oai(path = "/:id", method = "get", operation_id = "fetchSession")]
     async fn read(
         &self,
@@ -138,17 +137,17 @@ impl AdminSessionsDoor {
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
         /// The session's id.
         id: Path<Uuid>,
-    ) -> Result<SessionAnswer, Problem> {
+    ) -> Result<SessionResponse, Problem> {
         let found = session::find(&server.store, id.0).await?;
         let found = found.ok_or(Problem::NotFound)?;
         let shown = Session::of(found.session, &server.settings.issuer);
-        Ok(SessionAnswer::Ok(Json(shown)))
+        Ok(SessionResponse::Ok(Json(shown)))
     }
 
     /// End a session
     ///
-    /// Its refresh token is refused from now on. APIs that verify access tokens by themselves take
-    /// them until they expire, or until they hear of it.
+    /// Its refresh token is refused from now on. APIs that verify access tokens offline accept them until they
+    /// expire, or until the API reads the revoked sessions.
     #[oai(path = "/:id", method = "delete", operation_id = "endSession")]
     async fn end(
         &self,
@@ -156,18 +155,17 @@ impl AdminSessionsDoor {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         /// The session's id.
         id: Path<Uuid>,
-    ) -> Result<EndAnswer, Problem> {
+    ) -> Result<EndSessionResponse, Problem> {
         let found = session::find(&server.store, id.0).await?;
         found.ok_or(Problem::NotFound)?;
         let cause = administrator.cause();
         session::revoke(&server.store, id.0, Ending::Operator, cause).await?;
-        Ok(EndAnswer::Ended)
+        Ok(EndSessionResponse::Ended)
     }
 }
 
 impl Session {
-    /// The session as the door shows it.
-    #[must_use]
+    /// The session as the API shows it.
     pub fn of(row: Model, issuer: &str) -> Self {
         Self {
             audience: row.audience(issuer),

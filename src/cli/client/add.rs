@@ -4,25 +4,26 @@ use clap::Args;
 use serde_json::json;
 
 use super::flags::Flags;
-use super::{Failure, input, object, operator, output, refused};
+use super::{Failure, failure, input, object, operator, output};
+use crate::client::NewClient;
 use crate::client::secret::NewSecret;
-use crate::client::{NewClient, add};
 use crate::server::AuthorizationServer;
+use crate::store::client;
 use crate::web_origin::WebOrigin;
 
 #[derive(Debug, Args)]
 pub struct Add {
-    /// The client's id: printable ASCII, and not a UUID, which could be taken for a user.
+    /// The client's id: printable ASCII, and not a UUID, because users' ids are.
     id: String,
-    /// It can keep a secret: a server, not a browser or an app.
+    /// The client can keep a secret: a server, not a browser or an app.
     #[arg(long)]
     confidential: bool,
-    /// With --confidential: read the secret from standard input instead of making one.
+    /// With --confidential: read the secret from standard input instead of generating one.
     #[arg(long, requires = "confidential")]
     secret_stdin: bool,
     #[command(flatten)]
     flags: Flags,
-    /// An origin whose pages may read its answers, such as `https://app.example.com`; may be given again.
+    /// An origin whose pages may call the server as this client, such as `https://app.example.com`; may be repeated.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     origins: Vec<WebOrigin>,
 }
@@ -34,14 +35,14 @@ impl Add {
             (true, true) => Some(NewSecret::given(input::line()?)?),
             (true, false) => Some(NewSecret::random()),
         };
+        let origins: Vec<&str> = self.origins.iter().map(WebOrigin::as_str).collect();
         let new = NewClient {
             id: self.id.clone(),
             secret: secret.clone(),
-            settings: self.flags.change(&[]),
-            origins: self.origins,
+            settings: self.flags.patch(&[]).with("origins", origins),
         };
-        let added = add(new, &operator(server), server).await;
-        let client = added.map_err(|why| refused(&self.id, why))?;
+        let added = client::register(&server.store, new, &operator(server)).await;
+        let client = added.map_err(|error| failure(&self.id, error))?;
         if json {
             let mut object = object::of(&client, &server.store).await?;
             if let Some(secret) = secret {

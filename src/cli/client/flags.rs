@@ -1,164 +1,155 @@
-//! What `add` and `update` say of a client alike, as flags.
+//! The settings of a client as flags of `add` and `update`.
 
-use std::time::Duration;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Command};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-
-use crate::client::registration::Invalid;
-use crate::client::{Change, Setting};
-use crate::config::LateRetry;
+use crate::client::{ClientPatch, GrantType, InvalidSetting};
 use crate::grant;
-use crate::store::client::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
 
-#[derive(Debug, Args)]
+/// The flags. Each is serialized under the name of its setting.
+#[derive(Debug, Args, Serialize)]
 pub struct Flags {
-    /// A name for people. [default: the id]
+    /// Name shown to users. [default: the id]
     #[arg(long)]
+    #[serde(rename = "client_name")]
     name: Option<String>,
-    /// The client is as much yours as this server is: a page or an app of your own. Only such a client may
-    /// have the grant `password` and the scopes `account` and `admin`.
+    /// The client is operated by you, as this server is. Required for the grant `password` and the scopes `account`
+    /// and `admin`.
     #[arg(long)]
+    #[serde(serialize_with = "flag_or_null")]
     first_party: bool,
-    /// A grant type it may use; may be given again. `password` needs --first-party, because it shows
-    /// people's passwords to the client (RFC 9700, 2.4), and brings `refresh_token` along;
-    /// `client_credentials` needs --confidential.
+    /// A grant type that the client may use; may be repeated. `password` requires --first-party, because it shows
+    /// users' passwords to the client (RFC 9700, 2.4), and adds `refresh_token`; `client_credentials` requires
+    /// --confidential.
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant::TYPES)]
+    #[serde(rename = "grant_types", serialize_with = "with_refresh_token")]
     grants: Option<Vec<String>>,
-    /// A scope its tokens may have; may be given again. [default: `account` with --first-party, else none]
+    /// A scope that its tokens may have; may be repeated. [default: `account` with --first-party, else none]
     #[arg(long = "scope", value_name = "SCOPE")]
+    #[serde(serialize_with = "joined")]
     scope: Option<Vec<String>>,
-    /// An API its tokens are for, as a URI; may be given again. [default: the issuer itself]
+    /// An API that its tokens are for, as a URI; may be repeated. [default: the issuer]
     #[arg(long = "audience", value_name = "URI")]
     audience: Option<Vec<String>>,
-    /// What its access tokens look like: a JWT that APIs verify by themselves, or a reference that they
-    /// ask about at /introspect. [default: jwt]
-    #[arg(long, value_name = "FORMAT", value_parser = choice(AccessTokenFormat::ALL.map(AccessTokenFormat::name), AccessTokenFormat::parse))]
-    access_token_format: Option<AccessTokenFormat>,
-    /// The `typ` of its JWTs: JWT for APIs that cannot be told to accept at+jwt. [default: at+jwt, or what
-    /// the settings say for the audience]
-    #[arg(long, value_name = "TYP", value_parser = choice(AccessTokenType::ALL.map(AccessTokenType::name), AccessTokenType::parse))]
-    access_token_type: Option<AccessTokenType>,
-    /// How long its access tokens live, such as 5m.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    access_token_lifetime: Option<Duration>,
-    /// How long its sessions live at most, such as 90d; counts for sessions that begin.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    session_lifetime: Option<Duration>,
-    /// How long its sessions live without being refreshed, such as 14d.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    session_idle_lifetime: Option<Duration>,
-    /// Whether a refresh replaces the refresh token. `never` needs --confidential: nothing else shows that
-    /// a public client's token was stolen (RFC 9700, 4.14.2). [default: always]
-    #[arg(long, value_name = "WHEN", value_parser = choice(RefreshTokenRotation::ALL.map(RefreshTokenRotation::name), RefreshTokenRotation::parse))]
-    rotation: Option<RefreshTokenRotation>,
-    /// How long the same refresh token gets the same answer, such as 10s.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
-    retry_window: Option<Duration>,
-    /// Whether a retry after that is forgiven.
-    #[arg(long, value_name = "WHEN", value_parser = choice(LateRetry::ALL.map(LateRetry::name), LateRetry::parse))]
-    late_retry: Option<LateRetry>,
-    /// A second late retry within so many refreshes of the first is a replay.
+    /// Format of its access tokens: a JWT, which APIs verify offline, or a reference, which APIs send to /introspect.
+    /// [default: jwt]
+    #[arg(long, value_name = "FORMAT", value_parser = ["jwt", "opaque"])]
+    access_token_format: Option<String>,
+    /// The `typ` of its JWTs: JWT for APIs that do not accept at+jwt. [default: at+jwt, or the server's setting for the
+    /// audience]
+    #[arg(long, value_name = "TYP", value_parser = ["at+jwt", "JWT"])]
+    access_token_type: Option<String>,
+    /// Lifetime of its access tokens, such as 5m.
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    access_token_lifetime: Option<u64>,
+    /// Maximum lifetime of its sessions, such as 90d; applies to new sessions.
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    session_lifetime: Option<u64>,
+    /// Lifetime of its sessions without a refresh, such as 14d.
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    session_idle_lifetime: Option<u64>,
+    /// Whether a refresh replaces the refresh token. `never` requires --confidential: only rotation detects a stolen
+    /// refresh token of a public client (RFC 9700, 4.14.2). [default: always]
+    #[arg(long, value_name = "WHEN", value_parser = ["always", "never"])]
+    rotation: Option<String>,
+    /// The time in which the same refresh token gets the same response, such as 10s.
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    retry_window: Option<u64>,
+    /// Whether a retry after the retry window is allowed.
+    #[arg(long, value_name = "WHEN", value_parser = ["once", "never"])]
+    late_retry: Option<String>,
+    /// Minimum number of refreshes between two late retries.
     #[arg(long, value_name = "COUNT")]
     late_retry_spacing: Option<u32>,
 }
 
-/// One of a few words.
-fn choice<T: Clone + Send + Sync + 'static>(
-    names: [&'static str; 2],
-    parse: fn(&str) -> Option<T>,
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(names)
-        .try_map(move |name| parse(&name).ok_or("not one of the possible values"))
-}
-
-/// The settings that can be given back to the server, by their flags.
-pub const SETTINGS: [&str; 14] = [
-    "name",
-    "first-party",
-    "grant",
-    "scope",
-    "audience",
-    "access-token-format",
-    "access-token-type",
-    "access-token-lifetime",
-    "session-lifetime",
-    "session-idle-lifetime",
-    "rotation",
-    "retry-window",
-    "late-retry",
-    "late-retry-spacing",
-];
-
 impl Flags {
-    /// What is asked for; the settings named in `defaults` become what they are for a client of which
-    /// nothing is said, unless another flag says what they become.
-    pub fn change(self, defaults: &[String]) -> Change {
-        let is_default = |flag: &str| defaults.iter().any(|own| own == flag);
-        Change {
-            name: setting(self.name, is_default("name")),
-            first_party: setting(self.first_party.then_some(true), is_default("first-party")),
-            grant_types: setting(self.grants.map(complete), is_default("grant")),
-            scope: setting(self.scope, is_default("scope")),
-            audience: setting(self.audience, is_default("audience")),
-            access_token_format: setting(
-                self.access_token_format,
-                is_default("access-token-format"),
-            ),
-            access_token_type: setting(self.access_token_type, is_default("access-token-type")),
-            access_token_lifetime: setting(
-                self.access_token_lifetime,
-                is_default("access-token-lifetime"),
-            ),
-            session_lifetime: setting(self.session_lifetime, is_default("session-lifetime")),
-            session_idle_lifetime: setting(
-                self.session_idle_lifetime,
-                is_default("session-idle-lifetime"),
-            ),
-            rotation: setting(self.rotation, is_default("rotation")),
-            retry_window: setting(self.retry_window, is_default("retry-window")),
-            late_retry: setting(self.late_retry, is_default("late-retry")),
-            late_retry_spacing: setting(self.late_retry_spacing, is_default("late-retry-spacing")),
-            disabled: Setting::Kept,
+    /// The given settings, and `null` for each flag named in `defaults` that is not given.
+    pub fn patch(&self, defaults: &[String]) -> ClientPatch {
+        let mut patch = ClientPatch::default();
+        if let Ok(Value::Object(settings)) = serde_json::to_value(self) {
+            let is_default = |name: &str| defaults.iter().any(|flag| setting(flag) == name);
+            for (name, value) in settings {
+                if !value.is_null() || is_default(&name) {
+                    patch = patch.with(&name, value);
+                }
+            }
         }
+        patch
     }
 }
 
-fn setting<T>(given: Option<T>, is_default: bool) -> Setting<T> {
-    match given {
-        None if is_default => Setting::Default,
-        given => Setting::from(given),
+/// The names of the flags, as values of `--default`.
+pub fn names() -> PossibleValuesParser {
+    let command = Flags::augment_args(Command::new("flags"));
+    let names = command.get_arguments().filter_map(|flag| flag.get_long());
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    PossibleValuesParser::new(names)
+}
+
+fn flag_or_null<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    flag.then_some(true).serialize(serializer)
+}
+
+/// A client with the password grant can also refresh its sessions.
+fn with_refresh_token<S: Serializer>(
+    grants: &Option<Vec<String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut grants = grants.clone();
+    if let Some(grants) = &mut grants
+        && grants.iter().any(|grant| grant == GrantType::Password.as_str())
+    {
+        grants.push(GrantType::RefreshToken.as_str().to_owned());
+    }
+    grants.serialize(serializer)
+}
+
+fn joined<S: Serializer>(words: &Option<Vec<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = words.as_ref().map(|words| words.join(" "));
+    text.serialize(serializer)
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.subsec_nanos() == 0 {
+        Ok(duration.as_secs())
+    } else {
+        Err("must be in whole seconds".to_owned())
     }
 }
 
-/// Whoever signs in stays signed in.
-fn complete(mut grants: Vec<String>) -> Vec<String> {
-    if grants.iter().any(|grant| grant == grant::password::TYPE) {
-        grants.push(grant::refresh_token::TYPE.to_owned());
-    }
-    grants
-}
-
-/// What is wrong, with fields called by their flags.
-pub fn complaint(invalid: Invalid) -> String {
-    let Invalid { field, message } = invalid;
-    let message = ["first_party", "confidential"]
+/// The message about an invalid setting, with the names of the flags.
+pub fn complaint(invalid: &InvalidSetting) -> String {
+    let message = ["first_party", "token_endpoint_auth_method"]
         .into_iter()
-        .fold(message, |message, name| {
+        .fold(invalid.message.clone(), |message, name| {
             message.replace(&format!("`{name}`"), &flag(name))
         });
-    match field {
+    match &*invalid.field {
         "client_id" => format!("a client id {message}"),
         "client_secret" => format!("a client secret {message}"),
         field => format!("{}: {message}", flag(field)),
     }
 }
 
-fn flag(field: &str) -> String {
-    let name = match field {
+fn flag(setting: &str) -> String {
+    let name = match setting {
+        "client_name" => "name",
         "grant_types" => "grant",
         "origins" => "origin",
+        "token_endpoint_auth_method" => "confidential",
         other => other,
     };
     format!("--{}", name.replace('_', "-"))
+}
+
+fn setting(flag: &str) -> String {
+    match flag {
+        "name" => "client_name".to_owned(),
+        "grant" => "grant_types".to_owned(),
+        other => other.replace('-', "_"),
+    }
 }

@@ -1,4 +1,4 @@
-//! `jeton client`: applications that ask for tokens.
+//! `jeton client`: the registered applications.
 
 mod add;
 mod flags;
@@ -12,13 +12,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::add::Add;
-use self::origins::Origins;
+use self::origins::ChangeOrigins;
 use self::update::Update;
 use super::{Failure, input, operator, output};
-use crate::client::registration::{Invalid, Refused};
-use crate::client::{Change, Setting};
+use crate::client::{ClientPatch, InvalidSetting};
 use crate::server::AuthorizationServer;
-use crate::store::client;
+use crate::store::client::{self, ClientError};
 
 #[derive(Debug, Args)]
 pub struct Group {
@@ -35,31 +34,31 @@ enum Command {
     Add(Box<Add>),
     /// List clients.
     List,
-    /// Show all that is known of a client.
+    /// Show the settings of a client.
     Show {
         /// The client's id.
         id: String,
     },
-    /// Change what a client may do. It counts from the next request on; access tokens that are out stay
-    /// as they are.
+    /// Change the settings of a client, from its next request on. Access tokens that were issued before stay as they
+    /// are.
     Update(Box<Update>),
-    /// A confidential client's secrets: each of them is good, so that one can be replaced by another
-    /// while the client runs.
+    /// The secrets of a confidential client. Several are valid at once, so that one can be replaced while the client
+    /// runs.
     #[command(subcommand)]
     Secret(secret::Command),
-    /// Say from which origins a client's pages may read its answers, and change that.
-    Origins(Origins),
-    /// Give a client no more tokens, and end all its sessions.
+    /// Show and change the origins whose pages may call the server as this client (CORS).
+    Origins(ChangeOrigins),
+    /// Disable a client: it gets no tokens, and its sessions end.
     Disable {
         /// The client's id.
         id: String,
     },
-    /// Let a disabled client have tokens again.
+    /// Enable a disabled client.
     Enable {
         /// The client's id.
         id: String,
     },
-    /// Delete a client, and end all its sessions.
+    /// Delete a client and end its sessions.
     Delete {
         /// The client's id.
         id: String,
@@ -76,25 +75,22 @@ impl Group {
             Command::Update(update) => update.run(json, server).await,
             Command::Secret(command) => command.run(json, server).await,
             Command::Origins(origins) => origins.run(json, server).await,
-            Command::Disable { id } => update::run(&id, disabled(true), json, server).await,
-            Command::Enable { id } => update::run(&id, disabled(false), json, server).await,
+            Command::Disable { id } => update::run(&id, &disabled(true), json, server).await,
+            Command::Enable { id } => update::run(&id, &disabled(false), json, server).await,
             Command::Delete { id } => delete(&id, json, server).await,
         }
     }
 }
 
-fn disabled(disabled: bool) -> Change {
-    Change {
-        disabled: Setting::To(disabled),
-        ..Change::default()
-    }
+fn disabled(disabled: bool) -> ClientPatch {
+    ClientPatch::default().with("disabled", disabled)
 }
 
 async fn delete(id: &str, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
     let client = find(id, server).await?;
     let object = object::of(&client, &server.store).await?;
-    let ended = client::delete(&server.store, id, &operator(server)).await?;
-    let ended = ended.ok_or_else(|| unknown(id))?;
+    let deleted = client::delete(&server.store, id, None, &operator(server)).await;
+    let ended = deleted.map_err(|error| failure(id, error))?;
     if as_json {
         let object = json!({ "client": object, "sessions_ended": ended });
         return output::line(&object.to_string());
@@ -111,21 +107,22 @@ fn unknown(id: &str) -> Failure {
     Failure::new(format!("there is no client {id}; see `jeton client list`"))
 }
 
-fn refused(id: &str, why: Refused) -> Failure {
-    match why {
-        Refused::Invalid(wrong) => {
-            let lines: Vec<String> = wrong.into_iter().map(flags::complaint).collect();
-            Failure::new(lines.join("\n"))
+fn failure(id: &str, error: ClientError) -> Failure {
+    match error {
+        ClientError::Invalid(invalid) => {
+            let lines: Vec<String> = invalid.iter().map(flags::complaint).collect();
+            Failure::new(lines.join("
+"))
         }
-        Refused::Taken => Failure::new(format!("there is a client {id} already")),
-        Refused::Unknown => unknown(id),
-        Refused::Stale => Failure::new(format!("client {id} was changed meanwhile; try again")),
-        Refused::Store(error) => error.into(),
+        ClientError::Taken => Failure::new(format!("there is a client {id} already")),
+        ClientError::NotFound => unknown(id),
+        ClientError::Stale => Failure::new(format!("client {id} was changed meanwhile; try again")),
+        ClientError::Store(error) => error.into(),
     }
 }
 
-impl From<Invalid> for Failure {
-    fn from(invalid: Invalid) -> Self {
-        Self::new(flags::complaint(invalid))
+impl From<InvalidSetting> for Failure {
+    fn from(invalid: InvalidSetting) -> Self {
+        Self::new(flags::complaint(&invalid))
     }
 }

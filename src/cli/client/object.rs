@@ -1,21 +1,20 @@
-//! A client as JSON, as the admin API gives it. A setting that is absent follows the server's. Times are in
-//! seconds since 1970, lifetimes and windows in seconds.
+//! A client as JSON, in the form of the admin API: times in seconds since 1970, lifetimes in seconds. A setting that is
+//! absent follows the server's.
 
 use sea_orm::DbErr;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, output};
 use crate::api::admin;
-use crate::api::admin::clients::{Client, ClientSecret};
+use crate::api::admin::clients::{ClientInformation, ClientSecret};
 use crate::store::client::Model;
-use crate::store::{Store, client_origin, client_secret};
+use crate::store::{Store, client_secret};
 
 pub type Object = Map<String, Value>;
 
-/// All that is known of a client, its origins and secrets included.
+/// A client with the ids and times of its secrets.
 pub async fn of(client: &Model, store: &Store) -> Result<Object, DbErr> {
-    let origins = client_origin::of_client(store, &client.id).await?;
-    let mut object = without_secrets(client, origins);
+    let mut object = without_secrets(client);
     if client.confidential {
         let secrets = client_secret::of_client(store, &client.id).await?;
         let secrets: Vec<Object> = secrets.into_iter().map(secret).collect();
@@ -24,11 +23,11 @@ pub async fn of(client: &Model, store: &Store) -> Result<Object, DbErr> {
     Ok(object)
 }
 
-pub fn without_secrets(client: &Model, origins: Vec<String>) -> Object {
-    object(admin::json(&Client::of(client, origins)))
+pub fn without_secrets(client: &Model) -> Object {
+    object(admin::json(&ClientInformation::from(client)))
 }
 
-/// A secret, without what it is.
+/// The id and times of a secret.
 pub fn secret(secret: client_secret::Model) -> Object {
     object(admin::json(&ClientSecret::from(secret)))
 }

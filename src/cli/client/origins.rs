@@ -1,49 +1,53 @@
-//! `jeton client origins`: whose pages may read what a client is answered.
+//! `jeton client origins`.
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, operator, output, unknown};
+use super::{Failure, failure, find, operator, output};
+use crate::client::ClientPatch;
 use crate::server::AuthorizationServer;
-use crate::store::{client, client_origin};
+use crate::store::client;
 use crate::web_origin::WebOrigin;
 
 #[derive(Debug, Args)]
-pub struct Origins {
+pub struct ChangeOrigins {
     /// The client's id.
     id: String,
-    /// An origin to register, such as `https://app.example.com`; may be given again.
+    /// An origin to register, such as `https://app.example.com`; may be repeated.
     #[arg(long = "add", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     added: Vec<WebOrigin>,
-    /// An origin to remove; may be given again.
+    /// An origin to remove; may be repeated.
     #[arg(long = "remove", value_name = "ORIGIN", value_parser = WebOrigin::parse)]
     removed: Vec<WebOrigin>,
 }
 
-impl Origins {
-    /// All that is asked for, or nothing; prints what is registered then.
+impl ChangeOrigins {
+    /// Makes all changes, or none, and prints the origins.
     pub async fn run(self, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
-        let (id, store) = (self.id.as_str(), &server.store);
-        if client::find(store, id).await?.is_none() {
-            return Err(unknown(id));
+        let id = self.id.as_str();
+        let client = find(id, server).await?;
+        let mut origins = client.settings().origins;
+        for origin in &self.removed {
+            let Some(place) = origins.iter().position(|own| own == origin.as_str()) else {
+                return Err(Failure::new(format!(
+                    "{origin} is not an origin of client {id}; see `jeton client origins {id}`"
+                )));
+            };
+            origins.remove(place);
         }
-        let present = client_origin::of_client(store, id).await?;
-        let is_present = |origin: &WebOrigin| present.iter().any(|own| own == origin.as_str());
-        if let Some(missing) = self.removed.iter().find(|origin| !is_present(origin)) {
-            return Err(Failure::new(format!(
-                "{missing} is not an origin of client {id}; see `jeton client origins {id}`"
-            )));
-        }
-        let changes = (&*self.added, &*self.removed);
-        client_origin::change(store, id, changes, &operator(server)).await?;
-        let origins = client_origin::of_client(store, id).await?;
+        origins.extend(self.added.iter().map(ToString::to_string));
+        let patch = ClientPatch::default().with("origins", origins);
+        let revision = Some(client.revision);
+        let updated = client::update(&server.store, id, revision, &patch, &operator(server)).await;
+        let updated = updated.map_err(|error| failure(id, error))?;
+        let origins = updated.client.settings().origins;
         if as_json {
             let object = json!({ "client_id": id, "origins": origins });
             return output::line(&object.to_string());
         }
         if origins.is_empty() {
             return output::line(&format!(
-                "none: no page of another origin can read what client {id} is answered"
+                "none: no page of another origin can call the server as client {id}"
             ));
         }
         output::line(&origins.join("\n"))

@@ -1,4 +1,4 @@
-//! `jeton client secret`: what a confidential client proves itself by.
+//! `jeton client secret`.
 
 use std::time::Duration;
 
@@ -7,30 +7,29 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Failure, find, input, object, operator, output};
-use crate::client::secret;
 use crate::client::secret::NewSecret;
 use crate::server::AuthorizationServer;
-use crate::store::client_secret::{self, MOST, SecretError};
+use crate::store::client_secret::{self, MAX_SECRETS, SecretError};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Give a confidential client one more secret, shown once; those that it has stay good.
+    /// Add a secret, which is shown once. The other secrets stay valid.
     Add {
         /// The client's id.
         client: String,
-        /// How long the secret is good, such as 30d. [default: until it is removed]
+        /// Lifetime of the secret, such as 30d. [default: until it is removed]
         #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
         expires_in: Option<Duration>,
-        /// Read the secret from standard input instead of making one.
+        /// Read the secret from standard input instead of generating one.
         #[arg(long)]
         secret_stdin: bool,
     },
-    /// List a client's secrets: their ids and times, the oldest first.
+    /// List ids and times of a client's secrets, oldest first.
     List {
         /// The client's id.
         client: String,
     },
-    /// Remove a secret: it works no more, at once. The last one stays.
+    /// Remove a secret. The last valid one cannot be removed.
     Remove {
         /// The client's id.
         client: String,
@@ -66,8 +65,8 @@ async fn add(
     json: bool,
     server: &AuthorizationServer,
 ) -> Result<(), Failure> {
-    let added = secret::add(client, secret, &operator(server), server).await;
-    let row = added.map_err(|why| refused(client, why))?;
+    let added = client_secret::add(&server.store, client, secret, &operator(server)).await;
+    let row = added.map_err(|error| failure(client, error))?;
     if json {
         let mut object = object::secret(row.clone());
         object.insert("client_id".to_owned(), json!(client));
@@ -111,16 +110,16 @@ async fn remove(
     server: &AuthorizationServer,
 ) -> Result<(), Failure> {
     let removed = client_secret::remove(&server.store, client, id, &operator(server)).await;
-    removed.map_err(|why| refused(client, why))?;
+    removed.map_err(|error| failure(client, error))?;
     if json {
         let object = json!({ "client_id": client, "id": id });
         return output::line(&object.to_string());
     }
-    output::line(&format!("secret {id} of client {client} works no more"))
+    output::line(&format!("secret {id} of client {client} is removed"))
 }
 
-fn refused(client: &str, why: SecretError) -> Failure {
-    Failure::new(match why {
+fn failure(client: &str, error: SecretError) -> Failure {
+    Failure::new(match error {
         SecretError::NoClient => {
             format!("there is no confidential client {client}; see `jeton client list`")
         }
@@ -128,19 +127,19 @@ fn refused(client: &str, why: SecretError) -> Failure {
             format!("client {client} has no such secret; see `jeton client secret list {client}`")
         }
         SecretError::TooMany => format!(
-            "client {client} has {MOST} secrets already; remove one that is used no more, see \
+            "client {client} has {MAX_SECRETS} secrets already; remove an unused one, see \
              `jeton client secret list {client}`"
         ),
         SecretError::Last => format!(
-            "it is the last secret that client {client} can prove itself by; add another first, or \
-             disable the client instead"
+            "it is the last valid secret of client {client}; add another first, or disable the \
+             client instead"
         ),
         SecretError::Store(error) => return error.into(),
     })
 }
 
-/// Prints a secret, for the one time.
+/// Prints a new secret.
 pub fn show(secret: &NewSecret) -> Result<(), Failure> {
     output::line(&format!("client_secret {}", secret.text().expose()))?;
-    output::line("(shown this once; what is kept is its digest)")
+    output::line("(shown only this once; the server stores its digest)")
 }

@@ -1,13 +1,13 @@
 //! `jeton client update`.
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::flags::{self, Flags};
-use super::{Failure, object, operator, output, refused};
-use crate::client::{Change, Setting, update};
+use super::{Failure, failure, object, operator, output};
+use crate::client::ClientPatch;
 use crate::server::AuthorizationServer;
+use crate::store::client;
 
 #[derive(Debug, Args)]
 pub struct Update {
@@ -15,42 +15,40 @@ pub struct Update {
     id: String,
     #[command(flatten)]
     flags: Flags,
-    /// A setting that becomes again what it is for a client of which nothing is said; may be given again.
-    #[arg(long = "default", value_name = "SETTING", value_parser = PossibleValuesParser::new(flags::SETTINGS))]
+    /// A setting to reset to its default; may be repeated.
+    #[arg(long = "default", value_name = "SETTING", value_parser = flags::names())]
     defaults: Vec<String>,
 }
 
 impl Update {
     pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
-        let change = self.flags.change(&self.defaults);
-        run(&self.id, change, json, server).await
+        let patch = self.flags.patch(&self.defaults);
+        run(&self.id, &patch, json, server).await
     }
 }
 
-/// Changes a client and says what came of it.
+/// Changes a client and prints the outcome.
 pub(super) async fn run(
     id: &str,
-    change: Change,
+    patch: &ClientPatch,
     as_json: bool,
     server: &AuthorizationServer,
 ) -> Result<(), Failure> {
-    let disabled = change.disabled;
-    let changed = update(id, change, &operator(server), server).await;
-    let changed = changed.map_err(|why| refused(id, why))?;
-    let ended = changed.sessions_ended;
+    let updated = client::update(&server.store, id, None, patch, &operator(server)).await;
+    let updated = updated.map_err(|error| failure(id, error))?;
+    let ended = updated.sessions_ended;
     if as_json {
-        let object = object::of(&changed.client, &server.store).await?;
         let object = json!({
-            "client": object,
-            "changed": changed.settings,
+            "client": object::of(&updated.client, &server.store).await?,
+            "changed": updated.changed,
             "sessions_ended": ended,
         });
         return output::line(&object.to_string());
     }
-    output::line(&match disabled {
-        Setting::To(true) => format!("client {id} is disabled; sessions ended: {ended}"),
-        Setting::To(false) => format!("client {id} may have tokens again"),
-        _ if changed.settings.is_empty() => format!("client {id} is like that already"),
-        _ => format!("client {id}: changed {}", changed.settings.join(", ")),
+    output::line(&match patch.get("disabled") {
+        Some(Value::Bool(true)) => format!("client {id} is disabled; sessions ended: {ended}"),
+        Some(_) => format!("client {id} is enabled"),
+        None if updated.changed.is_empty() => format!("client {id}: nothing to change"),
+        None => format!("client {id}: changed {}", updated.changed.join(", ")),
     })
 }

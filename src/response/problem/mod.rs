@@ -42,8 +42,11 @@ pub enum Problem {
     PreconditionFailed,
     /// The body is over `server.body_limit`.
     TooLarge,
-    /// The body is not JSON.
-    UnsupportedMediaType,
+    /// The body is not JSON. The response to a PATCH lists the accepted formats.
+    UnsupportedMediaType {
+        /// Whether the request is a PATCH.
+        is_patch: bool,
+    },
     /// Too many attempts have failed. The seconds to wait.
     TooManyAttempts(u64),
     /// The server is busy. The reason is for the log.
@@ -131,7 +134,7 @@ impl Problem {
                 "The resource was changed. Read it again and send its new ETag as If-Match.",
             ),
             Self::TooLarge => ("Too large", "The request body is too large."),
-            Self::UnsupportedMediaType => (
+            Self::UnsupportedMediaType { .. } => (
                 "Unsupported media type",
                 "Send a JSON body and Content-Type: application/json.",
             ),

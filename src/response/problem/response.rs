@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::{InvalidField, Problem};
 use crate::response::error_response::{ErrorResponse, RETRY_AFTER, documented};
 
+/// Media types of a PATCH body.
+const PATCH_FORMATS: &str = "application/merge-patch+json, application/json";
+
 /// What went wrong, RFC 9457.
 #[derive(Object)]
 #[oai(rename = "Problem")]
@@ -79,7 +82,7 @@ impl ResponseError for Problem {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -101,6 +104,10 @@ impl ResponseError for Problem {
             },
             allow: match self {
                 Self::MethodNotAllowed(allow) => Some(allow),
+                _ => None,
+            },
+            accept_patch: match self {
+                Self::UnsupportedMediaType { is_patch: true } => Some(PATCH_FORMATS),
                 _ => None,
             },
             log: (self.words().0, self.reason()),

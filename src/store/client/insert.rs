@@ -1,58 +1,59 @@
 //! New clients.
 
+use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
-use serde_json::Value;
 
-use super::change::{cover, row};
-use super::{Entity, Model};
+use super::update::cover;
+use super::{ClientError, Entity, Model};
 use crate::audit::{Action, Cause, Event};
+use crate::client::{ClientSettings, NewClient};
 use crate::store::again::again;
 use crate::store::user::InsertError;
-use crate::store::{Store, client_origin, client_secret};
-use crate::web_origin::WebOrigin;
+use crate::store::{Store, client_secret};
 
-/// Adds a client with its secret and its origins, and sees to it that signing keys stay published for as
-/// long as its tokens live.
-///
-/// # Errors
-///
-/// [`InsertError::Taken`] when the id is.
+/// Registers a client, if its id and settings are valid.
+pub async fn register(store: &Store, new: NewClient, cause: &Cause) -> Result<Model, ClientError> {
+    let settings = new.checked_settings().map_err(ClientError::Invalid)?;
+    let client = Model {
+        confidential: new.secret.is_some(),
+        ..Model::new(&new.id, cause.at).with_settings(settings, cause.at)
+    };
+    let secret = new.secret.as_ref();
+    let secret = secret.map(|secret| client_secret::Model::new(&new.id, secret, cause.at));
+    insert(store, client.clone(), secret, cause).await?;
+    Ok(client)
+}
+
+/// Inserts a client and its secret. Signing keys stay published for the lifetime of the client's tokens.
 pub async fn insert(
     store: &Store,
     client: Model,
     secret: Option<client_secret::Model>,
-    origins: &[WebOrigin],
     cause: &Cause,
 ) -> Result<(), InsertError> {
-    again(|| try_insert(store, &client, secret.as_ref(), origins, cause)).await
+    again(|| try_insert(store, &client, secret.as_ref(), cause)).await
 }
 
 async fn try_insert(
     store: &Store,
     client: &Model,
     secret: Option<&client_secret::Model>,
-    origins: &[WebOrigin],
     cause: &Cause,
 ) -> Result<(), InsertError> {
     let mut together = store.change_durably().await?;
     let connection = together.connection();
     cover(connection, client).await?;
-    let mut event = Event::new(Action::ClientCreated, cause)
-        .client(&client.id)
-        .with("confidential", client.confidential);
-    for (name, value) in client.settings() {
-        if value != Value::Null {
-            event = event.with(name, value);
-        }
-    }
-    Entity::insert(row(client.clone()))
+    Entity::insert(client.clone().into_active_model().reset_all())
         .exec_without_returning(connection)
         .await?;
     if let Some(secret) = secret {
         client_secret::insert(connection, secret.clone()).await?;
     }
-    if client_origin::insert(connection, &client.id, origins).await? > 0 {
-        event = event.with("origins", client_origin::joined(origins));
+    let mut event = Event::new(Action::ClientCreated, cause)
+        .client(&client.id)
+        .with("confidential", client.confidential);
+    for (name, value) in client.settings().changes_since(&ClientSettings::default()) {
+        event = event.with(&name, value);
     }
     together.record(event).await?;
     Ok(together.commit().await?)

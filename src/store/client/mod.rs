@@ -1,181 +1,35 @@
-//! The table `clients`: applications that ask for tokens.
+//! The table `clients`.
 
-mod change;
-mod choice;
-mod description;
+mod delete;
+mod error;
 mod insert;
-mod policy;
-mod remove;
+mod model;
+mod update;
 
 use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, Func, IntoCondition as _};
+use sea_orm::sea_query::Func;
 use sea_orm::{Condition, QueryOrder, QuerySelect as _};
 
-pub use change::{ChangeError, Changed, Whom, disable, enable, update};
-pub(in crate::store) use change::{lock_as_of, touch};
-pub use choice::{AccessTokenFormat, AccessTokenType, RefreshTokenRotation};
-pub use insert::insert;
-pub use policy::Policy;
-pub use remove::{delete, remove};
+pub use delete::delete;
+pub use error::ClientError;
+pub use insert::{insert, register};
+pub use model::{ActiveModel, Column, Entity, Model, PrimaryKey, Relation};
+pub(in crate::store) use update::touch;
+pub use update::{UpdatedClient, update};
 
 use super::text_search::{contains, sought};
-use super::{Store, client_secret, or_issuer};
-use crate::clock::{Timestamp, micros};
-use crate::scope::{OWN_DOORS, Scope};
-
-/// The grant that shows a person's password to the client.
-const PASSWORD_GRANT: &str = "password";
-
-/// An application that asks for tokens. Lifetimes and windows are in microseconds; what is `None`
-/// follows the settings.
-#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "clients")]
-pub struct Model {
-    /// The `client_id`; never the form of a user's id.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: String,
-    /// For people who read a list of sessions.
-    pub name: String,
-    /// Separated by spaces.
-    pub grant_types: String,
-    /// What its tokens may allow, and what they do when the request names no scope.
-    pub scope: String,
-    /// Whom its tokens are for, separated by spaces; empty: the issuer itself.
-    pub audience: String,
-    /// How long an access token lives.
-    pub access_token_lifetime: Option<i64>,
-    /// How long a session lives at most.
-    pub session_lifetime: Option<i64>,
-    /// How long a session lives without being refreshed.
-    pub session_idle_lifetime: Option<i64>,
-    /// How long the same refresh token gets the same answer.
-    pub retry_window: Option<i64>,
-    /// `once` or `never`.
-    pub late_retry: Option<String>,
-    /// How many generations lie between two late retries that are forgiven.
-    pub late_retry_spacing: Option<i64>,
-    /// What its access tokens look like: `jwt` or `opaque`; `None`: `jwt`.
-    pub access_token_format: Option<String>,
-    /// The `typ` of its JWTs: `at+jwt` or `JWT`; `None`: what the settings say for the audience.
-    pub access_token_type: Option<String>,
-    /// Whether a refresh replaces the refresh token: `always` or `never`; `None`: `always`.
-    pub rotation: Option<String>,
-    /// Whether it is as much the operator's own as this server is.
-    pub first_party: bool,
-    /// Whether it proves itself by a secret, see [`client_secret`]; a public client names itself.
-    pub confidential: bool,
-    /// When the client was made.
-    pub created_at: Timestamp,
-    /// Since when the client gets no tokens.
-    pub disabled_at: Option<Timestamp>,
-    /// How often it was changed, or what belongs to it.
-    pub revision: i64,
-}
-
-/// Its secrets know whose they are.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl Related<client_secret::Entity> for Entity {
-    /// For confidential clients alone: to look for the secrets of others costs nothing.
-    fn to() -> RelationDef {
-        let relation = client_secret::Relation::Client.def().rev();
-        relation.on_condition(|client, _| {
-            let confidential = Expr::col((client, Column::Confidential));
-            confidential.eq(true).into_condition()
-        })
-    }
-}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-/// What is enough to know it by, in a log.
-impl std::fmt::Debug for Model {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Model {
-    /// A public client that may do nothing, and whose every setting follows the server's.
-    #[must_use]
-    pub fn new(id: &str, created_at: Timestamp) -> Self {
-        Self {
-            id: id.to_owned(),
-            name: id.to_owned(),
-            grant_types: String::new(),
-            scope: String::new(),
-            audience: String::new(),
-            access_token_lifetime: None,
-            session_lifetime: None,
-            session_idle_lifetime: None,
-            retry_window: None,
-            late_retry: None,
-            late_retry_spacing: None,
-            access_token_format: None,
-            access_token_type: None,
-            rotation: None,
-            first_party: false,
-            confidential: false,
-            created_at,
-            disabled_at: None,
-            revision: 0,
-        }
-    }
-
-    /// What its tokens may allow. Of a client that is not first-party, no token opens this server's own
-    /// doors, whatever its row says.
-    #[must_use]
-    pub fn scope(&self) -> Scope {
-        let registered = Scope::from_stored(&self.scope);
-        if self.first_party {
-            registered
-        } else {
-            registered.without(&OWN_DOORS)
-        }
-    }
-
-    /// Whom its tokens may be for; `issuer` when nothing else is registered.
-    #[must_use]
-    pub fn audience(&self, issuer: &str) -> Vec<String> {
-        or_issuer(&self.audience, issuer)
-    }
-
-    /// Whom its tokens are registered to be for; empty: nothing was registered.
-    #[must_use]
-    pub fn registered_audience(&self) -> Vec<&str> {
-        self.audience.split_whitespace().collect()
-    }
-
-    /// Whether it may use a grant type. One that is not first-party never has the password grant, whatever
-    /// its row says: it "insecurely exposes the credentials of the resource owner to the client", RFC 9700
-    /// §2.4.
-    #[must_use]
-    pub fn allows(&self, grant_type: &str) -> bool {
-        let mut registered = self.grant_types.split_whitespace();
-        registered.any(|own| own == grant_type)
-            && (self.first_party || grant_type != PASSWORD_GRANT)
-    }
-}
+use super::{Store, client_secret};
+use crate::clock::micros;
+use crate::web_origin::WebOrigin;
 
 /// The client with this id, disabled or not.
-///
-/// # Errors
-///
-/// What the database says.
 pub async fn find(store: &Store, id: &str) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(sought(id)).one(store.read()).await
 }
 
 /// The client with this id, disabled or not, and its secrets, expired or not; in one query.
-///
-/// # Errors
-///
-/// What the database says.
 pub async fn find_with_secrets(
     store: &Store,
     id: &str,
@@ -188,7 +42,7 @@ pub async fn find_with_secrets(
     Ok(found.map_or_else(Default::default, |(client, own)| (Some(client), own)))
 }
 
-/// The client with this id, which nobody else changes until the transaction ends.
+/// The client with this id, locked until the transaction ends.
 pub(super) async fn lock(
     connection: &impl ConnectionTrait,
     id: &str,
@@ -197,24 +51,32 @@ pub(super) async fn lock(
     found.one(connection).await
 }
 
-/// Which clients are searched for; what is `None` may be any.
+/// Locks the client with this id until the transaction ends, and checks its revision unless `None` is expected.
+async fn lock_revision(
+    connection: &impl ConnectionTrait,
+    id: &str,
+    revision: Option<i64>,
+) -> Result<Model, ClientError> {
+    let client = lock(connection, id).await?.ok_or(ClientError::NotFound)?;
+    if revision.is_some_and(|expected| expected != client.revision) {
+        return Err(ClientError::Stale);
+    }
+    Ok(client)
+}
+
+/// The clients to search for; a criterion that is `None` excludes none.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Filter<'a> {
-    /// Those with this in their ids or names, upper and lower case alike.
+pub struct ClientFilter<'a> {
+    /// A part of the id or the name, without regard to case.
     pub part: Option<&'a str>,
-    /// Those that are disabled, or those that are not.
+    /// Whether the client is disabled.
     pub disabled: Option<bool>,
 }
 
-/// The clients that pass the filter, by id, from the one that follows the id `after` on, at most
-/// `limit`.
-///
-/// # Errors
-///
-/// What the database says.
+/// The clients that match, by id, after the id `after`, at most `limit`.
 pub async fn search(
     store: &Store,
-    filter: Filter<'_>,
+    filter: ClientFilter<'_>,
     after: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
@@ -225,7 +87,7 @@ pub async fn search(
             .add(contains(lower(Column::Id), &part))
             .add(contains(lower(Column::Name), &part))
     };
-    let passing = Condition::all()
+    let matching = Condition::all()
         .add_option(filter.part.map(named))
         .add_option(filter.disabled.map(|disabled| {
             if disabled {
@@ -236,7 +98,7 @@ pub async fn search(
         }))
         .add_option(after.map(|after| Column::Id.gt(sought(after))));
     Entity::find()
-        .filter(passing)
+        .filter(matching)
         .order_by_asc(Column::Id)
         .limit(limit)
         .all(store.read())
@@ -244,10 +106,6 @@ pub async fn search(
 }
 
 /// All clients, by id.
-///
-/// # Errors
-///
-/// What the database says.
 pub async fn list(store: &Store) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .order_by_asc(Column::Id)
@@ -255,11 +113,25 @@ pub async fn list(store: &Store) -> Result<Vec<Model>, DbErr> {
         .await
 }
 
-/// The longest life of an access token that any client asks for itself, in microseconds.
-///
-/// # Errors
-///
-/// What the database says.
+/// Whether pages of this origin may call the server as this client, which must not be disabled.
+pub async fn has_origin(store: &Store, id: &str, origin: &WebOrigin) -> Result<bool, DbErr> {
+    let client = find(store, id).await?;
+    Ok(client.is_some_and(|client| client.has_origin(origin.as_str())))
+}
+
+/// Whether pages of this origin may call the server as any client that is not disabled.
+pub async fn any_has_origin(store: &Store, origin: &WebOrigin) -> Result<bool, DbErr> {
+    // A scan: there are few clients, and browsers cache a preflight.
+    let clients = Entity::find()
+        .filter(Column::DisabledAt.is_null())
+        .filter(contains(Expr::col(Column::Origins), origin.as_str()))
+        .all(store.read())
+        .await?;
+    let mut clients = clients.iter();
+    Ok(clients.any(|client| client.has_origin(origin.as_str())))
+}
+
+/// The longest access token lifetime that any client has of its own, in microseconds.
 pub async fn longest_lifetime(store: &Store) -> Result<i64, DbErr> {
     let longest = Entity::find()
         .filter(Column::AccessTokenLifetime.is_not_null())

@@ -20,7 +20,8 @@ pub use rotation::{Rotation, restamp, retry_late, rotate};
 pub use search::{Filter, list, search};
 
 use super::Store;
-use super::client::{self, Policy};
+use super::client;
+use crate::client::Policy;
 use super::or_issuer;
 use super::user;
 use crate::clock::Timestamp;

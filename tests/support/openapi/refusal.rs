@@ -192,7 +192,7 @@ fn problems() -> Vec<Named> {
         ("not_found", Problem::NotFound),
         ("changed_meanwhile", Problem::PreconditionFailed),
         ("too_large", Problem::TooLarge),
-        ("no_json", Problem::UnsupportedMediaType),
+        ("no_json", Problem::UnsupportedMediaType { is_patch: false }),
         ("too_many_attempts", Problem::TooManyAttempts(RETRY_AFTER)),
         ("server_error", Problem::Failed(String::new())),
         ("busy", Problem::Busy(String::new())),

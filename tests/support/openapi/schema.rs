@@ -4,10 +4,6 @@ use jeton::api::admin::page;
 use jeton::grant;
 use serde_json::{Map, Value, json};
 
-/// A change of a client and a new client have the same nullable settings.
-const CHANGE: &str = "ClientChange";
-const NEW: &str = "ClientCreation";
-
 /// Completes the schemas. Those in `bodies` are JSON request bodies, which refuse unknown fields.
 pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     for (name, schema) in schemas.iter_mut() {
@@ -15,22 +11,6 @@ pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
             schema.entry("title").or_insert_with(|| json!(name));
             if bodies.contains(name) {
                 schema.insert("additionalProperties".to_owned(), json!(false));
-            }
-        }
-    }
-    let change = schemas
-        .get(CHANGE)
-        .and_then(|change| change.get("properties"));
-    let change = change.and_then(Value::as_object);
-    let settings: Vec<String> = change
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.clone())
-        .collect();
-    for schema in [CHANGE, NEW] {
-        for setting in &settings {
-            if let Some(property) = property(schemas, schema, setting) {
-                make_nullable(property);
             }
         }
     }
@@ -55,13 +35,6 @@ fn property<'a>(
     properties.get_mut(name)?.as_object_mut()
 }
 
-/// "A true value adds "null" to the allowed type specified by the `type` keyword, only if `type` is
-/// explicitly defined within the same Schema Object", OpenAPI 3.0.3; all references here are to texts.
-fn make_nullable(property: &mut Map<String, Value>) {
-    property.entry("type").or_insert_with(|| json!("string"));
-    property.insert("nullable".to_owned(), json!(true));
-}
-
 /// Declares the bounds of parameters that the code checks.
 pub(super) fn bound_parameters(operation: &mut Map<String, Value>) {
     let parameters = operation
@@ -70,7 +43,7 @@ pub(super) fn bound_parameters(operation: &mut Map<String, Value>) {
     for parameter in parameters.into_iter().flatten() {
         let bounds = match parameter.get("name").and_then(Value::as_str) {
             Some("limit") => {
-                json!({ "minimum": 1, "maximum": page::MOST, "default": page::USUAL })
+                json!({ "minimum": 1, "maximum": page::MAX_LIMIT, "default": page::DEFAULT_LIMIT })
             }
             Some("since" | "until")
                 if parameter.pointer("/schema/type") == Some(&json!("integer")) =>

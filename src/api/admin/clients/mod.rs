@@ -1,9 +1,8 @@
-//! Clients: search, register, read, change, delete; their origins.
+//! Clients: search, register, read, change, delete.
 
-mod answer;
 mod body;
+mod schema;
 mod secrets;
-mod shape;
 
 use std::sync::Arc;
 
@@ -11,36 +10,37 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::types::Password;
 
-use self::answer::{ClientAnswer, CreateAnswer, DeleteAnswer, ListAnswer, RegisteredClient};
-use self::body::{ClientChange, ClientCreation, NewOrigins, parse_origins};
-pub use self::secrets::ClientSecretsDoor;
-use self::shape::ClientPage;
-pub use self::shape::{Client, ClientSecret};
+use self::body::{ClientChange, ClientCreation, WithSettings};
+use self::schema::{
+    ClientListResponse, ClientPage, ClientResponse, CreateClientResponse, DeleteClientResponse,
+    RegisteredClient,
+};
+pub use self::schema::{ClientInformation, ClientSecret};
+pub use self::secrets::ClientSecretsApi;
 use super::Tag;
 use super::administrator::Administrator;
 use super::entity_tag::{self, IfMatch};
-use super::page::{self, List};
+use super::page::PageRequest;
 use crate::api::bearer::Scopes;
 use crate::api::json_body::JsonBody;
-use crate::client::registration::{Invalid, Refused};
 use crate::client::secret::NewSecret;
-use crate::client::{add, check_origins, update};
+use crate::client::{ClientPatch, InvalidSetting};
 use crate::response::problem::{InvalidField, Problem};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::client::{self, Filter, Whom};
-use crate::store::client_origin;
+use crate::store::client::{self, ClientError, ClientFilter};
 
-/// The door.
+/// The endpoints of clients.
 #[derive(Default)]
-pub struct ClientsDoor;
+pub struct ClientsApi;
 
 #[OpenApi(prefix_path = "/admin/clients", tag = "Tag::Admin")]
-impl ClientsDoor {
+impl ClientsApi {
     /// Search clients
     ///
-    /// Those that pass all filters, by id.
+    /// Clients that match all filters, by id.
     #[oai(path = "/", method = "get", operation_id = "listClients")]
     #[expect(
         clippy::too_many_arguments,
@@ -50,50 +50,43 @@ impl ClientsDoor {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
-        /// Only those with this in their ids or names. No character has a special meaning.
+        /// Only clients with this text in the id or the name. No character has a special meaning.
         search: Query<Option<String>>,
-        /// Only those that get no tokens, or only the others.
+        /// Only clients that are disabled, or only the others.
         disabled: Query<Option<bool>>,
-        /// How many a page has at most: 1 to 200, 50 unless given.
+        /// Maximum number of entries of a page, 1 to 200. Default: 50.
         limit: Query<Option<i64>>,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
-    ) -> Result<ListAnswer, Problem> {
-        let filter = Filter {
+    ) -> Result<ClientListResponse, Problem> {
+        let filter = ClientFilter {
             part: search.0.as_deref(),
             disabled: disabled.0,
         };
-        let limit = page::limit(limit.0)?;
-        let list = List::of("clients", &filter);
-        let after = list.key(cursor.0.as_deref())?;
-        let rows = client::search(&server.store, filter, after.as_deref(), limit + 1).await?;
-        let (rows, next_cursor) = list.page(rows, limit, |row| row.id.clone());
-        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-        let mut origins = client_origin::of_clients(&server.store, &ids).await?;
-        let shown = rows.iter().map(|row| {
-            let own = origins.remove(&row.id).unwrap_or_default();
-            Client::of(row, own)
-        });
-        Ok(ListAnswer::Ok(Json(ClientPage {
-            clients: shown.collect(),
+        let search = async |after: Option<String>, limit| {
+            client::search(&server.store, filter, after.as_deref(), limit).await
+        };
+        let page = PageRequest::parse("clients", &filter, limit.0, cursor.0.as_deref())?;
+        let (rows, next_cursor) = page.read(search, |row| row.id.clone()).await?;
+        Ok(ClientListResponse::Ok(Json(ClientPage {
+            clients: rows.iter().map(Into::into).collect(),
             next_cursor,
         })))
     }
 
     /// Register a client
     ///
-    /// The secret of a confidential client is in this answer, and never again.
+    /// Only this response contains the secret of a confidential client.
     #[oai(path = "/", method = "post", operation_id = "createClient")]
     async fn create(
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
-        body: JsonBody<ClientCreation>,
-    ) -> Result<CreateAnswer, Problem> {
+        body: JsonBody<ClientCreation, WithSettings<ClientCreation>>,
+    ) -> Result<CreateClientResponse, Problem> {
         let (new, secret) = body.0.parse()?;
-        let row = add(new, administrator.cause(), &server).await?;
-        let origins = client_origin::of_client(&server.store, &row.id).await?;
-        let place = url::Url::parse(&server.settings.issuer)
+        let row = client::register(&server.store, new, administrator.cause()).await?;
+        let location = url::Url::parse(&server.settings.issuer)
             .ok()
             .map(|mut url| {
                 if let Ok(mut segments) = url.path_segments_mut() {
@@ -103,19 +96,19 @@ impl ClientsDoor {
                 }
                 url.to_string()
             });
-        Ok(CreateAnswer::Created(
+        Ok(CreateClientResponse::Created(
             Json(RegisteredClient {
-                client: Client::of(&row, origins),
+                client: (&row).into(),
                 client_secret: secret.map(|secret| secret.text().expose().to_owned()),
             }),
-            place.unwrap_or_default(),
+            location.unwrap_or_default(),
             entity_tag::of(row.revision),
         ))
     }
 
     /// Read a client
     ///
-    /// As it is now, with an `ETag` that names this state; without its secrets.
+    /// The client without its secrets. `ETag` is its revision.
     #[oai(path = "/:id", method = "get", operation_id = "fetchClient")]
     async fn read(
         &self,
@@ -123,15 +116,15 @@ impl ClientsDoor {
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
         /// The client's id.
         id: Path<String>,
-    ) -> Result<ClientAnswer, Problem> {
-        answer(&find(&id.0, &server).await?, &server).await
+    ) -> Result<ClientResponse, Problem> {
+        Ok((&find(&id.0, &server).await?).into())
     }
 
     /// Change a client
     ///
-    /// What is absent stays; `null` goes back to what holds for a client of which nothing is said. It counts
-    /// from the next request of the client on; access tokens that are out stay as they are. To disable a
-    /// client ends its sessions.
+    /// A JSON merge patch (RFC 7396): an absent setting stays, `null` resets one to its default, a list replaces the
+    /// list. The change applies from the client's next request on; access tokens that were issued before stay as they
+    /// are. Disabling a client ends its sessions.
     #[oai(path = "/:id", method = "patch", operation_id = "updateClient")]
     #[expect(
         clippy::too_many_arguments,
@@ -143,21 +136,20 @@ impl ClientsDoor {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         /// The client's id.
         id: Path<String>,
-        /// Change only what is as this `ETag` names it.
+        /// Change only the revision that this `ETag` names.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
-        body: JsonBody<ClientChange>,
-    ) -> Result<ClientAnswer, Problem> {
-        let change = body.0.parse()?;
-        let before = find(&id.0, &server).await?;
-        let whom = whom(&before, &if_match)?;
-        let changed = update(whom, change, administrator.cause(), &server).await?;
-        answer(&changed.client, &server).await
+        body: JsonBody<ClientPatch, WithSettings<ClientChange>>,
+    ) -> Result<ClientResponse, Problem> {
+        let revision = if_match.revision(find(&id.0, &server).await?.revision)?;
+        let (store, cause) = (&server.store, administrator.cause());
+        let updated = client::update(store, &id.0, revision, &body.0, cause).await?;
+        Ok((&updated.client).into())
     }
 
     /// Delete a client
     ///
-    /// It ends the client's sessions.
+    /// Deletes the client and its secrets, and ends its sessions.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteClient")]
     async fn delete(
         &self,
@@ -165,48 +157,13 @@ impl ClientsDoor {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         /// The client's id.
         id: Path<String>,
-        /// Delete only what is as this `ETag` names it.
+        /// Delete only the revision that this `ETag` names.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
-    ) -> Result<DeleteAnswer, Problem> {
-        let before = find(&id.0, &server).await?;
-        let whom = whom(&before, &if_match)?;
-        let removed = client::remove(&server.store, whom, administrator.cause()).await;
-        removed.map_err(Refused::from)?;
-        Ok(DeleteAnswer::Deleted)
-    }
-
-    /// Set a client's origins
-    ///
-    /// The origins whose pages may read what the client is answered, all of them from now on.
-    #[oai(
-        path = "/:id/origins",
-        method = "put",
-        operation_id = "setClientOrigins"
-    )]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a parameter of the operation"
-    )]
-    async fn set_origins(
-        &self,
-        server: Data<&Arc<AuthorizationServer>>,
-        #[oai(scope = "Scopes::Admin")] administrator: Administrator,
-        /// The client's id.
-        id: Path<String>,
-        /// Change only what is as this `ETag` names it.
-        #[oai(name = "If-Match")]
-        if_match: IfMatch,
-        body: JsonBody<NewOrigins>,
-    ) -> Result<ClientAnswer, Problem> {
-        let origins = parse_origins(&body.0.origins)?;
-        check_origins(&origins).map_err(Refused::from)?;
-        let before = find(&id.0, &server).await?;
-        let whom = whom(&before, &if_match)?;
-        let (store, cause) = (&server.store, administrator.cause());
-        let replaced = client_origin::replace(store, whom, &origins, cause).await;
-        replaced.map_err(Refused::from)?;
-        answer(&find(&id.0, &server).await?, &server).await
+    ) -> Result<DeleteClientResponse, Problem> {
+        let revision = if_match.revision(find(&id.0, &server).await?.revision)?;
+        client::delete(&server.store, &id.0, revision, administrator.cause()).await?;
+        Ok(DeleteClientResponse::Deleted)
     }
 }
 
@@ -215,49 +172,38 @@ async fn find(id: &str, server: &AuthorizationServer) -> Result<client::Model, P
     found.ok_or(Problem::NotFound)
 }
 
-/// The client, as long as it is as `If-Match` says.
-fn whom<'a>(row: &'a client::Model, if_match: &IfMatch) -> Result<Whom<'a>, Problem> {
-    if_match.check(row.revision)?;
-    Ok(if if_match.is_there() {
-        Whom::as_of(row)
-    } else {
-        row.id.as_str().into()
-    })
-}
-
-async fn answer(
-    row: &client::Model,
-    server: &AuthorizationServer,
-) -> Result<ClientAnswer, Problem> {
-    let origins = client_origin::of_client(&server.store, &row.id).await?;
-    let tag = entity_tag::of(row.revision);
-    Ok(ClientAnswer::Ok(Json(Client::of(row, origins)), tag))
-}
-
-/// A secret that was brought along, or one that is made here.
-fn new_secret(given: Option<poem_openapi::types::Password>) -> Result<NewSecret, Problem> {
+/// The given secret, or a generated one.
+fn new_secret(given: Option<Password>) -> Result<NewSecret, Problem> {
     match given {
         None => Ok(NewSecret::random()),
-        Some(text) => Ok(NewSecret::given(Secret::new(text.0)).map_err(Refused::from)?),
+        Some(text) => Ok(NewSecret::given(Secret::new(text.0))?),
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(why: Refused) -> Self {
-        match why {
-            Refused::Invalid(fields) => Self::Invalid(fields.into_iter().map(Into::into).collect()),
-            Refused::Taken => Self::Conflict("Another client has that id.".into()),
-            Refused::Unknown => Self::NotFound,
-            Refused::Stale => Self::PreconditionFailed,
-            Refused::Store(error) => error.into(),
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Invalid(invalid) => {
+                Self::Invalid(invalid.into_iter().map(Into::into).collect())
+            }
+            ClientError::Taken => Self::Conflict("Another client has that id.".into()),
+            ClientError::NotFound => Self::NotFound,
+            ClientError::Stale => Self::PreconditionFailed,
+            ClientError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<Invalid> for InvalidField {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidSetting> for Problem {
+    fn from(invalid: InvalidSetting) -> Self {
+        Self::Invalid(vec![invalid.into()])
+    }
+}
+
+impl From<InvalidSetting> for InvalidField {
+    fn from(invalid: InvalidSetting) -> Self {
         Self {
-            field: invalid.field.to_owned(),
+            field: invalid.field.into_owned(),
             detail: invalid.message,
         }
     }

@@ -1,7 +1,8 @@
-//! The secrets of confidential clients: several, so that a new one can be handed out before the old one
-//! is removed.
+//! The secrets of confidential clients. A client may have several, so that a new one can be distributed before the
+//! old one is removed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -9,59 +10,57 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
-use super::body::{ClientSecretCreation, seconds};
-use super::shape::{ClientSecret, ClientSecrets};
+use super::body::ClientSecretCreation;
+use super::schema::{ClientSecret, ClientSecrets};
 use super::{find, new_secret};
 use crate::api::admin::Tag;
 use crate::api::admin::administrator::Administrator;
 use crate::api::bearer::Scopes;
 use crate::api::json_body::JsonBody;
-use crate::client::registration::Refused;
-use crate::client::secret;
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
-use crate::store::client_secret::{self, MOST, SecretError};
+use crate::store::client_secret::{self, MAX_SECRETS, SecretError};
 
-/// The door.
+/// The endpoints of client secrets.
 #[derive(Default)]
-pub struct ClientSecretsDoor;
+pub struct ClientSecretsApi;
 
-/// A secret that was added.
+/// An added client secret.
 #[derive(Object)]
 struct AddedClientSecret {
     /// The secret's id and times.
     #[oai(flatten)]
     secret: ClientSecret,
-    /// The secret itself, shown this once; what is kept is its digest.
+    /// The secret itself. This is the only response that contains it.
     client_secret: String,
 }
 
 #[derive(ApiResponse)]
-enum ListAnswer {
-    /// The secrets, without what they are.
+enum ClientSecretListResponse {
+    /// Ids and times of the secrets.
     #[oai(status = 200)]
     Ok(Json<ClientSecrets>),
 }
 
 #[derive(ApiResponse)]
-enum AddAnswer {
+enum AddClientSecretResponse {
     /// The new secret.
     #[oai(status = 201)]
     Created(Json<AddedClientSecret>),
 }
 
 #[derive(ApiResponse)]
-enum RemoveAnswer {
-    /// It proves nothing any more.
+enum RemoveClientSecretResponse {
+    /// The secret is removed.
     #[oai(status = 204)]
     Removed,
 }
 
 #[OpenApi(prefix_path = "/admin/clients", tag = "Tag::Admin")]
-impl ClientSecretsDoor {
+impl ClientSecretsApi {
     /// List a client's secrets
     ///
-    /// Their ids and times; a secret itself is never shown again.
+    /// Ids and times of the secrets, oldest first.
     #[oai(
         path = "/:id/secrets",
         method = "get",
@@ -73,17 +72,17 @@ impl ClientSecretsDoor {
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
         /// The client's id.
         id: Path<String>,
-    ) -> Result<ListAnswer, Problem> {
+    ) -> Result<ClientSecretListResponse, Problem> {
         find(&id.0, &server).await?;
         let rows = client_secret::of_client(&server.store, &id.0).await?;
-        Ok(ListAnswer::Ok(Json(ClientSecrets {
+        Ok(ClientSecretListResponse::Ok(Json(ClientSecrets {
             secrets: rows.into_iter().map(ClientSecret::from).collect(),
         })))
     }
 
     /// Add a secret to a client
     ///
-    /// Those that it has stay good, so that nothing stands still while the new one is handed out.
+    /// The other secrets stay valid, so that the new one can be distributed without an interruption.
     #[oai(
         path = "/:id/secrets",
         method = "post",
@@ -96,18 +95,17 @@ impl ClientSecretsDoor {
         /// The client's id.
         id: Path<String>,
         body: JsonBody<ClientSecretCreation>,
-    ) -> Result<AddAnswer, Problem> {
+    ) -> Result<AddClientSecretResponse, Problem> {
         let ClientSecretCreation {
             client_secret,
             expires_in,
         } = body.0;
-        let life = expires_in.map(|count| seconds("expires_in", count));
-        let new = new_secret(client_secret)?
-            .expiring(life.transpose()?)
-            .map_err(Refused::from)?;
+        // A negative lifetime is refused like 0.
+        let lifetime = expires_in.map(|seconds| u64::try_from(seconds).unwrap_or(0));
+        let new = new_secret(client_secret)?.expiring(lifetime.map(Duration::from_secs))?;
         find(&id.0, &server).await?;
-        let row = secret::add(&id.0, &new, administrator.cause(), &server).await?;
-        Ok(AddAnswer::Created(Json(AddedClientSecret {
+        let row = client_secret::add(&server.store, &id.0, &new, administrator.cause()).await?;
+        Ok(AddClientSecretResponse::Created(Json(AddedClientSecret {
             secret: row.into(),
             client_secret: new.text().expose().to_owned(),
         })))
@@ -115,7 +113,7 @@ impl ClientSecretsDoor {
 
     /// Remove a client's secret
     ///
-    /// The last one that a client can prove itself by stays: disable the client instead.
+    /// The last secret that has not expired cannot be removed: disable the client instead.
     #[oai(
         path = "/:id/secrets/:secret_id",
         method = "delete",
@@ -129,11 +127,11 @@ impl ClientSecretsDoor {
         id: Path<String>,
         /// The secret's id.
         secret_id: Path<Uuid>,
-    ) -> Result<RemoveAnswer, Problem> {
+    ) -> Result<RemoveClientSecretResponse, Problem> {
         let (store, cause) = (&server.store, administrator.cause());
         find(&id.0, &server).await?;
         client_secret::remove(store, &id.0, secret_id.0, cause).await?;
-        Ok(RemoveAnswer::Removed)
+        Ok(RemoveClientSecretResponse::Removed)
     }
 }
 
@@ -143,12 +141,10 @@ impl From<SecretError> for Problem {
             SecretError::NoClient => Self::Conflict("A public client has no secrets.".into()),
             SecretError::NoSecret => Self::NotFound,
             SecretError::TooMany => Self::Conflict(
-                format!("The client has {MOST} secrets already. Remove one that is used no more.")
-                    .into(),
+                format!("The client has {MAX_SECRETS} secrets already. Remove an unused one.").into(),
             ),
             SecretError::Last => Self::Conflict(
-                "It is the last secret that the client can prove itself by. Add another first, or \
-                 disable the client instead."
+                "It is the client's last valid secret. Add another first, or disable the client."
                     .into(),
             ),
             SecretError::Store(error) => error.into(),

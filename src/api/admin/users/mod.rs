@@ -1,6 +1,6 @@
-//! Users: search, create, read, change, delete; their passwords, and signing them out.
+//! Users: search, create, read, change, delete, set the password, end all sessions.
 
-mod shape;
+mod schema;
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, types};
 use uuid::Uuid;
 
-pub use self::shape::User;
-use self::shape::{
-    CreateAnswer, DeleteAnswer, EndAnswer, ListAnswer, NewPassword, UserAnswer, UserChange,
+pub use self::schema::User;
+use self::schema::{
+    CreateUserResponse, DeleteUserResponse, SessionsEndedResponse, UserListResponse, NewPassword, UserResponse, UserChange,
     UserCreation, UserPage, parse_roles, parse_username,
 };
 use super::Tag;
 use super::administrator::Administrator;
 use super::entity_tag::{self, IfMatch};
-use super::page::{self, List};
+use super::page::PageRequest;
 use crate::api::bearer::Scopes;
 use crate::api::json_body::JsonBody;
 use crate::password::{Password, check_stored};
@@ -29,15 +29,15 @@ use crate::store::Target;
 use crate::store::user::{self, Change, InsertError, UserFilter};
 use crate::username::Username;
 
-/// The door.
+/// The endpoints of users.
 #[derive(Default)]
-pub struct UsersDoor;
+pub struct UsersApi;
 
 #[OpenApi(prefix_path = "/admin/users", tag = "Tag::Admin")]
-impl UsersDoor {
+impl UsersApi {
     /// Search users
     ///
-    /// Those who pass all filters, by name.
+    /// Users that match all filters, by name.
     #[oai(path = "/", method = "get", operation_id = "listUsers")]
     #[expect(
         clippy::too_many_arguments,
@@ -47,28 +47,28 @@ impl UsersDoor {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
-        /// Only those with this in their names. No character has a special meaning.
+        /// Only users with this text in the name. No character has a special meaning.
         search: Query<Option<String>>,
-        /// Only those with this role.
+        /// Only users with this role.
         role: Query<Option<String>>,
-        /// Only those who are disabled, or only those who are not.
+        /// Only users that are disabled, or only the others.
         disabled: Query<Option<bool>>,
-        /// How many a page has at most: 1 to 200, 50 unless given.
+        /// Maximum number of entries of a page, 1 to 200. Default: 50.
         limit: Query<Option<i64>>,
-        /// `next_cursor` of the page before.
+        /// `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
-    ) -> Result<ListAnswer, Problem> {
+    ) -> Result<UserListResponse, Problem> {
         let filter = UserFilter {
             name_part: search.0.as_deref(),
             role: role.0.as_deref(),
             disabled: disabled.0,
         };
-        let limit = page::limit(limit.0)?;
-        let list = List::of("users", &filter);
-        let after = list.key(cursor.0.as_deref())?;
-        let rows = user::search(&server.store, filter, after.as_deref(), limit + 1).await?;
-        let (rows, next_cursor) = list.page(rows, limit, |row| row.username.clone());
-        Ok(ListAnswer::Ok(Json(UserPage {
+        let search = async |after: Option<String>, limit| {
+            user::search(&server.store, filter, after.as_deref(), limit).await
+        };
+        let page = PageRequest::parse("users", &filter, limit.0, cursor.0.as_deref())?;
+        let (rows, next_cursor) = page.read(search, |row| row.username.clone()).await?;
+        Ok(UserListResponse::Ok(Json(UserPage {
             users: rows.into_iter().map(Into::into).collect(),
             next_cursor,
         })))
@@ -76,14 +76,14 @@ impl UsersDoor {
 
     /// Create a user
     ///
-    /// With a password, or with the hash of one from another system.
+    /// With a password, or with a password hash from another system.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         body: JsonBody<UserCreation>,
-    ) -> Result<CreateAnswer, Problem> {
+    ) -> Result<CreateUserResponse, Problem> {
         let UserCreation {
             username,
             password,
@@ -99,7 +99,7 @@ impl UsersDoor {
                 hash.0
             }
             _ => {
-                let detail = "Send either a password or a password_hash.";
+                let detail = "Send either password or password_hash.";
                 return Err(Problem::invalid("password", detail));
             }
         };
@@ -114,14 +114,14 @@ impl UsersDoor {
             }
             Err(InsertError::Store(error)) => return Err(error.into()),
         }
-        let place = format!("{}/admin/users/{}", server.settings.issuer, row.id);
+        let location = format!("{}/admin/users/{}", server.settings.issuer, row.id);
         let tag = entity_tag::of(row.revision);
-        Ok(CreateAnswer::Created(Json(row.into()), place, tag))
+        Ok(CreateUserResponse::Created(Json(row.into()), location, tag))
     }
 
     /// Read a user
     ///
-    /// As they are now, with an `ETag` that names this state.
+    /// `ETag` is the revision of the user.
     #[oai(path = "/:id", method = "get", operation_id = "fetchUser")]
     async fn read(
         &self,
@@ -129,14 +129,14 @@ impl UsersDoor {
         #[oai(scope = "Scopes::Admin")] _administrator: Administrator,
         /// The user's id.
         id: Path<Uuid>,
-    ) -> Result<UserAnswer, Problem> {
+    ) -> Result<UserResponse, Problem> {
         Ok(find(id.0, &server).await?.into())
     }
 
     /// Change a user
     ///
-    /// What is absent stays. To disable a user signs them out everywhere. The last user with the role
-    /// `admin` keeps it, and stays enabled.
+    /// An absent field stays. Disabling a user ends all their sessions. The last enabled user with the role `admin`
+    /// cannot lose the role or be disabled.
     #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
     #[expect(
         clippy::too_many_arguments,
@@ -148,11 +148,11 @@ impl UsersDoor {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         /// The user's id.
         id: Path<Uuid>,
-        /// Change only what is as this `ETag` names it.
+        /// Change only the revision that this `ETag` names.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: JsonBody<UserChange>,
-    ) -> Result<UserAnswer, Problem> {
+    ) -> Result<UserResponse, Problem> {
         let target = target(id.0, &if_match, &server).await?;
         let change = Change::Attributes(body.0.parse()?);
         let changed = user::change(&server.store, target, change, administrator.cause()).await?;
@@ -161,7 +161,7 @@ impl UsersDoor {
 
     /// Delete a user
     ///
-    /// It signs them out everywhere. The last user with the role `admin` stays.
+    /// Ends all sessions of the user. The last enabled user with the role `admin` cannot be deleted.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
     async fn delete(
         &self,
@@ -169,18 +169,18 @@ impl UsersDoor {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         /// The user's id.
         id: Path<Uuid>,
-        /// Delete only what is as this `ETag` names it.
+        /// Delete only the revision that this `ETag` names.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
-    ) -> Result<DeleteAnswer, Problem> {
+    ) -> Result<DeleteUserResponse, Problem> {
         let target = target(id.0, &if_match, &server).await?;
         user::change(&server.store, target, Change::Delete, administrator.cause()).await?;
-        Ok(DeleteAnswer::Deleted)
+        Ok(DeleteUserResponse::Deleted)
     }
 
     /// Set a user's password
     ///
-    /// It signs them out everywhere, and says at how many places.
+    /// Ends all sessions of the user and returns their number.
     #[oai(
         path = "/:id/password",
         method = "put",
@@ -193,7 +193,7 @@ impl UsersDoor {
         /// The user's id.
         id: Path<Uuid>,
         body: JsonBody<NewPassword>,
-    ) -> Result<EndAnswer, Problem> {
+    ) -> Result<SessionsEndedResponse, Problem> {
         let username = parse_username(&find(id.0, &server).await?.username)?;
         let hash = hash(body.0.password, &username, &server).await?;
         let (store, cause) = (&server.store, administrator.cause());
@@ -201,9 +201,9 @@ impl UsersDoor {
         Ok(changed.sessions_ended.into())
     }
 
-    /// Sign a user out everywhere
+    /// End all sessions of a user
     ///
-    /// It ends all their sessions, and says how many there were.
+    /// Signs the user out everywhere and returns the number of sessions.
     #[oai(
         path = "/:id/sessions",
         method = "delete",
@@ -215,7 +215,7 @@ impl UsersDoor {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         /// The user's id.
         id: Path<Uuid>,
-    ) -> Result<EndAnswer, Problem> {
+    ) -> Result<SessionsEndedResponse, Problem> {
         let (store, cause) = (&server.store, administrator.cause());
         let changed = user::change(store, id.0, Change::SIGN_OUT, cause).await?;
         Ok(changed.sessions_ended.into())
@@ -234,12 +234,8 @@ async fn target(
     server: &AuthorizationServer,
 ) -> Result<Target<Uuid>, Problem> {
     let row = find(id, server).await?;
-    if_match.check(row.revision)?;
-    Ok(if if_match.is_there() {
-        Target::at_revision(id, row.revision)
-    } else {
-        id.into()
-    })
+    let revision = if_match.revision(row.revision)?;
+    Ok(Target { id, revision })
 }
 
 async fn hash(

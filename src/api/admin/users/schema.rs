@@ -1,4 +1,4 @@
-//! What the users' door takes and gives.
+//! The request and response bodies of users.
 
 use poem_openapi::payload::Json;
 use poem_openapi::types::Password;
@@ -14,20 +14,20 @@ use crate::roles;
 use crate::store::user::{Model, UserAttributes};
 use crate::username::Username;
 
-/// Somebody who signs in.
+/// A user.
 #[derive(Object)]
 pub struct User {
-    /// The user's id, and the `sub` of their tokens.
+    /// Id of the user, the `sub` of their tokens.
     pub id: Uuid,
-    /// The name that they sign in with, in lower case.
+    /// Name to sign in with, in lower case.
     pub username: String,
-    /// What they may do, by role. `admin` opens the admin door.
+    /// Roles. `admin` gives access to the admin API.
     pub roles: Vec<String>,
-    /// Whether they may not sign in.
+    /// Whether the user cannot sign in.
     pub disabled: bool,
-    /// When the user was made, in seconds since 1970.
+    /// Time of the creation, in seconds since 1970.
     pub created_at: i64,
-    /// Since when they may not sign in, in seconds since 1970.
+    /// Time since when the user cannot sign in, in seconds since 1970.
     #[oai(skip_serializing_if_is_none)]
     pub disabled_at: Option<i64>,
 }
@@ -37,27 +37,27 @@ pub struct User {
 pub struct UserPage {
     /// The users.
     pub users: Vec<User>,
-    /// Names the next page; absent on the last.
+    /// Cursor of the next page; absent on the last page.
     #[oai(skip_serializing_if_is_none)]
     pub next_cursor: Option<String>,
 }
 
-/// A new user. Give a password, or the hash of one from another system.
+/// A new user, with either a password or a password hash from another system.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserCreation {
-    /// The name to sign in with. Upper and lower case are the same.
+    /// Name to sign in with, without regard to case.
     #[oai(validator(min_length = 1, max_length = 255))]
     pub username: String,
     /// The password.
     #[serde(default, deserialize_with = "json_body::password_if_any")]
     #[oai(validator(min_length = 1))]
     pub password: Option<Password>,
-    /// A hash instead: argon2, bcrypt, or scrypt and PBKDF2 as PHC strings.
+    /// Password hash: argon2, bcrypt, or scrypt and PBKDF2 as PHC strings.
     #[serde(default, deserialize_with = "json_body::password_if_any")]
     #[oai(validator(min_length = 1))]
     pub password_hash: Option<Password>,
-    /// What they may do, by role: at most 50 words.
+    /// Roles, at most 50 words.
     #[serde(default)]
     #[oai(
         default,
@@ -66,24 +66,24 @@ pub struct UserCreation {
     pub roles: Vec<String>,
 }
 
-/// What is to change; what is absent stays.
+/// Fields to change. An absent field stays.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
-    /// Another name to sign in with.
+    /// New name to sign in with.
     #[oai(validator(min_length = 1, max_length = 255))]
     #[serde(default, deserialize_with = "json_body::if_any")]
     pub username: Option<String>,
-    /// All their roles from now on. Access tokens that are out keep the old ones until they expire.
+    /// New list of roles. Access tokens that were issued before keep the old roles until they expire.
     #[oai(validator(max_items = 50, min_length = 1, max_length = 64, pattern = "^[!-~]+$"))]
     #[serde(default, deserialize_with = "json_body::if_any")]
     pub roles: Option<Vec<String>>,
-    /// Whether they may not sign in. It ends their sessions.
+    /// Whether the user cannot sign in. Disabling a user ends their sessions.
     #[serde(default, deserialize_with = "json_body::if_any")]
     pub disabled: Option<bool>,
 }
 
-/// A password to come.
+/// A new password.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewPassword {
@@ -93,69 +93,69 @@ pub struct NewPassword {
     pub password: Password,
 }
 
-/// What a change ended.
+/// The number of sessions that a change ended.
 #[derive(Object)]
 pub struct SessionsEnded {
-    /// How many sessions.
+    /// Number of sessions.
     pub sessions_ended: i64,
 }
 
 #[derive(ApiResponse)]
-pub enum ListAnswer {
+pub enum UserListResponse {
     /// A page of users.
     #[oai(status = 200)]
     Ok(Json<UserPage>),
 }
 
 #[derive(ApiResponse)]
-pub enum CreateAnswer {
+pub enum CreateUserResponse {
     /// The new user.
     #[oai(status = 201)]
     Created(
         Json<User>,
-        /// Where the user is found.
+        /// URL of the user.
         #[oai(header = "Location")]
         String,
-        /// Names this state of the user.
+        /// Revision of the user, for `If-Match`.
         #[oai(header = "ETag")]
         String,
     ),
 }
 
 #[derive(ApiResponse)]
-pub enum UserAnswer {
+pub enum UserResponse {
     /// The user.
     #[oai(status = 200)]
     Ok(
         Json<User>,
-        /// Names this state of the user.
+        /// Revision of the user, for `If-Match`.
         #[oai(header = "ETag")]
         String,
     ),
 }
 
 #[derive(ApiResponse)]
-pub enum EndAnswer {
-    /// It is done.
+pub enum SessionsEndedResponse {
+    /// The change is done.
     #[oai(status = 200)]
     Ok(Json<SessionsEnded>),
 }
 
 #[derive(ApiResponse)]
-pub enum DeleteAnswer {
-    /// The user is deleted, and signed out everywhere.
+pub enum DeleteUserResponse {
+    /// The user is deleted, and their sessions are revoked.
     #[oai(status = 204)]
     Deleted,
 }
 
-impl From<Model> for UserAnswer {
+impl From<Model> for UserResponse {
     fn from(row: Model) -> Self {
         let tag = entity_tag::of(row.revision);
         Self::Ok(Json(row.into()), tag)
     }
 }
 
-impl From<u64> for EndAnswer {
+impl From<u64> for SessionsEndedResponse {
     fn from(ended: u64) -> Self {
         Self::Ok(Json(SessionsEnded {
             sessions_ended: i64::try_from(ended).unwrap_or(i64::MAX),
@@ -177,11 +177,7 @@ impl From<Model> for User {
 }
 
 impl UserChange {
-    /// The change in the form of the store.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Invalid`] for a name or roles that cannot be.
+    /// The validated change.
     pub fn parse(self) -> Result<UserAttributes, Problem> {
         let username = self.username.as_deref().map(parse_username).transpose()?;
         Ok(UserAttributes {

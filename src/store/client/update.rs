@@ -1,0 +1,162 @@
+//! Changes of clients.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::{ActiveValue::Set, Iterable as _};
+use serde_json::{Map, Value};
+
+use super::{ActiveModel, ClientError, Column, Entity, Model, lock_revision};
+use crate::audit::{Action, Cause, Event};
+use crate::client::{ClientPatch, ClientSettings, check};
+use crate::store::again::again;
+use crate::store::session::{self, Ending};
+use crate::store::{Store, signing_key};
+
+/// The outcome of a change.
+#[derive(Clone, Debug)]
+pub struct UpdatedClient {
+    /// The client after the change.
+    pub client: Model,
+    /// The names of the settings that changed, without `disabled`.
+    pub changed: Vec<String>,
+    /// The number of sessions that the change ended.
+    pub sessions_ended: u64,
+}
+
+/// Changes the settings of a client, if it has this revision; `None`: any. Disabling the client ends its sessions;
+/// enabling it revives none. Signing keys stay published for the lifetime of the client's tokens.
+pub async fn update(
+    store: &Store,
+    id: &str,
+    revision: Option<i64>,
+    patch: &ClientPatch,
+    cause: &Cause,
+) -> Result<UpdatedClient, ClientError> {
+    again(|| try_update(store, id, revision, patch, cause)).await
+}
+
+async fn try_update(
+    store: &Store,
+    id: &str,
+    revision: Option<i64>,
+    patch: &ClientPatch,
+    cause: &Cause,
+) -> Result<UpdatedClient, ClientError> {
+    let mut together = store.change_durably().await?;
+    let connection = together.connection();
+    let before = lock_revision(connection, id, revision).await?;
+    let (old, new) = (before.settings(), before.settings().patched(patch, id)?);
+    let changes = new.changes_since(&old);
+    check_changes(&changes, &old, &new, before.confidential)?;
+    let mut outcome = UpdatedClient {
+        client: before,
+        changed: names(&changes),
+        sessions_ended: 0,
+    };
+    if changes.is_empty() {
+        return Ok(outcome);
+    }
+    let columns = changed_columns(&outcome.client, &old, &new, cause);
+    let update = Entity::update_many().filter(Column::Id.eq(id));
+    update.set(columns).exec(connection).await?;
+    outcome.client = lock_revision(connection, id, None).await?;
+    cover(connection, &outcome.client).await?;
+    if new.disabled && !old.disabled {
+        connection.take_time().await?;
+        let reason = Ending::ClientDisabled;
+        outcome.sessions_ended = session::end_of_client(connection, id, reason, cause.at).await?;
+    }
+    for event in events(&outcome, &changes, cause) {
+        together.record(event).await?;
+    }
+    together.commit().await?;
+    Ok(outcome)
+}
+
+/// Refuses settings that the change makes invalid. A setting that was invalid before and is not changed is no reason:
+/// rules may have become stricter.
+fn check_changes(
+    changes: &Map<String, Value>,
+    old: &ClientSettings,
+    new: &ClientSettings,
+    confidential: bool,
+) -> Result<(), ClientError> {
+    let known = check(old, confidential);
+    let mut invalid = check(new, confidential);
+    invalid.retain(|one| changes.contains_key(&*one.field) || !known.contains(one));
+    if invalid.is_empty() {
+        Ok(())
+    } else {
+        Err(ClientError::Invalid(invalid))
+    }
+}
+
+/// The columns of the settings that differ, and the next revision. A column that another version of the server wrote
+/// in a way that this one does not know stays as it is.
+fn changed_columns(
+    before: &Model,
+    old: &ClientSettings,
+    new: &ClientSettings,
+    cause: &Cause,
+) -> ActiveModel {
+    let row = |settings: &ClientSettings| before.clone().with_settings(settings.clone(), cause.at);
+    let (old, new) = (row(old), row(new));
+    let mut columns = ActiveModel {
+        revision: Set(before.revision + 1),
+        ..<ActiveModel as Default>::default()
+    };
+    for column in Column::iter() {
+        let value = new.get(column);
+        if value != old.get(column) {
+            columns.set(column, value);
+        }
+    }
+    columns
+}
+
+fn names(changes: &Map<String, Value>) -> Vec<String> {
+    let names = changes.keys().filter(|name| *name != "disabled");
+    names.cloned().collect()
+}
+
+/// The audit events of a change: one for `disabled`, one for all other settings.
+fn events(outcome: &UpdatedClient, changes: &Map<String, Value>, cause: &Cause) -> Vec<Event> {
+    let event = |action| Event::new(action, cause).client(&outcome.client.id);
+    let mut events = Vec::new();
+    if !outcome.changed.is_empty() {
+        let mut updated = event(Action::ClientUpdated).with("changed", outcome.changed.join(" "));
+        for name in &outcome.changed {
+            updated = updated.with(name, changes.get(name).cloned().unwrap_or_default());
+        }
+        events.push(updated);
+    }
+    match changes.get("disabled") {
+        Some(Value::Bool(true)) => events.push(
+            event(Action::ClientDisabled).with("sessions_ended", outcome.sessions_ended),
+        ),
+        Some(_) => events.push(event(Action::ClientEnabled)),
+        None => {}
+    }
+    events
+}
+
+/// Keeps signing keys published for the lifetime of the client's tokens.
+pub(super) async fn cover(connection: &impl ConnectionTrait, client: &Model) -> Result<(), DbErr> {
+    match client.access_token_lifetime {
+        Some(lifetime) => signing_key::cover(connection, lifetime).await,
+        None => Ok(()),
+    }
+}
+
+/// Increments the revision of a client, because its secrets have changed.
+pub(in crate::store) async fn touch(
+    connection: &impl ConnectionTrait,
+    id: &str,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
+        .filter(Column::Id.eq(id))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
