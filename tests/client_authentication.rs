@@ -1,9 +1,9 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use jeton::audit::Cause;
 use jeton::store::Store;
 use poem::http::Method;
+use serde_json::json;
 
 use crate::support::{Answer, Jeton, SECRET, SIGN_IN, and, basic_raw, encode, form};
 
@@ -275,10 +275,7 @@ async fn unknown_wrong_and_disabled_clients_get_the_same_answer() {
     jeton.add_client("spa", None, |_| {}).await;
     jeton.add_client("spa-off", None, |_| {}).await;
     for id in ["off", "spa-off"] {
-        let disabled =
-            jeton::store::client::disable(&jeton.server.store, id, &Cause::system(jeton.now()))
-                .await;
-        assert!(disabled.unwrap().is_some());
+        jeton.change_client(id, json!({ "disabled": true })).await;
     }
     let mut answers = Vec::new();
     for (id, secret) in [

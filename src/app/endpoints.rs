@@ -58,7 +58,6 @@ pub static ENDPOINTS: &[Endpoint] = &[
     admin("/admin/users/{id}/sessions", "DELETE"),
     admin("/admin/clients", "GET, HEAD, POST"),
     admin("/admin/clients/{id}", "GET, HEAD, PATCH, DELETE"),
-    admin("/admin/clients/{id}/origins", "PUT"),
     admin("/admin/clients/{id}/secrets", "GET, HEAD, POST"),
     admin("/admin/clients/{id}/secrets/{secret_id}", "DELETE"),
     admin("/admin/sessions", "GET, HEAD"),

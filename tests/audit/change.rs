@@ -1,18 +1,21 @@
 //! Every change has its row, by whom it was made; what changes nothing has none.
 
 use jeton::audit::{Action, Cause};
+use jeton::client::secret::NewSecret;
 use jeton::maintenance;
+use jeton::store::client::ClientError;
 use jeton::store::client_secret::SecretError;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change, UserAttributes, UserError};
-use jeton::store::{client, client_origin, client_secret};
-use jeton::web_origin::WebOrigin;
+use jeton::store::{client, client_secret};
 use sea_orm::DbErr;
+use serde_json::json;
 
 use super::{DAY, detail};
 use crate::support::audit::AuditLog;
+use crate::support::client::{disable, enable, merge_patch};
 use crate::support::peer::sent_from;
-use crate::support::{ALICE, Jeton, SECRET, encode, form, secret_row};
+use crate::support::{ALICE, Jeton, SECRET, encode, form};
 
 /// Somebody at the command line.
 fn operator(jeton: &Jeton) -> Cause {
@@ -71,22 +74,26 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
     jeton.add_client("app", None, |_| {}).await;
     jeton.sign_in_at("app").await;
 
-    let origins = [WebOrigin::parse("https://app.example.com").unwrap()];
-    client_origin::add(store, "app", &origins, &operator).await?;
-    client_origin::add(store, "app", &origins, &operator).await?;
-    let row = jeton.audit_event(Action::ClientOriginsChanged).await;
-    assert_eq!(detail(&row)["added"], "https://app.example.com");
-
-    assert_eq!(client::disable(store, "app", &operator).await?, Some(1));
-    assert!(client::enable(store, "app", &operator).await?);
-    assert_eq!(client::delete(store, "app", &operator).await?, Some(0));
-    assert_eq!(client::delete(store, "app", &operator).await?, None);
-    assert_eq!(client::disable(store, "app", &operator).await?, None);
-    assert!(!client::enable(store, "app", &operator).await?);
+    for _ in 0..2 {
+        jeton.set_origins("app", &["https://app.example.com"]).await;
+        disable(store, "app", &operator).await.unwrap();
+    }
+    let row = jeton.audit_event(Action::ClientUpdated).await;
+    assert_eq!(detail(&row)["origins"], json!(["https://app.example.com"]));
+    enable(store, "app", &operator).await.unwrap();
+    let deleted = async || client::delete(store, "app", None, &operator).await;
+    assert_eq!(deleted().await.unwrap(), 0);
+    assert!(matches!(deleted().await, Err(ClientError::NotFound)));
+    for changed in [
+        disable(store, "app", &operator).await,
+        enable(store, "app", &operator).await,
+    ] {
+        assert!(matches!(changed, Err(ClientError::NotFound)));
+    }
     let row = jeton.audit_event(Action::ClientDisabled).await;
     assert_eq!(detail(&row)["sessions_ended"], 1);
     for action in [
-        Action::ClientOriginsChanged,
+        Action::ClientUpdated,
         Action::ClientDisabled,
         Action::ClientEnabled,
         Action::ClientDeleted,
@@ -106,12 +113,9 @@ async fn a_clients_settings_and_secrets_are_told_once() {
     jeton.add_client("app", None, |_| {}).await;
     jeton.add_client("backend", Some(SECRET), |_| {}).await;
 
-    let secret = secret_row("backend", "another", jeton.now());
-    let id = secret.id;
-    let of_public = secret_row("app", "none", jeton.now());
-    let refused = client_secret::add(store, of_public, &operator).await;
-    assert!(matches!(refused, Err(SecretError::NoClient)));
-    client_secret::add(store, secret, &operator).await.unwrap();
+    let add = async |id| client_secret::add(store, id, &NewSecret::random(), &operator).await;
+    assert!(matches!(add("app").await, Err(SecretError::NoClient)));
+    let id = add("backend").await.unwrap().id;
     let row = jeton.audit_event(Action::ClientSecretAdded).await;
     assert_eq!(row.client_id.as_deref(), Some("backend"));
     assert_eq!(detail(&row)["secret_id"], id.to_string());
@@ -121,23 +125,17 @@ async fn a_clients_settings_and_secrets_are_told_once() {
     let row = jeton.audit_event(Action::ClientSecretRemoved).await;
     assert_eq!(detail(&row)["secret_id"], id.to_string());
 
-    let rename = |before: &client::Model| -> Result<_, client::ChangeError> {
-        Ok(client::Model {
-            name: "The app".to_owned(),
-            access_token_lifetime: Some(60_000_000),
-            ..before.clone()
-        })
-    };
+    let patch = merge_patch(json!({ "client_name": "The app", "access_token_lifetime": 60 }));
     for changes in [2, 0] {
-        let changed = client::update(store, "app", rename, &operator).await;
-        assert_eq!(changed.unwrap().settings.len(), changes);
+        let changed = client::update(store, "app", None, &patch, &operator).await;
+        assert_eq!(changed.unwrap().changed.len(), changes);
     }
     let row = jeton.audit_event(Action::ClientUpdated).await;
-    assert_eq!(detail(&row)["changed"], "name access_token_lifetime");
-    assert_eq!(detail(&row)["name"], "The app");
+    assert_eq!(detail(&row)["changed"], "client_name access_token_lifetime");
+    assert_eq!(detail(&row)["client_name"], "The app");
     assert_eq!(detail(&row)["access_token_lifetime"], 60);
-    let gone = client::update(store, "nobody", rename, &operator).await;
-    assert!(matches!(gone, Err(client::ChangeError::Gone)));
+    let unknown = client::update(store, "nobody", None, &patch, &operator).await;
+    assert!(matches!(unknown, Err(ClientError::NotFound)));
     for action in [
         Action::ClientUpdated,
         Action::ClientSecretAdded,

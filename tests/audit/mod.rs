@@ -17,6 +17,7 @@ use jeton::store::{Store, client};
 use sea_orm::DbErr;
 
 use crate::support::audit::AuditLog;
+use crate::support::client::disable;
 use crate::support::file::DataDir;
 use crate::support::peer::sent_from;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, encode, form};
@@ -194,8 +195,8 @@ async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
             .await
             .is_err()
     );
-    assert!(client::disable(store, "first-party", &cause).await.is_err());
-    assert!(client::delete(store, "first-party", &cause).await.is_err());
+    assert!(disable(store, "first-party", &cause).await.is_err());
+    assert!(client::delete(store, "first-party", None, &cause).await.is_err());
     // Who is in stays in: a refresh needs no row.
     jeton.refresh(&tokens.refresh_token).await.tokens();
 

@@ -1,10 +1,10 @@
-//! Several secrets of one client: how they come, how they go, and that nobody can tell them apart.
+//! Client secrets: several at once, expiry, removal.
 
 use std::time::Duration;
 
-use jeton::client::secret::{NewSecret, add};
+use jeton::client::secret::NewSecret;
 use jeton::secret::Secret;
-use jeton::store::client_secret::{self, MOST, Model, SecretError};
+use jeton::store::client_secret::{self, MAX_SECRETS, Model, SecretError};
 use jeton::store::{client, session};
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -19,9 +19,9 @@ async fn start() -> Jeton {
     jeton
 }
 
-async fn give(jeton: &Jeton, expires_in: Option<Duration>) -> (String, Result<Model, SecretError>) {
+async fn add(jeton: &Jeton, expires_in: Option<Duration>) -> (String, Result<Model, SecretError>) {
     let secret = NewSecret::random().expiring(expires_in).unwrap();
-    let added = add("web", &secret, &jeton.cause(), &jeton.server).await;
+    let added = client_secret::add(&jeton.server.store, "web", &secret, &jeton.cause()).await;
     (secret.text().expose().to_owned(), added)
 }
 
@@ -38,12 +38,12 @@ async fn ids(jeton: &Jeton) -> Vec<Uuid> {
     rows.unwrap().iter().map(|row| row.id).collect()
 }
 
-/// A secret is replaced without a moment in which none is good.
+/// A secret is replaced without an interruption.
 #[tokio::test]
-async fn each_living_secret_is_good_until_it_is_removed() {
+async fn each_secret_is_valid_until_it_is_removed() {
     let jeton = start().await;
     jeton.advance(HOUR);
-    let (second, added) = give(&jeton, None).await;
+    let (second, added) = add(&jeton, None).await;
     let added = added.unwrap();
     assert!(second.starts_with("jcs_") && second.len() == 47);
     for secret in [SECRET, &second] {
@@ -60,9 +60,9 @@ async fn each_living_secret_is_good_until_it_is_removed() {
 /// row 15: "the authorization server MUST authenticate the client", RFC 6749 §3.2.1; an unknown client, a
 /// wrong secret, one that has expired and one that was removed look the same.
 #[tokio::test]
-async fn a_secret_that_is_no_good_looks_like_an_unknown_client() {
+async fn an_invalid_secret_gets_the_same_response_as_an_unknown_client() {
     let jeton = start().await;
-    let (brief, added) = give(&jeton, Some(HOUR)).await;
+    let (brief, added) = add(&jeton, Some(HOUR)).await;
     added.unwrap();
     jeton.advance(short_of(HOUR));
     sign_in(&jeton, &brief).await.tokens();
@@ -79,12 +79,12 @@ async fn a_secret_that_is_no_good_looks_like_an_unknown_client() {
     sign_in(&jeton, SECRET).await.tokens();
 }
 
-/// A confidential client whose secrets are all over does not become a public one.
+/// A confidential client without a valid secret does not become a public one.
 #[tokio::test]
-async fn a_client_without_a_living_secret_proves_nothing() {
+async fn a_confidential_client_without_a_valid_secret_is_refused() {
     let jeton = start().await;
     let first = ids(&jeton).await[0];
-    let (brief, added) = give(&jeton, Some(HOUR)).await;
+    let (brief, added) = add(&jeton, Some(HOUR)).await;
     added.unwrap();
     remove(&jeton, first).await.unwrap();
     jeton.advance(HOUR);
@@ -98,16 +98,16 @@ async fn a_client_without_a_living_secret_proves_nothing() {
     }
 }
 
-/// The last one stays, so that nobody locks a client out by a slip; one that is over may always go.
+/// The last valid secret cannot be removed by mistake; an expired one can always be removed.
 #[tokio::test]
-async fn the_last_living_secret_is_not_removed() {
+async fn the_last_valid_secret_cannot_be_removed() {
     let jeton = start().await;
     let first = ids(&jeton).await[0];
     assert!(matches!(
         remove(&jeton, first).await,
         Err(SecretError::Last)
     ));
-    let (_, brief) = give(&jeton, Some(HOUR)).await;
+    let (_, brief) = add(&jeton, Some(HOUR)).await;
     let brief = brief.unwrap().id;
     jeton.advance(HOUR);
     assert!(matches!(
@@ -127,18 +127,18 @@ async fn the_last_living_secret_is_not_removed() {
     assert!(matches!(foreign, Err(SecretError::NoSecret)));
 }
 
-/// So many at once, of which those that are over do not count.
+/// Expired secrets do not count.
 #[tokio::test]
-async fn a_client_has_five_living_secrets_at_most() {
+async fn a_client_has_at_most_five_valid_secrets() {
     let jeton = start().await;
-    for _ in 1..MOST {
-        give(&jeton, Some(HOUR)).await.1.unwrap();
+    for _ in 1..MAX_SECRETS {
+        add(&jeton, Some(HOUR)).await.1.unwrap();
     }
-    let (_, refused) = give(&jeton, None).await;
+    let (_, refused) = add(&jeton, None).await;
     assert!(matches!(refused, Err(SecretError::TooMany)));
-    assert_eq!(ids(&jeton).await.len(), MOST);
+    assert_eq!(ids(&jeton).await.len(), MAX_SECRETS);
     jeton.advance(HOUR);
-    let (last, added) = give(&jeton, None).await;
+    let (last, added) = add(&jeton, None).await;
     added.unwrap();
     assert_eq!(ids(&jeton).await.len(), 2);
     for secret in [SECRET, &last] {
@@ -146,27 +146,29 @@ async fn a_client_has_five_living_secrets_at_most() {
     }
 }
 
-/// A later client of the same id does not inherit them; and a public client has none.
+/// A later client of the same id does not inherit them; a public client has none.
 #[tokio::test]
-async fn secrets_go_with_their_client() -> Result<(), DbErr> {
+async fn the_secrets_of_a_client_are_deleted_with_it() -> Result<(), DbErr> {
     let jeton = start().await;
     let store = &jeton.server.store;
-    client::delete(store, "web", &jeton.cause()).await?;
+    client::delete(store, "web", None, &jeton.cause())
+        .await
+        .unwrap();
     assert!(ids(&jeton).await.is_empty());
     jeton.add_client("web", None, |_| {}).await;
     sign_in(&jeton, SECRET)
         .await
         .assert_error(401, "invalid_client");
-    let (_, refused) = give(&jeton, None).await;
+    let (_, refused) = add(&jeton, None).await;
     assert!(matches!(refused, Err(SecretError::NoClient)));
     jeton.sign_in_at("web").await;
     assert_eq!(session::list(store, None, 9).await?.len(), 1);
     Ok(())
 }
 
-/// "client-secret = *VSCHAR", RFC 6749 Appendix A.2; and as hard to guess as one of our own.
+/// "client-secret = *VSCHAR", RFC 6749 Appendix A.2; and as hard to guess as a generated one.
 #[test]
-fn a_secret_that_is_brought_along_is_long_and_printable() {
+fn a_given_secret_is_long_and_printable() {
     let given = |text: &str| NewSecret::given(Secret::new(text.to_owned()));
     assert!(given(&"x".repeat(32)).is_ok());
     assert!(given(&"~ ".repeat(127)).is_ok());

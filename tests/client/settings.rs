@@ -1,91 +1,111 @@
-//! What may be registered of a client, field by field, and how a part of it is changed.
+//! The rules for a client's settings, and changes of them.
 
 use std::time::Duration;
 
-use jeton::client::registration::{Invalid, Refused};
 use jeton::client::secret::NewSecret;
-use jeton::client::{Change, NewClient, Setting, Settings, add, check_id, update};
+use jeton::client::{
+    AccessTokenFormat, AccessTokenType, ClientSettings, GrantType, NewClient, RefreshTokenRotation,
+    check, check_id,
+};
 use jeton::config::LateRetry;
-use jeton::store::client::{self, AccessTokenFormat, AccessTokenType, RefreshTokenRotation, Whom};
-use jeton::store::{client_origin, signing_key};
-use jeton::web_origin::WebOrigin;
+use jeton::store::client::{self, ClientError, UpdatedClient};
+use jeton::store::{client_secret, signing_key};
+use serde_json::{Value, json};
 
-use crate::support::Jeton;
+use crate::support::client::merge_patch;
+use crate::support::{Jeton, SECRET};
 
 const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_hours(24);
+const DAY: i64 = 86_400;
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-fn good() -> Settings {
-    Settings {
-        name: "Web".to_owned(),
-        ..Settings::default()
-    }
-}
-
-/// The fields with which something is wrong.
+/// The settings that are invalid after a change of valid ones.
 #[track_caller]
-fn wrong(confidential: bool, change: impl FnOnce(&mut Settings)) -> Vec<&'static str> {
-    let mut settings = good();
+fn invalid(confidential: bool, change: impl FnOnce(&mut ClientSettings)) -> Vec<String> {
+    let mut settings = ClientSettings::new("web");
     change(&mut settings);
-    let wrong = settings.check(confidential);
-    wrong.into_iter().map(|invalid| invalid.field).collect()
+    fields(check(&settings, confidential))
 }
 
-/// RFC 9700 §2.4, RFC 6749 §4.4, RFC 9700 §4.14.2: who may have what.
+fn fields(invalid: Vec<jeton::client::InvalidSetting>) -> Vec<String> {
+    invalid.into_iter().map(|one| one.field.into_owned()).collect()
+}
+
+/// RFC 9700 §2.4, RFC 6749 §4.4, RFC 9700 §4.14.2.
 #[test]
-fn what_a_client_may_have_depends_on_what_it_is() {
-    let grants = |grants: &[&str], first_party, confidential| {
-        wrong(confidential, |own| {
-            own.grant_types = words(grants);
+fn grants_and_scopes_depend_on_the_kind_of_client() {
+    use GrantType::{ClientCredentials, Password, RefreshToken};
+    let grants = |grants: &[GrantType], first_party, confidential| {
+        invalid(confidential, |own| {
+            own.grant_types = grants.to_vec();
             own.first_party = first_party;
         })
     };
-    assert_eq!(grants(&["password", "refresh_token"], true, false), [""; 0]);
-    assert_eq!(grants(&["password"], false, false), ["grant_types"]);
-    assert_eq!(grants(&["password"], false, true), ["grant_types"]);
-    assert_eq!(grants(&["client_credentials"], false, true), [""; 0]);
-    assert_eq!(
-        grants(&["client_credentials"], true, false),
-        ["grant_types"]
-    );
-    assert_eq!(grants(&["implicit"], true, true), ["grant_types"]);
+    assert_eq!(grants(&[Password, RefreshToken], true, false), [""; 0]);
+    assert_eq!(grants(&[Password], false, false), ["grant_types"]);
+    assert_eq!(grants(&[Password], false, true), ["grant_types"]);
+    assert_eq!(grants(&[ClientCredentials], false, true), [""; 0]);
+    assert_eq!(grants(&[ClientCredentials], true, false), ["grant_types"]);
     for scope in ["account", "admin"] {
         let scopes = |first_party| {
-            wrong(true, |own| {
-                own.scope = words(&["read", scope]);
+            invalid(true, |own| {
+                own.scope = format!("read {scope}");
                 own.first_party = first_party;
             })
         };
         assert_eq!(scopes(false), ["scope"]);
         assert_eq!(scopes(true), [""; 0]);
     }
-    let never = |own: &mut Settings| own.rotation = Some(RefreshTokenRotation::Never);
-    assert_eq!(wrong(false, never), ["rotation"]);
-    assert_eq!(wrong(true, never), [""; 0]);
-    let opaque = |own: &mut Settings| own.access_token_format = Some(AccessTokenFormat::Opaque);
-    let for_itself = |own: &mut Settings| {
+    let never = |own: &mut ClientSettings| own.rotation = Some(RefreshTokenRotation::Never);
+    assert_eq!(invalid(false, never), ["rotation"]);
+    assert_eq!(invalid(true, never), [""; 0]);
+    let opaque =
+        |own: &mut ClientSettings| own.access_token_format = Some(AccessTokenFormat::Opaque);
+    let without_user = |own: &mut ClientSettings| {
         opaque(own);
-        own.grant_types = words(&["client_credentials"]);
+        own.grant_types = vec![ClientCredentials];
     };
-    assert_eq!(wrong(true, for_itself), ["access_token_format"]);
-    let typed = |own: &mut Settings| {
+    assert_eq!(invalid(true, without_user), ["access_token_format"]);
+    let typed = |own: &mut ClientSettings| {
         opaque(own);
         own.access_token_type = Some(AccessTokenType::Jwt);
     };
-    assert_eq!(wrong(true, typed), ["access_token_type"]);
+    assert_eq!(invalid(true, typed), ["access_token_type"]);
 }
 
-/// RFC 6749 §3.3, RFC 8707 §2; and so much that a token still fits into a header.
+#[test]
+fn a_name_has_only_visible_characters() {
+    let named = |name: &str| invalid(true, |own| name.clone_into(&mut own.client_name));
+    let longest = "x".repeat(255);
+    for name in ["Web", "日本語", "می‌خواهم", "Notes (staging)", &longest] {
+        assert_eq!(named(name), [""; 0], "{name:?}");
+    }
+    let misleading = [
+        "",
+        " a",
+        "a ",
+        "a\nb",
+        "a\u{1b}[31m",
+        "a\u{202e}b",
+        "a\u{200b}b",
+        &"x".repeat(256),
+    ];
+    for name in misleading {
+        assert_eq!(named(name), ["client_name"], "{name:?}");
+    }
+}
+
+/// RFC 6749 §3.3, RFC 8707 §2; and few enough for a header.
 #[test]
 fn scopes_and_audiences_are_well_formed_and_not_too_many() {
-    let scopes = |scopes: Vec<String>| wrong(true, |own| own.scope = scopes);
-    let audiences = |audiences: Vec<String>| wrong(true, |own| own.audience = audiences);
-    for scope in ["", "a b", "a\"", "a\\", "é", "a\nb"] {
-        assert_eq!(scopes(words(&[scope])), ["scope"], "{scope:?}");
+    let scope = |scope: &str| invalid(true, |own| scope.clone_into(&mut own.scope));
+    let audiences = |audiences: Vec<String>| invalid(true, |own| own.audience = audiences);
+    assert_eq!(scope(""), [""; 0]);
+    for malformed in [" ", "a  b", " a", "a ", "a\"", "a\\", "é", "a\nb"] {
+        assert_eq!(scope(malformed), ["scope"], "{malformed:?}");
     }
     for audience in [
         "",
@@ -108,19 +128,20 @@ fn scopes_and_audiences_are_well_formed_and_not_too_many() {
             .map(|number| format!("x:{number}"))
             .collect::<Vec<_>>()
     };
-    assert_eq!((scopes(many(64)), audiences(many(64))), (vec![], vec![]));
-    assert_eq!(scopes(many(65)), ["scope"]);
+    assert_eq!(scope(&many(64).join(" ")), [""; 0]);
+    assert_eq!(audiences(many(64)), [""; 0]);
+    assert_eq!(scope(&many(65).join(" ")), ["scope"]);
     assert_eq!(audiences(many(65)), ["audience"]);
-    assert_eq!(scopes(vec!["x".repeat(2048)]), [""; 0]);
-    assert_eq!(scopes(vec!["x".repeat(2049)]), ["scope"]);
+    assert_eq!(scope(&"x".repeat(2048)), [""; 0]);
+    assert_eq!(scope(&"x".repeat(2049)), ["scope"]);
     assert_eq!(
         audiences(vec![format!("x:{}", "y".repeat(2047))]),
         ["audience"]
     );
     let opaque = |scopes: usize, audiences: usize| {
-        wrong(true, |own| {
+        invalid(true, |own| {
             own.access_token_format = Some(AccessTokenFormat::Opaque);
-            (own.scope, own.audience) = (many(scopes), many(audiences));
+            (own.scope, own.audience) = (many(scopes).join(" "), many(audiences));
         })
     };
     assert_eq!(opaque(16, 8), [""; 0]);
@@ -128,55 +149,58 @@ fn scopes_and_audiences_are_well_formed_and_not_too_many() {
 }
 
 #[test]
-fn times_are_within_bounds_and_in_whole_seconds() {
-    type Field = fn(&mut Settings) -> &mut Option<Duration>;
-    let fields: [(&str, Field, Duration, Duration); 4] = [
+fn times_are_within_bounds() {
+    type Field = fn(&mut ClientSettings) -> &mut Option<i64>;
+    let fields: [(&str, Field, i64, i64); 5] = [
         (
             "access_token_lifetime",
             |own| &mut own.access_token_lifetime,
-            SECOND,
+            1,
             DAY * 30,
         ),
         (
             "session_lifetime",
             |own| &mut own.session_lifetime,
-            SECOND,
+            1,
             DAY * 3650,
         ),
         (
             "session_idle_lifetime",
             |own| &mut own.session_idle_lifetime,
-            SECOND,
+            1,
             DAY * 3650,
         ),
+        ("retry_window", |own| &mut own.retry_window, 0, 60),
         (
-            "retry_window",
-            |own| &mut own.retry_window,
-            Duration::ZERO,
-            SECOND * 60,
+            "late_retry_spacing",
+            |own| &mut own.late_retry_spacing,
+            1,
+            u32::MAX.into(),
         ),
     ];
-    for (name, field, least, most) in fields {
-        let check = |value: Duration| wrong(false, |own| *field(own) = Some(value));
-        for value in [least, most] {
-            assert_eq!(check(value), [""; 0], "{name} {value:?}");
+    for (name, field, min, max) in fields {
+        let check = |value: i64| invalid(false, |own| *field(own) = Some(value));
+        for value in [min, max] {
+            assert_eq!(check(value), [""; 0], "{name} {value}");
         }
-        for value in [most + SECOND, least + SECOND / 2] {
-            assert_eq!(check(value), [name], "{value:?}");
-        }
-        if !least.is_zero() {
-            assert_eq!(check(Duration::ZERO), [name]);
+        for value in [min - 1, max + 1, i64::MIN, i64::MAX] {
+            assert_eq!(check(value), [name], "{value}");
         }
     }
-    assert_eq!(
-        wrong(false, |own| own.late_retry_spacing = Some(0)),
-        ["late_retry_spacing"]
-    );
+}
+
+#[test]
+fn origins_are_valid_and_not_too_many() {
+    let origins = |origins: Vec<String>| invalid(false, |own| own.origins = origins);
+    let many = |count: usize| (0..count).map(|number| format!("https://a{number}.test"));
+    assert_eq!(origins(many(64).collect()), [""; 0]);
+    assert_eq!(origins(many(65).collect()), ["origins"]);
+    assert_eq!(origins(words(&["https://*.test"])), ["origins"]);
 }
 
 /// row 17, and HTTP Basic without encoding.
 #[test]
-fn an_id_is_printable_and_no_users() {
+fn an_id_is_printable_and_not_the_id_of_a_user() {
     for id in ["web", "1PpG/Q 1", "100%", &"x".repeat(255)] {
         assert_eq!(check_id(id), Ok(()), "{id}");
     }
@@ -191,25 +215,27 @@ async fn register(
     jeton: &Jeton,
     id: &str,
     secret: bool,
-    settings: Change,
-) -> Result<client::Model, Refused> {
+    settings: Value,
+) -> Result<client::Model, ClientError> {
     let new = NewClient {
         id: id.to_owned(),
         secret: secret.then(NewSecret::random),
-        settings,
-        origins: vec![WebOrigin::parse("https://app.example.com").unwrap()],
+        settings: merge_patch(settings),
     };
-    add(new, &jeton.cause(), &jeton.server).await
+    client::register(&jeton.server.store, new, &jeton.cause()).await
 }
 
-/// A client of which nothing is said gets nothing of this server's own doors, and its tokens allow
-/// nothing; a first-party one sees its people's account.
+async fn update(jeton: &Jeton, id: &str, patch: Value) -> Result<UpdatedClient, ClientError> {
+    let (store, patch) = (&jeton.server.store, merge_patch(patch));
+    client::update(store, id, None, &patch, &jeton.cause()).await
+}
+
+/// By default a client gets no scope; a first-party client gets `account`.
 #[tokio::test]
-async fn a_new_client_has_little() {
+async fn a_new_client_has_the_default_settings() {
     let jeton = Jeton::start().await;
-    let plain = register(&jeton, "plain", false, Change::default())
-        .await
-        .unwrap();
+    let plain = register(&jeton, "plain", false, json!({})).await.unwrap();
+    assert_eq!(plain.settings(), ClientSettings::new("plain"));
     assert_eq!(
         (&*plain.name, &*plain.scope, &*plain.grant_types),
         ("plain", "", "")
@@ -217,102 +243,94 @@ async fn a_new_client_has_little() {
     assert!(!plain.first_party && !plain.confidential);
     let found = client::find(&jeton.server.store, "plain").await.unwrap();
     assert_eq!(found, Some(plain));
-    let origins = client_origin::of_client(&jeton.server.store, "plain").await;
-    assert_eq!(origins.unwrap(), ["https://app.example.com"]);
-    let first_party = Change {
-        first_party: Setting::To(true),
-        ..Change::default()
-    };
-    let own = register(&jeton, "own", true, first_party.clone())
-        .await
-        .unwrap();
+    let own = register(&jeton, "own", true, json!({ "first_party": true })).await;
+    let own = own.unwrap();
     assert_eq!(&*own.scope, "account");
     assert!(own.first_party && own.confidential);
-    let scopeless = Change {
-        scope: Setting::To(vec![]),
-        ..first_party
-    };
-    let own = register(&jeton, "other", true, scopeless).await.unwrap();
-    assert_eq!(&*own.scope, "");
-    let again = register(&jeton, "own", true, Change::default()).await;
-    assert!(matches!(again, Err(Refused::Taken)));
+    let scopeless = json!({ "first_party": true, "scope": "", "disabled": true });
+    let other = register(&jeton, "other", true, scopeless).await.unwrap();
+    assert_eq!((&*other.scope, other.disabled_at), ("", Some(jeton.now())));
+    let taken = register(&jeton, "own", true, json!({})).await;
+    assert!(matches!(taken, Err(ClientError::Taken)));
 }
 
-/// All that is wrong is told at once, and nothing is registered.
 #[tokio::test]
-async fn all_that_is_wrong_is_told_at_once() {
+async fn all_invalid_settings_are_named_at_once_and_nothing_is_registered() {
     let jeton = Jeton::start().await;
-    let bad = Change {
-        name: Setting::To("a\u{202e}b".to_owned()),
-        grant_types: Setting::To(words(&["password", "client_credentials"])),
-        access_token_lifetime: Setting::To(DAY * 31),
-        ..Change::default()
-    };
-    let Err(Refused::Invalid(wrong)) = register(&jeton, "a:b", false, bad).await else {
+    let bad = json!({
+        "client_name": "a\u{202e}b",
+        "grant_types": ["password", "client_credentials"],
+        "access_token_lifetime": DAY * 31,
+    });
+    let Err(ClientError::Invalid(invalid)) = register(&jeton, "a:b", false, bad).await else {
         panic!("registered");
     };
-    let fields: Vec<&str> = wrong.iter().map(|invalid| invalid.field).collect();
     let expected = [
         "client_id",
-        "name",
+        "client_name",
         "grant_types",
         "grant_types",
         "access_token_lifetime",
     ];
-    assert_eq!(fields, expected);
-    assert!(
-        client::find(&jeton.server.store, "a:b")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(fields(invalid), expected);
+    let found = client::find(&jeton.server.store, "a:b").await.unwrap();
+    assert_eq!(found, None);
 }
 
-/// A change of every setting but the format, which does not go with a `typ`.
-fn full() -> Change {
-    Change {
-        name: Setting::To("Web".to_owned()),
-        first_party: Setting::To(true),
-        grant_types: Setting::To(words(&["refresh_token", "password", "password"])),
-        scope: Setting::To(words(&["b", "a", "b"])),
-        audience: Setting::To(words(&["https://b.test", "https://a.test"])),
-        access_token_type: Setting::To(AccessTokenType::Jwt),
-        access_token_lifetime: Setting::To(SECOND * 60),
-        session_lifetime: Setting::To(DAY),
-        session_idle_lifetime: Setting::To(DAY / 2),
-        rotation: Setting::To(RefreshTokenRotation::Never),
-        retry_window: Setting::To(SECOND),
-        late_retry: Setting::To(LateRetry::Never),
-        late_retry_spacing: Setting::To(3),
-        ..Change::default()
-    }
+/// A value other than the default for every setting but the format, which excludes a `typ`.
+fn full() -> Value {
+    json!({
+        "client_name": "Web",
+        "first_party": true,
+        "grant_types": ["refresh_token", "password", "password"],
+        "scope": "b a b",
+        "audience": ["https://b.test", "https://a.test", "https://b.test"],
+        "access_token_type": "JWT",
+        "access_token_lifetime": 60,
+        "session_lifetime": DAY,
+        "session_idle_lifetime": DAY / 2,
+        "rotation": "never",
+        "retry_window": 1,
+        "late_retry": "never",
+        "late_retry_spacing": 3,
+        "origins": ["https://B.test/", "https://a.test"],
+        "disabled": true,
+    })
 }
 
-/// What is not named stays; what is given back follows the server; lists replace.
+/// RFC 7396: an absent member stays, `null` resets, a list replaces the list.
 #[tokio::test]
-async fn a_change_touches_what_it_names_and_nothing_else() {
+async fn a_change_touches_only_the_settings_that_it_names() {
     let jeton = Jeton::start().await;
     let before = register(&jeton, "web", true, full()).await.unwrap();
-    assert_eq!(
-        (&*before.scope, &*before.grant_types),
-        ("b a", "password refresh_token")
-    );
-    assert_eq!(&*before.audience, "https://b.test https://a.test");
-
-    let change = async |change| {
-        update("web", change, &jeton.cause(), &jeton.server)
-            .await
-            .unwrap()
+    let settings = before.settings();
+    let expected = ClientSettings {
+        client_name: "Web".to_owned(),
+        first_party: true,
+        grant_types: vec![GrantType::Password, GrantType::RefreshToken],
+        scope: "b a".to_owned(),
+        audience: words(&["https://b.test", "https://a.test"]),
+        access_token_format: None,
+        access_token_type: Some(AccessTokenType::Jwt),
+        access_token_lifetime: Some(60),
+        session_lifetime: Some(DAY),
+        session_idle_lifetime: Some(DAY / 2),
+        rotation: Some(RefreshTokenRotation::Never),
+        retry_window: Some(1),
+        late_retry: Some(LateRetry::Never),
+        late_retry_spacing: Some(3),
+        origins: words(&["https://a.test", "https://b.test"]),
+        disabled: true,
     };
-    let nothing = change(Change::default()).await;
-    assert_eq!((&nothing.client, nothing.settings.len()), (&before, 0));
-    let renamed = change(Change {
-        name: Setting::To("Shop".to_owned()),
-        scope: Setting::To(words(&["c"])),
-        ..Change::default()
-    })
-    .await;
-    assert_eq!(renamed.settings, ["name", "scope"]);
+    assert_eq!(settings, expected);
+
+    let nothing = update(&jeton, "web", json!({})).await.unwrap();
+    assert_eq!((&nothing.client, nothing.changed.len()), (&before, 0));
+    let same = update(&jeton, "web", full()).await.unwrap();
+    assert_eq!((&same.client, same.changed.len()), (&before, 0));
+    let renamed = json!({ "client_name": "Shop", "scope": "c" });
+    let renamed = update(&jeton, "web", renamed).await.unwrap();
+    assert_eq!(renamed.changed, ["client_name", "scope"]);
     let expected = client::Model {
         name: "Shop".to_owned(),
         scope: "c".to_owned(),
@@ -323,37 +341,65 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
     let stored = client::find(&jeton.server.store, "web").await.unwrap();
     assert_eq!(stored, Some(expected));
 
-    let given_back = change(Change {
-        name: Setting::Default,
-        first_party: Setting::Default,
-        grant_types: Setting::Default,
-        scope: Setting::Default,
-        audience: Setting::Default,
-        access_token_format: Setting::Default,
-        access_token_type: Setting::Default,
-        access_token_lifetime: Setting::Default,
-        session_lifetime: Setting::Default,
-        session_idle_lifetime: Setting::Default,
-        rotation: Setting::Default,
-        retry_window: Setting::Default,
-        late_retry: Setting::Default,
-        late_retry_spacing: Setting::Default,
-        disabled: Setting::Default,
-    })
-    .await;
-    let blank = client::Model {
+    let names = settings.members();
+    let reset: Value = names.keys().map(|name| (name.clone(), Value::Null)).collect();
+    let reset = update(&jeton, "web", reset).await.unwrap();
+    let default = client::Model {
         confidential: true,
         revision: 2,
         ..client::Model::new("web", before.created_at)
     };
-    assert_eq!(given_back.client, blank);
-    assert_eq!(given_back.settings.len(), 13);
+    assert_eq!(reset.client, default);
+    assert_eq!(reset.changed.len(), 14);
 }
 
-/// A change that would make the client wrong changes nothing; one that leaves alone what was wrong
-/// before the rules became stricter goes through.
+/// Every setting is stored, and comes back as it was.
 #[tokio::test]
-async fn a_change_is_refused_for_what_it_makes_wrong() {
+async fn every_setting_is_stored() {
+    let jeton = Jeton::start().await;
+    let mut full = full();
+    register(&jeton, "web", true, full.clone()).await.unwrap();
+    full["access_token_type"] = Value::Null;
+    full["access_token_format"] = json!("opaque");
+    let opaque = json!({ "access_token_type": null, "access_token_format": "opaque" });
+    update(&jeton, "web", opaque).await.unwrap();
+    let stored = client::find(&jeton.server.store, "web").await.unwrap();
+    let default = ClientSettings::new("web");
+    let changed = stored.unwrap().settings().changes_since(&default);
+    let mut unchanged = default.members();
+    unchanged.retain(|name, _| !changed.contains_key(name));
+    assert_eq!(unchanged.keys().collect::<Vec<_>>(), ["access_token_type"]);
+}
+
+/// An unknown member is refused, also with `null`.
+#[tokio::test]
+async fn an_unknown_or_unreadable_setting_is_refused() {
+    let jeton = Jeton::start().await;
+    jeton.add_client("web", None, |_| {}).await;
+    for (patch, field) in [
+        (json!({ "name": "x" }), "name"),
+        (json!({ "name": null }), "name"),
+        (json!({ "client_id": "x" }), "client_id"),
+        (json!({ "first_party": "yes" }), "first_party"),
+        (json!({ "scope": ["read"] }), "scope"),
+        (json!({ "grant_types": ["implicit"] }), "grant_types[0]"),
+        (json!({ "late_retry": "always" }), "late_retry"),
+        (json!({ "retry_window": 1.5 }), "retry_window"),
+    ] {
+        match update(&jeton, "web", patch.clone()).await {
+            Err(ClientError::Invalid(invalid)) => assert_eq!(fields(invalid), [field]),
+            other => panic!("{patch}: {other:?}"),
+        }
+    }
+    let twice = serde_json::from_str::<jeton::client::ClientPatch>(r#"{"scope":"a","scope":"b"}"#);
+    let error = twice.unwrap_err().to_string();
+    assert!(error.contains("duplicate field `scope`"), "{error}");
+}
+
+/// A change that makes a setting invalid is refused; one that does not touch a setting that was invalid before the
+/// rules became stricter is made.
+#[tokio::test]
+async fn a_change_is_refused_only_for_what_it_makes_invalid() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("old", None, |row| {
@@ -361,89 +407,63 @@ async fn a_change_is_refused_for_what_it_makes_wrong() {
             "refresh_token".clone_into(&mut row.grant_types);
         })
         .await;
-    let try_ = async |change| update("old", change, &jeton.cause(), &jeton.server).await;
-    let renamed = Change {
-        name: Setting::To("Old".to_owned()),
-        ..Change::default()
-    };
-    assert_eq!(try_(renamed).await.unwrap().settings, ["name"]);
-    let scopes = Change {
-        scope: Setting::To(words(&["account"])),
-        ..Change::default()
-    };
-    let grants = Change {
-        grant_types: Setting::To(words(&["password"])),
-        ..Change::default()
-    };
-    for (change, field) in [(scopes, "scope"), (grants, "grant_types")] {
-        let Err(Refused::Invalid(wrong)) = try_(change).await else {
-            panic!("{field}");
-        };
-        assert!(matches!(&wrong[..], [Invalid { field: own, .. }] if *own == field));
+    let renamed = update(&jeton, "old", json!({ "client_name": "Old" })).await;
+    assert_eq!(renamed.unwrap().changed, ["client_name"]);
+    for (patch, field) in [
+        (json!({ "scope": "account" }), "scope"),
+        (json!({ "grant_types": ["password"] }), "grant_types"),
+    ] {
+        match update(&jeton, "old", patch).await {
+            Err(ClientError::Invalid(invalid)) => assert_eq!(fields(invalid), [field]),
+            other => panic!("{other:?}"),
+        }
     }
-    let gone = update("nobody", Change::default(), &jeton.cause(), &jeton.server).await;
-    assert!(matches!(gone, Err(Refused::Unknown)));
+    let unknown = update(&jeton, "nobody", json!({})).await;
+    assert!(matches!(unknown, Err(ClientError::NotFound)));
 }
 
-/// RFC 9110 §13.1.1: who says which state they saw changes no other; a secret or an origin that came
-/// between counts.
+/// RFC 9110 §13.1.1. A new secret is a new revision, too.
 #[tokio::test]
-async fn a_change_of_a_state_that_is_over_is_refused() {
+async fn a_change_of_an_old_revision_is_refused() {
     let jeton = Jeton::start().await;
-    jeton
-        .add_client("web", Some(crate::support::SECRET), |_| {})
-        .await;
+    jeton.add_client("web", Some(SECRET), |_| {}).await;
     let store = &jeton.server.store;
-    let see = async || client::find(store, "web").await.unwrap().unwrap();
+    let find = async || client::find(store, "web").await.unwrap().unwrap();
     let rename = async |seen: &client::Model, name: &str| {
-        let change = Change {
-            name: Setting::To(name.to_owned()),
-            ..Change::default()
-        };
-        update(Whom::as_of(seen), change, &jeton.cause(), &jeton.server).await
+        let patch = merge_patch(json!({ "client_name": name }));
+        client::update(store, "web", Some(seen.revision), &patch, &jeton.cause()).await
     };
-    let first = see().await;
+    let first = find().await;
     rename(&first, "One").await.unwrap();
-    assert!(matches!(rename(&first, "Two").await, Err(Refused::Stale)));
-    let second = see().await;
-    let secret = NewSecret::random();
-    jeton::client::secret::add("web", &secret, &jeton.cause(), &jeton.server)
+    assert!(matches!(
+        rename(&first, "Two").await,
+        Err(ClientError::Stale)
+    ));
+    let second = find().await;
+    client_secret::add(store, "web", &NewSecret::random(), &jeton.cause())
         .await
         .unwrap();
-    assert!(matches!(rename(&second, "Two").await, Err(Refused::Stale)));
-    let third = see().await;
-    let origins = [WebOrigin::parse("https://app.example.com").unwrap()];
-    client_origin::add(store, "web", &origins, &jeton.cause())
-        .await
-        .unwrap();
-    assert!(matches!(rename(&third, "Two").await, Err(Refused::Stale)));
-    assert_eq!(see().await.name, "One");
-    rename(&see().await, "Two").await.unwrap();
+    assert!(matches!(
+        rename(&second, "Two").await,
+        Err(ClientError::Stale)
+    ));
+    assert_eq!(find().await.name, "One");
+    rename(&find().await, "Two").await.unwrap();
 }
 
-/// To disable and to enable is a change like others, and ends the sessions.
 #[tokio::test]
 async fn a_client_is_disabled_together_with_another_change() {
     let jeton = Jeton::start().await;
     jeton.sign_in().await;
-    let off = Change {
-        name: Setting::To("Off".to_owned()),
-        disabled: Setting::To(true),
-        ..Change::default()
-    };
-    let (cause, server) = (jeton.cause(), &jeton.server);
-    let changed = update("first-party", off.clone(), &cause, server)
-        .await
-        .unwrap();
+    let off = json!({ "client_name": "Off", "disabled": true });
+    let changed = update(&jeton, "first-party", off.clone()).await.unwrap();
     assert_eq!(
-        (changed.sessions_ended, &*changed.settings),
-        (1, &["name"][..])
+        (changed.sessions_ended, changed.changed),
+        (1, words(&["client_name"]))
     );
     assert_eq!(changed.client.disabled_at, Some(jeton.now()));
     jeton.advance(SECOND);
-    let again = update("first-party", off, &jeton.cause(), server)
-        .await
-        .unwrap();
+    let again = update(&jeton, "first-party", off).await.unwrap();
     assert_eq!(again.client, changed.client);
 }
 
@@ -456,13 +476,10 @@ async fn keys_stay_published_for_a_raised_lifetime() {
         keys.iter().map(|key| key.longest_lifetime).max().unwrap()
     };
     assert_eq!(longest().await, 900_000_000);
-    let lifetime = |life: Duration| Change {
-        access_token_lifetime: Setting::To(life),
-        ..Change::default()
-    };
+    let lifetime = |seconds: i64| json!({ "access_token_lifetime": seconds });
     jeton.change_client("first-party", lifetime(DAY)).await;
     assert_eq!(longest().await, 86_400_000_000);
-    // Tokens of the longer life are still out.
-    jeton.change_client("first-party", lifetime(SECOND)).await;
+    // Tokens of the longer lifetime are still valid.
+    jeton.change_client("first-party", lifetime(1)).await;
     assert_eq!(longest().await, 86_400_000_000);
 }

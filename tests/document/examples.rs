@@ -246,7 +246,6 @@ async fn responses_to_operators_match_the_examples() {
         .json();
     server.set_id(&web["client_id"]);
     server.check_get("fetchClient", "public").await;
-    server.check("setClientOrigins", "origins", "public").await;
     server.check("updateClient", "lifetime", "public").await;
     let disabled = request("updateClient", "disable");
     assert_eq!(
@@ -288,7 +287,7 @@ const REFUSED: &str = r#"[
     ["", "createClient", "public", "taken"],
     ["", "registerAccount", {"username": "x", "password": "short"}, "password"],
     ["", "createUser", {"username": "x", "password": "short"}, "password"],
-    ["", "createClient", {"client_id": "x", "grant_types": ["implicit"]}, "grant_types"],
+    ["", "createClient", {"client_id": "x", "grant_types": ["password"]}, "grant_types"],
     ["", "changeAccountPassword", {"current_password": "wrong", "new_password": "x"}, "current_password"],
     ["", "rotateSigningKey", {"emergency": "yes"}, "emergency"],
     ["ada", "updateUser", {"roles": ["x y"]}, "roles"],
@@ -296,7 +295,7 @@ const REFUSED: &str = r#"[
     ["root", "updateUser", {"roles": []}, "last"],
     ["root", "deleteUser", null, "last"],
     ["notes-web", "updateClient", {"retry_window": 61}, "retry_window"],
-    ["notes-web", "setClientOrigins", {"origins": ["example.com"]}, "origins"],
+    ["notes-web", "updateClient", {"origins": ["example.com"]}, "origins"],
     ["notes-web", "createClientSecret", {}, "public"],
     ["notes-web", "createClientSecret", {"expires_in": 0}, "expires_in"]
 ]"#;

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use jeton::audit::Cause;
-use jeton::client::{Change, Setting};
 use jeton::clock::micros;
 use jeton::store::session::{self, Ending};
 use poem::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::client::disable;
 use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
 
 const API: &str = "https://api.test";
@@ -61,10 +61,7 @@ async fn revoke(jeton: &Jeton, tokens: &Tokens) {
 #[tokio::test]
 async fn a_revoked_session_is_listed_until_its_longest_token_has_expired() {
     let jeton = start().await;
-    let lifetime = |hours| Change {
-        access_token_lifetime: Setting::To(Duration::from_hours(hours)),
-        ..Change::default()
-    };
+    let lifetime = |hours: u64| json!({ "access_token_lifetime": hours * 3600 });
     jeton.change_client("app", lifetime(5)).await;
     jeton::maintenance::refresh_keys(&jeton.server)
         .await
@@ -142,8 +139,8 @@ async fn sessions_that_were_revoked_at_one_instant_are_listed_page_by_page() {
             .await
             .unwrap();
     }
-    let revoked = jeton::store::client::disable(&jeton.server.store, "app", &cause).await;
-    assert_eq!(revoked.unwrap(), Some(2501));
+    let disabled = disable(&jeton.server.store, "app", &cause).await.unwrap();
+    assert_eq!(disabled.sessions_ended, 2501);
     let mut listed = std::collections::BTreeSet::new();
     let mut answer = fetch(&jeton, None, None).await;
     let mut pages = 1;

@@ -1,5 +1,4 @@
-use jeton::audit::Cause;
-use jeton::store::client;
+use serde_json::json;
 
 use crate::support::{Answer, Jeton, SECRET, basic_raw, claims};
 
@@ -112,10 +111,7 @@ async fn a_clients_own_token_is_active_until_the_client_is_disabled() {
     assert_eq!(answer.get("username"), None);
     let answer = jeton.post("/introspect", &job, &token).await;
     assert_eq!(answer.json()["active"], true);
-    let cause = Cause::system(jeton.now());
-    client::disable(&jeton.server.store, "job", &cause)
-        .await
-        .unwrap();
+    jeton.change_client("job", json!({ "disabled": true })).await;
     let answer = jeton.post("/introspect", &api, &token).await;
     assert_eq!(answer.body, r#"{"active":false}"#);
 }

@@ -58,8 +58,8 @@ fn a_client_is_added_as_json() {
     insta::assert_json_snapshot!(added, @r#"
     {
       "client_id": "shop",
-      "confidential": true,
-      "name": "shop",
+      "token_endpoint_auth_method": "client_secret_basic",
+      "client_name": "shop",
       "first_party": false,
       "grant_types": [
         "refresh_token"
@@ -106,8 +106,8 @@ fn a_client_is_changed_as_json() {
     insta::assert_json_snapshot!(shown, @r#"
     {
       "client_id": "shop",
-      "confidential": false,
-      "name": "Shop",
+      "token_endpoint_auth_method": "none",
+      "client_name": "Shop",
       "first_party": false,
       "grant_types": [],
       "scope": "orders bills",
@@ -118,15 +118,15 @@ fn a_client_is_changed_as_json() {
       "created_at": "[hidden]"
     }
     "#);
-    let names = words("name scope audience access_token_type session_lifetime");
+    let names = words("client_name scope audience access_token_type session_lifetime");
     let expected = json!({ "client": shown, "changed": names, "sessions_ended": 0 });
     assert_eq!(updated, expected);
     let say = |line: &str| place.ok(&words(line));
-    insta::assert_snapshot!(say("client update shop --name Shop"), @r#"client shop is like that already"#);
-    insta::assert_snapshot!(say("client update shop --name X --late-retry never"), @r#"client shop: changed name, late_retry"#);
-    insta::assert_snapshot!(say("client update shop"), @r#"client shop is like that already"#);
+    insta::assert_snapshot!(say("client update shop --name Shop"), @r#"client shop: nothing to change"#);
+    insta::assert_snapshot!(say("client update shop --name X --late-retry never"), @r#"client shop: changed client_name, late_retry"#);
+    insta::assert_snapshot!(say("client update shop"), @r#"client shop: nothing to change"#);
     insta::assert_snapshot!(say("client disable shop"), @r#"client shop is disabled; sessions ended: 0"#);
-    insta::assert_snapshot!(say("client enable shop"), @r#"client shop may have tokens again"#);
+    insta::assert_snapshot!(say("client enable shop"), @r#"client shop is enabled"#);
 
     let origins = place.object(&words(
         "client origins shop --add https://shop.example.com --json",
@@ -153,7 +153,7 @@ fn a_client_is_changed_as_json() {
 }
 
 #[test]
-fn a_client_is_shown_to_people() {
+fn a_client_is_shown_as_a_table() {
     let place = Place::furnished();
     place.ok(&words(
         "client add web --first-party --grant password --retry-window 5s",
@@ -162,31 +162,31 @@ fn a_client_is_shown_to_people() {
     let lines = shown.lines().filter(|line| !line.contains("created_at"));
     let lines: Vec<&str> = lines.collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    WHAT                   VALUE
-    client_id              web
-    confidential           no
-    origins                (none)
-    disabled               no
-    name                   web
-    first_party            yes
-    grant_types            password refresh_token
-    scope                  account
-    audience               (the issuer)
-    access_token_format    (as the server)
-    access_token_type      (as the server)
-    access_token_lifetime  (as the server)
-    session_lifetime       (as the server)
-    session_idle_lifetime  (as the server)
-    rotation               (as the server)
-    retry_window           5s
-    late_retry             (as the server)
-    late_retry_spacing     (as the server)
+    FIELD                       VALUE
+    client_id                   web
+    token_endpoint_auth_method  none
+    client_name                 web
+    first_party                 yes
+    grant_types                 password refresh_token
+    scope                       account
+    audience                    (the issuer)
+    access_token_format         (as the server)
+    access_token_type           (as the server)
+    access_token_lifetime       (as the server)
+    session_lifetime            (as the server)
+    session_idle_lifetime       (as the server)
+    rotation                    (as the server)
+    retry_window                5s
+    late_retry                  (as the server)
+    late_retry_spacing          (as the server)
+    origins                     (none)
+    disabled                    no
     "#);
 }
 
-/// A secret is replaced while the client goes on; what it is is shown once, and no list has it.
+/// A secret is replaced while the client runs; it is shown once, and no list contains it.
 #[test]
-fn secrets_come_and_go_as_json() {
+fn secrets_are_added_and_removed_as_json() {
     let place = Place::furnished();
     let server = place.start();
     let secret = |line: &str| {
@@ -228,23 +228,23 @@ fn secrets_come_and_go_as_json() {
     assert_eq!(sign_in(&server, "web", text).status, 200);
 }
 
-/// What cannot be is told by the names of the flags, all of it at once, and changes nothing.
+/// All invalid settings are named by their flags, and nothing is changed.
 #[test]
-fn what_a_client_cannot_have_is_told_by_its_flags() {
+fn invalid_settings_are_named_by_their_flags() {
     let place = Place::furnished();
     let refusal = |arguments: &[&str]| place.run(&[&["client"], arguments].concat()).refusal();
-    insta::assert_snapshot!(refusal(&["add", "web", "--grant", "password"]), @r#"jeton: --grant: the password grant shows people's passwords to the client (RFC 9700, 2.4): it is for clients that are as much yours as this server is; say so by --first-party"#);
-    insta::assert_snapshot!(refusal(&["add", "web", "--scope", "account", "--scope", "a b", "--rotation", "never", "--retry-window", "90s"]), @r#"
-    jeton: --scope: must each be printable ASCII, without spaces, " and \
-    --scope: account and admin open this server's own doors, for clients that are as much yours as this server is; say so by --first-party
-    --rotation: must be always without --confidential: nothing else shows that a refresh token was stolen (RFC 9700, 4.14.2)
-    --retry-window: must be between 0s and 60s, in whole seconds
+    insta::assert_snapshot!(refusal(&["add", "web", "--grant", "password"]), @r#"jeton: --grant: the password grant shows users' passwords to the client (RFC 9700, 2.4): it requires --first-party"#);
+    insta::assert_snapshot!(refusal(&["add", "web", "--scope", "account", "--scope", "é", "--rotation", "never", "--retry-window", "90s"]), @r#"
+    jeton: --scope: must be scopes of printable ASCII without " and \, separated by single spaces
+    --scope: account and admin give access to this server's own API: they require --first-party
+    --rotation: must be always for a client without a secret (--confidential): only rotation detects a stolen refresh token (RFC 9700, 4.14.2)
+    --retry-window: must be 0s to 60s, in whole seconds
     "#);
-    insta::assert_snapshot!(refusal(&["add", "web", "--grant", "client_credentials"]), @r#"jeton: --grant: client_credentials needs --confidential: the client proves who it is by a secret"#);
-    insta::assert_snapshot!(refusal(&["update", "first-party", "--access-token-lifetime", "31d"]), @r#"jeton: --access-token-lifetime: must be between 1s and 30d, in whole seconds: people forget to sign out of shared devices"#);
+    insta::assert_snapshot!(refusal(&["add", "web", "--grant", "client_credentials"]), @r#"jeton: --grant: client_credentials requires a client with a secret (--confidential)"#);
+    insta::assert_snapshot!(refusal(&["update", "first-party", "--access-token-lifetime", "31d"]), @r#"jeton: --access-token-lifetime: must be 1s to 30d, in whole seconds"#);
     insta::assert_snapshot!(refusal(&["update", "first-party", "--default", "first-party"]), @r#"
-    jeton: --grant: the password grant shows people's passwords to the client (RFC 9700, 2.4): it is for clients that are as much yours as this server is; say so by --first-party
-    --scope: account and admin open this server's own doors, for clients that are as much yours as this server is; say so by --first-party
+    jeton: --grant: the password grant shows users' passwords to the client (RFC 9700, 2.4): it requires --first-party
+    --scope: account and admin give access to this server's own API: they require --first-party
     "#);
     insta::assert_snapshot!(refusal(&["update", "nobody", "--name", "x"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
     insta::assert_snapshot!(refusal(&["show", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
@@ -262,11 +262,11 @@ fn what_a_client_cannot_have_is_told_by_its_flags() {
         .split_whitespace()
         .next()
         .unwrap();
-    insta::assert_snapshot!(refusal(&["secret", "remove", "job", own]), @r#"jeton: it is the last secret that client job can prove itself by; add another first, or disable the client instead"#);
-    insta::assert_snapshot!(refusal(&["secret", "add", "job", "--expires-in", "0s"]), @r#"jeton: --expires-in: must be between 1s and 3650d"#);
+    insta::assert_snapshot!(refusal(&["secret", "remove", "job", own]), @r#"jeton: it is the last valid secret of client job; add another first, or disable the client instead"#);
+    insta::assert_snapshot!(refusal(&["secret", "add", "job", "--expires-in", "0s"]), @r#"jeton: --expires-in: must be 1s to 3650d"#);
     for _ in 0..4 {
         place.ok(&["client", "secret", "add", "job"]);
     }
-    insta::assert_snapshot!(refusal(&["secret", "add", "job"]), @r#"jeton: client job has 5 secrets already; remove one that is used no more, see `jeton client secret list job`"#);
+    insta::assert_snapshot!(refusal(&["secret", "add", "job"]), @r#"jeton: client job has 5 secrets already; remove an unused one, see `jeton client secret list job`"#);
     assert!(!place.ok(&["client", "list"]).contains("web"));
 }

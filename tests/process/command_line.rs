@@ -360,7 +360,7 @@ fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
     insta::assert_snapshot!(refusal(&["client", "secret", "add", "first-party"], ""), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
     insta::assert_snapshot!(refusal(&["client", "disable", "nobody"], ""), @r#"jeton: there is no client nobody; see `jeton client list`"#);
     let short = ["client", "add", "x", "--confidential", "--secret-stdin"];
-    insta::assert_snapshot!(refusal(&short, "short\n"), @r#"jeton: a client secret must be 32 to 255 characters of printable ASCII, at random: the server keeps it by a fast digest"#);
+    insta::assert_snapshot!(refusal(&short, "short\n"), @r#"jeton: a client secret must be 32 to 255 random characters of printable ASCII: the server stores a fast digest of it"#);
     insta::assert_snapshot!(refusal(&["session", "revoke", uuid], ""), @r#"jeton: there is no session 01900000-0000-7000-8000-000000000001; see `jeton session list`"#);
     insta::assert_snapshot!(refusal(&["session", "list", "--user", "nobody"], ""), @r#"jeton: there is no user nobody; see `jeton user list`"#);
     let server = place.start();

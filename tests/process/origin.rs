@@ -190,7 +190,7 @@ async fn the_log_says_why_a_page_cannot_read() {
     let path = place.path("data/jeton.db");
     let url = format!("sqlite:{}", path.display());
     let database = Database::connect(url).await.unwrap();
-    let drop = "DROP TABLE client_origins";
+    let drop = "DROP TABLE clients";
     database.execute_unprepared(drop).await.unwrap();
     database.close().await.unwrap();
     let unknown = "cannot look up the origin";

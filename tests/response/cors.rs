@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use jeton::app::layered;
 use jeton::config::Span;
-use jeton::store::{client, client_origin};
-use jeton::web_origin::WebOrigin;
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderValue, Method};
+use serde_json::json;
 use poem::{Body, Endpoint as _, EndpointExt as _, Request, RequestBuilder, Response};
 
 use crate::support::{ALICE, Answer, Jeton, SECRET, SIGN_IN, and, basic_raw, encode, form};
@@ -34,17 +33,11 @@ async fn register(jeton: &Jeton) {
         ("backend", Some(SECRET), BACKEND),
         ("gone", None, DISABLED),
     ];
-    let store = &jeton.server.store;
     for (id, secret, origin) in clients {
         jeton.add_client(id, secret, |_| {}).await;
-        let origin = WebOrigin::parse(origin).unwrap();
-        client_origin::add(store, id, &[origin], &jeton.cause())
-            .await
-            .unwrap();
+        jeton.set_origins(id, &[origin]).await;
     }
-    client::disable(store, "gone", &jeton.cause())
-        .await
-        .unwrap();
+    jeton.change_client("gone", json!({ "disabled": true })).await;
 }
 
 fn request(method: Method, path: &str) -> RequestBuilder {
@@ -319,9 +312,7 @@ async fn an_account_is_readable_by_pages_of_the_tokens_client_alone() {
     assert_eq!(answer.status, 401);
     assert_unreadable(&answer);
 
-    client::disable(&jeton.server.store, "app", &jeton.cause())
-        .await
-        .unwrap();
+    jeton.change_client("app", json!({ "disabled": true })).await;
     let answer = ask(APP, &token).await;
     assert_eq!(answer.status, 401);
     assert_unreadable(&answer);
@@ -469,10 +460,7 @@ async fn an_origin_in_another_form_is_not_registered() {
 async fn an_origin_with_an_apps_own_scheme_can_be_registered() {
     let jeton = start().await;
     let origins = ["capacitor://localhost", "http://localhost:5173"];
-    let parsed = origins.map(|origin| WebOrigin::parse(origin).unwrap());
-    client_origin::add(&jeton.server.store, "app", &parsed, &jeton.cause())
-        .await
-        .unwrap();
+    jeton.set_origins("app", &origins).await;
     for origin in origins {
         let answer = token_from(&jeton, origin, sign_in("app")).await;
         assert_readable(&answer, origin);
@@ -549,17 +537,8 @@ async fn credentials_are_never_allowed() {
 #[tokio::test]
 async fn a_change_of_origins_takes_effect_at_once() {
     let jeton = start().await;
-    let store = &jeton.server.store;
-    let added = [WebOrigin::parse(UNREGISTERED).unwrap()];
-    client_origin::add(store, "app", &added, &jeton.cause())
-        .await
-        .unwrap();
-    assert_readable(
-        &token_from(&jeton, UNREGISTERED, sign_in("app")).await,
-        UNREGISTERED,
-    );
-    client_origin::change(store, "app", (&[], &added), &jeton.cause())
-        .await
-        .unwrap();
+    jeton.set_origins("app", &[APP, UNREGISTERED]).await;
+    assert_readable(&token_from(&jeton, UNREGISTERED, sign_in("app")).await, UNREGISTERED);
+    jeton.set_origins("app", &[APP]).await;
     assert_unreadable(&token_from(&jeton, UNREGISTERED, sign_in("app")).await);
 }

@@ -98,7 +98,7 @@ class Targets:
         return {"id": request("POST", "/admin/users", json={"username": name, "password": PASSWORD})["id"]}
 
     def clients(self, name):
-        request("POST", "/admin/clients", json={"client_id": name, "confidential": True})
+        request("POST", "/admin/clients", json={"client_id": name, "token_endpoint_auth_method": "client_secret_basic"})
         secret = request("POST", f"/admin/clients/{name}/secrets", json={})
         return {"id": name, "secret_id": secret["id"]}
 

@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::audit::Cause;
+use jeton::client::secret::NewSecret;
 use jeton::clock::Clock;
 use jeton::database_url::DatabaseUrl;
 use jeton::key::StoredKey;
 use jeton::store::session::{self, Ending};
+use jeton::store::client_secret::SecretError;
 use jeton::store::user::{self, Change, UserError, UserFilter};
-use jeton::store::{Store, client, client_origin, signing_key};
-use jeton::web_origin::WebOrigin;
+use jeton::store::{Store, client, client_secret, signing_key};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use crate::support::client::{disable, enable};
 use crate::support::database::{LIMITS, TestDatabase, connect};
 use crate::support::file::DataDir;
-use crate::support::{ALICE, Jeton, ROOT_SECRET, START};
+use crate::support::{ALICE, Jeton, ROOT_SECRET, SECRET, START};
 
 async fn node(data: &DataDir) -> Jeton {
     let clock = Clock::standing_at(START);
@@ -141,38 +143,37 @@ async fn no_session_stays_active_after_its_client_is_disabled_concurrently() -> 
         };
         let (begun, disabled) = tokio::join!(
             session::begin(store, late, None, &cause),
-            client::disable(&nodes[1].server.store, "first-party", &cause),
+            disable(&nodes[1].server.store, "first-party", &cause),
         );
-        disabled?;
+        disabled.unwrap();
         if begun? {
             let found = session::find(store, Uuid::from_u128(round)).await?;
             let session = found.unwrap().session;
             assert_eq!(session.revocation_reason, Some(Ending::ClientDisabled));
         }
-        client::enable(store, "first-party", &cause).await?;
+        enable(store, "first-party", &cause).await.unwrap();
     }
     Ok(())
 }
 
-/// A later client of the same id does not find the origins of the one before.
+/// A later client of the same id does not have the secrets of an earlier one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_origin_is_left_of_a_client_that_is_deleted_meanwhile() {
+async fn a_client_that_is_deleted_meanwhile_leaves_no_secret() {
     let data = DataDir::new();
     let nodes = [node(&data).await, node(&data).await];
     let cause = nodes[0].cause();
-    let origin = WebOrigin::parse("https://app.test").unwrap();
+    let secret = NewSecret::random();
     for _ in 0..20 {
-        nodes[0].add_client("web", None, |_| {}).await;
+        nodes[0].add_client("web", Some(SECRET), |_| {}).await;
         let (first, second) = (&nodes[0].server.store, &nodes[1].server.store);
-        let origins = std::slice::from_ref(&origin);
         let (added, deleted) = tokio::join!(
-            client_origin::add(first, "web", origins, &cause),
-            client::delete(second, "web", &cause),
+            client_secret::add(first, "web", &secret, &cause),
+            client::delete(second, "web", None, &cause),
         );
-        added.unwrap();
+        assert!(matches!(added, Ok(_) | Err(SecretError::NoClient)));
         deleted.unwrap();
-        let left = client_origin::of_client(first, "web").await.unwrap();
-        assert_eq!(left, [""; 0]);
+        let left = client_secret::of_client(first, "web").await.unwrap();
+        assert_eq!(left, []);
     }
 }
 
@@ -196,9 +197,9 @@ async fn a_value_with_a_nul_is_unknown_and_no_server_error() {
     let answer = jeton.token(&typed).await;
     assert!(answer.status.is_client_error(), "{}", answer.body);
     let store = &jeton.server.store;
-    let filter = client::Filter {
+    let filter = client::ClientFilter {
         part: Some("\0"),
-        ..client::Filter::default()
+        ..client::ClientFilter::default()
     };
     assert!(client::search(store, filter, Some("\0"), 9).await.is_ok());
     let filter = UserFilter {

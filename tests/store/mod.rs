@@ -2,8 +2,8 @@
 
 /// Cancelled requests.
 mod cancellation;
-/// Origins of clients.
-mod client_origin;
+/// Client settings and origins.
+mod client;
 /// Nodes that write at the same time.
 mod concurrent_writers;
 /// Durability of commits.
@@ -20,10 +20,11 @@ use std::time::Duration;
 use jeton::audit::Cause;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
-use jeton::store::{Store, client};
+use jeton::store::Store;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use crate::support::client::disable;
 use crate::support::file::DataDir;
 use crate::support::{Jeton, START};
 
@@ -95,7 +96,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
                 .await
                 .unwrap();
         } else {
-            client::disable(store, "first-party", &cause).await?;
+            disable(store, "first-party", &cause).await.unwrap();
         }
         assert!(!session::begin(store, late, None, &cause).await?, "{what}");
         assert!(session::find(store, Uuid::from_u128(1)).await?.is_none());

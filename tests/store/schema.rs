@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jeton::database_url::Engine;
 use jeton::store::{
-    Store, audit_event, client, client_origin, client_secret, lease, session, sign_in_throttle,
+    Store, audit_event, client, client_secret, lease, session, sign_in_throttle,
     signing_key, user,
 };
 use migration::{Migrator, MigratorTrait as _};
@@ -87,7 +87,6 @@ async fn the_tables_have_the_columns_of_their_entities() {
     let connection = data.connect().await;
     compare(&connection, audit_event::Entity).await;
     compare(&connection, client::Entity).await;
-    compare(&connection, client_origin::Entity).await;
     compare(&connection, client_secret::Entity).await;
     compare(&connection, lease::Entity).await;
     compare(&connection, session::Entity).await;

@@ -1,6 +1,7 @@
 //! A server in memory, called by HTTP requests, with a clock that the test moves.
 
 pub mod audit;
+pub mod client;
 pub mod database;
 pub mod document;
 pub mod file;
@@ -19,14 +20,14 @@ use futures_util::FutureExt as _;
 use jeton::app::app;
 use jeton::audit::Cause;
 use jeton::bootstrap;
-use jeton::client_authentication::secret_digest;
+use jeton::client::secret::secret_digest;
 use jeton::clock::{Clock, Timestamp, micros, time_ordered_id};
 use jeton::config::Settings;
 use jeton::key::{self, StoredKey, lifecycle};
 use jeton::password::Password;
 use jeton::root_secret::RootSecrets;
 use jeton::server::AuthorizationServer;
-use jeton::store::{Store, client, client_secret, signing_key, user};
+use jeton::store::{Store, client_secret, signing_key, user};
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint as _, EndpointExt as _, Request, Response};
@@ -159,27 +160,6 @@ impl Jeton {
         drop(release);
         waiting.await.unwrap();
         output
-    }
-
-    /// Adds a first-party client for both grants of people; confidential if it has a secret.
-    pub async fn add_client(
-        &self,
-        id: &str,
-        secret: Option<&str>,
-        change: impl FnOnce(&mut client::Model),
-    ) {
-        let mut row = client::Model {
-            confidential: secret.is_some(),
-            grant_types: "password refresh_token".to_owned(),
-            scope: "account read write".to_owned(),
-            first_party: true,
-            ..client::Model::new(id, self.now())
-        };
-        change(&mut row);
-        let secret = secret.map(|secret| secret_row(id, secret, self.now()));
-        client::insert(&self.server.store, row, secret, &[], &self.cause())
-            .await
-            .unwrap();
     }
 
     /// Sends any request.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jeton::client::{self, Change};
 use jeton::store::session;
 use uuid::Uuid;
 
@@ -28,12 +27,6 @@ impl Jeton {
     pub async fn refresh_after(&self, tokens: &Tokens, after: Duration) -> Tokens {
         self.advance(after);
         self.refresh(&tokens.refresh_token).await.tokens()
-    }
-
-    /// Changes what is registered of a client.
-    pub async fn change_client(&self, id: &str, change: Change) {
-        let changed = client::update(id, change, &self.cause(), &self.server).await;
-        changed.unwrap();
     }
 
     /// The row of the session that the tokens belong to.

@@ -4,8 +4,6 @@ use futures_util::future::join_all;
 use jeton::audit::Action;
 use jeton::config::{Registration, Settings};
 use jeton::store::user;
-use jeton::store::{client, client_origin};
-use jeton::web_origin::WebOrigin;
 use poem::http::Method;
 use serde_json::{Value, json};
 
@@ -227,17 +225,11 @@ async fn a_registration_at_a_busy_server_is_503_and_not_counted() {
 #[tokio::test]
 async fn a_registration_is_readable_by_pages_of_the_client_that_it_names() {
     let jeton = start().await;
-    let store = &jeton.server.store;
     for (id, secret) in [("app", None), ("backend", Some(SECRET)), ("gone", None)] {
         jeton.add_client(id, secret, |_| {}).await;
-        let origin = WebOrigin::parse(&format!("https://{id}.test")).unwrap();
-        client_origin::add(store, id, &[origin], &jeton.cause())
-            .await
-            .unwrap();
+        jeton.set_origins(id, &[&format!("https://{id}.test")]).await;
     }
-    client::disable(store, "gone", &jeton.cause())
-        .await
-        .unwrap();
+    jeton.change_client("gone", json!({ "disabled": true })).await;
     let register = async |username: &str, client_id: &str, origin: &str| {
         let body = json!({"username": username, "password": PASSWORD, "client_id": client_id});
         let mut request = json_request(Method::POST, "/account", "", &body.to_string());

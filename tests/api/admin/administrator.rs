@@ -1,6 +1,5 @@
-use jeton::client;
-use jeton::store;
 use jeton::store::user::{self, Change, UserError};
+use serde_json::json;
 
 use super::{Admin, ROOT, assert_problem, give_roles, sign_in};
 use crate::support::{ALICE, Jeton, SECRET, claims};
@@ -77,20 +76,13 @@ async fn a_service_account_administers_while_it_is_registered_for_it() {
     // No person: the account door has nothing to show.
     let answer = jeton.get_with("/account", token).await;
     assert_problem(&answer, 403, &[]);
-    let (store, cause) = (&jeton.server.store, jeton.cause());
-    store::client::disable(store, "nightly", &cause)
-        .await
-        .unwrap();
+    let disabled = |disabled: bool| json!({ "disabled": disabled });
+    jeton.change_client("nightly", disabled(true)).await;
     assert_problem(&jeton.get_with(DOOR, token).await, 401, &[]);
-    store::client::enable(store, "nightly", &cause)
-        .await
-        .unwrap();
+    jeton.change_client("nightly", disabled(false)).await;
     assert_eq!(jeton.get_with(DOOR, token).await.status, 200);
     // What it is registered for counts as it is now, not as it was when the token was made.
-    let change = client::Change {
-        scope: client::Setting::To(vec!["read".to_owned()]),
-        ..client::Change::default()
-    };
+    let change = json!({ "scope": "read" });
     jeton.change_client("nightly", change).await;
     assert_problem(&jeton.get_with(DOOR, token).await, 403, &[]);
 }

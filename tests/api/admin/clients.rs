@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Admin, assert_problem};
 use crate::support::Answer;
+use crate::support::peer::json as json_request;
 
 const PATH: &str = "/admin/clients";
 const WEB: &str = "/admin/clients/web";
@@ -16,7 +17,7 @@ async fn create(admin: &Admin, body: Value) -> Answer {
 
 /// A confidential client `api`, and its secret.
 async fn create_api(admin: &Admin) -> String {
-    let answer = create(admin, json!({"client_id": "api", "confidential": true})).await;
+    let answer = create(admin, json!({"client_id": "api", "token_endpoint_auth_method": "client_secret_basic"})).await;
     let secret = answer.json()["client_secret"].as_str().map(str::to_owned);
     secret.unwrap()
 }
@@ -44,7 +45,7 @@ async fn proves(admin: &Admin, secret: &str) -> bool {
 async fn a_client_is_registered_and_read() {
     let admin = Admin::start().await;
     let body = json!({
-        "client_id": "web", "name": "Web page", "first_party": true,
+        "client_id": "web", "client_name": "Web page", "first_party": true,
         "grant_types": ["password", "refresh_token"], "scope": "account notes",
         "audience": ["https://notes.example.com"], "origins": ["https://app.example.com"],
         "access_token_lifetime": 300, "access_token_type": "JWT", "late_retry": "never",
@@ -61,8 +62,8 @@ async fn a_client_is_registered_and_read() {
     insta::assert_json_snapshot!(read.json(), @r#"
     {
       "client_id": "web",
-      "confidential": false,
-      "name": "Web page",
+      "token_endpoint_auth_method": "none",
+      "client_name": "Web page",
       "first_party": true,
       "grant_types": [
         "password",
@@ -102,9 +103,9 @@ async fn a_client_is_registered_and_read() {
     );
 }
 
-/// A secret is shown once; several are good at once, so that one is replaced without a pause.
+/// A secret is shown once; several are valid at once, so that one is replaced without an interruption.
 #[tokio::test]
-async fn a_secret_is_shown_once_and_replaced_without_a_pause() {
+async fn a_secret_is_shown_once_and_replaced_without_an_interruption() {
     let admin = Admin::start().await;
     let first = create_api(&admin).await;
     assert!(proves(&admin, &first).await);
@@ -141,15 +142,15 @@ async fn a_secret_is_shown_once_and_replaced_without_a_pause() {
 }
 
 #[tokio::test]
-async fn a_secret_may_be_brought_along_if_it_is_none_to_guess() {
+async fn a_given_secret_is_accepted_if_it_is_long() {
     let admin = Admin::start().await;
     let secret = "0123456789abcdefghijklmnopqrstuvwxyz";
-    let body = json!({"client_id": "api", "confidential": true, "client_secret": secret});
+    let body = json!({"client_id": "api", "token_endpoint_auth_method": "client_secret_basic", "client_secret": secret});
     assert_eq!(create(&admin, body).await.json()["client_secret"], secret);
     assert!(proves(&admin, secret).await);
     for (body, field) in [
         (
-            json!({"client_id": "b", "confidential": true, "client_secret": "short"}),
+            json!({"client_id": "b", "token_endpoint_auth_method": "client_secret_basic", "client_secret": "short"}),
             "client_secret",
         ),
         (
@@ -157,7 +158,7 @@ async fn a_secret_may_be_brought_along_if_it_is_none_to_guess() {
             "client_secret",
         ),
         (
-            json!({"client_id": "b", "confidential": true, "client_secret": 7}),
+            json!({"client_id": "b", "token_endpoint_auth_method": "client_secret_basic", "client_secret": 7}),
             "client_secret",
         ),
     ] {
@@ -183,18 +184,18 @@ async fn a_secret_may_be_brought_along_if_it_is_none_to_guess() {
 }
 
 #[tokio::test]
-async fn what_a_client_cannot_be_is_refused_by_the_name_of_the_field() {
+async fn an_invalid_setting_is_refused_by_name() {
     let admin = Admin::start().await;
     for (name, value) in [
         ("client_id", json!("..")),
         ("client_id", json!("a:b")),
         ("client_id", json!("é")),
         ("client_id", json!("01900000-0000-7000-8000-000000000001")),
-        ("name", json!("a\u{202e}b")),
-        ("name", json!("a\u{0}")),
+        ("client_name", json!("a\u{202e}b")),
+        ("client_name", json!("a\u{0}")),
         ("first_party", json!("yes")),
         ("grant_types", json!(["password"])),
-        ("grant_types", json!(["authorization_code"])),
+        ("grant_types[0]", json!(["authorization_code"])),
         ("grant_types", json!(["client_credentials"])),
         ("scope", json!("a  b")),
         ("scope", json!("é")),
@@ -214,9 +215,12 @@ async fn what_a_client_cannot_be_is_refused_by_the_name_of_the_field() {
         ("late_retry_spacing", json!(-1)),
         ("late_retry_spacing", json!(i64::MAX)),
         ("secret", json!("x")),
+        ("name", json!("x")),
+        ("confidential", json!(true)),
+        ("token_endpoint_auth_method", json!("private_key_jwt")),
     ] {
         let mut body = json!({"client_id": "new"});
-        body[name] = value.clone();
+        body[name.trim_end_matches("[0]")] = value.clone();
         let answer = admin.post(PATH, body).await;
         assert_problem(&answer, 422, &[name]);
     }
@@ -236,7 +240,7 @@ async fn what_a_client_cannot_be_is_refused_by_the_name_of_the_field() {
 async fn clients_are_searched_by_part_of_the_id_or_the_name() {
     let admin = Admin::start().await;
     for (id, name) in [("a%b", "Percent"), ("a_b", "Underscore"), ("axb", "Letter")] {
-        create(&admin, json!({"client_id": id, "name": name})).await;
+        create(&admin, json!({"client_id": id, "client_name": name})).await;
     }
     for (query, found) in [
         ("search=a_b", &["a_b"][..]),
@@ -260,9 +264,9 @@ async fn clients_are_searched_by_part_of_the_id_or_the_name() {
 }
 
 /// "An origin server MUST NOT perform the requested method if the received If-Match condition
-/// evaluates to false", RFC 9110 §13.1.1. Its origins and secrets belong to the client.
+/// evaluates to false", RFC 9110 §13.1.1.
 #[tokio::test]
-async fn a_client_is_changed_as_long_as_it_is_as_it_was_seen() {
+async fn a_client_is_changed_only_at_the_revision_of_if_match() {
     let admin = Admin::start().await;
     let body = json!({"client_id": "web", "access_token_lifetime": 300, "session_lifetime": 7200});
     let seen = create(&admin, body).await;
@@ -276,27 +280,25 @@ async fn a_client_is_changed_as_long_as_it_is_as_it_was_seen() {
     assert_eq!(json["session_idle_lifetime"], 60);
     let told = admin.jeton.audit_event(Action::ClientUpdated).await;
     assert_eq!(told.actor_id, Some(admin.id.to_string()));
-    let origins = json!({"origins": ["https://a.test", "https://b.test"]}).to_string();
-    let path = format!("{WEB}/origins");
-    let stale = admin.send(Method::PUT, &path, &origins, Some(seen)).await;
+    let origins = json!({"origins": ["https://a.test", "https://b.test"]});
+    let stale = admin.patch(WEB, origins.clone(), Some(seen)).await;
     assert_problem(&stale, 412, &[]);
     let set = admin
-        .send(Method::PUT, &path, &origins, answer.header("etag"))
+        .patch(WEB, origins.clone(), answer.header("etag"))
         .await;
     assert_eq!(
         set.json()["origins"],
         json!(["https://a.test", "https://b.test"])
     );
     assert_ne!(set.header("etag"), answer.header("etag"));
-    let again = admin.send(Method::PUT, &path, &origins, None).await;
+    let again = admin.patch(WEB, origins, None).await;
     assert_eq!(
         again.header("etag"),
         set.header("etag"),
         "nothing was changed"
     );
-    let fewer = admin
-        .put(&path, json!({"origins": ["https://b.test"]}))
-        .await;
+    let fewer = json!({"origins": ["https://b.test"]});
+    let fewer = admin.patch(WEB, fewer, None).await;
     assert_eq!(fewer.json()["origins"], json!(["https://b.test"]));
     for tag in [seen, "\"x\""] {
         assert_problem(&admin.patch(WEB, json!({}), Some(tag)).await, 412, &[]);
@@ -305,18 +307,21 @@ async fn a_client_is_changed_as_long_as_it_is_as_it_was_seen() {
     }
     for (body, field) in [
         (json!({"client_id": "other"}), "client_id"),
-        (json!({"confidential": true}), "confidential"),
+        (
+            json!({"token_endpoint_auth_method": "none"}),
+            "token_endpoint_auth_method",
+        ),
+        (json!({"created_at": null}), "created_at"),
         (json!({"rotation": "never"}), "rotation"),
-        (json!({"name": ""}), "name"),
+        (json!({"client_name": ""}), "client_name"),
+        (json!({"origins": ["null"]}), "origins"),
     ] {
         assert_problem(&admin.patch(WEB, body, None).await, 422, &[field]);
     }
-    let answer = admin.put(&path, json!({"origins": ["null"]})).await;
-    assert_problem(&answer, 422, &["origins"]);
 }
 
 #[tokio::test]
-async fn to_disable_and_to_delete_a_client_ends_its_sessions() {
+async fn disabling_and_deleting_a_client_end_its_sessions() {
     let admin = Admin::start().await;
     let body = json!({"client_id": "web", "first_party": true, "grant_types": ["password", "refresh_token"]});
     create(&admin, body).await;
@@ -342,15 +347,12 @@ async fn to_disable_and_to_delete_a_client_ends_its_sessions() {
         admin.patch(WEB, json!({}), None).await,
         admin.get(&format!("{WEB}/secrets")).await,
         admin.post(&format!("{WEB}/secrets"), json!({})).await,
-        admin
-            .put(&format!("{WEB}/origins"), json!({"origins": []}))
-            .await,
     ] {
         assert_problem(&answer, 404, &[]);
     }
 }
 
-/// Ids are not for paths; in one, they are percent-encoded.
+/// In a path, an id is percent-encoded.
 #[tokio::test]
 async fn an_id_of_odd_characters_has_a_path() {
     let admin = Admin::start().await;
@@ -363,4 +365,33 @@ async fn an_id_of_odd_characters_has_a_path() {
         assert_eq!(read.json()["client_id"], id, "{path}");
         assert_eq!(admin.delete(path).await.status, 204, "{path}");
     }
+}
+
+/// RFC 7396; and "Accept-Patch SHOULD appear in" a 415 response, RFC 5789 §2.2.
+#[tokio::test]
+async fn a_patch_is_json_or_a_merge_patch() {
+    let admin = Admin::start().await;
+    create(&admin, json!({"client_id": "web"})).await;
+    let send = async |content_type: &str| {
+        let body = json!({"client_name": content_type}).to_string();
+        let mut request = json_request(Method::PATCH, WEB, &admin.token, &body);
+        let headers = request.headers_mut();
+        headers.insert("content-type", content_type.parse().unwrap());
+        admin.jeton.send(request).await
+    };
+    for content_type in ["application/json", "application/merge-patch+json"] {
+        let answer = send(content_type).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.json()["client_name"], content_type);
+    }
+    let answer = send("application/json-patch+json").await;
+    assert_problem(&answer, 415, &[]);
+    let accepted = answer.header("accept-patch");
+    assert_eq!(accepted, Some("application/merge-patch+json, application/json"));
+    let mut request = json_request(Method::POST, PATH, &admin.token, "{}");
+    let merge_patch = "application/merge-patch+json".parse().unwrap();
+    request.headers_mut().insert("content-type", merge_patch);
+    let answer = admin.jeton.send(request).await;
+    assert_problem(&answer, 415, &[]);
+    assert_eq!(answer.header("accept-patch"), None);
 }

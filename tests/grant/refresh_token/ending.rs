@@ -7,6 +7,7 @@ use jeton::store::client;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
 
+use crate::support::client::{disable, enable};
 use crate::support::{ALICE, Jeton, claims, short_of};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
@@ -152,19 +153,19 @@ async fn what_happens_to_a_client_ends_all_its_sessions() {
     let bystander = jeton.sign_in().await;
 
     let tokens = jeton.sign_in_at("app").await;
-    let ended = client::disable(store, "app", &jeton.cause()).await.unwrap();
-    assert_eq!(ended, Some(1));
+    let disabled = disable(store, "app", &jeton.cause()).await.unwrap();
+    assert_eq!(disabled.sessions_ended, 1);
     let answer = jeton.refresh_at("app", &tokens).await;
     answer.assert_error(401, "invalid_client");
-    assert!(client::enable(store, "app", &jeton.cause()).await.unwrap());
+    enable(store, "app", &jeton.cause()).await.unwrap();
     let answer = jeton.refresh_at("app", &tokens).await;
     answer.assert_error(400, "invalid_grant");
     let row = jeton.session(&tokens).await;
     assert_eq!(row.revocation_reason, Some(Ending::ClientDisabled));
 
     let tokens = jeton.sign_in_at("app").await;
-    let ended = client::delete(store, "app", &jeton.cause()).await.unwrap();
-    assert_eq!(ended, Some(1));
+    let deleted = client::delete(store, "app", None, &jeton.cause()).await;
+    assert_eq!(deleted.unwrap(), 1);
     let answer = jeton.refresh_at("app", &tokens).await;
     answer.assert_error(401, "invalid_client");
     jeton.add_client("app", None, |_| {}).await;
@@ -224,6 +225,6 @@ async fn only_sessions_that_go_on_are_counted_when_all_end() {
     assert_eq!(changed.unwrap().sessions_ended, 1);
     assert_eq!(jeton.session(&over).await.revoked_at, None);
     jeton.sign_in().await;
-    let ended = client::disable(store, "first-party", &cause).await.unwrap();
-    assert_eq!(ended, Some(1));
+    let disabled = disable(store, "first-party", &cause).await.unwrap();
+    assert_eq!(disabled.sessions_ended, 1);
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jeton::audit::Action;
-use jeton::client::{Change, Setting};
 use jeton::clock::Clock;
-use jeton::store::client::{self, RefreshTokenRotation};
+use jeton::store::client;
 use jeton::store::session::{self, Ending};
 use jeton::store::user;
+use serde_json::json;
 
+use crate::support::client::{disable, enable};
 use crate::support::file::DataDir;
 use crate::support::{
     ALICE, Answer, Jeton, ROOT_SECRET, SECRET, SIGN_IN, START, Tokens, basic_raw, claims, short_of,
@@ -22,13 +23,6 @@ const CLIENT: &str = "web";
 
 fn never(row: &mut client::Model) {
     row.rotation = Some("never".to_owned());
-}
-
-fn rotation(rotation: RefreshTokenRotation) -> Change {
-    Change {
-        rotation: Setting::To(rotation),
-        ..Change::default()
-    }
 }
 
 async fn start() -> (Jeton, Tokens) {
@@ -143,11 +137,9 @@ async fn what_ends_sessions_ends_those_with_a_kept_token() {
                 assert!(ended.await.unwrap());
             }
             "client" => {
-                assert_eq!(
-                    client::disable(store, CLIENT, &cause).await.unwrap(),
-                    Some(1)
-                );
-                assert!(client::enable(store, CLIENT, &cause).await.unwrap());
+                let disabled = disable(store, CLIENT, &cause).await.unwrap();
+                assert_eq!(disabled.sessions_ended, 1);
+                enable(store, CLIENT, &cause).await.unwrap();
             }
             _ => {
                 let change = match what {
@@ -204,7 +196,7 @@ async fn a_kept_token_ahead_of_the_store_is_taken() {
         tokens = refresh(&jeton, &tokens).await.tokens();
     }
     jeton
-        .change_client(CLIENT, rotation(RefreshTokenRotation::Never))
+        .change_client(CLIENT, json!({ "rotation": "never" }))
         .await;
     data.execute("UPDATE sessions SET generation = 2").await;
     let next = refresh(&jeton, &tokens).await.tokens();
@@ -220,7 +212,7 @@ async fn a_kept_token_ahead_of_the_store_is_taken() {
 async fn an_older_token_is_a_replay_after_rotation_has_ended() {
     let (jeton, first) = start().await;
     jeton
-        .change_client(CLIENT, rotation(RefreshTokenRotation::Always))
+        .change_client(CLIENT, json!({ "rotation": "always" }))
         .await;
     jeton.advance(HOUR);
     let second = refresh(&jeton, &first).await.tokens();
@@ -228,7 +220,7 @@ async fn an_older_token_is_a_replay_after_rotation_has_ended() {
     jeton.advance(HOUR);
     let third = refresh(&jeton, &second).await.tokens();
     jeton
-        .change_client(CLIENT, rotation(RefreshTokenRotation::Never))
+        .change_client(CLIENT, json!({ "rotation": "never" }))
         .await;
     for _ in 0..3 {
         jeton.advance(HOUR);
@@ -252,7 +244,7 @@ async fn a_kept_token_rotates_when_the_client_wants_rotation_again() {
     jeton.advance(HOUR);
     refresh(&jeton, &first).await.tokens();
     jeton
-        .change_client(CLIENT, rotation(RefreshTokenRotation::Always))
+        .change_client(CLIENT, json!({ "rotation": "always" }))
         .await;
     let second = refresh(&jeton, &first).await.tokens();
     assert_ne!(second.refresh_token, first.refresh_token);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use jeton::client::{Change, Setting};
-use jeton::store::client::AccessTokenFormat;
-use serde_json::json;
+use jeton::clock::Clock;
+use serde_json::{Value, json};
 
-use crate::support::{Jeton, SECRET, Tokens, basic_raw, claims, part, short_of};
+use crate::support::file::DataDir;
+use crate::support::{
+    ALICE, Jeton, ROOT_SECRET, SECRET, START, Tokens, basic_raw, claims, part, short_of,
+};
 
 const API: &str = "https://api.example.com";
 const FILES: &str = "https://files.example.com";
@@ -24,22 +26,12 @@ async fn start() -> (Jeton, Tokens) {
     (jeton, tokens)
 }
 
-fn words(words: &[&str]) -> Setting<Vec<String>> {
-    Setting::To(words.iter().map(|&word| word.to_owned()).collect())
+fn scopes(scopes: &[&str]) -> Value {
+    json!({ "scope": scopes.join(" ") })
 }
 
-fn scopes(scopes: &[&str]) -> Change {
-    Change {
-        scope: words(scopes),
-        ..Change::default()
-    }
-}
-
-fn audiences(audiences: &[&str]) -> Change {
-    Change {
-        audience: words(audiences),
-        ..Change::default()
-    }
+fn audiences(audiences: &[&str]) -> Value {
+    json!({ "audience": audiences })
 }
 
 /// row 24, row 36: "The authorization server MAY fully or partially ignore the scope requested by the
@@ -84,10 +76,7 @@ async fn a_session_of_which_nothing_is_left_needs_another_sign_in() {
         answer.assert_error(400, "invalid_grant");
         jeton.sign_in_at("app").await;
         // Nothing was ended: who undoes the change in time loses nobody.
-        let undone = Change {
-            audience: words(&[API, FILES]),
-            ..scopes(&["account", "read", "write"])
-        };
+        let undone = json!({ "audience": [API, FILES], "scope": "account read write" });
         jeton.change_client("app", undone).await;
         jeton.refresh_at("app", &first).await.tokens();
     }
@@ -128,23 +117,17 @@ async fn an_audience_that_the_client_lost_is_in_no_new_token() {
 /// of this server's own doors; also by a row that nobody checked.
 #[tokio::test]
 async fn a_client_that_is_not_first_party_has_no_token_for_this_servers_own_doors() {
-    let jeton = Jeton::start().await;
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
     let all =
         |row: &mut jeton::store::client::Model| "account admin read".clone_into(&mut row.scope);
     jeton.add_client("app", None, all).await;
     let tokens = jeton.sign_in_at("app").await;
     let mine = jeton.get_with("/account", &tokens.access_token).await;
     assert_eq!(mine.status, 200, "{}", mine.body);
-    let row = |before: &jeton::store::client::Model| {
-        Ok::<_, jeton::store::client::ChangeError>(jeton::store::client::Model {
-            first_party: false,
-            ..before.clone()
-        })
-    };
-    let store = &jeton.server.store;
-    jeton::store::client::update(store, "app", row, &jeton.cause())
-        .await
-        .unwrap();
+    data.execute("UPDATE clients SET first_party = FALSE").await;
     let tokens = jeton.refresh_at("app", &tokens).await.tokens();
     assert_eq!(tokens.scope, "read");
     let mine = jeton.get_with("/account", &tokens.access_token).await;
@@ -186,10 +169,7 @@ async fn introspection_tells_what_a_refresh_token_is_good_for_now() {
 /// row 31: shorter lifetimes count for sessions that are under way; longer ones for those that begin.
 #[tokio::test]
 async fn a_session_ends_when_the_shorter_lifetime_says() {
-    let lifetimes = |hours: u64| Change {
-        session_lifetime: Setting::To(HOUR * u32::try_from(hours).unwrap()),
-        ..Change::default()
-    };
+    let lifetimes = |hours: u64| json!({ "session_lifetime": hours * 3600 });
     let (jeton, first) = start().await;
     jeton.change_client("app", lifetimes(3)).await;
     let mut tokens = jeton.refresh_at("app", &first).await.tokens();
@@ -216,20 +196,12 @@ async fn a_session_ends_when_the_shorter_lifetime_says() {
 #[tokio::test]
 async fn access_tokens_change_with_the_next_refresh() {
     let (jeton, first) = start().await;
-    let change = Change {
-        access_token_lifetime: Setting::To(HOUR * 24),
-        access_token_format: Setting::To(AccessTokenFormat::Opaque),
-        ..Change::default()
-    };
+    let change = json!({ "access_token_lifetime": 86_400, "access_token_format": "opaque" });
     jeton.change_client("app", change).await;
     let second = jeton.refresh_at("app", &first).await.tokens();
     assert!(second.access_token.starts_with("jat_"));
     assert_eq!(second.expires_in, 86_400);
-    let change = Change {
-        access_token_lifetime: Setting::Default,
-        access_token_format: Setting::Default,
-        ..Change::default()
-    };
+    let change = json!({ "access_token_lifetime": null, "access_token_format": null });
     jeton.change_client("app", change).await;
     let third = jeton.refresh_at("app", &second).await.tokens();
     assert_eq!(part(&third.access_token, 0)["typ"], "at+jwt");
@@ -245,10 +217,7 @@ async fn a_session_too_wide_for_opaque_tokens_needs_another_sign_in() {
         .add_client("app", None, |row| row.scope = many.join(" "))
         .await;
     let first = jeton.sign_in_at("app").await;
-    let change = Change {
-        access_token_format: Setting::To(AccessTokenFormat::Opaque),
-        ..scopes(&["s1", "s19"])
-    };
+    let change = json!({ "access_token_format": "opaque", "scope": "s1 s19" });
     jeton.change_client("app", change).await;
     let answer = jeton.refresh_at("app", &first).await;
     answer.assert_error(400, "invalid_grant");

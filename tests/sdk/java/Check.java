@@ -17,8 +17,10 @@ import jeton.client.api.AdminApi.APICreateUserRequest;
 import jeton.client.api.AdminApi.APIFetchUserRequest;
 import jeton.client.api.TokenApi.APIRevokeTokenRequest;
 import jeton.client.model.AccountSession;
-import jeton.client.model.ClientTokenType;
+import jeton.client.model.AccessTokenType;
 import jeton.client.model.ClientCreation;
+import jeton.client.model.GrantType;
+import jeton.client.model.TokenEndpointAuthMethod;
 import jeton.client.model.UserCreation;
 import jeton.client.model.Problem;
 import jeton.client.model.TokenAnswer;
@@ -114,10 +116,11 @@ final class Check {
     expect(refusal(() -> admin.createUser(create, bearer), Problem.class).getStatus() == 409);
     passed("user");
 
-    var clientCreation = new ClientCreation().clientId(unique("client")).confidential(true)
-        .grantTypes(List.of("client_credentials")).accessTokenType(ClientTokenType.JWT);
+    var clientCreation = new ClientCreation().clientId(unique("client"))
+        .tokenEndpointAuthMethod(TokenEndpointAuthMethod.CLIENT_SECRET_BASIC)
+        .grantTypes(List.of(GrantType.CLIENT_CREDENTIALS)).accessTokenType(AccessTokenType.JWT);
     var registered = admin.createClient(APICreateClientRequest.newBuilder().clientCreation(clientCreation).build(), bearer);
-    expect(registered.getAccessTokenType() == ClientTokenType.JWT);
+    expect(registered.getAccessTokenType() == AccessTokenType.JWT);
     var own = APIRequestTokenRequest.newBuilder().grantType("client_credentials").clientId(registered.getClientId());
     expect(tokens.requestToken(own.clientSecret(registered.getClientSecret()).build()).getRefreshToken() == null);
     passed("client");

@@ -112,7 +112,10 @@ def main() -> None:
 
     client_id = unique("client")
     new_client = ClientCreation(
-        client_id, confidential=True, grant_types=["client_credentials"], access_token_type="JWT"
+        client_id,
+        token_endpoint_auth_method="client_secret_basic",
+        grant_types=["client_credentials"],
+        access_token_type="JWT",
     )
     client = create_client.sync(client=admin, body=new_client)
     assert isinstance(client, RegisteredClient) and client.access_token_type == "JWT"

@@ -7,7 +7,7 @@ from jeton_client import AccountApi, ApiClient, ApiException, Configuration, Err
 import os
 import uuid
 
-from jeton_client import AdminApi, ClientCreation, ClientTokenType, Problem, UserCreation
+from jeton_client import AccessTokenType, AdminApi, ClientCreation, GrantType, Problem, TokenEndpointAuthMethod, UserCreation
 from my_info_client import ApiClient as InfoApiClient
 from my_info_client import Configuration as InfoConfiguration
 from my_info_client import InfoApi
@@ -93,12 +93,12 @@ def main() -> None:
     client = admin.create_client(
         ClientCreation(
             client_id=client_id,
-            confidential=True,
-            grant_types=["client_credentials"],
-            access_token_type=ClientTokenType.JWT,
+            token_endpoint_auth_method=TokenEndpointAuthMethod.CLIENT_SECRET_BASIC,
+            grant_types=[GrantType.CLIENT_CREDENTIALS],
+            access_token_type=AccessTokenType.JWT,
         )
     )
-    assert client.access_token_type == ClientTokenType.JWT
+    assert client.access_token_type == AccessTokenType.JWT
     service = tokens.request_token("client_credentials", client_id=client_id, client_secret=client.client_secret)
     assert service.refresh_token is None
     passed("client")

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use jeton::client::{AccessTokenFormat, Policy, RefreshTokenRotation};
 use jeton::clock::Timestamp;
 use jeton::config::LateRetry;
-use jeton::store::client::{AccessTokenFormat, Policy, RefreshTokenRotation};
+
 use jeton::token::rotation::{Judgement, Position, judge};
 use proptest::prelude::*;
 

@@ -26,9 +26,9 @@ pub struct ClientCreation {
     pub client_id: String,
     /// How the client authenticates, by RFC 7591. A client that can keep a secret has `client_secret_basic`: the
     /// response contains the secret, and only this once. It cannot be changed later.
-    #[serde(default)]
-    #[oai(default)]
-    pub token_endpoint_auth_method: TokenEndpointAuthMethod,
+    /// Default: `none`.
+    #[serde(default, deserialize_with = "json_body::if_any")]
+    pub token_endpoint_auth_method: Option<TokenEndpointAuthMethod>,
     /// A secret for `client_secret_basic` that was generated elsewhere: at least 32 random characters.
     #[serde(default, deserialize_with = "json_body::password_if_any")]
     #[oai(validator(min_length = 32, max_length = 255, pattern = "^[ -~]+$"))]
@@ -61,7 +61,8 @@ pub struct ClientSecretCreation {
 impl ClientCreation {
     /// The client to register, and its secret.
     pub fn parse(self) -> Result<(NewClient, Option<NewSecret>), Problem> {
-        let secret = match (self.token_endpoint_auth_method, self.client_secret) {
+        let method = self.token_endpoint_auth_method.unwrap_or_default();
+        let secret = match (method, self.client_secret) {
             (TokenEndpointAuthMethod::ClientSecretBasic, given) => Some(new_secret(given)?),
             (TokenEndpointAuthMethod::None, None) => None,
             (TokenEndpointAuthMethod::None, Some(_)) => {

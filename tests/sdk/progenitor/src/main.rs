@@ -4,7 +4,7 @@ use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 
 use jeton_client::types::{
-    ClientCreation, ClientCreationGrantTypesItem, ClientTokenType, RevocationRequest, UserCreation,
+    AccessTokenType, ClientCreation, GrantType, RevocationRequest, TokenEndpointAuthMethod, UserCreation,
     UserCreationPassword, UserCreationRolesItem,
 };
 // README
@@ -108,11 +108,11 @@ async fn administrate(server: &Client, admin: &Client) -> Outcome<()> {
 
     let new_client = ClientCreation::builder()
         .client_id(unique("client"))
-        .confidential(true)
-        .grant_types(vec![ClientCreationGrantTypesItem::try_from("client_credentials")?])
-        .access_token_type(ClientTokenType::Jwt);
+        .token_endpoint_auth_method(TokenEndpointAuthMethod::ClientSecretBasic)
+        .grant_types(vec![GrantType::ClientCredentials])
+        .access_token_type(AccessTokenType::Jwt);
     let client = admin.create_client().body(new_client).send().await?;
-    assert_eq!(client.access_token_type, Some(ClientTokenType::Jwt));
+    assert_eq!(client.access_token_type, Some(AccessTokenType::Jwt));
     let own = TokenRequest::builder().grant_type("client_credentials").client_id(client.client_id.clone());
     let own = server.request_token().body(own.client_secret(client.client_secret.clone())).send().await?;
     assert_eq!(own.refresh_token, None);

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use jeton_client::apis::account_api::list_account_sessions;
 use jeton_client::apis::admin_api::{CreateUserError, create_client, create_user, fetch_user};
 use jeton_client::apis::token_api::revoke_token;
-use jeton_client::models::{ClientCreation, ClientTokenType, UserCreation};
+use jeton_client::models::{AccessTokenType, ClientCreation, GrantType, TokenEndpointAuthMethod, UserCreation};
 use my_info_client::apis::info_api::fetch_my_info;
 // README
 use jeton_client::apis::Error;
@@ -119,14 +119,14 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
     let registered = create_client(
         admin,
         ClientCreation {
-            confidential: Some(true),
-            grant_types: Some(Some(vec!["client_credentials".to_owned()])),
-            access_token_type: Some(Some(ClientTokenType::Jwt)),
+            token_endpoint_auth_method: Some(TokenEndpointAuthMethod::ClientSecretBasic),
+            grant_types: Some(Some(vec![GrantType::ClientCredentials])),
+            access_token_type: Some(Some(AccessTokenType::Jwt)),
             ..ClientCreation::new(unique("client"))
         },
     )
     .await?;
-    assert_eq!(registered.access_token_type, Some(ClientTokenType::Jwt));
+    assert_eq!(registered.access_token_type, Some(AccessTokenType::Jwt));
     let (id, secret) = (Some(registered.client_id.as_str()), registered.client_secret.as_deref());
     let own = request_token(&anonymous, "client_credentials", None, None, None, None, None, id, secret).await?;
     assert_eq!(own.refresh_token, None);

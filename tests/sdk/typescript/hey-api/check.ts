@@ -79,7 +79,12 @@ passed("user");
 
 const client_id = unique("client");
 const registered = await createClient({
-  body: { client_id, confidential: true, grant_types: ["client_credentials"], access_token_type: "JWT" },
+  body: {
+    client_id,
+    token_endpoint_auth_method: "client_secret_basic",
+    grant_types: ["client_credentials"],
+    access_token_type: "JWT",
+  },
   throwOnError: true,
 });
 assert.equal(registered.data.access_token_type, "JWT");

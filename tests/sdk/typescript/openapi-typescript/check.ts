@@ -83,7 +83,12 @@ passed("user");
 
 const client_id = unique("client");
 const { data: client } = await jeton.POST("/admin/clients", {
-  body: { client_id, confidential: true, grant_types: ["client_credentials"], access_token_type: "JWT" },
+  body: {
+    client_id,
+    token_endpoint_auth_method: "client_secret_basic",
+    grant_types: ["client_credentials"],
+    access_token_type: "JWT",
+  },
   ...bearer(),
 });
 assert.equal(client?.access_token_type, "JWT");

@@ -4,7 +4,7 @@
 import { AccountApi, Configuration, ErrorResponseFromJSON, ResponseError, TokenApi } from "jeton-client";
 // end
 import assert from "node:assert/strict";
-import { AdminApi, ClientTokenType, ProblemFromJSON } from "jeton-client";
+import { AccessTokenType, AdminApi, GrantType, ProblemFromJSON, TokenEndpointAuthMethod } from "jeton-client";
 import { InfoApi, Configuration as InfoConfiguration } from "my-info-client";
 import { passed, setting, unique } from "../steps.js";
 
@@ -82,10 +82,14 @@ assert.equal((await refusal(admin.createUser({ userCreation }), ProblemFromJSON)
 passed("user");
 
 const clientId = unique("client");
-const grantTypes = ["client_credentials"];
-const clientCreation = { clientId, confidential: true, grantTypes, accessTokenType: ClientTokenType.Jwt };
+const clientCreation = {
+  clientId,
+  tokenEndpointAuthMethod: TokenEndpointAuthMethod.ClientSecretBasic,
+  grantTypes: [GrantType.ClientCredentials],
+  accessTokenType: AccessTokenType.Jwt,
+};
 const client = await admin.createClient({ clientCreation });
-assert.equal(client.accessTokenType, ClientTokenType.Jwt);
+assert.equal(client.accessTokenType, AccessTokenType.Jwt);
 const own = { grantType: "client_credentials" as const, clientId, clientSecret: client.clientSecret! };
 assert.equal((await tokens.requestToken(own)).refreshToken, undefined);
 passed("client");
