@@ -187,7 +187,7 @@ async fn an_old_key_stays_published_for_the_longest_token_of_all() {
             jeton.add_client("patient", None, patient).await;
             let cause = Cause::system(START);
             let deleted =
-                jeton::store::client::delete(&jeton.server.store, "patient", None, &cause).await;
+                jeton::store::client::delete(&jeton.server.store, "patient", &cause).await;
             assert_eq!(deleted.unwrap(), 0);
         } else {
             // A node that lets tokens live longer, for a while.

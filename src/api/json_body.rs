@@ -86,8 +86,7 @@ pub fn if_any<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 fn is_json(content_type: Option<&str>, is_patch: bool) -> bool {
     let essence = content_type.and_then(|text| text.split(';').next());
     let essence = essence.map(str::trim).unwrap_or_default();
-    essence.eq_ignore_ascii_case(JSON)
-        || is_patch && essence.eq_ignore_ascii_case(MERGE_PATCH)
+    essence.eq_ignore_ascii_case(JSON) || is_patch && essence.eq_ignore_ascii_case(MERGE_PATCH)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -176,7 +176,10 @@ fn is_short(
     let (max, reason) = if settings.access_token_format == Some(AccessTokenFormat::Opaque) {
         (max_opaque, "an opaque token has no room for more")
     } else {
-        (MAX_WORDS, "a token with all of them has to fit into a header")
+        (
+            MAX_WORDS,
+            "a token with all of them has to fit into a header",
+        )
     };
     require(
         count <= max && length <= MAX_WORDS_LENGTH,
@@ -236,7 +239,10 @@ fn public_clients_rotate(settings: &ClientSettings, confidential: bool) -> Resul
 
 fn access_token_lifetime_is_in_range(settings: &ClientSettings, _: bool) -> Result<(), String> {
     require(
-        is_in(settings.access_token_lifetime, 1..=LONGEST_ACCESS_TOKEN.as_secs()),
+        is_in(
+            settings.access_token_lifetime,
+            1..=LONGEST_ACCESS_TOKEN.as_secs(),
+        ),
         "must be 1s to 30d, in whole seconds",
     )
 }
@@ -274,7 +280,10 @@ fn is_in(value: Option<i64>, range: RangeInclusive<u64>) -> bool {
 }
 
 fn origins_are_valid(settings: &ClientSettings, _: bool) -> Result<(), String> {
-    let parsed = settings.origins.iter().map(|origin| WebOrigin::parse(origin));
+    let parsed = settings
+        .origins
+        .iter()
+        .map(|origin| WebOrigin::parse(origin));
     if let Some(error) = parsed.filter_map(Result::err).next() {
         return Err(error.to_string());
     }

@@ -7,6 +7,7 @@ use tracing::Instrument as _;
 
 use super::narrowing::Narrowing;
 use crate::audit::{Action, Actor, Cause, Event};
+use crate::client::RefreshTokenRotation;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::device::Device;
@@ -15,7 +16,6 @@ use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event;
-use crate::client::RefreshTokenRotation;
 use crate::store::session::{self, Record, Rotation};
 use crate::token::refresh_token::RefreshToken;
 use crate::token::response::{Narrowed, TokenResponse};

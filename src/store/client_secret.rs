@@ -5,7 +5,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder};
 use thiserror::Error;
 
-use super::again::{Failure, again};
+use super::retry::RetryError;
+use super::writer::Durability;
 use super::{Store, client};
 use crate::audit::{Action, Cause, Event};
 use crate::client::secret::{NewSecret, secret_digest};
@@ -91,8 +92,8 @@ pub enum SecretError {
     Store(#[from] DbErr),
 }
 
-impl Failure for SecretError {
-    fn of_store(&self) -> Option<&DbErr> {
+impl RetryError for SecretError {
+    fn database_error(&self) -> Option<&DbErr> {
         match self {
             Self::Store(error) => Some(error),
             _ => None,
@@ -108,32 +109,31 @@ pub async fn add(
     cause: &Cause,
 ) -> Result<Model, SecretError> {
     let row = Model::new(client_id, secret, cause.at);
-    again(|| try_add(store, &row, cause)).await?;
-    Ok(row)
-}
-
-async fn try_add(store: &Store, secret: &Model, cause: &Cause) -> Result<(), SecretError> {
-    let mut together = store.change_durably().await?;
-    let own = lock(together.connection(), &secret.client_id).await?;
-    let (living, expired): (Vec<_>, Vec<_>) =
-        own.into_iter().partition(|own| own.is_alive(cause.at));
-    if living.len() >= MAX_SECRETS {
-        return Err(SecretError::TooMany);
-    }
-    Entity::delete_many()
-        .filter(Column::Id.is_in(expired.iter().map(|secret| secret.id)))
-        .exec(together.connection())
-        .await?;
     let mut event = Event::new(Action::ClientSecretAdded, cause)
-        .client(&secret.client_id)
-        .with("secret_id", secret.id.to_string());
-    if let Some(end) = secret.expires_at {
+        .client(client_id)
+        .with("secret_id", row.id.to_string());
+    if let Some(end) = row.expires_at {
         event = event.with("expires_at", end.precise());
     }
-    client::touch(together.connection(), &secret.client_id).await?;
-    insert(together.connection(), secret.clone()).await?;
-    together.record(event).await?;
-    Ok(together.commit().await?)
+    let (secret, event) = (&row, &event);
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            let own = lock(&tx, client_id).await?;
+            let (valid, expired): (Vec<_>, Vec<_>) =
+                own.into_iter().partition(|own| own.is_alive(cause.at));
+            if valid.len() >= MAX_SECRETS {
+                return Err(SecretError::TooMany);
+            }
+            Entity::delete_many()
+                .filter(Column::Id.is_in(expired.iter().map(|secret| secret.id)))
+                .exec(&tx)
+                .await?;
+            client::touch(&tx, client_id).await?;
+            insert(&tx, secret.clone()).await?;
+            Ok(tx.record(event.clone()).await?)
+        })
+        .await?;
+    Ok(row)
 }
 
 /// Removes a secret of a client, unless it is the last one that has not expired.
@@ -143,31 +143,23 @@ pub async fn remove(
     id: Uuid,
     cause: &Cause,
 ) -> Result<(), SecretError> {
-    again(|| try_remove(store, client_id, id, cause)).await
-}
-
-async fn try_remove(
-    store: &Store,
-    client_id: &str,
-    id: Uuid,
-    cause: &Cause,
-) -> Result<(), SecretError> {
-    let mut together = store.change_durably().await?;
-    let own = lock(together.connection(), client_id).await?;
-    let (removed, kept): (Vec<_>, Vec<_>) = own.into_iter().partition(|own| own.id == id);
-    let removed = removed.first().ok_or(SecretError::NoSecret)?;
-    let is_alive = |secret: &Model| secret.is_alive(cause.at);
-    if is_alive(removed) && !kept.iter().any(is_alive) {
-        return Err(SecretError::Last);
-    }
-    let deletion = Entity::delete_by_id(id);
-    deletion.exec(together.connection()).await?;
-    client::touch(together.connection(), client_id).await?;
-    let event = Event::new(Action::ClientSecretRemoved, cause)
-        .client(client_id)
-        .with("secret_id", id.to_string());
-    together.record(event).await?;
-    Ok(together.commit().await?)
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            let own = lock(&tx, client_id).await?;
+            let (removed, kept): (Vec<_>, Vec<_>) = own.into_iter().partition(|own| own.id == id);
+            let removed = removed.first().ok_or(SecretError::NoSecret)?;
+            let is_alive = |secret: &Model| secret.is_alive(cause.at);
+            if is_alive(removed) && !kept.iter().any(is_alive) {
+                return Err(SecretError::Last);
+            }
+            Entity::delete_by_id(id).exec(&tx).await?;
+            client::touch(&tx, client_id).await?;
+            let event = Event::new(Action::ClientSecretRemoved, cause)
+                .client(client_id)
+                .with("secret_id", id.to_string());
+            Ok(tx.record(event).await?)
+        })
+        .await
 }
 
 /// The secrets of a confidential client, locked until the transaction ends.

@@ -6,11 +6,11 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::Serialize;
 
 use super::claims::Claims;
+use crate::client::{AccessTokenType, Policy};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::client::{AccessTokenType, Policy};
 
 /// Makes the token, by the key that signs at the time `at` of its issue: while another key takes over, and
 /// on nodes whose clocks lie apart, the same claims give the same token, to the byte. RS256 is deterministic.

@@ -2,13 +2,13 @@
 
 use super::claims::{Claims, Validity};
 use super::opaque::OpaqueToken;
+use crate::client::AccessTokenFormat;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::client::AccessTokenFormat;
 use crate::store::client::Model as Client;
 use crate::store::session::Model as Session;
 use crate::token::access_token;

@@ -27,9 +27,9 @@
 //! answers in a row. That must be forgiven, so it cannot be counted; what it is good for ends with
 //! the generation, when the owner refreshes next.
 
+use crate::client::Policy;
 use crate::clock::Timestamp;
 use crate::config::LateRetry;
-use crate::client::Policy;
 use crate::store::session;
 
 /// What a living session remembers of its last rotation.

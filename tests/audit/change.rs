@@ -81,7 +81,7 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
     let row = jeton.audit_event(Action::ClientUpdated).await;
     assert_eq!(detail(&row)["origins"], json!(["https://app.example.com"]));
     enable(store, "app", &operator).await.unwrap();
-    let deleted = async || client::delete(store, "app", None, &operator).await;
+    let deleted = async || client::delete(store, "app", &operator).await;
     assert_eq!(deleted().await.unwrap(), 0);
     assert!(matches!(deleted().await, Err(ClientError::NotFound)));
     for changed in [
@@ -127,14 +127,14 @@ async fn a_clients_settings_and_secrets_are_told_once() {
 
     let patch = merge_patch(json!({ "client_name": "The app", "access_token_lifetime": 60 }));
     for changes in [2, 0] {
-        let changed = client::update(store, "app", None, &patch, &operator).await;
+        let changed = client::update(store, "app", &patch, &operator).await;
         assert_eq!(changed.unwrap().changed.len(), changes);
     }
     let row = jeton.audit_event(Action::ClientUpdated).await;
     assert_eq!(detail(&row)["changed"], "client_name access_token_lifetime");
     assert_eq!(detail(&row)["client_name"], "The app");
     assert_eq!(detail(&row)["access_token_lifetime"], 60);
-    let unknown = client::update(store, "nobody", None, &patch, &operator).await;
+    let unknown = client::update(store, "nobody", &patch, &operator).await;
     assert!(matches!(unknown, Err(ClientError::NotFound)));
     for action in [
         Action::ClientUpdated,

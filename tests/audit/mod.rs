@@ -196,7 +196,7 @@ async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
             .is_err()
     );
     assert!(disable(store, "first-party", &cause).await.is_err());
-    assert!(client::delete(store, "first-party", None, &cause).await.is_err());
+    assert!(client::delete(store, "first-party", &cause).await.is_err());
     // Who is in stays in: a refresh needs no row.
     jeton.refresh(&tokens.refresh_token).await.tokens();
 

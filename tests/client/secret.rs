@@ -151,9 +151,7 @@ async fn a_client_has_at_most_five_valid_secrets() {
 async fn the_secrets_of_a_client_are_deleted_with_it() -> Result<(), DbErr> {
     let jeton = start().await;
     let store = &jeton.server.store;
-    client::delete(store, "web", None, &jeton.cause())
-        .await
-        .unwrap();
+    client::delete(store, "web", &jeton.cause()).await.unwrap();
     assert!(ids(&jeton).await.is_empty());
     jeton.add_client("web", None, |_| {}).await;
     sign_in(&jeton, SECRET)

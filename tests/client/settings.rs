@@ -9,7 +9,7 @@ use jeton::client::{
 };
 use jeton::config::LateRetry;
 use jeton::store::client::{self, ClientError, UpdatedClient};
-use jeton::store::{client_secret, signing_key};
+use jeton::store::{Target, client_secret, signing_key};
 use serde_json::{Value, json};
 
 use crate::support::client::merge_patch;
@@ -31,7 +31,10 @@ fn invalid(confidential: bool, change: impl FnOnce(&mut ClientSettings)) -> Vec<
 }
 
 fn fields(invalid: Vec<jeton::client::InvalidSetting>) -> Vec<String> {
-    invalid.into_iter().map(|one| one.field.into_owned()).collect()
+    invalid
+        .into_iter()
+        .map(|one| one.field.into_owned())
+        .collect()
 }
 
 /// RFC 9700 §2.4, RFC 6749 §4.4, RFC 9700 §4.14.2.
@@ -227,7 +230,7 @@ async fn register(
 
 async fn update(jeton: &Jeton, id: &str, patch: Value) -> Result<UpdatedClient, ClientError> {
     let (store, patch) = (&jeton.server.store, merge_patch(patch));
-    client::update(store, id, None, &patch, &jeton.cause()).await
+    client::update(store, id, &patch, &jeton.cause()).await
 }
 
 /// By default a client gets no scope; a first-party client gets `account`.
@@ -342,7 +345,10 @@ async fn a_change_touches_only_the_settings_that_it_names() {
     assert_eq!(stored, Some(expected));
 
     let names = settings.members();
-    let reset: Value = names.keys().map(|name| (name.clone(), Value::Null)).collect();
+    let reset: Value = names
+        .keys()
+        .map(|name| (name.clone(), Value::Null))
+        .collect();
     let reset = update(&jeton, "web", reset).await.unwrap();
     let default = client::Model {
         confidential: true,
@@ -431,7 +437,13 @@ async fn a_change_of_an_old_revision_is_refused() {
     let find = async || client::find(store, "web").await.unwrap().unwrap();
     let rename = async |seen: &client::Model, name: &str| {
         let patch = merge_patch(json!({ "client_name": name }));
-        client::update(store, "web", Some(seen.revision), &patch, &jeton.cause()).await
+        client::update(
+            store,
+            Target::at_revision("web", seen.revision),
+            &patch,
+            &jeton.cause(),
+        )
+        .await
     };
     let first = find().await;
     rename(&first, "One").await.unwrap();

@@ -111,7 +111,9 @@ async fn a_clients_own_token_is_active_until_the_client_is_disabled() {
     assert_eq!(answer.get("username"), None);
     let answer = jeton.post("/introspect", &job, &token).await;
     assert_eq!(answer.json()["active"], true);
-    jeton.change_client("job", json!({ "disabled": true })).await;
+    jeton
+        .change_client("job", json!({ "disabled": true }))
+        .await;
     let answer = jeton.post("/introspect", &api, &token).await;
     assert_eq!(answer.body, r#"{"active":false}"#);
 }

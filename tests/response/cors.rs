@@ -4,8 +4,8 @@ use jeton::app::layered;
 use jeton::config::Span;
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderValue, Method};
-use serde_json::json;
 use poem::{Body, Endpoint as _, EndpointExt as _, Request, RequestBuilder, Response};
+use serde_json::json;
 
 use crate::support::{ALICE, Answer, Jeton, SECRET, SIGN_IN, and, basic_raw, encode, form};
 
@@ -37,7 +37,9 @@ async fn register(jeton: &Jeton) {
         jeton.add_client(id, secret, |_| {}).await;
         jeton.set_origins(id, &[origin]).await;
     }
-    jeton.change_client("gone", json!({ "disabled": true })).await;
+    jeton
+        .change_client("gone", json!({ "disabled": true }))
+        .await;
 }
 
 fn request(method: Method, path: &str) -> RequestBuilder {
@@ -312,7 +314,9 @@ async fn an_account_is_readable_by_pages_of_the_tokens_client_alone() {
     assert_eq!(answer.status, 401);
     assert_unreadable(&answer);
 
-    jeton.change_client("app", json!({ "disabled": true })).await;
+    jeton
+        .change_client("app", json!({ "disabled": true }))
+        .await;
     let answer = ask(APP, &token).await;
     assert_eq!(answer.status, 401);
     assert_unreadable(&answer);

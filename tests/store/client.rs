@@ -71,7 +71,9 @@ async fn a_change_keeps_words_that_this_version_does_not_know() -> Result<(), Db
             row.late_retry = Some("later".to_owned());
         })
         .await;
-    jeton.change_client("a", json!({ "client_name": "A" })).await;
+    jeton
+        .change_client("a", json!({ "client_name": "A" }))
+        .await;
     let row = client::find(&jeton.server.store, "a").await?.unwrap();
     assert_eq!(row.name, "A");
     assert_eq!(row.grant_types, "refresh_token later_grant");

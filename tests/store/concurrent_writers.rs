@@ -8,8 +8,8 @@ use jeton::client::secret::NewSecret;
 use jeton::clock::Clock;
 use jeton::database_url::DatabaseUrl;
 use jeton::key::StoredKey;
-use jeton::store::session::{self, Ending};
 use jeton::store::client_secret::SecretError;
+use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change, UserError, UserFilter};
 use jeton::store::{Store, client, client_secret, signing_key};
 use sea_orm::DbErr;
@@ -168,7 +168,7 @@ async fn a_client_that_is_deleted_meanwhile_leaves_no_secret() {
         let (first, second) = (&nodes[0].server.store, &nodes[1].server.store);
         let (added, deleted) = tokio::join!(
             client_secret::add(first, "web", &secret, &cause),
-            client::delete(second, "web", None, &cause),
+            client::delete(second, "web", &cause),
         );
         assert!(matches!(added, Ok(_) | Err(SecretError::NoClient)));
         deleted.unwrap();

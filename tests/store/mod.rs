@@ -18,9 +18,9 @@ mod unresponsive_server;
 use std::time::Duration;
 
 use jeton::audit::Cause;
+use jeton::store::Store;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
-use jeton::store::Store;
 use sea_orm::DbErr;
 use uuid::Uuid;
 

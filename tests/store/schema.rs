@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use jeton::database_url::Engine;
 use jeton::store::{
-    Store, audit_event, client, client_secret, lease, session, sign_in_throttle,
-    signing_key, user,
+    Store, audit_event, client, client_secret, lease, session, sign_in_throttle, signing_key, user,
 };
 use migration::{Migrator, MigratorTrait as _};
 use sea_orm::{

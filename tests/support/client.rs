@@ -34,7 +34,7 @@ impl Jeton {
     /// Applies a JSON merge patch to the settings of a client.
     pub async fn change_client(&self, id: &str, patch: Value) {
         let (store, patch) = (&self.server.store, merge_patch(patch));
-        let updated = client::update(store, id, None, &patch, &self.cause()).await;
+        let updated = client::update(store, id, &patch, &self.cause()).await;
         updated.unwrap();
     }
 
@@ -50,10 +50,10 @@ pub fn merge_patch(patch: Value) -> ClientPatch {
 
 pub async fn disable(store: &Store, id: &str, cause: &Cause) -> Result<UpdatedClient, ClientError> {
     let patch = ClientPatch::default().with("disabled", true);
-    client::update(store, id, None, &patch, cause).await
+    client::update(store, id, &patch, cause).await
 }
 
 pub async fn enable(store: &Store, id: &str, cause: &Cause) -> Result<UpdatedClient, ClientError> {
     let patch = ClientPatch::default().with("disabled", false);
-    client::update(store, id, None, &patch, cause).await
+    client::update(store, id, &patch, cause).await
 }

@@ -100,7 +100,9 @@ fn with_refresh_token<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     let mut grants = grants.clone();
     if let Some(grants) = &mut grants
-        && grants.iter().any(|grant| grant == GrantType::Password.as_str())
+        && grants
+            .iter()
+            .any(|grant| grant == GrantType::Password.as_str())
     {
         grants.push(GrantType::RefreshToken.as_str().to_owned());
     }

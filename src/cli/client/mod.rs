@@ -89,7 +89,7 @@ fn disabled(disabled: bool) -> ClientPatch {
 async fn delete(id: &str, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
     let client = find(id, server).await?;
     let object = object::of(&client, &server.store).await?;
-    let deleted = client::delete(&server.store, id, None, &operator(server)).await;
+    let deleted = client::delete(&server.store, id, &operator(server)).await;
     let ended = deleted.map_err(|error| failure(id, error))?;
     if as_json {
         let object = json!({ "client": object, "sessions_ended": ended });
@@ -111,8 +111,10 @@ fn failure(id: &str, error: ClientError) -> Failure {
     match error {
         ClientError::Invalid(invalid) => {
             let lines: Vec<String> = invalid.iter().map(flags::complaint).collect();
-            Failure::new(lines.join("
-"))
+            Failure::new(lines.join(
+                "
+",
+            ))
         }
         ClientError::Taken => Failure::new(format!("there is a client {id} already")),
         ClientError::NotFound => unknown(id),

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Failure, failure, find, operator, output};
 use crate::client::ClientPatch;
 use crate::server::AuthorizationServer;
-use crate::store::client;
+use crate::store::{Target, client};
 use crate::web_origin::WebOrigin;
 
 #[derive(Debug, Args)]
@@ -37,8 +37,8 @@ impl ChangeOrigins {
         }
         origins.extend(self.added.iter().map(ToString::to_string));
         let patch = ClientPatch::default().with("origins", origins);
-        let revision = Some(client.revision);
-        let updated = client::update(&server.store, id, revision, &patch, &operator(server)).await;
+        let target = Target::at_revision(id, client.revision);
+        let updated = client::update(&server.store, target, &patch, &operator(server)).await;
         let updated = updated.map_err(|error| failure(id, error))?;
         let origins = updated.client.settings().origins;
         if as_json {

@@ -34,7 +34,7 @@ pub(super) async fn run(
     as_json: bool,
     server: &AuthorizationServer,
 ) -> Result<(), Failure> {
-    let updated = client::update(&server.store, id, None, patch, &operator(server)).await;
+    let updated = client::update(&server.store, id, patch, &operator(server)).await;
     let updated = updated.map_err(|error| failure(id, error))?;
     let ended = updated.sessions_ended;
     if as_json {

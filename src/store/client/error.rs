@@ -4,7 +4,7 @@ use sea_orm::DbErr;
 use thiserror::Error;
 
 use crate::client::InvalidSetting;
-use crate::store::again::Failure;
+use crate::store::retry::RetryError;
 use crate::store::user::InsertError;
 
 /// The reason why a client was not registered, changed or deleted.
@@ -42,8 +42,8 @@ impl From<InvalidSetting> for ClientError {
     }
 }
 
-impl Failure for ClientError {
-    fn of_store(&self) -> Option<&DbErr> {
+impl RetryError for ClientError {
+    fn database_error(&self) -> Option<&DbErr> {
         match self {
             Self::Store(error) => Some(error),
             _ => None,

@@ -7,8 +7,8 @@ use super::update::cover;
 use super::{ClientError, Entity, Model};
 use crate::audit::{Action, Cause, Event};
 use crate::client::{ClientSettings, NewClient};
-use crate::store::again::again;
 use crate::store::user::InsertError;
+use crate::store::writer::Durability;
 use crate::store::{Store, client_secret};
 
 /// Registers a client, if its id and settings are valid.
@@ -31,30 +31,23 @@ pub async fn insert(
     secret: Option<client_secret::Model>,
     cause: &Cause,
 ) -> Result<(), InsertError> {
-    again(|| try_insert(store, &client, secret.as_ref(), cause)).await
-}
-
-async fn try_insert(
-    store: &Store,
-    client: &Model,
-    secret: Option<&client_secret::Model>,
-    cause: &Cause,
-) -> Result<(), InsertError> {
-    let mut together = store.change_durably().await?;
-    let connection = together.connection();
-    cover(connection, client).await?;
-    Entity::insert(client.clone().into_active_model().reset_all())
-        .exec_without_returning(connection)
-        .await?;
-    if let Some(secret) = secret {
-        client_secret::insert(connection, secret.clone()).await?;
-    }
     let mut event = Event::new(Action::ClientCreated, cause)
         .client(&client.id)
         .with("confidential", client.confidential);
     for (name, value) in client.settings().changes_since(&ClientSettings::default()) {
         event = event.with(&name, value);
     }
-    together.record(event).await?;
-    Ok(together.commit().await?)
+    let (client, secret, event) = (&client, &secret, &event);
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            cover(&tx, client).await?;
+            Entity::insert(client.clone().into_active_model().reset_all())
+                .exec_without_returning(&tx)
+                .await?;
+            if let Some(secret) = secret {
+                client_secret::insert(&tx, secret.clone()).await?;
+            }
+            Ok(tx.record(event.clone()).await?)
+        })
+        .await
 }

@@ -20,7 +20,7 @@ pub(in crate::store) use update::touch;
 pub use update::{UpdatedClient, update};
 
 use super::text_search::{contains, sought};
-use super::{Store, client_secret};
+use super::{Store, Target, client_secret};
 use crate::clock::micros;
 use crate::web_origin::WebOrigin;
 
@@ -51,17 +51,18 @@ pub(super) async fn lock(
     found.one(connection).await
 }
 
-/// Locks the client with this id until the transaction ends, and checks its revision unless `None` is expected.
-async fn lock_revision(
+/// Locks a client until the transaction ends, and checks its revision.
+async fn lock_target(
     connection: &impl ConnectionTrait,
-    id: &str,
-    revision: Option<i64>,
+    target: Target<&str>,
 ) -> Result<Model, ClientError> {
-    let client = lock(connection, id).await?.ok_or(ClientError::NotFound)?;
-    if revision.is_some_and(|expected| expected != client.revision) {
-        return Err(ClientError::Stale);
+    let client = lock(connection, target.id).await?;
+    let client = client.ok_or(ClientError::NotFound)?;
+    if target.matches(client.revision) {
+        Ok(client)
+    } else {
+        Err(ClientError::Stale)
     }
-    Ok(client)
 }
 
 /// The clients to search for; a criterion that is `None` excludes none.

@@ -5,12 +5,12 @@ use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ActiveValue::Set, Iterable as _};
 use serde_json::{Map, Value};
 
-use super::{ActiveModel, ClientError, Column, Entity, Model, lock_revision};
+use super::{ActiveModel, ClientError, Column, Entity, Model, lock_target};
 use crate::audit::{Action, Cause, Event};
 use crate::client::{ClientPatch, ClientSettings, check};
-use crate::store::again::again;
 use crate::store::session::{self, Ending};
-use crate::store::{Store, signing_key};
+use crate::store::writer::Durability;
+use crate::store::{Store, Target, signing_key};
 
 /// The outcome of a change.
 #[derive(Clone, Debug)]
@@ -23,54 +23,47 @@ pub struct UpdatedClient {
     pub sessions_ended: u64,
 }
 
-/// Changes the settings of a client, if it has this revision; `None`: any. Disabling the client ends its sessions;
-/// enabling it revives none. Signing keys stay published for the lifetime of the client's tokens.
-pub async fn update(
+/// Changes the settings of a client. Disabling it ends its sessions; enabling it revives none. Signing keys stay
+/// published for the lifetime of the client's tokens.
+pub async fn update<'a>(
     store: &Store,
-    id: &str,
-    revision: Option<i64>,
+    target: impl Into<Target<&'a str>>,
     patch: &ClientPatch,
     cause: &Cause,
 ) -> Result<UpdatedClient, ClientError> {
-    again(|| try_update(store, id, revision, patch, cause)).await
-}
-
-async fn try_update(
-    store: &Store,
-    id: &str,
-    revision: Option<i64>,
-    patch: &ClientPatch,
-    cause: &Cause,
-) -> Result<UpdatedClient, ClientError> {
-    let mut together = store.change_durably().await?;
-    let connection = together.connection();
-    let before = lock_revision(connection, id, revision).await?;
-    let (old, new) = (before.settings(), before.settings().patched(patch, id)?);
-    let changes = new.changes_since(&old);
-    check_changes(&changes, &old, &new, before.confidential)?;
-    let mut outcome = UpdatedClient {
-        client: before,
-        changed: names(&changes),
-        sessions_ended: 0,
-    };
-    if changes.is_empty() {
-        return Ok(outcome);
-    }
-    let columns = changed_columns(&outcome.client, &old, &new, cause);
-    let update = Entity::update_many().filter(Column::Id.eq(id));
-    update.set(columns).exec(connection).await?;
-    outcome.client = lock_revision(connection, id, None).await?;
-    cover(connection, &outcome.client).await?;
-    if new.disabled && !old.disabled {
-        connection.take_time().await?;
-        let reason = Ending::ClientDisabled;
-        outcome.sessions_ended = session::end_of_client(connection, id, reason, cause.at).await?;
-    }
-    for event in events(&outcome, &changes, cause) {
-        together.record(event).await?;
-    }
-    together.commit().await?;
-    Ok(outcome)
+    let target = target.into();
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            let before = lock_target(&tx, target).await?;
+            let old = before.settings();
+            let new = old.patched(patch, target.id)?;
+            let changes = new.changes_since(&old);
+            check_changes(&changes, &old, &new, before.confidential)?;
+            let mut outcome = UpdatedClient {
+                client: before,
+                changed: names(&changes),
+                sessions_ended: 0,
+            };
+            if changes.is_empty() {
+                return Ok(outcome);
+            }
+            let columns = changed_columns(&outcome.client, &old, &new, cause);
+            let update = Entity::update_many().filter(Column::Id.eq(target.id));
+            update.set(columns).exec(&tx).await?;
+            outcome.client = lock_target(&tx, target.id.into()).await?;
+            cover(&tx, &outcome.client).await?;
+            if new.disabled && !old.disabled {
+                tx.remove_timeout().await?;
+                let reason = Ending::ClientDisabled;
+                outcome.sessions_ended =
+                    session::end_of_client(&tx, target.id, reason, cause.at).await?;
+            }
+            for event in events(&outcome, &changes, cause) {
+                tx.record(event).await?;
+            }
+            Ok(outcome)
+        })
+        .await
 }
 
 /// Refuses settings that the change makes invalid. A setting that was invalid before and is not changed is no reason:
@@ -131,9 +124,8 @@ fn events(outcome: &UpdatedClient, changes: &Map<String, Value>, cause: &Cause) 
         events.push(updated);
     }
     match changes.get("disabled") {
-        Some(Value::Bool(true)) => events.push(
-            event(Action::ClientDisabled).with("sessions_ended", outcome.sessions_ended),
-        ),
+        Some(Value::Bool(true)) => events
+            .push(event(Action::ClientDisabled).with("sessions_ended", outcome.sessions_ended)),
         Some(_) => events.push(event(Action::ClientEnabled)),
         None => {}
     }

@@ -21,9 +21,9 @@ pub use search::{Filter, list, search};
 
 use super::Store;
 use super::client;
-use crate::client::Policy;
 use super::or_issuer;
 use super::user;
+use crate::client::Policy;
 use crate::clock::Timestamp;
 
 /// One sign-in of one user at one client.

@@ -227,7 +227,9 @@ async fn a_registration_is_readable_by_pages_of_the_client_that_it_names() {
     let jeton = start().await;
     for (id, secret) in [("app", None), ("backend", Some(SECRET)), ("gone", None)] {
         jeton.add_client(id, secret, |_| {}).await;
-        jeton.set_origins(id, &[&format!("https://{id}.test")]).await;
+        jeton
+            .set_origins(id, &[&format!("https://{id}.test")])
+            .await;
     }
     jeton.change_client("gone", json!({ "disabled": true })).await;
     let register = async |username: &str, client_id: &str, origin: &str| {

@@ -17,7 +17,11 @@ async fn create(admin: &Admin, body: Value) -> Answer {
 
 /// A confidential client `api`, and its secret.
 async fn create_api(admin: &Admin) -> String {
-    let answer = create(admin, json!({"client_id": "api", "token_endpoint_auth_method": "client_secret_basic"})).await;
+    let answer = create(
+        admin,
+        json!({"client_id": "api", "token_endpoint_auth_method": "client_secret_basic"}),
+    )
+    .await;
     let secret = answer.json()["client_secret"].as_str().map(str::to_owned);
     secret.unwrap()
 }
@@ -387,7 +391,10 @@ async fn a_patch_is_json_or_a_merge_patch() {
     let answer = send("application/json-patch+json").await;
     assert_problem(&answer, 415, &[]);
     let accepted = answer.header("accept-patch");
-    assert_eq!(accepted, Some("application/merge-patch+json, application/json"));
+    assert_eq!(
+        accepted,
+        Some("application/merge-patch+json, application/json")
+    );
     let mut request = json_request(Method::POST, PATH, &admin.token, "{}");
     let merge_patch = "application/merge-patch+json".parse().unwrap();
     request.headers_mut().insert("content-type", merge_patch);

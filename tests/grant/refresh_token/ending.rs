@@ -164,7 +164,7 @@ async fn what_happens_to_a_client_ends_all_its_sessions() {
     assert_eq!(row.revocation_reason, Some(Ending::ClientDisabled));
 
     let tokens = jeton.sign_in_at("app").await;
-    let deleted = client::delete(store, "app", None, &jeton.cause()).await;
+    let deleted = client::delete(store, "app", &jeton.cause()).await;
     assert_eq!(deleted.unwrap(), 1);
     let answer = jeton.refresh_at("app", &tokens).await;
     answer.assert_error(401, "invalid_client");

@@ -13,11 +13,11 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::Password;
 
 use self::body::{ClientChange, ClientCreation, WithSettings};
+pub use self::schema::{ClientInformation, ClientSecret};
 use self::schema::{
     ClientListResponse, ClientPage, ClientResponse, CreateClientResponse, DeleteClientResponse,
     RegisteredClient,
 };
-pub use self::schema::{ClientInformation, ClientSecret};
 pub use self::secrets::ClientSecretsApi;
 use super::Tag;
 use super::administrator::Administrator;
@@ -30,6 +30,7 @@ use crate::client::{ClientPatch, InvalidSetting};
 use crate::response::problem::{InvalidField, Problem};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
+use crate::store::Target;
 use crate::store::client::{self, ClientError, ClientFilter};
 
 /// The endpoints of clients.
@@ -141,9 +142,12 @@ impl ClientsApi {
         if_match: IfMatch,
         body: JsonBody<ClientPatch, WithSettings<ClientChange>>,
     ) -> Result<ClientResponse, Problem> {
-        let revision = if_match.revision(find(&id.0, &server).await?.revision)?;
+        let target = Target {
+            id: id.0.as_str(),
+            revision: if_match.revision(find(&id.0, &server).await?.revision)?,
+        };
         let (store, cause) = (&server.store, administrator.cause());
-        let updated = client::update(store, &id.0, revision, &body.0, cause).await?;
+        let updated = client::update(store, target, &body.0, cause).await?;
         Ok((&updated.client).into())
     }
 
@@ -161,8 +165,11 @@ impl ClientsApi {
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<DeleteClientResponse, Problem> {
-        let revision = if_match.revision(find(&id.0, &server).await?.revision)?;
-        client::delete(&server.store, &id.0, revision, administrator.cause()).await?;
+        let target = Target {
+            id: id.0.as_str(),
+            revision: if_match.revision(find(&id.0, &server).await?.revision)?,
+        };
+        client::delete(&server.store, target, administrator.cause()).await?;
         Ok(DeleteClientResponse::Deleted)
     }
 }

@@ -141,7 +141,8 @@ impl From<SecretError> for Problem {
             SecretError::NoClient => Self::Conflict("A public client has no secrets.".into()),
             SecretError::NoSecret => Self::NotFound,
             SecretError::TooMany => Self::Conflict(
-                format!("The client has {MAX_SECRETS} secrets already. Remove an unused one.").into(),
+                format!("The client has {MAX_SECRETS} secrets already. Remove an unused one.")
+                    .into(),
             ),
             SecretError::Last => Self::Conflict(
                 "It is the client's last valid secret. Add another first, or disable the client."

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 pub use self::schema::User;
 use self::schema::{
-    CreateUserResponse, DeleteUserResponse, SessionsEndedResponse, UserListResponse, NewPassword, UserResponse, UserChange,
-    UserCreation, UserPage, parse_roles, parse_username,
+    CreateUserResponse, DeleteUserResponse, NewPassword, SessionsEndedResponse, UserChange,
+    UserCreation, UserListResponse, UserPage, UserResponse, parse_roles, parse_username,
 };
 use super::Tag;
 use super::administrator::Administrator;
