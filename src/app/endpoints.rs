@@ -12,7 +12,7 @@ pub(super) const DOCUMENT: &str = "/openapi.json";
 /// A path with its methods (RFC 6749 §3).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Path below the issuer's own path. `{…}` stands for one segment; a final `*` for any rest.
+    /// Path below the issuer's own path. `{…}` stands for one segment; a final `*` for any rest, or none.
     pub path: &'static str,
     /// Value of `Allow`, RFC 9110 §10.2.1.
     pub allow: &'static str,
@@ -64,7 +64,6 @@ pub static ENDPOINTS: &[Endpoint] = &[
     admin("/admin/sessions/{id}", "GET, HEAD, DELETE"),
     admin("/admin/keys", "GET, HEAD, POST"),
     admin("/admin/audit-events", "GET, HEAD"),
-    admin("/admin", "GET, HEAD"),
     admin("/admin/*", "GET, HEAD"),
     open("/.well-known/*", "other"),
     page("/*", "other"),
@@ -84,7 +83,7 @@ impl Endpoint {
         let mut given = path.split('/');
         for own in self.path.split('/') {
             match (own, given.next()) {
-                ("*", Some(_)) => return true,
+                ("*", _) => return true,
                 (_, None) => return false,
                 (own, Some(given)) if own == given || own.starts_with('{') => {}
                 _ => return false,
@@ -144,6 +143,7 @@ mod tests {
             ("/account/sessions/7", "/account/sessions/{id}"),
             ("/account/sessions/7/x", "/account/*"),
             ("/accounts", "/*"),
+            ("/admin", "/admin/*"),
             ("/", "/"),
             ("/token/", "/*"),
             ("", "/*"),
