@@ -14,6 +14,7 @@ mod user;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -76,12 +77,23 @@ enum Command {
     Config,
 }
 
-/// Runs the command.
+/// Runs the command and prints its error.
 ///
-/// # Errors
-///
-/// [`Failure`], with what to do.
-pub async fn run(line: CommandLine) -> Result<(), Failure> {
+/// Not async for the caller: the code of an async function is generated in each crate that awaits it, so the
+/// binary would compile the server a second time.
+#[tokio::main]
+pub async fn run(line: CommandLine) -> ExitCode {
+    // On the heap: the future is large.
+    match Box::pin(execute(line)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("jeton: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(line: CommandLine) -> Result<(), Failure> {
     let (settings, origins) = Settings::load(line.config.as_deref())?;
     check(&settings, &origins)?;
     match line.command.unwrap_or(Command::Serve) {
