@@ -1,8 +1,8 @@
 //! The differences between database engines that the schema depends on. Released steps use them, so their
 //! meaning does not change.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{DbBackend, Statement};
+use sea_orm::sea_query::{ColumnDef, Table, TableCreateStatement};
+use sea_orm::{ConnectionTrait as _, DatabaseExecutor, DbBackend, DbErr, Statement};
 
 /// The database engine that a migration runs on.
 pub enum Engine {
@@ -15,11 +15,11 @@ pub enum Engine {
 }
 
 impl Engine {
-    pub async fn of(manager: &SchemaManager<'_>) -> Result<Self, DbErr> {
-        Ok(match manager.get_database_backend() {
+    pub async fn of(database: &DatabaseExecutor<'_>) -> Result<Self, DbErr> {
+        Ok(match database.get_database_backend() {
             DbBackend::Postgres => Self::Postgres,
             DbBackend::MySql => Self::MySql {
-                collation: collation(manager).await?,
+                collation: collation(database).await?,
             },
             _ => Self::Sqlite,
         })
@@ -54,22 +54,22 @@ impl Engine {
         table
     }
 
-    /// Sets character set and collation of a table that sea-orm creates with the server's defaults.
-    pub async fn convert(&self, manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    /// Sets character set and collation of a table that was created with the server's defaults.
+    pub async fn convert(&self, database: &DatabaseExecutor<'_>, table: &str) -> Result<(), DbErr> {
         if let Self::MySql { collation } = self {
             let sql = format!(
                 "ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}"
             );
-            manager.get_connection().execute_unprepared(&sql).await?;
+            database.execute_unprepared(&sql).await?;
         }
         Ok(())
     }
 }
 
 /// The collation of MariaDB or MySQL that compares every byte, trailing spaces included.
-async fn collation(manager: &SchemaManager<'_>) -> Result<&'static str, DbErr> {
+async fn collation(database: &DatabaseExecutor<'_>) -> Result<&'static str, DbErr> {
     let query = Statement::from_string(DbBackend::MySql, "SELECT VERSION()");
-    let row = manager.get_connection().query_one_raw(query).await?;
+    let row = database.query_one_raw(query).await?;
     let version: String = row.map_or(Ok(String::new()), |row| row.try_get_by_index(0))?;
     Ok(if version.contains("MariaDB") {
         "utf8mb4_nopad_bin"

@@ -3,18 +3,14 @@
 //! Migrations use plain strings and never import the application. So an old step keeps its meaning when the
 //! application changes.
 
+mod column;
 mod engine;
 mod m20261128_000001_create_schema;
+mod migrator;
 
-pub use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::prelude::*;
+pub use migrator::{down, steps, up};
+
+use migrator::Step;
 
 /// The history, oldest step first.
-pub struct Migrator;
-
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261128_000001_create_schema::Migration)]
-    }
-}
+static STEPS: &[&dyn Step] = &[&m20261128_000001_create_schema::CreateSchema];

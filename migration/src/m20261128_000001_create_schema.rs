@@ -4,9 +4,16 @@
 //! Lists are text, separated by spaces. NULL in a setting of a client stands for the default. There are no
 //! foreign keys: sessions and audit events outlive the users and clients that they name.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use async_trait::async_trait;
+use sea_orm::sea_query::{Index, IndexCreateStatement, Table, TableCreateStatement};
+use sea_orm::{ConnectionTrait as _, DatabaseExecutor, DbErr};
 
+use crate::column::{
+    big_integer, big_integer_null, binary_len, blob_null, boolean, pk_uuid, string_len,
+    string_len_null, string_len_uniq, text, uuid, uuid_null,
+};
 use crate::engine::Engine;
+use crate::migrator::{self, Step};
 
 /// A table and the columns of an index. The index is named after the table and the first column.
 const INDEXES: [(&str, &[&str]); 10] = [
@@ -22,14 +29,17 @@ const INDEXES: [(&str, &[&str]); 10] = [
     ("sign_in_throttle", &["free_at"]),
 ];
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct CreateSchema;
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let engine = Engine::of(manager).await?;
-        engine.convert(manager, "seaql_migrations").await?;
+#[async_trait]
+impl Step for CreateSchema {
+    fn name(&self) -> &'static str {
+        "m20261128_000001_create_schema"
+    }
+
+    async fn up(&self, database: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
+        let engine = Engine::of(database).await?;
+        engine.convert(database, migrator::TABLE).await?;
         for table in [
             users(&engine),
             clients(&engine),
@@ -40,18 +50,18 @@ impl MigrationTrait for Migration {
             sign_in_throttle(&engine),
             leases(&engine),
         ] {
-            manager.create_table(table).await?;
+            database.execute(&table).await?;
         }
         for (table, columns) in INDEXES {
-            manager.create_index(index(table, columns)).await?;
+            database.execute(&index(table, columns)).await?;
         }
         // The lease that nodes take to delete old rows. It exists from the start: a node only updates it.
         let sweep = "INSERT INTO leases (name, expires_at) VALUES ('sweep', 0)";
-        manager.get_connection().execute_unprepared(sweep).await?;
+        database.execute_unprepared(sweep).await?;
         Ok(())
     }
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+    async fn down(&self, database: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
         for table in [
             "users",
             "clients",
@@ -63,7 +73,7 @@ impl MigrationTrait for Migration {
             "leases",
         ] {
             let table = Table::drop().table(table).take();
-            manager.drop_table(table).await?;
+            database.execute(&table).await?;
         }
         Ok(())
     }

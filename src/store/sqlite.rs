@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
 use super::open_error::is_locked;
@@ -113,7 +112,7 @@ async fn connect(
 /// Migrates under SQLite's write lock, so that processes can start together.
 async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     connection.execute_unprepared("BEGIN IMMEDIATE").await?;
-    let outcome = Migrator::up(connection, None).await;
+    let outcome = migration::up(connection).await;
     let end = if outcome.is_ok() {
         "COMMIT"
     } else {

@@ -68,7 +68,7 @@ fn sql_stays_in_the_store() {
         .iter()
         .filter(|source| source.top_level() != "store")
     {
-        for library in ["sea_orm", "sqlx", "sea_query", "sea_orm_migration"] {
+        for library in ["sea_orm", "sqlx", "sea_query"] {
             for name in source.names_from(library) {
                 let excepted = DATABASE_EXCEPTIONS.contains(&(source.path.as_str(), name.as_str()));
                 if !DATABASE_ERRORS.contains(&name.as_str()) && !excepted {

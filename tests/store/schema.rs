@@ -6,7 +6,6 @@ use jeton::database_url::Engine;
 use jeton::store::{
     Store, audit_event, client, client_secret, lease, session, sign_in_throttle, signing_key, user,
 };
-use migration::{Migrator, MigratorTrait as _};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, EntityTrait, IdenStatic as _,
     Iterable as _, QueryResult, Statement,
@@ -67,14 +66,14 @@ async fn schema(connection: &DatabaseConnection) -> Vec<String> {
 #[tokio::test]
 async fn the_schema_is_the_same_after_down_and_up() {
     let (_data, connection) = empty_database().await;
-    Migrator::up(&connection, None).await.unwrap();
+    migration::up(&connection).await.unwrap();
     let before = schema(&connection).await;
     assert!(before.iter().any(|line| line.contains("sessions_user_id")));
-    Migrator::down(&connection, None).await.unwrap();
+    migration::down(&connection).await.unwrap();
     for line in schema(&connection).await {
         assert!(line.contains("seaql_migrations"), "{line}");
     }
-    Migrator::up(&connection, None).await.unwrap();
+    migration::up(&connection).await.unwrap();
     assert_eq!(schema(&connection).await, before);
 }
 

@@ -4,7 +4,6 @@ mod migration_lease;
 
 use std::collections::HashSet;
 
-use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, SqlxMySqlConnector, Statement,
 };
@@ -137,7 +136,7 @@ async fn migrate(
     let renewing = connect();
     let lease = MigrationLease::take(&renewing).await?;
     let migrated = tokio::select! {
-        migrated = Migrator::up(connection, None) => migrated,
+        migrated = migration::up(connection) => migrated,
         Err(error) = lease.keep_renewed() => Err(error),
     };
     let released = lease.release().await;
@@ -155,9 +154,8 @@ async fn is_up_to_date(connection: &DatabaseConnection) -> Result<bool, DbErr> {
     let rows = connection.query_all_raw(steps).await?;
     let applied: Result<HashSet<String>, DbErr> =
         rows.iter().map(|row| row.try_get("", "version")).collect();
-    let known = Migrator::migrations();
-    let known = known.iter().map(|step| step.name().to_owned());
-    Ok(applied? == known.collect::<HashSet<String>>())
+    let known: HashSet<String> = migration::steps().map(str::to_owned).collect();
+    Ok(applied? == known)
 }
 
 async fn has_table(connection: &DatabaseConnection, name: &str) -> Result<bool, DbErr> {

@@ -2,7 +2,6 @@
 
 mod probe;
 
-use migration::{Migrator, MigratorTrait};
 use sea_orm::{DatabaseConnection, DbErr, SqlxPostgresConnector, TransactionTrait as _};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
@@ -52,6 +51,6 @@ async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     // Another node may hold the lock for a long migration.
     remove_server_timeout(&transaction).await?;
     Lock::Migration.acquire(&transaction).await?;
-    Migrator::up(&transaction, None).await?;
+    migration::up(&transaction).await?;
     transaction.commit().await
 }
