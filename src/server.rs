@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::key::Keys;
+use crate::key::SigningKeys;
 use crate::password::{PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::store::Store;
@@ -15,7 +15,7 @@ pub struct AuthorizationServer {
     /// Users, clients, sessions and signing keys.
     pub store: Store,
     /// The signing keys, opened.
-    pub keys: Keys,
+    pub keys: SigningKeys,
     /// What refresh tokens are made with.
     pub root_secrets: RootSecrets,
     /// What checks passwords.

@@ -1,4 +1,4 @@
-//! Signing keys: what the JWKS shows of them, when, and in which order.
+//! Signing keys: publication, order in the JWKS, rotation and expiry.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::support::{ALICE, Jeton, ROOT_SECRET, START, part};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
 const DAY: Duration = Duration::from_hours(24);
-/// What the default settings come to: caches live 5 minutes, nodes look every 15 seconds, clocks
-/// are at most a minute apart.
+/// The default settings: caches expire after 5 minutes, nodes read the keys every 15 seconds, clocks
+/// differ by at most a minute.
 const LEAD: Duration = Duration::from_secs(300 + 2 * 15 + 60);
 const SKEW: Duration = Duration::from_mins(1);
 
@@ -31,7 +31,7 @@ impl Jeton {
             .collect()
     }
 
-    /// The `kid` of a token made now.
+    /// The `kid` of a new token.
     async fn signs_with(&self) -> String {
         let tokens = self.sign_in().await;
         part(&tokens.access_token, 0)["kid"]
@@ -51,7 +51,7 @@ impl Jeton {
     }
 }
 
-/// row 43: the public members alone, and no parameter of the private half.
+/// row 43: only the public members, and no parameter of the private half.
 #[tokio::test]
 async fn a_jwk_has_the_public_members_and_no_others() {
     let jeton = Jeton::start().await;
@@ -76,16 +76,16 @@ async fn a_jwk_has_the_public_members_and_no_others() {
 }
 
 /// row 43: "implementers have found that some cryptographic libraries prefix an extra zero-valued
-/// octet to the modulus representations they return", RFC 7518 §6.3.1.1: not here; and "A key of
+/// octet to the modulus representations they return", RFC 7518 §6.3.1.1. "A key of
 /// size 2048 bits or larger MUST be used", §3.3. The `kid` is the thumbprint of RFC 7638 §3.
 #[tokio::test]
-async fn a_modulus_is_2048_bits_without_a_leading_zero_and_the_kid_its_thumbprint() {
+async fn a_modulus_has_2048_bits_without_a_leading_zero_and_the_kid_is_the_thumbprint() {
     let jeton = Jeton::start().await;
     let published = jeton.get("/jwks.json").await.json()["keys"][0].clone();
-    let made = (0..3).map(|_| serde_json::to_value(&key::generate(2048).unwrap().0).unwrap());
-    for jwk in made.chain([published]) {
+    let generated = (0..3).map(|_| serde_json::to_value(&key::generate(2048).unwrap().0).unwrap());
+    for jwk in generated.chain([published]) {
         let text = |name: &str| jwk[name].as_str().unwrap();
-        // base64url without padding, or this fails.
+        // Decodes only base64url without padding.
         let modulus = URL_SAFE_NO_PAD.decode(text("n")).unwrap();
         assert_eq!(modulus.len(), 256);
         assert!(modulus[0] >= 0x80, "less than 2048 bits");
@@ -95,8 +95,8 @@ async fn a_modulus_is_2048_bits_without_a_leading_zero_and_the_kid_its_thumbprin
     }
 }
 
-/// row 44: "a key is published before it signs, for longer than caches live": a JWKS fetched before
-/// from a node that had not looked yet is stale when the first token comes.
+/// row 44: "a key is published before it signs, for longer than caches live": a JWKS without the key has
+/// expired in every cache before the key signs.
 #[tokio::test]
 async fn a_new_key_is_published_before_it_signs() {
     let jeton = Jeton::start().await;
@@ -113,14 +113,14 @@ async fn a_new_key_is_published_before_it_signs() {
     jeton.at(takes_over.minus(MICROSECOND)).await;
     assert_eq!(jeton.signs_with().await, old);
     assert_eq!(jeton.kids().await, [old.as_str(), new.as_str()]);
-    // Without looking at the store again: times alone decide.
+    // Without reading the store again.
     jeton.advance(MICROSECOND);
     assert_eq!(jeton.signs_with().await, new);
     assert_eq!(jeton.kids().await, [new.as_str(), old.as_str()]);
 }
 
-/// row 28: the same answer comes while another key takes over, too, and on a node whose clock says that
-/// it has not yet.
+/// row 28: the same answer is returned while another key becomes active, also by a node with a clock
+/// that is behind.
 #[tokio::test]
 async fn the_same_answer_is_signed_by_the_same_key() {
     let jeton = Jeton::start().await;
@@ -144,8 +144,8 @@ async fn the_same_answer_is_signed_by_the_same_key() {
     assert_eq!(jeton.refresh(&tokens.refresh_token).await.status, 200);
 }
 
-/// row 44: "stays published until the last token it signed has expired", and a minute for clocks;
-/// its private half goes first.
+/// row 44: "stays published until the last token it signed has expired", plus a minute of clock skew.
+/// Its private half is erased before.
 #[tokio::test]
 async fn an_old_key_stays_published_until_its_last_token_has_expired() {
     let jeton = Jeton::start().await;
@@ -169,11 +169,11 @@ async fn an_old_key_stays_published_until_its_last_token_has_expired() {
     assert_eq!(jeton.kids().await.len(), 1);
     assert_eq!(jeton.stored_keys().await.len(), 2);
     jeton.at(end).await;
-    assert_eq!(jeton.stored_keys().await.len(), 1, "the row is gone");
+    assert_eq!(jeton.stored_keys().await.len(), 1, "the row is deleted");
 }
 
-/// row 44: the last token is the longest that any setting or client has let the key sign, also of a
-/// client that is gone by now and of a setting that was longer once.
+/// row 44: the last token has the longest lifetime of all settings and clients, including deleted clients
+/// and previous settings.
 #[tokio::test]
 async fn an_old_key_stays_published_for_the_longest_token_of_all() {
     let hour = Duration::from_hours(1);
@@ -181,16 +181,16 @@ async fn an_old_key_stays_published_for_the_longest_token_of_all() {
         let jeton = Jeton::start().await;
         let old = jeton.signs_with().await;
         if by_client {
-            let patient = |row: &mut jeton::store::client::Model| {
+            let long_lifetime = |row: &mut jeton::store::client::Model| {
                 row.access_token_lifetime = Some(jeton::clock::micros(lifetime));
             };
-            jeton.add_client("patient", None, patient).await;
+            jeton.add_client("long", None, long_lifetime).await;
             let cause = Cause::system(START);
             let deleted =
-                jeton::store::client::delete(&jeton.server.store, "patient", &cause).await;
+                jeton::store::client::delete(&jeton.server.store, "long", &cause).await;
             assert_eq!(deleted.unwrap(), 0);
         } else {
-            // A node that lets tokens live longer, for a while.
+            // A node with a longer lifetime.
             let store = jeton.server.store.clone();
             let clock = jeton.server.clock.clone();
             Jeton::on(store, clock, ROOT_SECRET, |settings| {
@@ -209,7 +209,7 @@ async fn an_old_key_stays_published_for_the_longest_token_of_all() {
 
 /// row 44: an unsafe step is refused with the time at which it becomes safe.
 #[tokio::test]
-async fn a_second_rotation_is_refused_with_the_time_until_the_first_is_done() {
+async fn a_second_rotation_is_refused_with_the_time_at_which_the_first_is_complete() {
     let data = DataDir::new();
     let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
     let printed = data.jeton_ok(&["key", "rotate"]).await;
@@ -232,9 +232,9 @@ async fn a_second_rotation_is_refused_with_the_time_until_the_first_is_done() {
     assert_eq!(jeton.stored_keys().await.len(), 2);
 }
 
-/// A compromised key is dropped at once, and with it every other; sessions go on.
+/// An emergency rotation revokes all keys at once; sessions continue.
 #[tokio::test]
-async fn an_emergency_drops_all_older_keys_at_once() {
+async fn an_emergency_rotation_revokes_all_older_keys_at_once() {
     let data = DataDir::new();
     let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
     jeton.add_client("first-party", None, |_| {}).await;
@@ -260,31 +260,30 @@ async fn an_emergency_drops_all_older_keys_at_once() {
     let after = jeton.refresh(&before.refresh_token).await.tokens();
     assert_eq!(part(&after.access_token, 0)["kid"], new[0].as_str());
     assert_eq!(account(&after.access_token).await, 200);
-    // What comes after an emergency is an ordinary life.
+    // An ordinary rotation works afterwards.
     data.jeton_ok(&["key", "rotate"]).await;
     maintenance::refresh_keys(&jeton.server).await.unwrap();
     assert_eq!(jeton.kids().await.len(), 2);
     assert_eq!(jeton.kids().await[0], new[0]);
 }
 
-/// A key that was made is told in the audit log, once, by the node that made it.
 #[tokio::test]
-async fn the_audit_log_tells_of_a_new_key() {
+async fn a_new_key_is_logged_once() {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     jeton.at(START.plus(DAY * 90)).await;
     jeton.at(START.plus(DAY * 90 + SKEW)).await;
-    let told: Vec<String> = audit
+    let logged: Vec<String> = audit
         .entries("key_created")
         .into_iter()
         .map(|entry| entry["kid"].clone())
         .collect();
-    assert_eq!(told, jeton.kids().await);
+    assert_eq!(logged, jeton.kids().await);
 }
 
-/// row 30 for keys: a clock that steps back before the first key is no reason to stop.
+/// row 30 for keys.
 #[tokio::test]
-async fn a_clock_that_steps_back_before_the_first_key_still_signs() {
+async fn the_first_key_signs_although_the_clock_stepped_back() {
     let jeton = Jeton::start().await;
     let only = jeton.signs_with().await;
     jeton.at(START.minus(DAY)).await;

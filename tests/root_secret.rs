@@ -1,4 +1,4 @@
-//! Root secrets: replaced without signing anyone out, and never mistaken.
+//! Root secrets: replacement without ending sessions, and refusal of foreign ones.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::{Answer, Jeton, ROOT_SECRET as OLD, claims};
 const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU";
 const FOREIGN: &str = "Zm9yZWlnbmZvcmVpZ25mb3JlaWduZm9yZWlnbmZvcmU";
 
-/// A further node on the same store, with root secrets of its own.
+/// Another node on the same store with other root secrets.
 async fn node(jeton: &Jeton, root_secrets: &str) -> Jeton {
     let store = jeton.server.store.clone();
     Jeton::on(store, jeton.server.clock.clone(), root_secrets, |_| {}).await
@@ -28,12 +28,12 @@ async fn refused(jeton: &Jeton, refresh_token: &str) -> Answer {
 
 /// "the first makes, all verify; so a secret is rotated without signing anyone out".
 #[tokio::test]
-async fn a_root_secret_is_replaced_without_signing_anyone_out() {
+async fn a_root_secret_is_replaced_without_ending_sessions() {
     let old = Jeton::start().await;
     let first = old.sign_in().await;
     let both = node(&old, &format!("{NEW}\n{OLD}")).await;
     let second = both.refresh(&first.refresh_token).await.tokens();
-    // A retry is answered alike, by the new secret too.
+    // A retry has the same answer, also with the new secret.
     let retried = both.refresh(&first.refresh_token).await.tokens();
     assert_eq!(retried, second);
     let decode = |secret| {
@@ -55,15 +55,14 @@ async fn a_root_secret_is_replaced_without_signing_anyone_out() {
         200
     );
     new.sign_in().await;
-    // What only the old secret made is no more, and is not taken for a replay.
+    // A token of the old secret alone is refused and is not a replay.
     refused(&new, &first.refresh_token).await;
     new.refresh(&third.refresh_token).await.tokens();
 }
 
-/// On the way, nodes that know only the old secret as their own go on, if they have
-/// been told the new one as a further line.
+/// During the replacement, nodes that sign with the old secret verify tokens of the new one.
 #[tokio::test]
-async fn nodes_that_make_with_different_secrets_understand_each_other() {
+async fn nodes_that_sign_with_different_secrets_accept_each_others_tokens() {
     let old_first = Jeton::start().await;
     let old_first = node(&old_first, &format!("{OLD}\n{NEW}")).await;
     let mut tokens = old_first.sign_in().await;
@@ -75,7 +74,7 @@ async fn nodes_that_make_with_different_secrets_understand_each_other() {
             (&new_first, &old_first)
         };
         let next = one.refresh(&tokens.refresh_token).await.tokens();
-        // Another text, but the same session and generation: the client may go on with either.
+        // Another text, but the same session and generation: the client may continue with either.
         let retried = other.refresh(&tokens.refresh_token).await.tokens();
         assert_eq!(one.session(&next).await.generation, round);
         tokens = if round < 4 { retried } else { next };
@@ -85,9 +84,9 @@ async fn nodes_that_make_with_different_secrets_understand_each_other() {
     }
 }
 
-/// Private halves are sealed again under the new secret, so that the old one can go.
+/// Private halves are sealed again with the new secret, so that the old one can be removed.
 #[tokio::test]
-async fn signing_keys_are_sealed_again_under_the_new_secret() {
+async fn signing_keys_are_sealed_again_with_the_new_secret() {
     let jeton = Jeton::start().await;
     let sealed = async || {
         let keys = signing_key::list(&jeton.server.store).await.unwrap();
@@ -107,13 +106,12 @@ async fn signing_keys_are_sealed_again_under_the_new_secret() {
     assert!(opens(NEW, &after));
     assert!(!opens(OLD, &after));
     node(&jeton, NEW).await;
-    assert_eq!(sealed().await.1, after, "once is enough");
+    assert_eq!(sealed().await.1, after, "sealed again only once");
 }
 
-/// A foreign root secret is told so, with what to do; nothing starts half, and nothing is changed
-/// that the right one needs: also when a new key is due.
+/// The error names the remedy, and the store is not changed, also when a new key is due.
 #[tokio::test]
-async fn a_foreign_root_secret_is_refused_and_leaves_the_store_as_it_was() {
+async fn a_foreign_root_secret_is_refused_and_does_not_change_the_store() {
     for days in [0, 90, 400] {
         let jeton = Jeton::start().await;
         jeton.advance(Duration::from_hours(24 * days));
@@ -138,9 +136,8 @@ async fn a_foreign_root_secret_is_refused_and_leaves_the_store_as_it_was() {
     }
 }
 
-/// A foreign root secret's tokens are nobody's.
 #[tokio::test]
-async fn a_token_made_with_a_foreign_root_secret_is_refused() {
+async fn a_token_signed_with_a_foreign_root_secret_is_refused() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let secrets = RootSecrets::parse(FOREIGN).unwrap();

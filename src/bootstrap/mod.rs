@@ -13,9 +13,9 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Settings};
 use crate::database_url::DatabaseUrl;
 use crate::grant;
-use crate::key::Keys;
+use crate::key::SigningKeys;
 use crate::maintenance;
-use crate::password::{Busy, Cost, NotHashed, Password, PasswordHasher, Rules};
+use crate::password::{Busy, Cost, HashError, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
@@ -144,7 +144,7 @@ pub async fn assemble(
     let server = AuthorizationServer {
         settings,
         store,
-        keys: Keys::default(),
+        keys: SigningKeys::default(),
         root_secrets,
         hasher,
         password_rules,
@@ -199,8 +199,8 @@ async fn hash_given(password: &Secret, server: &AuthorizationServer) -> Result<S
             let rules = &server.password_rules;
             match hasher.hash_chosen(password, &admin, rules).await {
                 Ok(hash) => return Ok(hash),
-                Err(NotHashed::Busy(busy)) => return Err(busy),
-                Err(NotHashed::Weak(weakness)) => weakness.to_string(),
+                Err(HashError::Busy(busy)) => return Err(busy),
+                Err(HashError::Weak(weakness)) => weakness.to_string(),
             }
         }
         Err(error) => error.to_string(),

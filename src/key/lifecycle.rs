@@ -1,8 +1,7 @@
-//! The life of a signing key: times on the rows decide its state, OpenID Connect Core §10.1.1.
+//! The states of a signing key, OpenID Connect Core §10.1.1.
 //!
 //! A key is `next` until it becomes active, `active` until another does, then `retired` until the
-//! last token that it signed has expired. No state is written down: a node that reads the rows and
-//! knows the time knows them all.
+//! last token that it signed has expired. The state is not stored: it follows from the times on the rows.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -10,9 +9,9 @@ use std::time::Duration;
 
 use crate::clock::{Timestamp, micros};
 use crate::config::Settings;
-use crate::root_secret::SEAL_OVER_NOTHING;
+use crate::root_secret::EMPTY_SEAL_LENGTH;
 
-/// How far the clocks of nodes and verifiers may lie apart.
+/// Maximum difference between the clocks of nodes and verifiers.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// A signing key as the store keeps it.
@@ -22,41 +21,40 @@ pub struct StoredKey {
     pub id: String,
     /// The public half, as a JWK.
     pub public_jwk: String,
-    /// The private half in PKCS#8, sealed; a seal over nothing once it was erased, which goes on
-    /// vouching for the row; `None` for a revoked key.
+    /// The sealed private half in PKCS#8. After its erasure an empty seal, which still authenticates the
+    /// row; `None` for a revoked key.
     pub sealed_private_key: Option<Vec<u8>>,
-    /// When it was made and published.
+    /// Time of creation and publication.
     pub created_at: Timestamp,
-    /// From when on it signs.
+    /// Time from which the key signs.
     pub activates_at: Timestamp,
-    /// The longest life, in microseconds, of a token that it may have signed.
+    /// Longest lifetime, in microseconds, of a token that the key may have signed.
     pub longest_lifetime: i64,
-    /// Since when it is trusted no more.
+    /// Time of the revocation.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// All of time: for the first key, which is made unless there is any other.
+/// Any time: for the first key, which is stored only if there is no other.
 pub const ANY_TIME: RangeInclusive<Timestamp> =
     Timestamp::from_micros(i64::MIN)..=Timestamp::from_micros(i64::MAX);
 
-/// What a key may do.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Published, so that caches learn it before it signs.
+    /// Published for caches; does not sign yet.
     Next,
-    /// Signs.
+    /// Published; signs.
     Active,
-    /// Published, so that what it signed can be verified.
+    /// Published, so that the tokens it signed can be verified.
     Retired,
-    /// All it signed has expired.
+    /// All tokens it signed have expired.
     Expired,
-    /// Compromised: nothing it signed is to be trusted.
+    /// Compromised: its tokens are not accepted.
     Revoked,
 }
 
 impl State {
-    /// Whether the JWKS holds a key in this state.
-    #[must_use]
+    /// Whether the JWKS contains a key in this state.
     pub const fn is_published(self) -> bool {
         matches!(self, Self::Next | Self::Active | Self::Retired)
     }
@@ -76,16 +74,14 @@ impl fmt::Display for State {
 
 impl StoredKey {
     /// Whether the row holds a private half.
-    #[must_use]
     pub fn has_private_half(&self) -> bool {
         self.sealed_private_key
             .as_ref()
-            .is_some_and(|sealed| sealed.len() > SEAL_OVER_NOTHING)
+            .is_some_and(|sealed| sealed.len() > EMPTY_SEAL_LENGTH)
     }
 }
 
-/// When another key takes over from `key`; `None` as long as none is in sight.
-#[must_use]
+/// The time when another key replaces `key`; `None` if there is no later key.
 pub fn superseded_at(key: &StoredKey, all: &[StoredKey]) -> Option<Timestamp> {
     let place = |key: &StoredKey| (key.activates_at, key.id.clone());
     all.iter()
@@ -95,7 +91,6 @@ pub fn superseded_at(key: &StoredKey, all: &[StoredKey]) -> Option<Timestamp> {
 }
 
 /// The state of `key` at `now`.
-#[must_use]
 pub fn state(key: &StoredKey, superseded_at: Option<Timestamp>, now: Timestamp) -> State {
     if key.revoked_at.is_some() {
         State::Revoked
@@ -110,8 +105,7 @@ pub fn state(key: &StoredKey, superseded_at: Option<Timestamp>, now: Timestamp) 
     }
 }
 
-/// When the last token that `key` signed has expired.
-#[must_use]
+/// The time when the last token that `key` signed has expired.
 pub fn expires_at(key: &StoredKey, superseded_at: Option<Timestamp>) -> Timestamp {
     let lifetime = u64::try_from(key.longest_lifetime).unwrap_or_default();
     superseded_at.map_or(Timestamp::from_micros(i64::MAX), |time| {
@@ -119,30 +113,27 @@ pub fn expires_at(key: &StoredKey, superseded_at: Option<Timestamp>) -> Timestam
     })
 }
 
-/// Whether the private half of `key` can be erased: another signs, on every node's clock.
-#[must_use]
+/// Whether the private half of a key can be erased, because another key signs by the clock of every node.
 pub fn may_be_erased(superseded_at: Option<Timestamp>, now: Timestamp) -> bool {
     superseded_at.is_some_and(|time| time.plus(CLOCK_SKEW) <= now)
 }
 
-/// How long a key is published before it signs: until every cache that held a JWKS without it has
-/// asked again, of a node that had read the store again.
-#[must_use]
+/// The time for which a key is published before it signs: until every cache has fetched the JWKS again
+/// from a node that has read the key.
 pub fn lead(settings: &Settings) -> Duration {
     settings.keys.jwks_max_age.0 + settings.keys.refresh_interval.0 * 2 + CLOCK_SKEW
 }
 
-/// When the key that is due to be made now would become active; `None` when none is due.
-#[must_use]
+/// The activation time of the key that is due at `now`; `None` when none is due.
 pub fn due(all: &[StoredKey], settings: &Settings, now: Timestamp) -> Option<Timestamp> {
     let soonest = now.plus(lead(settings));
     let mut living = all.iter().filter(|key| key.revoked_at.is_none()).peekable();
     if living.peek().is_none() {
-        // Nobody has cached a JWKS yet: the first key signs at once.
+        // No JWKS is cached yet: the first key signs at once.
         return Some(now);
     }
-    // A key that was planned by a clock far ahead of this one is no successor. If all were, it is this
-    // clock that is behind, and no time to make keys by.
+    // A key that was created by a clock far ahead of this one does not count as successor. If all were, this
+    // clock is behind, and no key is due.
     let newest = living
         .map(|key| key.activates_at)
         .filter(|time| *time <= soonest.plus(CLOCK_SKEW))
@@ -151,8 +142,7 @@ pub fn due(all: &[StoredKey], settings: &Settings, now: Timestamp) -> Option<Tim
     (successor <= soonest).then_some(soonest)
 }
 
-/// The longest life of a token that keys must be published for, in microseconds.
-#[must_use]
+/// The longest lifetime of a token in microseconds, by the settings and by `longest_of_clients`.
 pub fn longest_lifetime(settings: &Settings, longest_of_clients: i64) -> i64 {
     micros(settings.access_token.lifetime.0).max(longest_of_clients)
 }

@@ -1,4 +1,4 @@
-//! bcrypt, which has a form and a Base64 of its own and looks at 72 bytes of a password.
+//! bcrypt, with its own format and Base64 alphabet. It uses at most 72 bytes of a password.
 
 use base64::Engine;
 use base64::alphabet::BCRYPT;
@@ -6,15 +6,14 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::cost::within;
-use super::stored::{Recipe, Stored};
 
 /// The highest cost: 2^16 rounds take a few seconds.
 pub(super) const COST_MAX: u32 = 16;
 
-/// The bytes that bcrypt looks at: those of the password and a zero, as far as there is room.
+/// Bytes that bcrypt uses: the password and a zero byte, cut to this length.
 const KEY_LENGTH: usize = 72;
 
-/// Salts made by hand have bits set that mean nothing. crypt(3) drops them, and so does this.
+/// The last letter of a salt may have unused bits set. crypt(3) ignores them.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &BCRYPT,
     GeneralPurposeConfig::new()
@@ -22,8 +21,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// A hash whose first field has been found to be bcrypt's.
-pub(super) fn parse(text: &str) -> Result<Stored, String> {
+/// A parsed bcrypt hash.
+pub(super) struct BcryptHash {
+    pub cost: u32,
+    pub salt: Vec<u8>,
+    pub digest: Vec<u8>,
+}
+
+/// Parses a hash that begins with `$2a$`, `$2b$` or `$2y$`.
+pub(super) fn parse(text: &str) -> Result<BcryptHash, String> {
     let malformed = || "not of the form $2b$NN$, 22 letters of salt, 31 of hash".to_owned();
     let mut fields = text.split('$').skip(2);
     let (Some(cost), Some(letters), None) = (fields.next(), fields.next(), fields.next()) else {
@@ -36,14 +42,14 @@ pub(super) fn parse(text: &str) -> Result<Stored, String> {
     }
     let cost = cost.parse().map_err(|_| malformed())?;
     within("cost", cost, 4..=COST_MAX)?;
-    Ok(Stored {
-        recipe: Recipe::Bcrypt { cost },
+    Ok(BcryptHash {
+        cost,
         salt: BASE64.decode(salt).map_err(|_| malformed())?,
         digest: BASE64.decode(digest).map_err(|_| malformed())?,
     })
 }
 
-/// Fills `digest`. A password that is too long is cut, as it was when the hash was made.
+/// Computes `digest`. A longer password is cut, as every bcrypt does.
 pub(super) fn fill(
     digest: &mut [u8],
     password: &[u8],
@@ -59,7 +65,7 @@ pub(super) fn fill(
     }
     let key = key.get(..=password.len()).unwrap_or(&*key);
     let computed = bcrypt::bcrypt(cost, salt, key);
-    // bcrypt makes 24 bytes, and its form has room for 23.
+    // bcrypt computes 24 bytes; its format holds 23.
     for (place, byte) in digest.iter_mut().zip(computed) {
         *place = byte;
     }
@@ -70,17 +76,17 @@ pub(super) fn fill(
 mod tests {
     use super::*;
 
-    /// The password of the hashes below, which other programs have made of it.
+    /// The password of the hashes below, which other programs computed.
     const PASSWORD: &str = "correct horse battery stäple";
 
     fn matches(password: &str, text: &str) -> bool {
-        parse(text)
-            .unwrap()
-            .matches(password.as_bytes(), &mut [])
-            .unwrap()
+        let hash = parse(text).unwrap();
+        let mut digest = vec![0; hash.digest.len()];
+        fill(&mut digest, password.as_bytes(), &hash.salt, hash.cost).unwrap();
+        digest == hash.digest
     }
 
-    fn assert_made_of_password(text: &str) {
+    fn assert_hash_of_password(text: &str) {
         assert!(matches(PASSWORD, text), "{text}");
         assert!(!matches("correct horse battery staple", text), "{text}");
         assert!(!matches("", text), "{text}");
@@ -95,7 +101,7 @@ mod tests {
             "$2y$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm",
             "$2b$05$abcdefghijklmnopqrstuuNMBgw8v.LYDAd79Dxy8HyapAMbTF6uO",
         ] {
-            assert_made_of_password(phc);
+            assert_hash_of_password(phc);
         }
         assert!(matches(
             "",
@@ -103,14 +109,14 @@ mod tests {
         ));
     }
 
-    // Scripts have long made salts of 22 random letters, two bits of which mean nothing.
+    // Some scripts generate salts of 22 random letters, two bits of which are unused.
     #[test]
-    fn a_bcrypt_salt_with_stray_bits_is_read_as_crypt_3_reads_it() {
-        assert_made_of_password("$2a$04$abcdefghijklmnopqrstuvUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm");
+    fn unused_bits_of_a_bcrypt_salt_are_ignored() {
+        assert_hash_of_password("$2a$04$abcdefghijklmnopqrstuvUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm");
     }
 
     #[test]
-    fn bcrypt_looks_at_72_bytes_of_a_longer_password() {
+    fn bcrypt_uses_72_bytes_of_a_longer_password() {
         let digits = "0123456789".repeat(8);
         let phc = "$2b$04$abcdefghijklmnopqrstuum2G75IXDN/xsgbNa/hCiPSKyIHQd70S";
         assert!(matches(&digits, phc));
@@ -122,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn bcrypt_has_one_form() {
+    fn a_malformed_bcrypt_hash_is_refused() {
         let good = "$2b$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm";
         assert!(parse(good).is_ok());
         for (part, other) in [
@@ -130,7 +136,7 @@ mod tests {
             ("$04$", "$4$"),
             ("uuUmj", "uUmj"),
             ("uuUmj", "uu=mj"),
-            // Three bytes, at the place where the salt ends.
+            // A character of three bytes where the salt ends.
             ("stuuU", "stu€"),
             ("TEm", "TEm$"),
         ] {

@@ -1,23 +1,22 @@
-//! What one Argon2 hash costs (RFC 9106 §3.1), and how much is accepted.
+//! The cost of an Argon2 hash (RFC 9106 §3.1) and its bounds.
 
 use std::ops::RangeInclusive;
 
 use argon2::Params;
 
-/// The most memory of one hash, ours or stored, in KiB: 256 MiB. A thread takes it for as long as
-/// the hash lasts, so `threads` of them must fit beside everything else.
+/// Maximum memory of a new or stored hash in KiB: 256 MiB. Each thread of the pool may use as much.
 pub(super) const MEMORY_MAX_KIB: u32 = 256 * 1024;
 
-/// The most passes over that memory. With the most memory they take a few seconds.
+/// Maximum passes over the memory. With the maximum of memory they take a few seconds.
 pub(super) const ITERATIONS_MAX: u32 = 32;
 
-/// The most lanes. More of them cost nobody more, since a hash has one thread.
+/// Maximum lanes. A hash is computed on one thread, so more lanes do not cost more.
 pub(super) const PARALLELISM_MAX: u32 = 16;
 
-/// The least memory that OWASP's Password Storage Cheat Sheet advises, in KiB.
+/// Minimum memory in OWASP's Password Storage Cheat Sheet, in KiB.
 const MEMORY_ADVISED_KIB: u32 = 7168;
 
-/// The least memory times iterations that it advises: 7168 KiB with 5 iterations.
+/// Minimum of memory times iterations there: 7168 KiB with 5 iterations.
 const WORK_ADVISED: u64 = 5 * 7168;
 
 /// Argon2id cost, RFC 9106 §3.1.
@@ -32,17 +31,21 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Whether new hashes may be made at this cost.
-    ///
-    /// # Errors
-    ///
-    /// Says, for the operator, which number is out of bounds or too cheap, and what would be right.
+    /// A cheap cost for tests.
+    #[cfg(test)]
+    pub(super) const TINY: Self = Self {
+        memory_kib: 64,
+        iterations: 1,
+        parallelism: 1,
+    };
+
+    /// Checks the cost of new hashes. The error names the wrong value and recommended ones.
     pub fn check(&self) -> Result<(), String> {
         self.params()?;
         let work = u64::from(self.memory_kib) * u64::from(self.iterations);
         if self.memory_kib < MEMORY_ADVISED_KIB || work < WORK_ADVISED {
             return Err(format!(
-                "memory {} KiB with {} iterations makes passwords too cheap to guess; right are \
+                "memory {} KiB with {} iterations makes passwords too cheap to guess; use \
                  19456 KiB with 2 iterations, 7168 KiB with 5, or more",
                 self.memory_kib, self.iterations
             ));
@@ -64,14 +67,14 @@ impl Cost {
     }
 }
 
-/// An error that names `what` and the range that is accepted.
-pub(super) fn within(what: &str, value: u32, range: RangeInclusive<u32>) -> Result<(), String> {
+/// Checks that `value` is in `range`. The error names the value and the range.
+pub(super) fn within(name: &str, value: u32, range: RangeInclusive<u32>) -> Result<(), String> {
     if range.contains(&value) {
         return Ok(());
     }
     let (least, most) = range.into_inner();
     Err(format!(
-        "{what} is {value}; from {least} to {most} is accepted"
+        "{name} is {value}; from {least} to {most} is accepted"
     ))
 }
 
@@ -89,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cost_that_owasp_and_rfc_9106_advise_is_accepted() {
+    fn the_costs_that_owasp_and_rfc_9106_recommend_are_accepted() {
         let owasp = [(47104, 1), (19456, 2), (12288, 3), (9216, 4), (7168, 5)];
         for (memory_kib, iterations) in owasp {
             assert_eq!(check(memory_kib, iterations, 1), Ok(()));
@@ -99,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cost_too_cheap_is_answered_with_a_right_one() {
+    fn the_error_for_a_cheap_cost_names_a_sufficient_one() {
         for (memory_kib, iterations) in [(19, 2), (64, 1), (7167, 32), (19456, 1)] {
             let message = check(memory_kib, iterations, 1).unwrap_err();
             assert!(message.contains("19456 KiB with 2 iterations"), "{message}");
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_out_of_bounds_is_named_with_its_bounds() {
+    fn the_error_for_a_value_out_of_bounds_names_the_bounds() {
         for (cost, message) in [
             (
                 (262_145, 1, 1),

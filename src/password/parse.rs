@@ -1,4 +1,4 @@
-//! Reading a stored password hash of any accepted algorithm, within bounds.
+//! Parsing of stored password hashes within the accepted costs.
 
 use argon2::{Algorithm, Version};
 
@@ -7,24 +7,19 @@ use super::cost::{Cost, ITERATIONS_MAX, MEMORY_MAX_KIB, PARALLELISM_MAX, within}
 use super::phc::Phc;
 use super::stored::{Recipe, Refusal, Stored};
 
-/// The highest scrypt `ln`, the binary logarithm of N. Its memory is bounded as well: `128 · r · N`
-/// bytes may be as much as Argon2's.
+/// Maximum scrypt `ln`, the binary logarithm of N. Its memory, `128 · r · N` bytes, has the maximum of Argon2's.
 const SCRYPT_LN_MAX: u32 = 20;
 
-/// The highest scrypt `r`. Everyone uses 8; a large one would take `128 · r · p` bytes more.
+/// Maximum scrypt `r`. 8 is usual; a large one needs `128 · r · p` bytes more.
 const SCRYPT_R_MAX: u32 = 32;
 
-/// The highest scrypt `p`. The work is that many times the memory.
+/// Maximum scrypt `p`. The work is `p` times the memory.
 const SCRYPT_P_MAX: u32 = 16;
 
-/// The most PBKDF2 iterations: a few seconds.
+/// Maximum PBKDF2 iterations: a few seconds.
 const PBKDF2_ITERATIONS_MAX: u32 = 10_000_000;
 
-/// For import: whether `phc` is a hash that can be verified within bounds.
-///
-/// # Errors
-///
-/// Says, for the operator, why not, and what is accepted. The hash is not repeated.
+/// Checks a hash that is to be imported. The error names the accepted formats and does not repeat the hash.
 pub fn check_stored(phc: &str) -> Result<(), String> {
     parse(phc)
         .map(drop)
@@ -41,7 +36,7 @@ fn accepted() -> String {
     )
 }
 
-/// A stored hash by the algorithm that its first field names.
+/// Parses a stored hash by the algorithm in its first field.
 pub(super) fn parse(text: &str) -> Result<Stored, Refusal> {
     let id = text
         .strip_prefix('$')
@@ -50,7 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Stored, Refusal> {
         Some("argon2id") => ("argon2id", parse_argon2(text, Algorithm::Argon2id)),
         Some("argon2i") => ("argon2i", parse_argon2(text, Algorithm::Argon2i)),
         Some("argon2d") => ("argon2d", parse_argon2(text, Algorithm::Argon2d)),
-        Some("2a" | "2b" | "2y") => ("bcrypt", bcrypt::parse(text)),
+        Some("2a" | "2b" | "2y") => ("bcrypt", parse_bcrypt(text)),
         Some("scrypt") => ("scrypt", parse_scrypt(text)),
         Some("pbkdf2-sha256") => (
             "pbkdf2-sha256",
@@ -60,7 +55,7 @@ pub(super) fn parse(text: &str) -> Result<Stored, Refusal> {
             "pbkdf2-sha512",
             parse_pbkdf2(text, |rounds| Recipe::Pbkdf2Sha512 { rounds }),
         ),
-        // Not told by its name: it may be a password that stands where its hash should.
+        // The text is not repeated: it may be a password in place of a hash.
         _ => (
             "unknown algorithm",
             Err("not the beginning of an accepted hash".to_owned()),
@@ -69,9 +64,18 @@ pub(super) fn parse(text: &str) -> Result<Stored, Refusal> {
     stored.map_err(|reason| Refusal { algorithm, reason })
 }
 
+fn parse_bcrypt(text: &str) -> Result<Stored, String> {
+    let bcrypt::BcryptHash { cost, salt, digest } = bcrypt::parse(text)?;
+    Ok(Stored {
+        recipe: Recipe::Bcrypt { cost },
+        salt,
+        digest,
+    })
+}
+
 fn parse_argon2(text: &str, algorithm: Algorithm) -> Result<Stored, String> {
     let phc = Phc::parse(text, &["m", "t", "p"])?;
-    // Hashes from before version 19 had no version field.
+    // Before version 19 there was no version field.
     let version = phc.version().unwrap_or(Version::V0x10.into());
     let version = Version::try_from(version)
         .map_err(|_| format!("version is {version}; 16 and 19 are accepted"))?;
@@ -146,9 +150,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cost_out_of_bounds_is_refused_with_its_reason() {
+    fn the_error_for_a_cost_out_of_bounds_names_the_bounds() {
         for (head, reason) in [
-            // 4 GiB: the argon2 crate itself would take it.
+            // 4 GiB: the argon2 crate itself accepts it.
             (
                 "$argon2id$v=19$m=4194304,t=1,p=1",
                 "argon2id: memory in KiB is 4194304; from 8 to",
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_the_algorithm_does_not_have_is_refused() {
+    fn malformed_hashes_are_refused() {
         for head in [
             "$argon2id$v=19",
             "$scrypt$v=1$ln=4,r=8,p=1",
@@ -219,7 +223,7 @@ mod tests {
             "hunter2",
             "$2b$04",
             "$2b$04$abcdefghijklmnopqrstuu",
-            // How hashes of a crypt_blowfish with a bug are marked: another computation.
+            // The prefix for hashes of a crypt_blowfish with a bug: another computation.
             "$2x$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm",
         ] {
             assert!(check_stored(text).is_err(), "{text}");
@@ -227,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_what_is_accepted_and_repeats_nothing() {
+    fn the_error_names_the_accepted_formats_and_does_not_repeat_the_hash() {
         for text in [
             "hunter2",
             "$hunter2$hunter2$hunter2",
@@ -241,12 +245,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_parser_panic(text in r"(\$(argon2id|2b|scrypt|pbkdf2-sha256)\$)?\PC{0,99}") {
+        fn the_parser_never_panics(text in r"(\$(argon2id|2b|scrypt|pbkdf2-sha256)\$)?\PC{0,99}") {
             check_stored(&text).ok();
         }
 
         #[test]
-        fn a_garbled_hash_makes_no_parser_panic(place in 0_usize..80, letter in any::<char>()) {
+        fn the_parser_does_not_panic_on_a_garbled_hash(place in 0_usize..80, letter in any::<char>()) {
             for hash in [phc("$argon2id$v=19$m=64,t=1,p=1"), format!("$2b$04${BCRYPT}")] {
                 let mut letters: Vec<char> = hash.chars().collect();
                 let place = place.min(letters.len() - 1);

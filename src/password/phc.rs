@@ -4,17 +4,17 @@ use password_hash::phc::PasswordHash;
 
 use super::stored::{Recipe, Stored};
 
-/// A hash in PHC string format, whatever its algorithm.
+/// A hash in PHC string format, of any algorithm.
 pub(super) struct Phc(PasswordHash);
 
 impl Phc {
-    /// Refuses a parameter that is not in `names`, or stands twice: it may have changed the hash.
+    /// Refuses a parameter that is not in `names` or is repeated: it may have changed the hash.
     pub fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
         let hash = PasswordHash::new(text).map_err(|error| error.to_string())?;
         let mut names = names.to_vec();
         for (name, _) in hash.params.iter() {
             let place = names.iter().position(|known| *known == name.as_str());
-            names.swap_remove(place.ok_or("a parameter is unknown or stands twice")?);
+            names.swap_remove(place.ok_or("a parameter is unknown or repeated")?);
         }
         Ok(Self(hash))
     }
@@ -26,7 +26,7 @@ impl Phc {
     pub fn refuse_version(&self) -> Result<(), String> {
         match self.version() {
             None => Ok(()),
-            Some(_) => Err("there are no versions of this algorithm".to_owned()),
+            Some(_) => Err("this algorithm has no versions".to_owned()),
         }
     }
 
@@ -39,7 +39,7 @@ impl Phc {
         self.0.params.get_str(name)
     }
 
-    /// With the salt and the hash, 8 to 48 and 10 to 64 bytes.
+    /// The stored hash, with a salt of 8 to 48 bytes and a digest of 10 to 64 bytes.
     pub fn stored(&self, recipe: Recipe) -> Result<Stored, String> {
         let salt = self.0.salt.as_ref().ok_or("the salt is missing")?;
         let digest = self
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_written_in_one_way() {
+    fn a_number_has_digits_only_and_no_leading_zero() {
         for value in [
             "064",
             "+64",
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_beside_the_known_ones_are_refused() {
+    fn unknown_and_repeated_parameters_are_refused() {
         for parameters in [
             "m=64,t=1,data=AAAA",
             "m=64,m=64",
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn salt_and_hash_are_needed_and_bounded() {
+    fn salt_and_hash_are_required_and_limited_in_length() {
         let letters = "A".repeat(90);
         for (salt, hash, accepted) in [
             (11, 14, true),

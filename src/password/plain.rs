@@ -1,31 +1,27 @@
-//! A password as a person typed it, in one Unicode form (RFC 8265 §4.2.2: normalization rule).
+//! A password as typed, in one Unicode form (RFC 8265 §4.2.2: normalization rule).
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::secret::Secret;
 
-/// A password as typed, in Unicode NFC and otherwise as it is: keyboards disagree on how to send
-/// "é", and all of them mean the same password.
+/// A password as typed, in Unicode NFC: keyboards send "é" in different forms.
 ///
-/// Spaces, control characters and the empty password are kept, unlike in RFC 8265's
-/// `OpaqueString`: hashes from elsewhere were made without that profile. Wiped on drop, never
-/// printed by `Debug`.
+/// Unlike RFC 8265's `OpaqueString`, it keeps spaces and control characters and may be empty, because
+/// imported hashes were computed without that profile. Wiped on drop, not printed by `Debug`.
 #[derive(Debug)]
 pub struct Password(Secret);
 
 impl Password {
-    /// `text` in NFC. The caller's copy is the caller's to wipe.
-    #[must_use]
+    /// `text` in NFC. The caller wipes its own copy.
     pub fn new(text: &str) -> Self {
-        // Three times is the most that NFC lengthens UTF-8 (UAX #15), so the text never moves to
-        // a larger place and leaves a copy behind that nobody wipes.
+        // NFC lengthens UTF-8 at most threefold (UAX #15), so the string is never reallocated, which
+        // would leave a copy that is not wiped.
         let mut normalized = String::with_capacity(text.len().saturating_mul(3));
         normalized.extend(text.nfc());
         Self(Secret::new(normalized))
     }
 
-    /// Whether the two are one password.
-    #[must_use]
+    /// Whether both are the same password.
     pub fn is(&self, other: &Self) -> bool {
         self.as_bytes() == other.as_bytes()
     }
@@ -55,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_form_is_changed() {
+    fn only_the_unicode_form_is_changed() {
         for text in [
             "",
             " ",
@@ -71,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn nfc_makes_a_text_three_times_as_long_at_most() {
+    fn nfc_lengthens_a_text_at_most_threefold() {
         // The worst case of UAX #15, table "Maximum expansion factor".
         let text = "\u{1d160}".repeat(40);
         let password = Password::new(&text);

@@ -1,10 +1,8 @@
-//! What a password must be that somebody chooses: NIST SP 800-63B-4 §3.1.1.2.
+//! Rules for passwords that users choose: NIST SP 800-63B-4 §3.1.1.2.
 //!
 //! "Verifiers and CSPs SHALL NOT impose other composition rules (e.g., requiring mixtures of different
 //! character types) for passwords", "SHALL NOT require subscribers to change passwords periodically"
-//! and keep no hint: there are no such rules here, and none may come.
-
-use std::fmt;
+//! and keep no hint. So there are no such rules here.
 
 use url::Url;
 use zxcvbn::zxcvbn;
@@ -13,28 +11,27 @@ use super::plain::Password;
 use crate::config;
 use crate::username::Username;
 
-/// The longest, in characters: four times the 64 that are to be permitted at least, and short enough
-/// that it can be sent to /token however it is encoded.
+/// Maximum length in characters: four times the 64 that must be permitted, and short enough for a
+/// request to /token in any encoding.
 const LENGTH_MAX: usize = 256;
-/// What people make passwords of for this server, beside its host and their own names.
+/// The product name, which passwords for this server often contain.
 const PRODUCT: &str = "jeton";
-/// So many characters are looked at: what is hard to guess by these is no easier with more.
-const SHOWN: usize = 64;
-/// Shorter parts of names are in too many words to be told from chance.
+/// Characters that the estimator examines: more characters do not make a password easier to guess.
+const ESTIMATED_LENGTH: usize = 64;
+/// Minimum length of a part of a name: shorter ones occur in many words by chance.
 const PART_MIN: usize = 3;
 
-/// What passwords must be that somebody chooses: those of people, and not the hashes that are imported.
+/// The rules for chosen passwords. They do not apply to imported hashes.
 #[derive(Clone, Debug)]
 pub struct Rules {
     min_length: usize,
     min_score: u8,
-    /// The host by which clients reach this server.
+    /// The host in the issuer's URL.
     host: String,
 }
 
 impl Rules {
-    /// The rules of these settings, for the server that clients reach at `issuer`.
-    #[must_use]
+    /// The configured rules of the server at the URL `issuer`.
     pub fn new(settings: &config::Password, issuer: &str) -> Self {
         let url = Url::parse(issuer).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
@@ -45,8 +42,7 @@ impl Rules {
         }
     }
 
-    /// Checks the password that `username` would have. For the threads that hash: the estimate takes a
-    /// millisecond or several.
+    /// Checks a new password of `username`. It takes milliseconds, so it runs on the hashing threads.
     pub(super) fn check(&self, password: &Password, username: &Username) -> Result<(), Weakness> {
         let text = password.text();
         // "Each Unicode code point SHALL be counted as a single character when evaluating password
@@ -70,8 +66,8 @@ impl Rules {
     }
 
     /// "Verifiers SHALL compare the prospective secret against a blocklist that contains known commonly
-    /// used, expected, or compromised passwords": the 30,000 most common ones, and common words and
-    /// names, are in the estimator, which finds them behind capitals, digits and substitutions too.
+    /// used, expected, or compromised passwords": the estimator contains the 30,000 most common ones, common
+    /// words and names, and recognizes them with capitals, digits and substitutions.
     fn estimate(&self, text: &str, username: &Username) -> Result<(), Weakness> {
         let username = username.as_str();
         let mailbox = username.split('@').next().unwrap_or_default();
@@ -81,7 +77,7 @@ impl Rules {
             .flat_map(|name| name.split(|letter: char| !letter.is_alphanumeric()))
             .filter(|part| part.chars().count() >= PART_MIN);
         let context: Vec<&str> = names.iter().copied().chain(parts).collect();
-        let estimate = zxcvbn(&shown(text), &context);
+        let estimate = zxcvbn(&estimator_input(text), &context);
         if u8::from(estimate.score()) >= self.min_score {
             return Ok(());
         }
@@ -99,59 +95,46 @@ impl Rules {
     }
 }
 
-/// What the estimator is shown. Its work grows by the square of the length, and by a factor for each sign
-/// that may stand for a letter: a second, where all of them are in a hundred characters. So signs that
-/// look alike, and stand for the same letter, are one here.
-fn shown(text: &str) -> String {
+/// The estimator's input. Its work grows with the square of the length, and by a factor for each sign that
+/// may replace a letter: a second for a hundred characters with all of them. So signs that replace the same
+/// letter are mapped to one.
+fn estimator_input(text: &str) -> String {
     let one_of_alike = |sign| match sign {
         '{' | '[' | '<' => '(',
         '|' => '!',
         other => other,
     };
-    text.chars().take(SHOWN).map(one_of_alike).collect()
+    text.chars()
+        .take(ESTIMATED_LENGTH)
+        .map(one_of_alike)
+        .collect()
 }
 
-/// Why a password is refused, in words for the person who chose it; never the password.
+/// The reason why a password is refused, as text for the user, without the password.
 ///
 /// "If the chosen password is found on the blocklist, the CSP or verifier SHALL require the subscriber
 /// to choose a different secret and SHALL provide the reason for rejection."
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
-    /// Fewer characters than are asked for.
+    /// Fewer characters than required.
+    #[error("a password has {least} characters or more; a few words do")]
     TooShort {
-        /// How many are.
+        /// Required characters.
         least: usize,
     },
     /// More than 256 characters.
+    #[error("a password has {max} characters at most", max = LENGTH_MAX)]
     TooLong,
     /// The name of the user or of the server.
+    #[error("a password is not the name of its user or of this server")]
     Name,
-    /// Somebody who tries what people choose would find it soon.
+    /// An attacker who tries likely passwords would find it soon.
+    #[error("the password is too easy to guess. {advice}")]
     Guessable {
-        /// What would make it better.
+        /// Advice for a better one.
         advice: String,
     },
 }
-
-impl fmt::Display for Weakness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooShort { least } => {
-                write!(
-                    f,
-                    "a password has {least} characters or more; a few words do"
-                )
-            }
-            Self::TooLong => write!(f, "a password has {LENGTH_MAX} characters at most"),
-            Self::Name => f.write_str("a password is not the name of its user or of this server"),
-            Self::Guessable { advice } => {
-                write!(f, "the password is too easy to guess. {advice}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Weakness {}
 
 #[cfg(test)]
 mod tests {
@@ -178,9 +161,9 @@ mod tests {
     }
 
     /// "Each Unicode code point SHALL be counted as a single character when evaluating password
-    /// length", NIST SP 800-63B-4 §3.1.1.2; in the form in which it is hashed.
+    /// length", NIST SP 800-63B-4 §3.1.1.2; in the normalized form.
     #[test]
-    fn length_is_counted_in_characters_of_the_form_that_is_hashed() {
+    fn length_is_counted_in_characters_of_the_normalized_form() {
         let rules = rules(15, 0);
         assert_refused(&rules, "14 characters.", "15 characters or more");
         assert_eq!(check(&rules, "15 characters.."), Ok(()));
@@ -195,7 +178,7 @@ mod tests {
     /// "SHALL NOT impose other composition rules"; "SHOULD accept all printing ASCII characters and the
     /// space character", NIST SP 800-63B-4 §3.1.1.2.
     #[test]
-    fn any_characters_do_and_no_mixture_is_asked_for() {
+    fn any_characters_are_accepted_and_no_mixture_is_required() {
         let rules = rules(15, 3);
         for text in [
             "orbit velvet cactus mumble",
@@ -229,9 +212,9 @@ mod tests {
     /// "Context-specific words, such as the name of the service, the username, and derivatives thereof",
     /// NIST SP 800-63B-4 §3.1.1.2.
     #[test]
-    fn the_names_of_the_user_and_of_the_server_are_refused_however_they_are_written() {
+    fn the_names_of_the_user_and_of_the_server_are_refused_in_any_spelling() {
         let name = "a password is not the name";
-        // Whatever the estimate says.
+        // Refused at any score.
         let lax = rules(5, 0);
         assert_refused(&lax, "alice.liddell@wonderland.example", name);
         assert_refused(&lax, "Alice.LIDDELL@wonderland.example", name);
@@ -252,27 +235,29 @@ mod tests {
     }
 
     #[test]
-    fn advice_is_given_where_the_estimator_has_none() {
+    fn there_is_advice_when_the_estimator_has_none() {
         let strict = rules(8, 4);
         assert_refused(&strict, "orbit velvet", "Add another word or two.");
     }
 
     #[test]
-    fn the_reason_never_holds_the_password() {
+    fn the_reason_does_not_contain_the_password() {
         for (min_length, min_score) in [(64, 0), (8, 4)] {
             let refusal = check(&rules(min_length, min_score), "zebrazebrazebra").unwrap_err();
             assert!(!refusal.contains("zebra"), "{refusal}");
         }
     }
 
-    /// What is longest and hardest to take apart costs no more than a few hashes.
     #[test]
-    fn what_is_estimated_is_bounded_in_length_and_in_signs_that_stand_for_letters() {
+    fn the_estimate_of_the_longest_password_takes_less_than_half_a_second() {
         let signs = "4@8({[<369!10|$57+%2";
         let text: String = signs.chars().cycle().take(LENGTH_MAX).collect();
-        assert_eq!(shown(&text), "4@8((((369!10!$57+%2".repeat(4)[..64]);
-        assert_eq!(shown("orbit velvet"), "orbit velvet");
-        let _ = check(&rules(8, 3), "the first use makes the tables");
+        assert_eq!(
+            estimator_input(&text),
+            "4@8((((369!10!$57+%2".repeat(4)[..64]
+        );
+        assert_eq!(estimator_input("orbit velvet"), "orbit velvet");
+        let _ = check(&rules(8, 3), "the first use builds the tables");
         let begun = std::time::Instant::now();
         assert_eq!(check(&rules(8, 3), &text), Ok(()));
         let taken = begun.elapsed();

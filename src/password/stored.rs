@@ -1,6 +1,4 @@
-//! A stored password hash, once parsed: what it asks for, and whether a password meets it.
-
-use std::fmt;
+//! A parsed password hash and its verification.
 
 use argon2::{Argon2, Block};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -10,7 +8,7 @@ use pbkdf2::sha2::{Sha256, Sha512};
 use super::bcrypt;
 use super::cost::Cost;
 
-/// A hash whose cost is within bounds.
+/// A hash with an accepted cost.
 pub(super) struct Stored {
     pub recipe: Recipe,
     pub salt: Vec<u8>,
@@ -18,7 +16,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Whether the hash was made of `password`. Works in `memory` as [`Recipe::digest`] does.
+    /// Whether this is a hash of `password`. Uses `memory` as [`Recipe::digest`] does.
     pub fn matches(&self, password: &[u8], memory: &mut [Block]) -> Result<bool, Refusal> {
         self.recipe
             .digest(password, &self.salt, self.digest.len(), memory)
@@ -30,17 +28,12 @@ impl Stored {
     }
 }
 
-/// Why a stored hash was not verified. Holds nothing of the hash but its algorithm and cost.
-#[derive(Debug, PartialEq, Eq)]
+/// The reason why a stored hash was not verified, without salt and digest.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{algorithm}: {reason}")]
 pub(super) struct Refusal {
     pub algorithm: &'static str,
     pub reason: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.algorithm, self.reason)
-    }
 }
 
 /// An algorithm and its cost.
@@ -68,7 +61,7 @@ pub(super) enum Recipe {
 }
 
 impl Recipe {
-    /// The first field of such a hash; `bcrypt` for all of bcrypt's.
+    /// The first field of the hash; `bcrypt` for all prefixes of bcrypt.
     pub const fn algorithm(&self) -> &'static str {
         match self {
             Self::Argon2 { algorithm, .. } => algorithm.as_str(),
@@ -79,8 +72,8 @@ impl Recipe {
         }
     }
 
-    /// The digest of `password`, `length` bytes long. Argon2 works in `memory` if that is enough,
-    /// else, like scrypt, in memory that it gives back at the end.
+    /// The digest of `password`, `length` bytes long. Argon2 uses `memory` if it is large enough; otherwise
+    /// it allocates memory for this call, as scrypt does.
     pub fn digest(
         &self,
         password: &[u8],
@@ -135,7 +128,7 @@ fn fill_by_argon2(
 mod tests {
     use super::super::parse::parse;
 
-    /// The password of the hashes below, which other programs have made of it.
+    /// The password of the hashes below, which other programs computed.
     const PASSWORD: &str = "correct horse battery stäple";
 
     fn matches(password: &str, phc: &str) -> bool {
@@ -146,7 +139,7 @@ mod tests {
             .unwrap()
     }
 
-    fn assert_made_of_password(phc: &str) {
+    fn assert_hash_of_password(phc: &str) {
         assert!(matches(PASSWORD, phc), "{phc}");
         assert!(!matches("correct horse battery staple", phc), "{phc}");
         assert!(!matches("", phc), "{phc}");
@@ -163,20 +156,20 @@ mod tests {
             "$argon2d$v=19$m=64,t=3,p=2$AAECAwQFBgcICQoLDA0ODw$C2bjIxcoxBzlctnifd7LYKKzTfvuFcp3Ym+n0YWGf/c",
             "$argon2d$v=16$m=64,t=3,p=2$AAECAwQFBgcICQoLDA0ODw$GbBuHAhp1jQypnMM5EfR1S/cz+Xr7K8qKJJXDOXSN8A",
         ] {
-            assert_made_of_password(phc);
+            assert_hash_of_password(phc);
         }
     }
 
     #[test]
-    fn an_argon2_hash_without_a_version_is_one_of_version_16() {
-        assert_made_of_password(
+    fn an_argon2_hash_without_a_version_has_version_16() {
+        assert_hash_of_password(
             "$argon2i$m=64,t=3,p=2$AAECAwQFBgcICQoLDA0ODw$AYd5yKtNswjv3H6VK43wuFz7DldJIcAD/CtLYaou4CM",
         );
     }
 
     #[test]
     fn an_argon2_hash_larger_than_the_kept_memory_is_verified() {
-        assert_made_of_password(
+        assert_hash_of_password(
             "$argon2id$v=19$m=256,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$sZWUZYIGtFlmBziVe3iubA",
         );
     }
@@ -184,7 +177,7 @@ mod tests {
     // Python's hashlib (OpenSSL).
     #[test]
     fn scrypt_hashes_of_openssl_are_verified() {
-        assert_made_of_password(
+        assert_hash_of_password(
             "$scrypt$ln=4,r=8,p=2$AAECAwQFBgcICQoLDA0ODw$wV/OGOy2LlY/rHTwCoYTqgp+jiSgNhveRfCzk9Ra72g",
         );
     }
@@ -197,13 +190,13 @@ mod tests {
             "$pbkdf2-sha256$i=1000$AAECAwQFBgcICQoLDA0ODw$2+4p6vQ6S5gnf5AAMp168qdjeu/jv0c7acY05H+peNA",
             "$pbkdf2-sha512$i=1000,l=64$AAECAwQFBgcICQoLDA0ODw$rW/sOPBBENlZQpYApieLZQGqQkfJfNIBKfXypeGTWwpbNGJLKfsEeNhdhpFsVSDPWVdkyvqdXEXq5dOoMQqDWg",
         ] {
-            assert_made_of_password(phc);
+            assert_hash_of_password(phc);
         }
     }
 
     // argon2-cffi 25.1.
     #[test]
-    fn an_empty_password_and_one_with_a_nul_are_passwords_like_others() {
+    fn an_empty_password_and_one_with_a_nul_are_verified() {
         let empty = "$argon2id$v=19$m=64,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$33SjuV6/zzjSAgU4dA/CwCrhp6Zlln5wL5DZIdWFgJo";
         assert!(matches("", empty));
         assert!(!matches("\0", empty));

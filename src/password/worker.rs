@@ -1,12 +1,12 @@
-//! One thread's work: hashing and verifying, in Argon2 memory that is kept between jobs.
+//! The work of one thread: hashing and verifying, in Argon2 memory that is kept between jobs.
 
+use std::fmt;
 use std::hint::black_box;
 
 use argon2::{Algorithm, Block, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use super::Verdict;
 use super::cost::Cost;
 use super::parse::parse;
 use super::plain::Password;
@@ -19,16 +19,16 @@ const SALT_LENGTH: usize = 16;
 /// Bytes of a hash: the 256-bit tag of both options in RFC 9106 §4.
 const DIGEST_LENGTH: usize = 32;
 
-/// What a thread keeps.
+/// The state of one thread.
 pub(super) struct Worker {
     cost: Cost,
-    /// Meets no password. Verified when there is nothing to verify.
+    /// A hash that no password matches, verified for an unknown user.
     decoy: Stored,
     memory: Box<[Block]>,
 }
 
 impl Worker {
-    /// Takes the memory of one hash of `cost`.
+    /// Allocates the memory of one hash of `cost`.
     pub fn new(cost: Cost) -> Result<Self, String> {
         let blocks = cost.params()?.block_count();
         let decoy = Stored {
@@ -43,7 +43,7 @@ impl Worker {
         })
     }
 
-    /// The PHC string of a new hash; `None`, which no cost within bounds should lead to, is logged.
+    /// The PHC string of a new hash; `None` for an error, which is logged. No accepted cost causes one.
     pub fn hash(&mut self, password: &Password) -> Option<String> {
         let salt = random_bytes::<SALT_LENGTH>();
         argon2id(self.cost)
@@ -53,7 +53,7 @@ impl Worker {
             .ok()
     }
 
-    /// As [`super::PasswordHasher::verify`].
+    /// Verifies a password as `PasswordHasher::verify` describes.
     pub fn verify(&mut self, password: &Password, stored: Option<&str>) -> Verdict {
         let judged = stored.map(|stored| self.judge(password, stored));
         match judged {
@@ -62,7 +62,7 @@ impl Worker {
                 tracing::error!(
                     algorithm = refusal.algorithm,
                     reason = refusal.reason,
-                    "a stored password hash is refused; its user cannot sign in"
+                    "a stored password hash is not accepted; its user cannot sign in"
                 );
                 self.pretend(password)
             }
@@ -78,7 +78,7 @@ impl Worker {
         if stored.recipe == argon2id(self.cost) {
             return Ok(Verdict::Right);
         }
-        // Without a new hash the old one goes on.
+        // Without a new hash the stored one stays.
         let rehashed = self.hash(password);
         Ok(
             rehashed.map_or(Verdict::Right, |rehashed| Verdict::RightOutdated {
@@ -87,7 +87,7 @@ impl Worker {
         )
     }
 
-    /// The work of a wrong password, so that the time taken does not tell who has an account.
+    /// Does the work of a wrong password, so that the response time does not reveal which users exist.
     fn pretend(&mut self, password: &Password) -> Verdict {
         black_box(
             self.decoy
@@ -95,6 +95,32 @@ impl Worker {
                 .ok(),
         );
         Verdict::Wrong
+    }
+}
+
+/// The result of verifying a password.
+#[must_use]
+#[derive(PartialEq, Eq)]
+pub enum Verdict {
+    /// A wrong password, an unknown user, or a stored hash that is not accepted.
+    Wrong,
+    /// The right password.
+    Right,
+    /// The right password, stored with another algorithm or cost than the current ones.
+    RightOutdated {
+        /// The PHC string to store from now on.
+        rehashed: String,
+    },
+}
+
+// By hand: a hash must not be logged.
+impl fmt::Debug for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wrong => "Wrong",
+            Self::Right => "Right",
+            Self::RightOutdated { .. } => "RightOutdated",
+        })
     }
 }
 
@@ -125,13 +151,9 @@ mod tests {
 
     use super::*;
 
-    const TINY: Cost = Cost {
-        memory_kib: 64,
-        iterations: 1,
-        parallelism: 1,
-    };
+    const TINY: Cost = Cost::TINY;
 
-    /// Of the current algorithm at the cost above, made by argon2-cffi of `PASSWORD`.
+    /// A hash of `PASSWORD` at that cost, computed by argon2-cffi.
     const CURRENT: &str = "$argon2id$v=19$m=64,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$BYC2aRvXLBN2PL0aaTTyUyQZLPGRJiCuB/PalABPfRw";
     const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm";
     const PASSWORD: &str = "correct horse battery stäple";
@@ -140,7 +162,7 @@ mod tests {
         worker.verify(&Password::new(PASSWORD), Some(stored))
     }
 
-    /// Whether Argon2 has been through all of the memory, which is new and zero before.
+    /// Whether Argon2 has written all of the memory, which is zero before.
     fn has_worked(worker: &Worker) -> bool {
         worker
             .memory
@@ -149,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_hash_is_a_phc_string_with_a_salt_of_its_own() {
+    fn a_new_hash_is_a_phc_string_with_a_random_salt() {
         let mut worker = Worker::new(TINY).unwrap();
         let [one, two] = [(); 2].map(|()| worker.hash(&Password::new("🦀\0")).unwrap());
         assert!(one.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{one}");
@@ -204,9 +226,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_hash_costs_the_same_work_and_is_logged_once_without_itself() {
+    fn an_unacceptable_hash_costs_the_same_work_and_is_logged_once_without_its_text() {
         let salt_and_hash = CURRENT.split_once("p=1$").unwrap().1;
-        for (stored, told) in [
+        for (stored, expected) in [
             (
                 format!("$argon2id$v=19$m=4194304,t=1,p=1${salt_and_hash}"),
                 r#"algorithm="argon2id" reason="memory in KiB is 4194304; from 8 to 262144"#,
@@ -232,7 +254,7 @@ mod tests {
             assert!(has_worked(&worker));
             let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
             assert_eq!(lines.matches("ERROR").count(), 1, "{lines}");
-            assert!(lines.contains(told), "{lines}");
+            assert!(lines.contains(expected), "{lines}");
             for secret in stored
                 .split('$')
                 .chain([PASSWORD])
@@ -244,12 +266,20 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_stored_hash_leaves_the_kept_memory_as_it_was() {
+    fn a_larger_stored_hash_does_not_enlarge_the_kept_memory() {
         let larger = "$argon2id$v=19$m=256,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$sZWUZYIGtFlmBziVe3iubA";
         let mut worker = Worker::new(TINY).unwrap();
         let verdict = verify(&mut worker, larger);
         assert!(matches!(verdict, Verdict::RightOutdated { .. }));
         assert_eq!(worker.memory.len(), 64);
+    }
+
+    #[test]
+    fn debug_prints_no_hash() {
+        let verdict = Verdict::RightOutdated {
+            rehashed: "$argon2id$".to_owned(),
+        };
+        assert_eq!(format!("{verdict:?}"), "RightOutdated");
     }
 
     #[derive(Clone, Default)]

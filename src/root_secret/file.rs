@@ -1,4 +1,4 @@
-//! The file that holds the root secrets: read, or made whole with the first one.
+//! The file of the root secrets: reading and atomic creation.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -7,15 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{LENGTH, RootSecretError, RootSecrets};
+use super::RootSecrets;
+use super::derived::LENGTH;
+use super::error::RootSecretError;
 use crate::secret::random_bytes;
 
 impl RootSecrets {
     /// Reads the file at `path`; `None` when there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`RootSecretError::File`].
     pub fn read(path: &Path) -> Result<Option<Self>, RootSecretError> {
         let failed = |why| RootSecretError::File(path.to_owned(), why);
         let mut text = Zeroizing::new(String::new());
@@ -29,15 +27,11 @@ impl RootSecrets {
         }
     }
 
-    /// Reads the file at `path`; when there is none, makes a secret and writes it there, readable
-    /// by its owner alone (mode 0600).
-    ///
-    /// # Errors
-    ///
-    /// [`RootSecretError::File`].
+    /// Reads the file at `path`. If there is none, creates it with a new secret, readable only by its owner
+    /// (mode 0600).
     pub fn open_or_create(path: &Path) -> Result<Self, RootSecretError> {
         let failed = |error: io::Error| {
-            RootSecretError::File(path.to_owned(), format!("cannot be made: {error}"))
+            RootSecretError::File(path.to_owned(), format!("cannot be created: {error}"))
         };
         let mut bytes = random_bytes::<LENGTH>();
         let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
@@ -52,8 +46,8 @@ impl RootSecrets {
     }
 }
 
-/// A file that is there is there whole: another process may read it at any moment, and this one may
-/// end at any moment. So it is written under another name first.
+/// Writes the file under another name first: another process may read it at any moment, and this one may
+/// end at any moment.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", URL_SAFE_NO_PAD.encode(random_bytes::<9>())));
@@ -65,13 +59,13 @@ fn create(path: &Path, text: &str) -> io::Result<()> {
         options.mode(0o600);
     }
     let mut file = options.open(&draft)?;
-    let made = writeln!(file, "{text}")
+    let created = writeln!(file, "{text}")
         .and_then(|()| file.sync_all())
         // Unlike a rename, a link replaces nothing.
         .and_then(|()| std::fs::hard_link(&draft, path));
     std::fs::remove_file(&draft)?;
-    made?;
-    // The name must survive a power cut too: without this file the database cannot be opened.
+    created?;
+    // The directory entry must survive a power failure: without this file the database cannot be opened.
     match path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -81,7 +75,7 @@ fn create(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-/// Nothing is below a file either; whoever makes the directory will say so.
+/// A path below a file is absent, too; creating its directory reports the error.
 fn is_absence(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -94,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_file_is_readable_by_its_owner_alone() {
+    fn a_new_file_is_readable_only_by_its_owner() {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("root-secret");
-        let made = RootSecrets::open_or_create(&path).unwrap();
+        let created = RootSecrets::open_or_create(&path).unwrap();
         let read = RootSecrets::open_or_create(&path).unwrap();
-        let mac = made.sign_refresh_token(b"x");
+        let mac = created.sign_refresh_token(b"x");
         assert!(read.verify_refresh_token(b"x", mac.as_ref()));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }

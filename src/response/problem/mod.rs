@@ -10,7 +10,7 @@ use poem_openapi::Object;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 
 use crate::error::Error;
-use crate::password::NotHashed;
+use crate::password::HashError;
 use crate::store::user::UserError;
 use crate::token::active::Inactive;
 
@@ -94,10 +94,10 @@ impl Problem {
     }
 
     /// The problem with a password in this field that could not be hashed.
-    pub fn of_new_password(field: &str, error: NotHashed) -> Self {
+    pub fn of_new_password(field: &str, error: HashError) -> Self {
         match error {
-            NotHashed::Weak(weakness) => Self::invalid(field, weakness.to_string()),
-            NotHashed::Busy(busy) => Self::Busy(busy.to_string()),
+            HashError::Weak(weakness) => Self::invalid(field, weakness.to_string()),
+            HashError::Busy(busy) => Self::Busy(busy.to_string()),
         }
     }
 

@@ -1,0 +1,154 @@
+//! Threads that hash passwords, and their queue.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::cost::Cost;
+use super::worker::Worker;
+
+type Job = Box<dyn FnOnce(&mut Worker) + Send>;
+
+/// A thread pool; a clone shares it. The threads end when the last clone is dropped and the queue is empty.
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    jobs: SyncSender<Job>,
+}
+
+impl Pool {
+    pub fn start(cost: Cost, threads: usize, queue: usize) -> io::Result<Self> {
+        if threads == 0 {
+            return Err(invalid("passwords need at least 1 thread".to_owned()));
+        }
+        let (jobs, waiting) = sync_channel(queue);
+        spawn(waiting, cost, threads)?;
+        Ok(Self { jobs })
+    }
+
+    /// Queues `work`. The receiver gets an error when `work` panics.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Worker) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, Busy> {
+        let (reply, answer) = oneshot::channel();
+        let job = move |worker: &mut Worker| {
+            // After a timeout or a closed connection the result has no reader.
+            if !reply.is_closed() {
+                reply.send(work(worker)).ok();
+            }
+        };
+        self.jobs.try_send(Box::new(job)).map_err(|_| Busy)?;
+        Ok(answer)
+    }
+
+    /// Blocks one thread until the sender is dropped. Returns when the thread has begun.
+    pub fn occupy(&self) -> Result<Sender<()>, Busy> {
+        let (release, released) = channel::<()>();
+        let (started, has_started) = channel();
+        let answer = self.submit(move |_| {
+            started.send(()).ok();
+            released.recv().ok();
+        })?;
+        has_started.recv().map_err(|_| Busy)?;
+        // A job that has begun does not need its receiver.
+        drop(answer);
+        Ok(release)
+    }
+}
+
+/// No thread took the password, because the queue is full. A job that panicked has the same error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are waiting to be hashed; try again soon")]
+pub struct Busy;
+
+fn spawn(waiting: Receiver<Job>, cost: Cost, threads: usize) -> io::Result<Vec<JoinHandle<()>>> {
+    let waiting = Arc::new(Mutex::new(waiting));
+    let spawn_one = |number| {
+        let worker = Worker::new(cost).map_err(invalid)?;
+        let waiting = Arc::clone(&waiting);
+        Builder::new()
+            .name(format!("jeton-password-{number}"))
+            .spawn(move || run_jobs(&waiting, worker))
+    };
+    (1..=threads).map(spawn_one).collect()
+}
+
+fn invalid(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
+}
+
+fn run_jobs(waiting: &Mutex<Receiver<Job>>, mut worker: Worker) {
+    while let Some(job) = next(waiting) {
+        // A hash overwrites all of the memory before it reads it, so a panic leaves nothing behind.
+        if catch_unwind(AssertUnwindSafe(|| job(&mut worker))).is_err() {
+            tracing::error!("a password job panicked");
+        }
+    }
+}
+
+// A function of its own: in the head of the loop, the lock would be held during the job.
+fn next(waiting: &Mutex<Receiver<Job>>) -> Option<Job> {
+    let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    waiting.recv().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_without_a_receiver_is_skipped() {
+        let pool = Pool::start(Cost::TINY, 1, 1).unwrap();
+        let release = pool.occupy().unwrap();
+        let (done, was_done) = channel();
+        drop(pool.submit(move |_| done.send(()).unwrap()).unwrap());
+        drop(release);
+        // An error means that the job was dropped without a message.
+        assert!(was_done.recv().is_err());
+        assert!(pool.submit(|_| ()).unwrap().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_thread_continues_after_a_panic() {
+        let pool = Pool::start(Cost::TINY, 1, 8).unwrap();
+        let answer = pool.submit(|_| -> () { panic!("on purpose") }).unwrap();
+        assert!(answer.await.is_err());
+        assert!(pool.submit(|_| ()).unwrap().await.is_ok());
+    }
+
+    #[test]
+    fn the_threads_end_with_the_last_clone() {
+        let (jobs, waiting) = sync_channel(1);
+        let threads = spawn(waiting, Cost::TINY, 3).unwrap();
+        assert_eq!(threads[2].thread().name(), Some("jeton-password-3"));
+        let pool = Pool { jobs };
+        let clone = pool.clone();
+        drop(pool);
+        assert!(threads.iter().all(|thread| !thread.is_finished()));
+        drop(clone);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !threads.iter().all(JoinHandle::is_finished) {
+            assert!(Instant::now() < deadline, "a thread has not ended");
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn zero_threads_and_a_cost_out_of_bounds_are_refused_at_the_start() {
+        for (threads, memory_kib) in [(0, 64), (1, 7), (1, u32::MAX)] {
+            let cost = Cost {
+                memory_kib,
+                ..Cost::TINY
+            };
+            let error = Pool::start(cost, threads, 1).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
+        }
+    }
+}

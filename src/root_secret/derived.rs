@@ -1,0 +1,49 @@
+//! Keys that are derived from one root secret.
+
+use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use aws_lc_rs::{hkdf, hmac};
+use zeroize::Zeroizing;
+
+use super::error::RootSecretError;
+
+/// Bytes of a derived key, and minimum bytes of a root secret.
+pub(super) const LENGTH: usize = 32;
+
+/// The keys that are derived from one root secret.
+pub(super) struct Derived {
+    pub refresh_token: hmac::Key,
+    pub access_token: hmac::Key,
+    pub token_id: hmac::Key,
+    pub sign_in_subject: hmac::Key,
+    pub sealing: LessSafeKey,
+}
+
+impl Derived {
+    pub fn from(root: &[u8]) -> Result<Self, RootSecretError> {
+        let sealing = expand(root, b"jeton signing key sealing v1")?;
+        let sealing =
+            UnboundKey::new(&AES_256_GCM, &*sealing).map_err(|_| RootSecretError::Malformed)?;
+        Ok(Self {
+            refresh_token: hmac_key(root, b"jeton refresh token v1")?,
+            access_token: hmac_key(root, b"jeton access token v1")?,
+            token_id: hmac_key(root, b"jeton token id v1")?,
+            sign_in_subject: hmac_key(root, b"jeton sign-in subject v1")?,
+            sealing: LessSafeKey::new(sealing),
+        })
+    }
+}
+
+fn hmac_key(root: &[u8], label: &[u8]) -> Result<hmac::Key, RootSecretError> {
+    let key = expand(root, label)?;
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &*key))
+}
+
+fn expand(root: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; LENGTH]>, RootSecretError> {
+    let mut key = Zeroizing::new([0; LENGTH]);
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"jeton")
+        .extract(root)
+        .expand(&[label], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut *key))
+        .map_err(|_| RootSecretError::Malformed)?;
+    Ok(key)
+}
