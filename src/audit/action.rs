@@ -1,119 +1,65 @@
-//! What may be told: a closed set of names that stay.
+//! The actions of the audit log: a closed set of stable names.
 
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "`words` says what each means")]
-pub enum Action {
-    SignIn,
-    SignInFailed,
-    SignInThrottled,
-    LateRetry,
-    RefreshAheadOfStore,
-    Replay,
-    SignOut,
-    SessionRevoked,
-    SessionsRevoked,
-    PasswordChanged,
-    UserCreated,
-    UserUpdated,
-    UserDisabled,
-    UserEnabled,
-    UserDeleted,
-    ClientCreated,
-    ClientUpdated,
-    ClientSecretAdded,
-    ClientSecretRemoved,
-    ClientDisabled,
-    ClientEnabled,
-    ClientDeleted,
-    KeyCreated,
-    KeysRevoked,
-    KeyDeleted,
+/// Defines the actions with their names and descriptions.
+macro_rules! actions {
+    ($($action:ident $name:literal $description:literal)*) => {
+        /// The action that an event records.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Action {
+            $(#[doc = $description] $action,)*
+        }
+
+        impl Action {
+            /// All actions.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$action),*];
+
+            /// The name in the store and in searches.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$action => $name,)*
+                }
+            }
+
+            /// The message in the log.
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$action => $description,)*
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    SignIn "sign_in" "a user signed in"
+    SignInFailed "sign_in_failed" "a sign-in was refused"
+    SignInThrottled "sign_in_throttled" "sign-ins are throttled after many failures"
+    LateRetry "late_retry" "a refresh was retried after the retry window"
+    RefreshAheadOfStore "refresh_ahead_of_store" "a refresh token proved rotations that the store had lost"
+    Replay "replay" "a refresh token was replayed; its session is revoked"
+    SignOut "sign_out" "a user signed out"
+    SessionRevoked "session_revoked" "a session was revoked"
+    SessionsRevoked "sessions_revoked" "all sessions of a user were revoked"
+    PasswordChanged "password_changed" "a password was changed"
+    UserCreated "user_created" "a user was created"
+    UserUpdated "user_updated" "a user was changed"
+    UserDisabled "user_disabled" "a user was disabled"
+    UserEnabled "user_enabled" "a user was enabled"
+    UserDeleted "user_deleted" "a user was deleted"
+    ClientCreated "client_created" "a client was created"
+    ClientUpdated "client_updated" "the settings of a client were changed"
+    ClientSecretAdded "client_secret_added" "a client secret was added"
+    ClientSecretRemoved "client_secret_removed" "a client secret was removed"
+    ClientDisabled "client_disabled" "a client was disabled"
+    ClientEnabled "client_enabled" "a client was enabled"
+    ClientDeleted "client_deleted" "a client was deleted"
+    KeyCreated "key_created" "a signing key was created"
+    KeysRevoked "keys_revoked" "signing keys were revoked"
+    KeyDeleted "key_deleted" "an expired signing key was deleted"
 }
 
 impl Action {
-    /// All of them.
-    pub const ALL: [Self; 25] = [
-        Self::SignIn,
-        Self::SignInFailed,
-        Self::SignInThrottled,
-        Self::LateRetry,
-        Self::RefreshAheadOfStore,
-        Self::Replay,
-        Self::SignOut,
-        Self::SessionRevoked,
-        Self::SessionsRevoked,
-        Self::PasswordChanged,
-        Self::UserCreated,
-        Self::UserUpdated,
-        Self::UserDisabled,
-        Self::UserEnabled,
-        Self::UserDeleted,
-        Self::ClientCreated,
-        Self::ClientUpdated,
-        Self::ClientSecretAdded,
-        Self::ClientSecretRemoved,
-        Self::ClientDisabled,
-        Self::ClientEnabled,
-        Self::ClientDeleted,
-        Self::KeyCreated,
-        Self::KeysRevoked,
-        Self::KeyDeleted,
-    ];
-
-    /// The name by which it is stored and searched.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        self.terms().0
-    }
-
-    /// What happened, for people.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        self.terms().1
-    }
-
-    const fn terms(self) -> (&'static str, &'static str) {
-        match self {
-            Self::SignIn => ("sign_in", "signed in"),
-            Self::SignInFailed => ("sign_in_failed", "a sign-in was refused"),
-            Self::SignInThrottled => ("sign_in_throttled", "sign-ins are slowed: many failed"),
-            Self::LateRetry => (
-                "late_retry",
-                "the answer to a refresh was asked for again, late",
-            ),
-            Self::RefreshAheadOfStore => (
-                "refresh_ahead_of_store",
-                "the store had lost the session's last rotations; the token proved them",
-            ),
-            Self::Replay => (
-                "replay",
-                "a refresh token was used by two; its session is ended",
-            ),
-            Self::SignOut => ("sign_out", "signed out"),
-            Self::SessionRevoked => ("session_revoked", "a session was ended"),
-            Self::SessionsRevoked => ("sessions_revoked", "all sessions of a user were ended"),
-            Self::PasswordChanged => ("password_changed", "a password was changed"),
-            Self::UserCreated => ("user_created", "a user was added"),
-            Self::UserUpdated => ("user_updated", "a user was changed"),
-            Self::UserDisabled => ("user_disabled", "a user was disabled"),
-            Self::UserEnabled => ("user_enabled", "a user was enabled"),
-            Self::UserDeleted => ("user_deleted", "a user was deleted"),
-            Self::ClientCreated => ("client_created", "a client was added"),
-            Self::ClientUpdated => ("client_updated", "a client's settings were changed"),
-            Self::ClientSecretAdded => ("client_secret_added", "a client was given a secret"),
-            Self::ClientSecretRemoved => ("client_secret_removed", "a client's secret was removed"),
-            Self::ClientDisabled => ("client_disabled", "a client was disabled"),
-            Self::ClientEnabled => ("client_enabled", "a client was enabled"),
-            Self::ClientDeleted => ("client_deleted", "a client was deleted"),
-            Self::KeyCreated => ("key_created", "a signing key was made"),
-            Self::KeysRevoked => ("keys_revoked", "signing keys were dropped at once"),
-            Self::KeyDeleted => ("key_deleted", "a signing key has had its time"),
-        }
-    }
-
-    /// Whether what was asked for was done: `success` or `failure`.
-    #[must_use]
+    /// The outcome of the request: `success` or `failure`.
     pub const fn outcome(self) -> &'static str {
         match self {
             Self::SignInFailed | Self::SignInThrottled | Self::Replay => "failure",
@@ -121,7 +67,7 @@ impl Action {
         }
     }
 
-    /// Whether somebody should look.
+    /// Whether the log level is a warning.
     pub(super) const fn is_suspicious(self) -> bool {
         matches!(
             self,
@@ -137,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_action_has_a_name_of_its_own_that_fits_its_column() {
+    fn the_names_of_actions_are_unique_and_fit_their_column() {
         let names: BTreeSet<&str> = Action::ALL.map(Action::name).into();
         assert_eq!(names.len(), Action::ALL.len());
         assert!(names.iter().all(|name| name.len() <= 32));

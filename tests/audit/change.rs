@@ -1,4 +1,4 @@
-//! Every change has its row, by whom it was made; what changes nothing has none.
+//! Every change writes one audit event with its actor; a call that changes nothing writes none.
 
 use jeton::audit::{Action, Cause};
 use jeton::client::secret::NewSecret;
@@ -17,13 +17,13 @@ use crate::support::client::{disable, enable, merge_patch};
 use crate::support::peer::sent_from;
 use crate::support::{ALICE, Jeton, SECRET, encode, form};
 
-/// Somebody at the command line.
+/// An operator at the command line.
 fn operator(jeton: &Jeton) -> Cause {
     Cause::operator(Some("root\n".to_owned()), jeton.now())
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_is_told_once() -> Result<(), DbErr> {
+async fn a_revoked_session_writes_one_event() -> Result<(), DbErr> {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let (store, operator) = (&jeton.server.store, operator(&jeton));
@@ -40,14 +40,14 @@ async fn the_end_of_a_session_is_told_once() -> Result<(), DbErr> {
     assert_eq!(detail(&row)["why"], "operator");
     assert_eq!(row.actor_id.as_deref(), Some("root\u{fffd}"));
     assert_eq!((&*row.actor_kind, &*row.address), ("operator", ""));
-    // Of what was undone the log was not told either.
+    // The call that changed nothing is not logged either.
     assert_eq!(log.entries("session_revoked").len(), 1);
     Ok(())
 }
 
-/// A person who signs out is told apart from one who is signed out.
+/// A sign-out by the user differs from a revocation.
 #[tokio::test]
-async fn a_sign_out_is_told_once_with_from_where() {
+async fn a_sign_out_writes_one_event_with_the_device() {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
@@ -67,7 +67,7 @@ async fn a_sign_out_is_told_once_with_from_where() {
 }
 
 #[tokio::test]
-async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
+async fn each_change_of_a_client_writes_one_event() -> Result<(), DbErr> {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let (store, operator) = (&jeton.server.store, operator(&jeton));
@@ -106,7 +106,7 @@ async fn what_happens_to_a_client_is_told_once() -> Result<(), DbErr> {
 }
 
 #[tokio::test]
-async fn a_clients_settings_and_secrets_are_told_once() {
+async fn changes_of_settings_and_secrets_write_one_event_each() {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let (store, operator) = (&jeton.server.store, operator(&jeton));
@@ -147,7 +147,7 @@ async fn a_clients_settings_and_secrets_are_told_once() {
 }
 
 #[tokio::test]
-async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
+async fn each_change_of_a_user_writes_one_event() -> Result<(), DbErr> {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let (store, operator) = (&jeton.server.store, operator(&jeton));
@@ -199,9 +199,8 @@ async fn what_happens_to_a_user_is_told_once() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Signing keys come and go by themselves, and that is told as well.
 #[tokio::test]
-async fn keys_that_come_and_go_are_told() {
+async fn created_and_deleted_keys_write_events() {
     let jeton = Jeton::start().await;
     let first = jeton.audit_event(Action::KeyCreated).await;
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! The audit log: a row for what happens, none for what is ordinary, no secret in any.
+//! The audit log: which actions write events, and that none contains a secret.
 
 mod change;
 mod search;
@@ -42,9 +42,9 @@ fn detail(event: &Model) -> serde_json::Value {
     serde_json::from_str(&event.detail).unwrap()
 }
 
-/// Who, what, when, from where, outcome; and the log is told the same.
+/// The row and the log have the same fields.
 #[tokio::test]
-async fn a_sign_in_is_told_with_who_what_when_and_from_where() {
+async fn a_sign_in_writes_an_event_with_actor_time_and_device() {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     jeton.advance(HOUR);
@@ -66,10 +66,10 @@ async fn a_sign_in_is_told_with_who_what_when_and_from_where() {
     assert_eq!(entries[0]["outcome"], "success");
 }
 
-/// A refused sign-in names the user if there is one, and never what was typed: people type passwords
-/// into the field for the name.
+/// The event of a refused sign-in names an existing user but never the submitted text: users type passwords
+/// into the username field.
 #[tokio::test]
-async fn a_refused_sign_in_is_told_without_what_was_typed() {
+async fn a_refused_sign_in_writes_an_event_without_the_submitted_text() {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let bob = jeton.add_user("bob", "bob's").await;
@@ -107,10 +107,10 @@ async fn a_refused_sign_in_is_told_without_what_was_typed() {
     assert!(!format!("{entries:?}").contains("hunter2"));
 }
 
-/// What is ordinary leaves no row; what is not leaves one, with what a reader wants to know.
+/// An ordinary refresh writes no event.
 #[tokio::test]
-async fn a_refresh_is_told_when_it_is_late_or_a_replay_or_ahead_of_the_store() -> Result<(), DbErr>
-{
+async fn a_refresh_writes_an_event_when_it_is_late_or_a_replay_or_ahead_of_the_store()
+-> Result<(), DbErr> {
     let data = DataDir::new();
     let jeton = alone(data.open().await).await;
     let first = jeton.sign_in().await;
@@ -123,7 +123,7 @@ async fn a_refresh_is_told_when_it_is_late_or_a_replay_or_ahead_of_the_store() -
     let all = audit_event::search(&jeton.server.store, AuditFilter::default(), None, 99).await?;
     let session = Some(first.session());
     let own = all.iter().filter(|event| event.session_id == session);
-    assert_eq!(own.count(), 1, "of the sign-in");
+    assert_eq!(own.count(), 1, "the sign-in only");
 
     let before = newest.clone();
     newest = jeton.refresh_after(&newest, HOUR).await;
@@ -159,17 +159,17 @@ async fn alone(store: Store) -> Jeton {
     jeton
 }
 
-/// "A failed audit write never signs anyone in unseen": nobody gets in, nothing is changed, and a
-/// right password is answered as a wrong one is.
+/// "A failed audit write never signs anyone in unseen": nothing is changed, and the response is the same for
+/// a right and a wrong password.
 #[tokio::test]
-async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
+async fn a_change_without_its_event_is_rolled_back() -> Result<(), DbErr> {
     let log = AuditLog::listen();
     let data = DataDir::of_file();
     let jeton = alone(data.open().await).await;
     let store = &jeton.server.store;
     let tokens = jeton.sign_in().await;
     data.execute(
-        "CREATE TRIGGER untold BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "CREATE TRIGGER no_events BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'no'); END",
     )
     .await;
     for password in [ALICE.1, WRONG] {
@@ -197,26 +197,25 @@ async fn nothing_is_done_that_cannot_be_told() -> Result<(), DbErr> {
     );
     assert!(disable(store, "first-party", &cause).await.is_err());
     assert!(client::delete(store, "first-party", &cause).await.is_err());
-    // Who is in stays in: a refresh needs no row.
+    // A refresh writes no event.
     jeton.refresh(&tokens.refresh_token).await.tokens();
 
-    data.execute("DROP TRIGGER untold").await;
+    data.execute("DROP TRIGGER no_events").await;
     jeton.sign_in().await;
     Ok(())
 }
 
-/// The log does not tell of what is undone in the last instant, when it is written to the disk; and it
-/// tells of a refused sign-in although there is no row of it.
+/// A failed commit is not logged as success. A refused sign-in is logged although its row is not stored.
 #[tokio::test]
-async fn the_log_is_told_of_what_is_certain_and_of_every_refusal() {
+async fn committed_changes_and_all_refusals_are_logged() {
     let log = AuditLog::listen();
     let data = DataDir::of_file();
     let jeton = alone(data.open().await).await;
     jeton.sign_in().await;
     for sql in [
-        "CREATE TABLE nobody (id INTEGER PRIMARY KEY)",
-        "CREATE TABLE untold (id INTEGER REFERENCES nobody (id) DEFERRABLE INITIALLY DEFERRED)",
-        "CREATE TRIGGER too_late AFTER INSERT ON audit_events BEGIN INSERT INTO untold VALUES (1); END",
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER too_late AFTER INSERT ON audit_events BEGIN INSERT INTO child VALUES (1); END",
     ] {
         data.execute(sql).await;
     }
@@ -229,10 +228,9 @@ async fn the_log_is_told_of_what_is_certain_and_of_every_refusal() {
     assert_eq!(log.entries("sign_in_failed").len(), 1);
 }
 
-/// "No secret in it": passwords right and wrong, hashes, tokens and client secrets are searched for
-/// in every row and in the log.
+/// No event and no log line contains passwords, hashes, tokens or client secrets.
 #[tokio::test]
-async fn no_secret_is_in_any_row() -> Result<(), DbErr> {
+async fn no_event_contains_a_secret() -> Result<(), DbErr> {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let store = &jeton.server.store;
@@ -256,7 +254,7 @@ async fn no_secret_is_in_any_row() -> Result<(), DbErr> {
 
     let rows = audit_event::search(store, AuditFilter::default(), None, 1000).await?;
     assert!(rows.len() > 8);
-    let told = format!("{rows:?} {}", log.text());
+    let text = format!("{rows:?} {}", log.text());
     for secret in [
         ALICE.1,
         WRONG,
@@ -269,14 +267,14 @@ async fn no_secret_is_in_any_row() -> Result<(), DbErr> {
         "argon2",
         "jrt_",
     ] {
-        assert!(!told.contains(secret), "{secret}");
+        assert!(!text.contains(secret), "{secret}");
     }
     Ok(())
 }
 
-/// A line end in a `User-Agent` begins no line of a log.
+/// A line end in a `User-Agent` does not begin a log line.
 #[tokio::test]
-async fn what_a_client_calls_itself_injects_nothing() {
+async fn a_user_agent_injects_nothing_into_the_log() {
     let log = AuditLog::listen();
     let jeton = Jeton::start().await;
     let forged = "x\u{85}2026-01-01 admin signed in\u{9b}31m\tok\u{202e}".as_bytes();

@@ -1,4 +1,4 @@
-//! What happened is found: by filters, page by page, by indexes, and at the command line.
+//! Searches of the audit log: filters, pages, indexes, and the command line.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use super::{HOUR, WRONG};
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START};
 
-/// A server at which somebody has signed in every hour, at the clients `app` and `first-party` in
-/// turn, and then failed to; and the sessions.
-async fn busy() -> (Jeton, Vec<Uuid>) {
+/// A server with a sign-in every hour, alternately at the clients `app` and `first-party`, then a failed one;
+/// and the sessions.
+async fn with_sign_ins() -> (Jeton, Vec<Uuid>) {
     let jeton = Jeton::start().await;
     jeton.add_client("app", None, |_| {}).await;
     let mut sessions = Vec::new();
@@ -39,8 +39,8 @@ const SIGN_INS: AuditFilter<'static> = AuditFilter {
 };
 
 #[tokio::test]
-async fn what_happened_is_found_by_whom_it_concerns_the_newest_first() -> Result<(), DbErr> {
-    let (jeton, sessions) = busy().await;
+async fn filters_find_events_with_the_newest_first() -> Result<(), DbErr> {
+    let (jeton, sessions) = with_sign_ins().await;
     let store = &jeton.server.store;
     let user_id = user::find_by_username(store, ALICE.0).await?.unwrap().id;
     let any = AuditFilter::default();
@@ -93,8 +93,8 @@ async fn what_happened_is_found_by_whom_it_concerns_the_newest_first() -> Result
 }
 
 #[tokio::test]
-async fn what_happens_meanwhile_moves_no_page() -> Result<(), DbErr> {
-    let (jeton, _) = busy().await;
+async fn new_events_do_not_shift_pages() -> Result<(), DbErr> {
+    let (jeton, _) = with_sign_ins().await;
     let mut pages = Vec::new();
     let mut before = None;
     loop {
@@ -108,9 +108,8 @@ async fn what_happens_meanwhile_moves_no_page() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Each search is read from its index, in its order.
 #[tokio::test]
-async fn searches_use_their_indexes() {
+async fn each_filter_uses_its_index_for_search_and_order() {
     let data = DataDir::of_file();
     drop(data.open().await);
     for column in ["user_id", "client_id", "session_id", "action"] {
@@ -125,7 +124,7 @@ async fn searches_use_their_indexes() {
     }
 }
 
-/// What `jeton audit list --json` prints.
+/// The output of `jeton audit list --json`.
 async fn listed(data: &DataDir, more: &[&str]) -> Vec<Value> {
     let arguments = [&["audit", "list", "--json"], more].concat();
     let text = data.jeton_ok(&arguments).await;
@@ -133,9 +132,9 @@ async fn listed(data: &DataDir, more: &[&str]) -> Vec<Value> {
     lines.collect()
 }
 
-/// The command line tells the same, and what it does itself is told with who did it.
+/// Changes at the command line have an operator as actor.
 #[tokio::test]
-async fn the_command_line_lists_what_happened() {
+async fn the_command_line_lists_events() {
     let data = DataDir::new();
     let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
     jeton.add_client("first-party", None, |_| {}).await;
@@ -185,7 +184,6 @@ async fn the_command_line_lists_what_happened() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("sign_in_failed"));
 }
 
-/// A time that a person can read and a program can sort.
 #[test]
 fn a_precise_time_has_microseconds() {
     let time = Timestamp::from_micros(1_767_225_600_000_042);

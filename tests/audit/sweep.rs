@@ -1,4 +1,4 @@
-//! What is older than it is kept is removed.
+//! Deletion of events after their retention time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,6 @@ use crate::support::{Jeton, ROOT_SECRET, START};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
 
-/// In batches, to the microsecond.
 #[tokio::test]
 async fn old_events_are_swept_in_batches() -> Result<(), DbErr> {
     let jeton = Jeton::start().await;
@@ -35,17 +34,16 @@ async fn old_events_are_swept_in_batches() -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Retention by setting. A whole number of batches is no reason for the house to stop: keys are made
-/// afterwards.
+/// Maintenance continues after a full last batch: a key is created afterwards.
 #[tokio::test]
-async fn the_house_sweeps_and_goes_on_when_the_last_batch_was_full() {
+async fn maintenance_continues_when_the_last_batch_was_full() {
     let data = DataDir::of_file();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |settings| {
         settings.keys.refresh_interval.0 = Duration::from_millis(1);
     })
     .await;
-    // Of the time about 1970.
+    // Events of 1970.
     data.execute("DELETE FROM audit_events").await;
     data.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
