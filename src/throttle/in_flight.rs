@@ -1,4 +1,4 @@
-//! Attempts that are about to be judged, so that another can wait for what comes of them.
+//! Attempts that are being verified, so that another attempt can wait for their results.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// How many attempts are under way for each key.
+/// Attempts in progress, by key.
 #[derive(Debug)]
 pub struct InFlight<K>(Arc<Mutex<HashMap<K, Attempts>>>);
 
@@ -24,8 +24,7 @@ impl<K> Default for InFlight<K> {
 }
 
 impl<K: Copy + Eq + Hash> InFlight<K> {
-    /// An attempt is under way for as long as what is returned lives.
-    #[must_use]
+    /// Begins an attempt, which ends when the returned value is dropped.
     pub fn begin(&self, key: K) -> Underway<K> {
         lock(&self.0).entry(key).or_default().count += 1;
         Underway {
@@ -34,8 +33,7 @@ impl<K: Copy + Eq + Hash> InFlight<K> {
         }
     }
 
-    /// Looks at the attempts at `key` from now on.
-    #[must_use]
+    /// Watches the attempts with this key.
     pub fn watch(&self, key: K) -> Watch<K> {
         let mut all = lock(&self.0);
         let attempts = all.entry(key).or_default();
@@ -62,7 +60,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An attempt that is under way until this is dropped.
+/// An attempt in progress until this is dropped.
+#[must_use]
 #[derive(Debug)]
 pub struct Underway<K: Copy + Eq + Hash> {
     all: InFlight<K>,
@@ -78,7 +77,8 @@ impl<K: Copy + Eq + Hash> Drop for Underway<K> {
     }
 }
 
-/// Somebody who looks at the attempts at a key.
+/// A watch on the attempts with one key.
+#[must_use]
 #[derive(Debug)]
 pub struct Watch<K: Copy + Eq + Hash> {
     ended: watch::Receiver<()>,
@@ -87,10 +87,10 @@ pub struct Watch<K: Copy + Eq + Hash> {
 }
 
 impl<K: Copy + Eq + Hash> Watch<K> {
-    /// Waits for an attempt to end, if none has ended since the watch began; `false`, at once, when none
-    /// has and none is under way.
+    /// Waits until an attempt has ended since the watch began; `false` at once when none has ended and none
+    /// is in progress.
     pub async fn ended(mut self) -> bool {
-        // In this order: the last one may end meanwhile.
+        // In this order, because the last attempt may end between the two checks.
         let underway = lock(&self.all.0)
             .get(&self.key)
             .is_some_and(|attempts| attempts.count > 0);
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_watches_is_told_of_each_end_and_nothing_stays() {
+    fn a_watch_is_notified_of_each_end_and_no_entry_remains() {
         let all = InFlight::default();
         assert_eq!(all.watch(1).ended().now_or_never(), Some(false));
         let (one, other) = (all.begin(1), all.begin(1));
@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(early.as_mut().now_or_never(), Some(true));
         assert_eq!(all.watch(1).ended().now_or_never(), None);
         drop(other);
-        // Nobody is there any more, but somebody was.
+        // No attempt is in progress, but one has ended since.
         assert_eq!(late.ended().now_or_never(), Some(true));
         assert_eq!(all.watch(1).ended().now_or_never(), Some(false));
         assert!(!lock(&all.0).is_empty());

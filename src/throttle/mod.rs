@@ -1,11 +1,10 @@
-//! How often something may fail: the generic cell rate algorithm, which remembers one time for each
-//! subject.
+//! Limits on failed attempts by the generic cell rate algorithm, which stores one time for each subject.
 //!
-//! The crate `governor` has the algorithm too, but not what is needed of it here: to give back the
-//! place of an attempt that did not fail, to have no more keys than there is room for, and to share
-//! its arithmetic with the table that holds across nodes.
+//! The crate `governor` has the algorithm, but cannot give back an attempt that succeeded, limit the
+//! number of keys, or share its arithmetic with the table that all nodes use.
 
 mod in_flight;
+mod quota;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,79 +13,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use in_flight::{InFlight, Underway};
+pub use quota::Quota;
 
 use crate::clock::Timestamp;
 
-/// Whose attempts are counted, as a MAC.
+/// A MAC over the name whose attempts are counted.
 pub type Subject = [u8; 32];
 
-/// Keys at the most: some ten megabytes.
-const ROOM: usize = 100_000;
+/// Maximum number of keys: about ten megabytes.
+const CAPACITY: usize = 100_000;
 
-/// Times lie further ahead than they ever do by more than this when a clock was wrong or the settings
-/// were others; clocks of nodes lie apart by less.
-const TOLERANCE: Duration = Duration::from_mins(5);
-
-/// One of a kind is told once in this time.
-const NOTICE: Quota = Quota {
-    burst: 1,
-    interval: Duration::from_mins(1),
-};
-
-/// So many at once, and then one after each interval.
-///
-/// What is remembered of a subject is when it will be free of all that it has used: each use moves
-/// that time on by an interval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    burst: u32,
-    interval: Duration,
-}
-
-impl Quota {
-    /// `None` when one of the two is zero: then nothing is limited.
-    #[must_use]
-    pub const fn new(burst: u32, interval: Duration) -> Option<Self> {
-        if burst == 0 || interval.is_zero() {
-            return None;
-        }
-        Some(Self { burst, interval })
-    }
-
-    /// How long a use lasts.
-    #[must_use]
-    pub const fn interval(self) -> Duration {
-        self.interval
-    }
-
-    /// A subject that is free later than this has no place now; unless it is [nonsense](Self::horizon).
-    #[must_use]
-    pub fn last_place(self, now: Timestamp) -> Timestamp {
-        now.plus(self.interval.saturating_mul(self.burst - 1))
-    }
-
-    /// No subject is free later than this. A time beyond was left by a clock that was ahead, and must
-    /// not keep anyone out until it comes.
-    #[must_use]
-    pub fn horizon(self, now: Timestamp) -> Timestamp {
-        let all = self.interval.saturating_mul(self.burst);
-        now.plus(all).plus(TOLERANCE)
-    }
-
-    /// How long a subject that is free at this time must wait for a place; `None` when it has one.
-    #[must_use]
-    pub fn wait(self, free_at: Timestamp, now: Timestamp) -> Option<Duration> {
-        let wait = free_at.since(self.last_place(now))?;
-        (!wait.is_zero() && free_at <= self.horizon(now)).then_some(wait)
-    }
-
-    /// When a subject will be free once it has taken a place.
-    fn take(self, free_at: Timestamp, now: Timestamp) -> Timestamp {
-        let used = free_at > now && free_at <= self.horizon(now);
-        let from = if used { free_at } else { now };
-        from.plus(self.interval)
-    }
-}
+/// Interval between two notices about the same subject.
+const NOTICE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Limits in the memory of this node.
 #[derive(Debug)]
@@ -97,7 +35,6 @@ pub struct Throttle<K> {
 
 impl<K: Copy + Eq + Hash> Throttle<K> {
     /// Without a quota, nothing is limited.
-    #[must_use]
     pub fn new(quota: Option<Quota>) -> Self {
         Self {
             quota,
@@ -105,11 +42,7 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
         }
     }
 
-    /// Takes a place.
-    ///
-    /// # Errors
-    ///
-    /// How long to wait for one.
+    /// Counts an attempt. The error is the time to wait before one is allowed.
     pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
         let Some(quota) = self.quota else {
             return Ok(());
@@ -119,14 +52,14 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
         if let Some(wait) = quota.wait(free_at, now) {
             return Err(wait);
         }
-        if all.len() >= ROOM && !all.contains_key(&key) {
-            make_room(&mut all, now);
+        if all.len() >= CAPACITY && !all.contains_key(&key) {
+            evict(&mut all, now);
         }
         all.insert(key, quota.take(free_at, now));
         Ok(())
     }
 
-    /// Gives a place back.
+    /// Uncounts an attempt.
     pub fn give_back(&self, key: K) {
         let interval = self.quota.map(Quota::interval).unwrap_or_default();
         if let Some(free_at) = self.all().get_mut(&key) {
@@ -134,7 +67,7 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
         }
     }
 
-    /// Forgets who is free.
+    /// Removes the keys with a whole burst.
     pub fn sweep(&self, now: Timestamp) {
         let mut all = self.all();
         all.retain(|_, free_at| *free_at > now);
@@ -146,10 +79,10 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
     }
 }
 
-/// Forgets who is free, or else who will be the soonest.
-fn make_room<K: Copy + Eq + Hash>(all: &mut HashMap<K, Timestamp>, now: Timestamp) {
+/// Removes the keys with a whole burst, or else the one that will have it first.
+fn evict<K: Copy + Eq + Hash>(all: &mut HashMap<K, Timestamp>, now: Timestamp) {
     all.retain(|_, free_at| *free_at > now);
-    if all.len() >= ROOM {
+    if all.len() >= CAPACITY {
         let soonest = all.iter().min_by_key(|(_, free_at)| **free_at);
         if let Some(key) = soonest.map(|(key, _)| *key) {
             all.remove(&key);
@@ -157,32 +90,31 @@ fn make_room<K: Copy + Eq + Hash>(all: &mut HashMap<K, Timestamp>, now: Timestam
     }
 }
 
-/// What slows the guessing of passwords.
+/// Limits on guessing passwords.
 #[derive(Debug)]
 pub struct SignInThrottle {
-    /// For each account; its memory is in the store.
+    /// Quota for each account, counted in the store.
     pub accounts: Option<Quota>,
-    /// For each address, or network of addresses.
+    /// Limit for each address or network, counted by this node.
     pub addresses: Throttle<IpAddr>,
-    /// Which attempts at an account this node is about to judge.
+    /// Attempts that this node is verifying, by account.
     pub in_flight: InFlight<Subject>,
-    /// Of whom it has lately been told that they are slowed.
+    /// Limit on audit events about throttled accounts.
     pub notices: Throttle<Subject>,
 }
 
 impl SignInThrottle {
     /// A quota for each account and one for each address.
-    #[must_use]
     pub fn new(accounts: Option<Quota>, addresses: Option<Quota>) -> Self {
         Self {
             accounts,
             addresses: Throttle::new(addresses),
             in_flight: InFlight::default(),
-            notices: Throttle::new(Some(NOTICE)),
+            notices: Throttle::new(Quota::new(1, NOTICE_INTERVAL)),
         }
     }
 
-    /// Forgets what is past.
+    /// Removes the keys that are no longer limited.
     pub fn sweep(&self, now: Timestamp) {
         self.addresses.sweep(now);
         self.notices.sweep(now);
@@ -201,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_has_places_and_then_one_comes_after_each_interval() {
+    fn a_burst_is_allowed_and_then_one_attempt_for_each_interval() {
         let throttle = throttle(3);
         for _ in 0..3 {
             assert_eq!(throttle.take(1, START), Ok(()));
         }
         assert_eq!(throttle.take(1, START), Err(SECOND));
         assert_eq!(throttle.take(2, START), Ok(()), "another");
-        // To be refused takes nothing.
+        // A refused attempt does not count.
         assert_eq!(throttle.take(1, START), Err(SECOND));
         let almost = START.plus(SECOND).minus(Duration::from_micros(1));
         assert_eq!(throttle.take(1, almost), Err(Duration::from_micros(1)));
@@ -222,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_given_back_is_there_again() {
+    fn an_attempt_that_is_given_back_does_not_count() {
         let throttle = throttle(2);
         for _ in 0..50 {
             assert_eq!(throttle.take(1, START), Ok(()));
@@ -235,13 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_ahead_keeps_nobody_out() {
+    fn a_clock_that_was_ahead_blocks_no_attempts() {
         let throttle = throttle(1);
         let ahead = START.plus(SECOND * 86_400 * 365);
         assert_eq!(throttle.take(1, ahead), Ok(()));
         assert_eq!(throttle.take(1, START), Ok(()));
         assert_eq!(throttle.take(1, START), Err(SECOND));
-        // Nodes whose clocks are a little apart remember alike.
+        // A small difference between the clocks of nodes is no error.
         assert_eq!(throttle.take(2, START.plus(SECOND * 60)), Ok(()));
         assert_eq!(throttle.take(2, START), Err(SECOND * 61));
     }
@@ -258,17 +190,17 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_who_is_free_is_forgotten() {
+    fn the_number_of_keys_is_limited_and_keys_with_a_whole_burst_are_removed() {
         let throttle = throttle(5);
-        // One that has used more than others.
+        // One with more attempts than others.
         for _ in 0..3 {
             assert_eq!(throttle.take(u32::MAX, START), Ok(()));
         }
-        let room = u32::try_from(ROOM).unwrap();
-        for key in 0..room + 10 {
+        let capacity = u32::try_from(CAPACITY).unwrap();
+        for key in 0..capacity + 10 {
             assert_eq!(throttle.take(key, START), Ok(()));
         }
-        assert_eq!(throttle.all().len(), ROOM);
+        assert_eq!(throttle.all().len(), CAPACITY);
         assert!(throttle.all().contains_key(&u32::MAX));
         let later = START.plus(SECOND);
         assert_eq!(throttle.take(u32::MAX - 1, later), Ok(()));
