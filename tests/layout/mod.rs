@@ -15,7 +15,7 @@ const DATABASE_ERRORS: [&str; 2] = ["DbErr", "RuntimeErr"];
 
 /// Further exceptions: timestamps are stored as they are, and MySQL reports errors by number.
 const DATABASE_EXCEPTIONS: [(&str, &str); 2] = [
-    ("clock.rs", "DeriveValueType"),
+    ("clock/timestamp.rs", "DeriveValueType"),
     ("error/database.rs", "mysql"),
 ];
 

@@ -1,0 +1,118 @@
+//! The timestamp that the store keeps.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+///
+/// An integer, because date types sort wrongly, lose precision or overflow on some engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sea_orm::DeriveValueType)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The time at these microseconds since 1970.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since 1970.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down: the `NumericDate` of RFC 7519 §2.
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// This time plus `duration`; saturates.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(micros(duration)))
+    }
+
+    /// This time minus `duration`; saturates.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(duration)))
+    }
+
+    /// The absolute difference from `other`.
+    pub const fn apart(self, other: Self) -> Duration {
+        Duration::from_micros(self.0.abs_diff(other.0))
+    }
+
+    /// The time since `earlier`; `None` when that is later, as after the clock stepped back.
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        let micros = self.0.checked_sub(earlier.0)?;
+        u64::try_from(micros).ok().map(Duration::from_micros)
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self(micros(after)),
+            Err(before) => Self(-micros(before.duration())),
+        }
+    }
+}
+
+impl Timestamp {
+    /// RFC 3339 in UTC with microseconds; `never` as in [`Display`](fmt::Display).
+    pub fn precise(self) -> String {
+        let text = self.to_string();
+        match text.strip_suffix('Z') {
+            Some(seconds) => format!("{seconds}.{:06}Z", self.0.max(0).rem_euclid(1_000_000)),
+            None => text,
+        }
+    }
+}
+
+/// RFC 3339 in UTC with whole seconds; `never` after the year 9999.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let after = Duration::from_micros(u64::try_from(self.0).unwrap_or(0));
+        let Some(time) = UNIX_EPOCH.checked_add(after) else {
+            return f.write_str("never");
+        };
+        // humantime refuses years after 9999.
+        if self.as_seconds() > 253_402_300_799 {
+            return f.write_str("never");
+        }
+        write!(f, "{}", humantime::format_rfc3339_seconds(time))
+    }
+}
+
+/// A duration in microseconds, at most the maximum of the store's integers.
+pub fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_down_on_both_sides_of_1970() {
+        assert_eq!(Timestamp::from_micros(1_999_999).as_seconds(), 1);
+        assert_eq!(Timestamp::from_micros(-1).as_seconds(), -1);
+    }
+
+    #[test]
+    fn there_is_no_time_since_a_later_time() {
+        let now = Timestamp::from_micros(5);
+        assert_eq!(now.since(Timestamp::from_micros(6)), None);
+        assert_eq!(now.since(now), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_saturated_time_prints_never() {
+        let end = Timestamp::from_micros(1).plus(Duration::MAX);
+        assert_eq!(end.to_string(), "never");
+        assert_eq!(
+            Timestamp::from_micros(0).to_string(),
+            "1970-01-01T00:00:00Z"
+        );
+    }
+}
