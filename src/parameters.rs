@@ -8,12 +8,12 @@ use percent_encoding::percent_decode;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// May be given more than once, RFC 8707 §2: "Multiple resource parameters MAY be used".
+/// The only parameter that may be repeated, RFC 8707 §2: "Multiple resource parameters MAY be used".
 const REPEATABLE: &str = "resource";
 
 /// "the parameters can only be transmitted in the request-body and MUST NOT be included in the
-/// request URI", RFC 6749 §2.3.1; what holds for the client's credentials holds for the user's. And
-/// who narrows a token in the wrong place must not get a wider one.
+/// request URI", RFC 6749 §2.3.1. The same applies to the user's credentials. And a parameter that narrows
+/// a token must not be ignored.
 const NEVER_IN_QUERY: [&str; 10] = [
     "client_id",
     "client_secret",
@@ -27,18 +27,13 @@ const NEVER_IN_QUERY: [&str; 10] = [
     "resource",
 ];
 
-/// The parameters of one request, each with a value; decoded strictly.
+/// The parameters of one request that have a value, decoded strictly.
 #[derive(Default)]
 pub struct Parameters(BTreeMap<String, Vec<Secret>>);
 
 impl Parameters {
-    /// Reads the body, and the query only to refuse what must not be there.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidRequest`] for a parameter given twice ("Request and response parameters
-    /// MUST NOT be included more than once", RFC 6749 §3.2), for credentials in the query, and for
-    /// text that is not well-formed UTF-8 in well-formed percent-encoding.
+    /// Parses the body. Refuses credentials in the query, malformed UTF-8 or percent-encoding, and repeated
+    /// parameters: "Request and response parameters MUST NOT be included more than once", RFC 6749 §3.2.
     pub fn parse(query: Option<&str>, body: &[u8]) -> Result<Self, Error> {
         let query = Self::decode(query.unwrap_or_default().as_bytes())?;
         if let Some(name) = NEVER_IN_QUERY
@@ -53,29 +48,23 @@ impl Parameters {
             name != REPEATABLE && (values.len() > 1 || query.0.contains_key(name))
         });
         if repeated {
-            return Err(Error::InvalidRequest("a parameter is given twice".into()));
+            return Err(Error::InvalidRequest("a parameter is repeated".into()));
         }
         Ok(parameters)
     }
 
-    /// The value of `name`, if it was given.
-    #[must_use]
+    /// The value of `name`, if it is present.
     pub fn find(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)?.first()
     }
 
-    /// The value of `name`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidRequest`] when it was not given.
+    /// The value of `name`; [`Error::InvalidRequest`] when it is missing.
     pub fn require(&self, name: &'static str) -> Result<&Secret, Error> {
         self.find(name)
             .ok_or_else(|| Error::InvalidRequest(format!("{name} is missing").into()))
     }
 
     /// All values of a parameter that may be repeated.
-    #[must_use]
     pub fn all(&self, name: &str) -> &[Secret] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
@@ -103,13 +92,10 @@ impl fmt::Debug for Parameters {
     }
 }
 
-/// One name or value: `+` is a space, `%` stands before two hex digits, the rest is UTF-8.
-///
-/// # Errors
-///
-/// [`Error::InvalidRequest`] for anything else, and for a NUL, which no parameter may hold.
+/// Decodes a name or value: `+` is a space, `%` is followed by two hex digits, the result is UTF-8 without
+/// NUL.
 pub fn decode_component(text: &[u8]) -> Result<String, Error> {
-    let malformed = |what: &'static str| Error::InvalidRequest(what.into());
+    let malformed = |reason: &'static str| Error::InvalidRequest(reason.into());
     let mut rest = text;
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
         match rest.get(at + 1..at + 3) {
@@ -146,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_is_an_omitted_one() {
+    fn an_empty_value_is_omitted() {
         assert_eq!(value("scope=&a&=x&b=1", "scope"), None);
         assert_eq!(value("scope=&scope=x", "scope").as_deref(), Some("x"));
     }
@@ -164,21 +150,21 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_names_and_no_values() {
+    fn debug_prints_names_without_values() {
         let parameters = Parameters::parse(None, b"password=hunter2").unwrap();
         assert_eq!(format!("{parameters:?}"), r#"{"password"}"#);
     }
 
     proptest::proptest! {
         #[test]
-        fn what_was_encoded_is_decoded(text in "[^\0]{1,40}") {
+        fn decoding_reverses_encoding(text in "[^\0]{1,40}") {
             let encoded = percent_encoding::utf8_percent_encode(
                 &text, percent_encoding::NON_ALPHANUMERIC).to_string();
             proptest::prop_assert_eq!(decode_component(encoded.as_bytes()).unwrap(), text);
         }
 
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(0_u8..=255, 0..200)) {
+        fn the_parser_never_panics(bytes in proptest::collection::vec(0_u8..=255, 0..200)) {
             let _ = Parameters::parse(None, &bytes);
         }
     }

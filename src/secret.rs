@@ -1,44 +1,37 @@
-//! Secret values: where random bytes come from, and a wrapper that never prints what it holds.
+//! Secret values and the source of randomness.
 
 use std::fmt;
 
 use aws_lc_rs::rand;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// `N` bytes from the operating system's random source, by way of aws-lc's generator.
-///
-/// The only reader of randomness in this crate, so that an auditor has one place to look at.
+/// `N` random bytes from the generator of aws-lc, which the operating system seeds. The only source of
+/// randomness in this crate.
 ///
 /// # Panics
 ///
-/// When the system has no entropy source. aws-lc aborts in that case too; going on would be worse.
-#[must_use]
-#[expect(
-    clippy::expect_used,
-    reason = "no secret can be made without randomness"
-)]
+/// When the system has no entropy source; aws-lc aborts in that case, too.
+#[expect(clippy::expect_used, reason = "a secret requires randomness")]
 #[expect(clippy::disallowed_methods, reason = "the one reader of randomness")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    rand::fill(&mut bytes).expect("the system's random source answers");
+    rand::fill(&mut bytes).expect("the system has a random source");
     bytes
 }
 
-/// Text that must not be seen: a password, a client secret, a token on its way in.
+/// A secret text: a password, a client secret, a token in a request.
 ///
-/// `Debug` prints `[secret]`, there is no `Display`, and the memory is wiped when it is dropped.
+/// `Debug` prints `[secret]`, there is no `Display`, and the memory is wiped on drop.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Secret(String);
 
 impl Secret {
     /// Wraps `text`.
-    #[must_use]
     pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The text itself. Every call is a place to look at in a review.
-    #[must_use]
+    /// The text.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Where the store is: the setting `database.url`.
+//! The URL of the database: the setting `database.url`.
 
 mod server;
 
@@ -6,21 +6,17 @@ use std::path::PathBuf;
 
 pub use server::{Engine, ServerUrl};
 
-/// A place for the store.
+/// The URL of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// `sqlite:PATH`: a file.
+    /// `sqlite:PATH`, a file.
     Sqlite(PathBuf),
-    /// `postgres://…`, `mysql://…`: a database on a server.
+    /// `postgres://…` or `mysql://…`, a database on a server.
     Server(ServerUrl),
 }
 
 impl DatabaseUrl {
-    /// Reads a URL.
-    ///
-    /// # Errors
-    ///
-    /// What a URL must be; nothing of the text, which may hold a password.
+    /// Parses a URL. The error does not repeat the text, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);

@@ -1,4 +1,4 @@
-//! A database on a server.
+//! The URL of a database on a server.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use url::Url;
 
 use crate::secret::Secret;
 
-/// What a server speaks.
+/// The database engine of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The protocol of PostgreSQL.
+    /// PostgreSQL.
     Postgres,
-    /// The protocol of MySQL, which MariaDB speaks as well.
+    /// MySQL or MariaDB: both have the same protocol.
     MySql,
 }
 
-/// What the URL of an engine may say after its `?`. Others are refused: the drivers would pass over them, the
-/// one of PostgreSQL with a line in the log that shows them whole.
+/// The accepted query parameters of an engine. Others are refused: the drivers ignore them, and the driver for
+/// PostgreSQL logs them with their values.
 struct Parameters {
     names: &'static [&'static str],
-    /// The one that says how TLS is used, and what it may say.
+    /// The parameter for TLS and its values.
     tls: (&'static str, &'static [&'static str]),
 }
 
@@ -61,8 +61,7 @@ const OF_MYSQL: Parameters = Parameters {
 };
 
 impl Engine {
-    /// The engine that URLs of this scheme are for.
-    #[must_use]
+    /// The engine of a URL scheme.
     pub fn of_scheme(scheme: &str) -> Option<Self> {
         match scheme {
             "postgres" | "postgresql" => Some(Self::Postgres),
@@ -102,12 +101,12 @@ impl fmt::Display for Engine {
     }
 }
 
-/// The URL of a database on a server. What is shown of it is the place alone.
+/// The URL of a database on a server. `Display` and `Debug` print only the location.
 #[derive(Clone)]
 pub struct ServerUrl {
     engine: Engine,
     whole: Secret,
-    place: String,
+    location: String,
 }
 
 impl ServerUrl {
@@ -122,7 +121,7 @@ impl ServerUrl {
         if url.path().trim_matches('/').is_empty() {
             return Err(format!("must name a database: {example}"));
         }
-        // After a slash in it, the rest of a password is read as a path, and a path is shown.
+        // The rest of a password after a slash is parsed as a path, and a path is printed.
         if url.path().contains('@') {
             return Err(format!(
                 "has an @ after the name of a host: {example}, with special characters of the password \
@@ -133,18 +132,16 @@ impl ServerUrl {
         Ok(Self {
             engine,
             whole: Secret::new(text.to_owned()),
-            place: place(engine, &url),
+            location: location(engine, &url),
         })
     }
 
-    /// What the server speaks.
-    #[must_use]
+    /// The database engine.
     pub const fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// The whole URL, its password included.
-    #[must_use]
+    /// The whole URL with its password.
     pub fn expose(&self) -> &str {
         self.whole.expose()
     }
@@ -173,8 +170,8 @@ fn check_parameters(engine: Engine, url: &Url) -> Result<(), String> {
     Ok(())
 }
 
-/// Host, port and database; where a socket is, and the database.
-fn place(engine: Engine, url: &Url) -> String {
+/// Host, port and database, or the path of a socket and the database.
+fn location(engine: Engine, url: &Url) -> String {
     let host = url.host_str().unwrap_or("localhost");
     let mut host = host.replace("%2F", "/");
     let mut port = url.port().unwrap_or(engine.port()).to_string();
@@ -191,13 +188,13 @@ fn place(engine: Engine, url: &Url) -> String {
 
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place)
+        f.write_str(&self.location)
     }
 }
 
 impl fmt::Debug for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServerUrl({})", self.place)
+        write!(f, "ServerUrl({})", self.location)
     }
 }
 
@@ -214,8 +211,8 @@ mod tests {
     use crate::database_url::DatabaseUrl;
 
     #[test]
-    fn a_url_shows_its_place_and_never_its_password() {
-        for (text, place) in [
+    fn a_url_prints_its_location_without_its_password() {
+        for (text, location) in [
             ("postgres://me:pa55@db/jeton", "db:5432/jeton"),
             (
                 "postgresql://me:pa55@db:6432/jeton?sslmode=require",
@@ -236,15 +233,15 @@ mod tests {
             let Ok(DatabaseUrl::Server(url)) = DatabaseUrl::parse(text) else {
                 panic!("{text}");
             };
-            assert_eq!(url.to_string(), place);
+            assert_eq!(url.to_string(), location);
             assert_eq!(url.expose(), text);
             assert!(!format!("{url:?}").contains("pa55"));
         }
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_told_without_its_password() {
-        for (text, told) in [
+    fn the_error_for_a_url_does_not_contain_its_password() {
+        for (text, expected) in [
             ("pa55", "begin with"),
             ("oracle://me:pa55@db/jeton", "begin with"),
             ("postgres://me:pa55@db", "must name a database: postgres://"),
@@ -263,7 +260,7 @@ mod tests {
             ),
         ] {
             let wrong = DatabaseUrl::parse(text).unwrap_err();
-            assert!(wrong.contains(told), "{text}: {wrong}");
+            assert!(wrong.contains(expected), "{text}: {wrong}");
             assert!(!wrong.contains("pa55"), "{wrong}");
         }
     }

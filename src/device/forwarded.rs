@@ -1,17 +1,15 @@
-//! `Forwarded` (RFC 7239) and `X-Forwarded-For`: believed as far as a proxy that the settings name
-//! wrote them.
+//! `Forwarded` (RFC 7239) and `X-Forwarded-For`, as far as a trusted proxy added them.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// The networks whose proxies are believed; none by default.
+/// The networks of trusted proxies; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// What proxies have added to a request: the values of each header, in the order in which they came.
+/// The headers that proxies have added to a request, each with its values in the order of arrival.
 #[derive(Clone, Debug, Default)]
 pub struct Forwarding<'a> {
     /// `Forwarded`.
@@ -37,13 +35,11 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// The address of the client whose request `peer` has brought.
+    /// The address of the client of a request that came from `peer`.
     ///
-    /// Each proxy adds at the right what it has seen, so the walk goes from the right and stops at
-    /// the first address that no trusted proxy has: what stands further left, its client may have
-    /// made up. What cannot be read, or two headers that say different things, prove nothing: then it
-    /// is the peer.
-    #[must_use]
+    /// Each proxy appends the address of its own client. So the search goes from the right and stops at
+    /// the first address that is not a trusted proxy: that client may have forged the rest. If a header is
+    /// malformed or the two headers differ, the result is the peer.
     pub fn client(&self, peer: IpAddr, forwarding: &Forwarding<'_>) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.trust(peer) {
@@ -61,7 +57,7 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Where one header leads; `None` when it is not there.
+    /// The client's address by one header; `None` without that header.
     fn walk(
         &self,
         peer: IpAddr,
@@ -78,7 +74,7 @@ impl TrustedProxies {
                 match read(hop) {
                     Some(Node::Address(address)) if self.trust(address) => nearest = address,
                     Some(Node::Address(address)) => return Some(address),
-                    // The nearest that is known.
+                    // The nearest known address.
                     Some(Node::Hidden) => return Some(nearest),
                     None => return Some(peer),
                 }
@@ -89,27 +85,20 @@ impl TrustedProxies {
 }
 
 /// A word that is neither a network nor an address.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a network")]
 pub struct NotANetwork(String);
-
-impl fmt::Display for NotANetwork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a network", self.0)
-    }
-}
-
-impl std::error::Error for NotANetwork {}
 
 /// A `node` of RFC 7239 §6.
 #[derive(Debug, PartialEq, Eq)]
 enum Node {
     Address(IpAddr),
-    /// "unknown", or an identifier that the proxy has made up.
+    /// "unknown" or an obfuscated identifier.
     Hidden,
 }
 
-/// The parts of a list, the last one first. Quotes are counted from the right as well: an open one
-/// that a client has sent must not swallow what the proxy has added.
+/// The parts of a list, the last one first. Quotes are matched from the right as well: an unclosed quote
+/// that a client sends must not hide the part that the proxy appends.
 fn from_the_right(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     text.rsplit(move |letter| {
@@ -137,8 +126,8 @@ fn element(text: &str) -> Option<Node> {
     node(unquoted.unwrap_or(Some(value))?)
 }
 
-/// An address or a name for one, with or without a port; IPv6 in brackets or, as
-/// `X-Forwarded-For` has it, without.
+/// An address or an identifier, with or without a port; IPv6 in brackets or, in `X-Forwarded-For`,
+/// without.
 fn node(text: &str) -> Option<Node> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(Node::Address(address.to_canonical()));
@@ -193,7 +182,7 @@ mod tests {
         client.to_string()
     }
 
-    /// What the header leads to behind the proxy 10.0.0.1.
+    /// Checks the client's address behind the proxy 10.0.0.1.
     #[track_caller]
     fn assert_x_forwarded_for(value: &str, expected: &str) {
         assert_eq!(client("10.0.0.1", &[], &[value]), expected, "{value}");
@@ -205,27 +194,27 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_who_is_not_named() {
+    fn headers_of_an_untrusted_peer_are_ignored() {
         let headers = (&["for=203.0.113.9"][..], &["203.0.113.9"][..]);
         assert_eq!(client("198.51.100.1", headers.0, headers.1), "198.51.100.1");
         assert_eq!(client("192.0.2.2", headers.0, headers.1), "192.0.2.2");
         assert_eq!(client("192.0.2.1", headers.0, headers.1), "203.0.113.9");
-        let nobody = TrustedProxies::default();
+        let none = TrustedProxies::default();
         let forwarding = Forwarding {
             x_forwarded_for: vec![b"203.0.113.9"],
             ..Forwarding::default()
         };
         let peer = "127.0.0.1".parse().unwrap();
-        assert_eq!(nobody.client(peer, &forwarding), peer);
+        assert_eq!(none.client(peer, &forwarding), peer);
     }
 
     #[test]
-    fn the_walk_goes_from_the_right_and_stops_at_the_first_that_is_not_trusted() {
+    fn the_client_is_the_first_untrusted_address_from_the_right() {
         assert_x_forwarded_for("203.0.113.9", "203.0.113.9");
         assert_x_forwarded_for("1.1.1.1, 203.0.113.9", "203.0.113.9");
         assert_x_forwarded_for("203.0.113.9, 10.2.3.4", "203.0.113.9");
         assert_x_forwarded_for("1.1.1.1,203.0.113.9,10.2.3.4 , 192.0.2.1", "203.0.113.9");
-        // All of them proxies: the farthest is the client.
+        // All are proxies: the farthest is the client.
         assert_x_forwarded_for("10.9.9.9, 10.2.3.4", "10.9.9.9");
         assert_forwarded("for=1.1.1.1, for=203.0.113.9, for=10.2.3.4", "203.0.113.9");
         let lines = ["1.1.1.1, 203.0.113.9", "10.2.3.4"];
@@ -234,9 +223,9 @@ mod tests {
         assert_eq!(client("10.0.0.1", &lines, &[]), "203.0.113.9");
     }
 
-    /// RFC 7239 §4 and §6, its own examples among them.
+    /// RFC 7239 §4 and §6, with its examples.
     #[test]
-    fn the_syntax_of_forwarded_is_read() {
+    fn forwarded_is_parsed() {
         for (value, expected) in [
             ("for=192.0.2.60;proto=http;by=203.0.113.43", "192.0.2.60"),
             ("For=\"[2001:db8:cafe::17]:4711\"", "2001:db8:cafe::17"),
@@ -253,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn who_hides_is_the_nearest_that_is_known() {
+    fn a_hidden_client_is_replaced_by_the_nearest_known_address() {
         for value in [
             "for=_hidden",
             "for=unknown",
@@ -269,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_brackets_are_read_in_the_other_header_too() {
+    fn x_forwarded_for_may_have_ports_and_brackets() {
         assert_x_forwarded_for("203.0.113.9:4711", "203.0.113.9");
         assert_x_forwarded_for("[2001:db8:cafe::17]:4711", "2001:db8:cafe::17");
         assert_x_forwarded_for("2001:db8:cafe::17", "2001:db8:cafe::17");
@@ -278,9 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_the_peer() {
+    fn a_malformed_header_results_in_the_peer() {
         for value in [
-            "somebody",
+            "name",
             "203.0.113.999",
             "203.0.113.9:port",
             "203.0.113.9:123456",
@@ -318,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_sends_does_not_swallow_what_the_proxy_adds() {
+    fn a_header_from_the_client_does_not_hide_the_part_that_the_proxy_adds() {
         for sent in [
             "for=\"",
             "for=6.6.6.6;by=\"",
@@ -335,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_that_differ_prove_nothing() {
+    fn two_headers_that_differ_are_ignored() {
         let both = |forwarded: &str, other: &str| client("10.0.0.1", &[forwarded], &[other]);
         assert_eq!(both("for=203.0.113.9", "203.0.113.9"), "203.0.113.9");
         assert_eq!(both("for=203.0.113.9", "203.0.113.8"), "10.0.0.1");
@@ -344,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_separated_by_spaces_and_a_word_that_is_none_is_named() {
+    fn networks_are_separated_by_spaces_and_the_error_names_a_wrong_one() {
         assert_eq!(" ".parse(), Ok(TrustedProxies::default()));
         assert!(
             "10.0.0.0/8  ::1\tfd00::/8"

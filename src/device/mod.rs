@@ -1,5 +1,4 @@
-//! Where a request comes from: the device, so that people recognise a session in a list, and its
-//! address, so that guessing is slowed.
+//! The device that sends a request: its `User-Agent`, by which users recognize a session, and its address.
 
 mod forwarded;
 
@@ -7,13 +6,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 pub use forwarded::{Forwarding, NotANetwork, TrustedProxies};
 
-/// The columns that describe a device hold so many bytes.
-const DESCRIPTION: usize = 255;
+/// Maximum bytes of the columns that describe a device.
+const LENGTH_MAX: usize = 255;
 
-/// Who holds an IPv6 address holds the 64 bits behind its network too.
-const IPV6_NETWORK: u32 = 64;
+/// Prefix length of an IPv6 network, all addresses of which have one owner.
+const IPV6_PREFIX: u32 = 64;
 
-/// Where a request comes from.
+/// The device that sends a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     user_agent: String,
@@ -21,8 +20,7 @@ pub struct Device {
 }
 
 impl Device {
-    /// A device that calls itself `user_agent`, as it stood in the header, and has this address.
-    #[must_use]
+    /// A device with the header `User-Agent` and an address.
     pub fn new(user_agent: &[u8], address: Option<IpAddr>) -> Self {
         Self {
             user_agent: printable(&String::from_utf8_lossy(user_agent)),
@@ -30,41 +28,36 @@ impl Device {
         }
     }
 
-    /// The `User-Agent`, cut to 255 bytes, without what a terminal or a log would obey.
-    #[must_use]
+    /// The `User-Agent`, cut to 255 bytes, without control characters.
     pub fn user_agent(&self) -> &str {
         &self.user_agent
     }
 
     /// The address, if the request came by IP.
-    #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
     }
 
     /// The address as text; empty when there is none.
-    #[must_use]
     pub fn address_text(&self) -> String {
         let text = self.address.map(|address| address.to_string());
         text.unwrap_or_default()
     }
 
-    /// What one party holds: an IPv4 address, or the /64 network of an IPv6 address.
-    #[must_use]
+    /// The addresses of one owner: an IPv4 address, or the /64 network of an IPv6 address.
     pub fn network(&self) -> Option<IpAddr> {
         self.address.map(|address| match address {
             IpAddr::V4(_) => address,
             IpAddr::V6(address) => {
-                let mask = u128::MAX << (u128::BITS - IPV6_NETWORK);
+                let mask = u128::MAX << (u128::BITS - IPV6_PREFIX);
                 Ipv6Addr::from_bits(address.to_bits() & mask).into()
             }
         })
     }
 }
 
-/// Text that somebody else made up, cut to 255 bytes, its control characters replaced: line ends,
-/// the codes that terminals obey, and what turns the direction of writing.
-#[must_use]
+/// Untrusted text, cut to 255 bytes, with control characters replaced: line ends, terminal codes, and
+/// characters that change the writing direction.
 pub fn printable(text: &str) -> String {
     let replaced: String = text
         .chars()
@@ -77,7 +70,7 @@ pub fn printable(text: &str) -> String {
             _ => letter,
         })
         .collect();
-    let end = replaced.floor_char_boundary(DESCRIPTION);
+    let end = replaced.floor_char_boundary(LENGTH_MAX);
     replaced.get(..end).unwrap_or_default().to_owned()
 }
 
@@ -86,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_log_or_a_terminal_would_obey_is_replaced() {
+    fn control_characters_are_replaced() {
         let device = Device::new(b"a\r\nb\tc\x1b[31m \xc2\x9b d\xe2\x80\xae\xff", None);
         assert_eq!(
             device.user_agent(),
@@ -102,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_network_is_one_party_and_a_mapped_address_is_ipv4() {
+    fn the_network_of_ipv6_is_64_bits_and_a_mapped_address_is_ipv4() {
         let network = |text: &str| Device::new(b"", text.parse().ok()).network();
         assert_eq!(
             network("2001:db8:1:2:3:4:5:6"),
