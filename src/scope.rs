@@ -1,25 +1,21 @@
-//! Scope: what an access token allows, RFC 6749 §3.3.
+//! The scope of an access token, RFC 6749 §3.3.
 
 use std::fmt;
 
-/// Allows people to see and change their own account.
+/// Scope of the account API: users read and change their own account.
 pub const ACCOUNT: &str = "account";
-/// Allows administrators to administer this server.
+/// Scope of the admin API.
 pub const ADMIN: &str = "admin";
-/// What this server's own doors ask for. Whoever holds a token with one of these acts here for the person,
-/// or for the operator, and no API in between says no: only for clients of the operator's own.
-pub const OWN_DOORS: [&str; 2] = [ACCOUNT, ADMIN];
+/// The scopes of this server's own APIs, for first-party clients only: a token with one of them acts for the
+/// user or the operator at this server.
+pub const RESERVED_SCOPES: [&str; 2] = [ACCOUNT, ADMIN];
 
-/// A set of scope tokens, in the order in which they were named.
+/// A set of scope tokens in the order of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope(Vec<String>);
 
 impl Scope {
-    /// Reads `scope-token *( SP scope-token )`; a token named twice counts once.
-    ///
-    /// # Errors
-    ///
-    /// [`MalformedScope`] when the text does not follow that grammar.
+    /// Parses `scope-token *( SP scope-token )`; a repeated token counts once.
     pub fn parse(text: &str) -> Result<Self, MalformedScope> {
         let mut tokens: Vec<String> = Vec::new();
         for token in text.split(' ') {
@@ -38,40 +34,36 @@ impl Scope {
         Ok(Self(tokens))
     }
 
-    /// A set that the store or the settings hold: split at white space, nothing refused.
-    #[must_use]
+    /// A scope from the store or the settings, split at white space without a check.
     pub fn from_stored(text: &str) -> Self {
         Self(text.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// Whether every token of `other` is among these.
-    #[must_use]
+    /// Whether this scope contains every token of `other`.
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|token| self.0.contains(token))
     }
 
-    /// What is in both, in the order of this one.
+    /// The tokens of both, in the order of this scope.
     #[must_use]
     pub fn common_with(&self, other: &Self) -> Self {
         let common = self.0.iter().filter(|token| other.0.contains(token));
         Self(common.cloned().collect())
     }
 
-    /// All tokens but these.
+    /// This scope without these tokens.
     #[must_use]
     pub fn without(&self, tokens: &[&str]) -> Self {
         let rest = self.0.iter().filter(|own| !tokens.contains(&own.as_str()));
         Self(rest.cloned().collect())
     }
 
-    /// Whether there is no token in it.
-    #[must_use]
+    /// Whether there are no tokens.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The tokens.
-    #[must_use]
     pub fn tokens(&self) -> &[String] {
         &self.0
     }
@@ -85,7 +77,8 @@ impl fmt::Display for Scope {
 }
 
 /// A scope that does not follow the grammar of RFC 6749 §3.3.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the scope is malformed")]
 pub struct MalformedScope;
 
 #[cfg(test)]
@@ -100,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_named_twice_counts_once() {
+    fn a_repeated_token_counts_once() {
         assert_eq!(Scope::parse("b a b").unwrap().to_string(), "b a");
     }
 
     #[test]
-    fn a_scope_covers_its_parts_and_not_more() {
+    fn a_scope_covers_only_its_parts() {
         let all = Scope::parse("read write").unwrap();
         assert!(all.covers(&Scope::parse("write").unwrap()));
         assert!(!all.covers(&Scope::parse("write admin").unwrap()));

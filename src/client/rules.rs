@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AccessTokenFormat, ClientSettings, GrantType, RefreshTokenRotation};
 use crate::config::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW};
-use crate::scope::{OWN_DOORS, Scope};
+use crate::scope::{RESERVED_SCOPES, Scope};
 use crate::web_origin::WebOrigin;
 
 /// The maximum number of scopes of a session with opaque access tokens: one bit of the token each.
@@ -190,10 +190,10 @@ fn is_short(
 fn own_scopes_are_for_first_party(settings: &ClientSettings, _: bool) -> Result<(), String> {
     let mut scopes = settings.scope.split_whitespace();
     require(
-        settings.first_party || !scopes.any(|scope| OWN_DOORS.contains(&scope)),
+        settings.first_party || !scopes.any(|scope| RESERVED_SCOPES.contains(&scope)),
         format!(
             "{} give access to this server's own API: they require `first_party`",
-            OWN_DOORS.join(" and ")
+            RESERVED_SCOPES.join(" and ")
         ),
     )
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::client::{ClientSettings, GrantType, Policy};
 use crate::clock::Timestamp;
 use crate::config::Settings;
-use crate::scope::{OWN_DOORS, Scope};
+use crate::scope::{RESERVED_SCOPES, Scope};
 use crate::store::{client_secret, or_issuer};
 
 const SECOND: i64 = 1_000_000;
@@ -180,7 +180,7 @@ impl Model {
         if self.first_party {
             registered
         } else {
-            registered.without(&OWN_DOORS)
+            registered.without(&RESERVED_SCOPES)
         }
     }
 
