@@ -1,50 +1,37 @@
-//! Roles: what a user may do, by words that access tokens carry and APIs know.
+//! Roles of users, as access tokens contain them.
 
-use std::fmt;
+/// Maximum number of roles of a user: each makes every access token longer.
+const COUNT_MAX: usize = 50;
+/// Maximum length of a role in bytes.
+const LENGTH_MAX: usize = 64;
 
-/// How many roles a user has at most: each makes every access token longer.
-pub const MOST: usize = 50;
-/// The longest role, in bytes.
-pub const LONGEST: usize = 64;
-
-/// Joins roles to the form in which they are stored, separated by spaces; one named twice counts
-/// once.
-///
-/// # Errors
-///
-/// [`InvalidRoles`] when there are too many, or one is not a word of visible ASCII characters.
+/// Joins roles with spaces, as they are stored; a repeated role counts once.
 pub fn parse<R: AsRef<str>>(roles: &[R]) -> Result<String, InvalidRoles> {
     let mut known: Vec<&str> = Vec::new();
     for role in roles {
         let role = role.as_ref();
         let visible = role.bytes().all(|byte| byte.is_ascii_graphic());
-        if role.is_empty() || role.len() > LONGEST || !visible {
+        if role.is_empty() || role.len() > LENGTH_MAX || !visible {
             return Err(InvalidRoles);
         }
         if !known.contains(&role) {
             known.push(role);
         }
-        if known.len() > MOST {
+        if known.len() > COUNT_MAX {
             return Err(InvalidRoles);
         }
     }
     Ok(known.join(" "))
 }
 
-/// Roles that a user cannot have.
-#[derive(Debug, PartialEq, Eq)]
+/// Too many roles, or a malformed one.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a user has at most {count} roles, each a word of 1 to {length} visible ASCII characters",
+    count = COUNT_MAX,
+    length = LENGTH_MAX
+)]
 pub struct InvalidRoles;
-
-impl fmt::Display for InvalidRoles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a user has at most {MOST} roles, each a word of 1 to {LONGEST} visible ASCII characters"
-        )
-    }
-}
-
-impl std::error::Error for InvalidRoles {}
 
 #[cfg(test)]
 mod tests {
@@ -59,6 +46,6 @@ mod tests {
         }
         let many: Vec<String> = (0..10_000).map(|n| format!("role-{n}")).collect();
         assert_eq!(parse(&many), Err(InvalidRoles));
-        assert!(parse(&many[..MOST]).is_ok());
+        assert!(parse(&many[..COUNT_MAX]).is_ok());
     }
 }

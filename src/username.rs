@@ -1,29 +1,24 @@
-//! Usernames, the same however they are typed: PRECIS `UsernameCaseMapped` (RFC 8265 §3.3).
+//! Usernames in one normalized form: PRECIS `UsernameCaseMapped` (RFC 8265 §3.3).
 
-use std::error::Error;
 use std::fmt;
 
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::{PrecisFastInvocation, stabilize};
 
-/// The longest username, in bytes of UTF-8 once mapped.
+/// Maximum length in bytes of UTF-8 after mapping.
 const LENGTH_MAX: usize = 255;
 
-/// The longest that is looked at: some of the profile's rules take time by the square of the
-/// length. Mapping makes full-width letters and decomposed ones shorter, to about a third.
+/// Maximum length before mapping: the time of some of the profile's rules grows with the square of the
+/// length. Mapping shortens full-width and decomposed letters to about a third.
 const TYPED_LENGTH_MAX: usize = 4 * LENGTH_MAX;
 
-/// The name by which a person signs in: in lower case, half width and Unicode NFC, without spaces.
-/// Two of them are equal when they name the same user.
+/// The name with which a user signs in: in lower case, half width and Unicode NFC, without spaces. Equal
+/// usernames name the same user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
 impl Username {
     /// Maps `text` to the form in which usernames are stored and compared.
-    ///
-    /// # Errors
-    ///
-    /// When `text` is empty, too long, or holds what a username may not hold.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
         if text.is_empty() {
             return Err(UsernameError::Empty);
@@ -42,7 +37,6 @@ impl Username {
     }
 
     /// The mapped name, 1 to 255 bytes.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -54,34 +48,23 @@ impl fmt::Display for Username {
     }
 }
 
-/// Why a text is no username, in words for the person who typed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason why a text is not a username, for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsernameError {
-    /// Nothing was typed.
+    /// The text is empty.
+    #[error("a username has at least one character")]
     Empty,
-    /// More than 255 bytes once mapped.
+    /// More than 255 bytes after mapping.
+    #[error("a username has at most 255 bytes: 255 plain letters, fewer of other scripts")]
     TooLong,
     /// A character, or an order of characters, that the profile does not allow.
+    #[error(
+        "a username consists of letters and digits of any language and of signs on an English keyboard, \
+         such as . _ - + @, without spaces, emoji or invisible characters; letters that run from right \
+         to left and others do not mix"
+    )]
     Disallowed,
 }
-
-impl fmt::Display for UsernameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "a username has at least one character",
-            Self::TooLong => {
-                "a username has at most 255 bytes: 255 plain letters, fewer of other scripts"
-            }
-            Self::Disallowed => {
-                "a username consists of letters and digits of any language and of signs on an \
-                 English keyboard, such as . _ - + @, without spaces, emoji or invisible \
-                 characters; letters that run from right to left and others do not mix"
-            }
-        })
-    }
-}
-
-impl Error for UsernameError {}
 
 #[cfg(test)]
 mod tests {
@@ -98,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn case_width_and_composition_make_no_other_user() {
+    fn case_width_and_composition_do_not_distinguish_users() {
         assert_parsed("alice", "alice");
         assert_parsed("Alice", "alice");
         assert_parsed("ＡＬＩＣＥ", "alice");
@@ -150,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_username_has_1_to_255_bytes_once_mapped() {
+    fn a_username_has_1_to_255_bytes_after_mapping() {
         assert_eq!(Username::parse(""), Err(UsernameError::Empty));
         assert_parsed(&"Ａ".repeat(255), &"a".repeat(255));
         for text in ["a".repeat(256), "é".repeat(128), "e".repeat(1021)] {
@@ -159,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_refused_before_its_characters_are_looked_at() {
-        // Each of these would scan the whole text.
+    fn a_long_text_is_refused_before_mapping() {
+        // The rule for this character scans the whole text.
         let text = "\u{30fb}".repeat(1_000_000);
         assert_eq!(Username::parse(&text), Err(UsernameError::TooLong));
     }
 
-    // The lower case of these Cherokee letters is younger than the profile's tables.
+    // The lower case of these Cherokee letters is newer than the profile's tables.
     #[test]
     fn a_name_that_would_change_when_mapped_again_is_refused() {
         assert_eq!(Username::parse("ᎠᎡ"), Err(UsernameError::Disallowed));

@@ -1,14 +1,13 @@
-//! Web origins: scheme, host and port of a page, as browsers write them, RFC 6454 §6.2.
+//! Web origins: scheme, host and port of a page as browsers serialize them, RFC 6454 §6.2.
 
-use std::error::Error;
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The longest that the store holds, in bytes.
+/// Maximum length in bytes, as in the store.
 const LENGTH_MAX: usize = 255;
 
-/// Schemes of URLs whose pages, if there are any, have no origin that a server could know.
+/// Schemes without pages that have an origin.
 const WITHOUT_PAGES: [&str; 8] = [
     "about",
     "blob",
@@ -20,17 +19,13 @@ const WITHOUT_PAGES: [&str; 8] = [
     "wss",
 ];
 
-/// The origin of a page, in the one form in which browsers send it as `Origin`.
+/// The origin of a page in the form of the header `Origin`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WebOrigin(String);
 
 impl WebOrigin {
-    /// Reads an origin as a person types it: upper case, the scheme's own port and a slash at the
-    /// end make no difference. Apps have schemes of their own, such as `capacitor://localhost`.
-    ///
-    /// # Errors
-    ///
-    /// When `text` is no origin, more than one, or one that anybody on the way could act for.
+    /// Parses an origin as an operator types it: upper case, the default port and a slash at the end are
+    /// normalized. Apps may have their own schemes, such as `capacitor://localhost`.
     pub fn parse(text: &str) -> Result<Self, WebOriginError> {
         if text == "null" {
             return Err(WebOriginError::Null);
@@ -43,7 +38,7 @@ impl WebOrigin {
         if authority.contains(['/', '\\', '?', '#', '@']) {
             return Err(WebOriginError::More);
         }
-        // The parser of URLs would drop some of these without a word.
+        // The URL parser removes some of these silently.
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err(WebOriginError::Malformed);
         }
@@ -61,15 +56,12 @@ impl WebOrigin {
         Ok(Self(origin))
     }
 
-    /// The origin that a browser sends, which is in that form already. Anything else is `None`, and
-    /// registered with nobody.
-    #[must_use]
+    /// Parses the header `Origin`, which is normalized already; `None` for any other text.
     pub fn sent(text: &str) -> Option<Self> {
         Self::parse(text).ok().filter(|origin| origin.0 == text)
     }
 
     /// The text, 1 to 255 bytes of ASCII.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -81,8 +73,7 @@ impl fmt::Display for WebOrigin {
     }
 }
 
-/// Whether a URL names a host that is this machine, whoever reads it.
-#[must_use]
+/// Whether the host of a URL is a loopback host on every machine.
 pub fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| has_loopback_host(&url))
 }
@@ -96,7 +87,7 @@ fn has_loopback_host(url: &Url) -> bool {
     }
 }
 
-/// RFC 6454 §6.2, for schemes too that the URL standard gives no origin.
+/// RFC 6454 §6.2, also for schemes without an origin in the URL standard.
 fn serialize(url: &Url) -> Option<String> {
     let host = url.host_str()?.to_ascii_lowercase();
     let in_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
@@ -111,48 +102,37 @@ fn serialize(url: &Url) -> Option<String> {
     })
 }
 
-/// Why a text is no origin that can be registered, in words for the person who typed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The reason why an origin cannot be registered, for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebOriginError {
-    /// It does not have the form.
+    /// The text is not an origin.
+    #[error(
+        "an origin is scheme://host or scheme://host:port, such as https://app.example.com or \
+         capacitor://localhost"
+    )]
     Malformed,
-    /// It goes on behind the port, or begins before the host.
+    /// There is text after the port or before the host.
+    #[error("an origin is scheme://host:port without path, query or user")]
     More,
-    /// It stands for several.
+    /// A pattern.
+    #[error("an origin cannot be a pattern; name each origin")]
     Pattern,
-    /// It is what pages without an origin send.
+    /// The origin of pages without an origin.
+    #[error("null cannot be registered: any page can send it")]
     Null,
     /// Pages of this scheme have no origin.
+    #[error("pages of this scheme have no origin; use https or the scheme of an app")]
     Scheme,
-    /// It is http, and not on this machine.
+    /// http with a host that is not a loopback host.
+    #[error(
+        "http is only for localhost, 127.0.0.1 and [::1]: on a network, an attacker could change the \
+         page; use https"
+    )]
     Plain,
-    /// It does not fit the store.
+    /// The origin does not fit the store.
+    #[error("an origin has 255 bytes at most")]
     TooLong,
 }
-
-impl fmt::Display for WebOriginError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => {
-                "an origin is scheme://host or scheme://host:port, such as https://app.example.com \
-                 or capacitor://localhost"
-            }
-            Self::More => "an origin is scheme://host:port alone, without path, query or user",
-            Self::Pattern => "each origin is named by itself; there are no patterns",
-            Self::Null => "null is what any page can send that hides its origin",
-            Self::Scheme => {
-                "pages of this scheme have no origin; https, or an app's own scheme, do"
-            }
-            Self::Plain => {
-                "http is for this machine alone (localhost, 127.0.0.1, [::1]): elsewhere, whoever \
-                 is on the way could change the page; use https"
-            }
-            Self::TooLong => "an origin has 255 bytes at most",
-        })
-    }
-}
-
-impl Error for WebOriginError {}
 
 #[cfg(test)]
 mod tests {
@@ -160,7 +140,7 @@ mod tests {
 
     /// row 39: "the serialization of an origin", RFC 6454 §6.2: lower case, no default port.
     #[test]
-    fn an_origin_has_one_form() {
+    fn an_origin_is_normalized() {
         for (typed, origin) in [
             ("https://app.example.com", "https://app.example.com"),
             ("https://app.example.com/", "https://app.example.com"),
@@ -198,9 +178,9 @@ mod tests {
         }
     }
 
-    /// row 39: what names no origin, or more than one, is refused with what would be right.
+    /// row 39: a text that is not exactly one origin is refused with the reason.
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn a_text_that_is_not_an_origin_is_refused() {
         use WebOriginError::{Malformed, More, Null, Pattern, Plain, Scheme, TooLong};
         let long = format!("https://{}", vec!["a".repeat(60); 5].join("."));
         for (typed, why) in [
@@ -247,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loopback_host_is_told_from_others() {
+    fn loopback_hosts_are_recognized() {
         for url in [
             "http://127.0.0.1:8080",
             "https://localhost/auth",

@@ -1,30 +1,30 @@
-//! What can go wrong for a client: one variant for each error code of the RFCs.
+//! Errors of protocol requests: one variant for each error code of the RFCs.
 
 pub mod database;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use sea_orm::DbErr;
 
 use self::database::is_temporary;
 
-/// Why a request was refused, for the log alone. Never holds a secret or a client's input.
+/// The reason of a refusal, for the log only. It contains no secret and no input.
 pub type Reason = Cow<'static, str>;
 
 /// A refusal or a failure.
 ///
-/// The client learns the code and a description that is fixed for the code, so that causes which
-/// must look alike (unknown user, wrong password) cannot differ; the reason goes to the log.
-#[derive(Debug)]
+/// The response contains the code and a fixed description, so that causes that must be
+/// indistinguishable (unknown user, wrong password) do not differ. The reason is logged.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {}", self.code(), self.reason())]
 pub enum Error {
     /// `invalid_request`, RFC 6749 §5.2.
     InvalidRequest(Reason),
-    /// The body is larger than the server reads: `invalid_request`, with status 413.
+    /// The body is too large: `invalid_request`, with status 413.
     TooLarge(Reason),
-    /// There is nothing at this path: `invalid_request`, with status 404.
+    /// The path does not exist: `invalid_request`, with status 404.
     NotFound(Reason),
-    /// The path knows other methods, named here: `invalid_request`, with status 405.
+    /// The path has only these methods: `invalid_request`, with status 405.
     MethodNotAllowed(Reason),
     /// `invalid_client`, RFC 6749 §5.2.
     InvalidClient(Reason),
@@ -40,21 +40,20 @@ pub enum Error {
     InvalidTarget(Reason),
     /// `unsupported_token_type`, RFC 7009 §2.2.1.
     UnsupportedTokenType(Reason),
-    /// `invalid_token`, RFC 6750 §3.1: the bearer token that authorizes a request is no good.
+    /// `invalid_token`, RFC 6750 §3.1: the bearer token of the request is not valid.
     InvalidToken(Reason),
-    /// `insufficient_scope`, RFC 6750 §3.1: the bearer token would need this scope.
+    /// `insufficient_scope`, RFC 6750 §3.1: the bearer token lacks this scope.
     InsufficientScope(&'static str),
-    /// `temporarily_unavailable`: try again soon.
+    /// `temporarily_unavailable`: the request can be retried.
     TemporarilyUnavailable(Reason),
-    /// `temporarily_unavailable`, with status 429: too many sign-ins have failed. The seconds to wait.
+    /// `temporarily_unavailable`, with status 429: too many failed sign-ins. The seconds to wait.
     TooManyAttempts(u64),
-    /// `server_error`: our own failure.
+    /// `server_error`: a failure of the server.
     ServerError(Reason),
 }
 
 impl Error {
-    /// The error code on the wire.
-    #[must_use]
+    /// The error code in the response.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_)
@@ -77,7 +76,6 @@ impl Error {
 
     /// The `error_description` of RFC 6749 §5.2: "Human-readable ASCII text providing additional
     /// information, used to assist the client developer in understanding the error".
-    #[must_use]
     pub const fn description(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) => {
@@ -86,14 +84,14 @@ impl Error {
                  and no credentials in the URL."
             }
             Self::TooLarge(_) => "The request body is too large.",
-            Self::NotFound(_) => "There is nothing at this path. See /docs for what there is.",
+            Self::NotFound(_) => "This path does not exist. See /docs for the API.",
             Self::MethodNotAllowed(_) => "Method not allowed; see the Allow header.",
             Self::InvalidClient(_) => {
                 "The client is unknown, or its authentication is missing, wrong or not the \
                  registered one."
             }
             Self::InvalidGrant(_) => {
-                "The user name or password is wrong, or the refresh token is invalid, expired, \
+                "The username or password is wrong, or the refresh token is invalid, expired, \
                  revoked, or was issued to another client."
             }
             Self::UnauthorizedClient(_) => "The client is not registered for this grant type.",
@@ -104,8 +102,8 @@ impl Error {
                 "The scope is malformed, or exceeds what the client or the session may have."
             }
             Self::InvalidTarget(_) => {
-                "The resource is not one that this client or session may ask for, or more than \
-                 one was named."
+                "The client or the session may not request this resource, or the request names \
+                 more than one."
             }
             Self::UnsupportedTokenType(_) => {
                 "Access tokens of the client_credentials grant cannot be revoked. They expire."
@@ -114,7 +112,7 @@ impl Error {
                 "The bearer token is expired, revoked, damaged, or not for this server."
             }
             Self::InsufficientScope(_) => {
-                "The bearer token does not allow this. Ask for the scope that WWW-Authenticate names."
+                "The bearer token lacks the scope that WWW-Authenticate names. Request it."
             }
             Self::TemporarilyUnavailable(_) => "The server is busy. Try again after Retry-After.",
             Self::TooManyAttempts(_) => {
@@ -125,7 +123,6 @@ impl Error {
     }
 
     /// The reason, for the log.
-    #[must_use]
     pub fn reason(&self) -> &str {
         match self {
             Self::InvalidRequest(reason)
@@ -148,15 +145,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code(), self.reason())
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// A store that is busy or away answers later; anything else is a fault of ours.
+/// A temporary error of the database can be retried; any other is a failure of the server.
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         let reason = Reason::Owned(format!("store: {error}"));

@@ -142,7 +142,7 @@ async function threeDevices() {
     await page.keyboard.type("wrong horse");
     await page.keyboard.press("Enter");
     await until("the error is shown", async () => (await error(page).innerText()).endsWith("No session was revoked."));
-    contains(await error(page).innerText(), "The user name or password is wrong");
+    contains(await error(page).innerText(), "The username or password is wrong");
     equal(await focus(page), "everywhere-password", "the focus");
     equal(requests, [`POST ${ISSUER}/token`], "the requests sent");
     equal([await isActive(page), await isActive(other)], [true, true], "the sessions are active");

@@ -160,7 +160,7 @@ async fn a_wrong_password_an_unknown_user_and_a_disabled_one_are_answered_alike(
     insta::assert_json_snapshot!(wrong.json(), @r#"
     {
       "error": "invalid_grant",
-      "error_description": "The user name or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client."
+      "error_description": "The username or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client."
     }
     "#);
     let long = "x".repeat(5_000);

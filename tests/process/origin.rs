@@ -124,12 +124,12 @@ fn an_origin_that_cannot_be_registered_is_refused() {
         let (first, _) = said.split_once("\n\n").unwrap();
         first.to_owned()
     };
-    insta::assert_snapshot!(add("http://app.example.com"), @r#"error: invalid value 'http://app.example.com' for '--origin <ORIGIN>': http is for this machine alone (localhost, 127.0.0.1, [::1]): elsewhere, whoever is on the way could change the page; use https"#);
-    insta::assert_snapshot!(add("https://app.example.com/login"), @r#"error: invalid value 'https://app.example.com/login' for '--origin <ORIGIN>': an origin is scheme://host:port alone, without path, query or user"#);
-    insta::assert_snapshot!(add("https://*.example.com"), @r#"error: invalid value 'https://*.example.com' for '--origin <ORIGIN>': each origin is named by itself; there are no patterns"#);
-    insta::assert_snapshot!(add("null"), @r#"error: invalid value 'null' for '--origin <ORIGIN>': null is what any page can send that hides its origin"#);
+    insta::assert_snapshot!(add("http://app.example.com"), @r#"error: invalid value 'http://app.example.com' for '--origin <ORIGIN>': http is only for localhost, 127.0.0.1 and [::1]: on a network, an attacker could change the page; use https"#);
+    insta::assert_snapshot!(add("https://app.example.com/login"), @r#"error: invalid value 'https://app.example.com/login' for '--origin <ORIGIN>': an origin is scheme://host:port without path, query or user"#);
+    insta::assert_snapshot!(add("https://*.example.com"), @r#"error: invalid value 'https://*.example.com' for '--origin <ORIGIN>': an origin cannot be a pattern; name each origin"#);
+    insta::assert_snapshot!(add("null"), @r#"error: invalid value 'null' for '--origin <ORIGIN>': null cannot be registered: any page can send it"#);
     insta::assert_snapshot!(add("app.example.com"), @r#"error: invalid value 'app.example.com' for '--origin <ORIGIN>': an origin is scheme://host or scheme://host:port, such as https://app.example.com or capacitor://localhost"#);
-    insta::assert_snapshot!(add("file://"), @r#"error: invalid value 'file://' for '--origin <ORIGIN>': pages of this scheme have no origin; https, or an app's own scheme, do"#);
+    insta::assert_snapshot!(add("file://"), @r#"error: invalid value 'file://' for '--origin <ORIGIN>': pages of this scheme have no origin; use https or the scheme of an app"#);
     assert!(!place.ok(&["client", "list"]).contains("web"));
 
     insta::assert_snapshot!(refusal(&["client", "origins", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);

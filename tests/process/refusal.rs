@@ -168,7 +168,7 @@ fn a_value_out_of_bounds_is_named_with_the_bounds() {
     "#);
     insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MEMORY_KIB", "64")]), @r#"
     jeton: wrong settings:
-      password.memory_kib = "64" (JETON_PASSWORD__MEMORY_KIB), password.iterations = "2" (default), password.parallelism = "1" (default): memory 64 KiB with 2 iterations makes passwords too cheap to guess; right are 19456 KiB with 2 iterations, 7168 KiB with 5, or more
+      password.memory_kib = "64" (JETON_PASSWORD__MEMORY_KIB), password.iterations = "2" (default), password.parallelism = "1" (default): memory 64 KiB with 2 iterations makes passwords too cheap to guess; use 19456 KiB with 2 iterations, 7168 KiB with 5, or more
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SERVER__HEADER_READ_TIMEOUT", "0s")]), @r#"
     jeton: wrong settings:
@@ -180,7 +180,7 @@ fn a_value_out_of_bounds_is_named_with_the_bounds() {
     "#);
     insta::assert_snapshot!(refused(&[("JETON_BOOTSTRAP__EXAMPLE_API", "http://api.example.com/my-info")]), @r#"
     jeton: wrong settings:
-      bootstrap.example_api = "http://api.example.com/my-info" (JETON_BOOTSTRAP__EXAMPLE_API) must be an origin, such as http://127.0.0.1:8081, or empty: an origin is scheme://host:port alone, without path, query or user
+      bootstrap.example_api = "http://api.example.com/my-info" (JETON_BOOTSTRAP__EXAMPLE_API) must be an origin, such as http://127.0.0.1:8081, or empty: an origin is scheme://host:port without path, query or user
     "#);
     insta::assert_snapshot!(refused(&[("JETON_KEYS__BITS", "1024")]), @r#"
     jeton: wrong settings:

@@ -43,17 +43,17 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     insta::assert_snapshot!(table, @"
     400 invalid_request: The request lacks a required parameter, repeats one, or is malformed. Send POST with an application/x-www-form-urlencoded body in UTF-8, each parameter once, and no credentials in the URL.
     413 invalid_request: The request body is too large.
-    404 invalid_request: There is nothing at this path. See /docs for what there is.
+    404 invalid_request: This path does not exist. See /docs for the API.
     405 invalid_request: Method not allowed; see the Allow header.
     401 invalid_client: The client is unknown, or its authentication is missing, wrong or not the registered one.
-    400 invalid_grant: The user name or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client.
+    400 invalid_grant: The username or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client.
     400 unauthorized_client: The client is not registered for this grant type.
     400 unsupported_grant_type: Supported grant types are password, refresh_token and client_credentials.
     400 invalid_scope: The scope is malformed, or exceeds what the client or the session may have.
-    400 invalid_target: The resource is not one that this client or session may ask for, or more than one was named.
+    400 invalid_target: The client or the session may not request this resource, or the request names more than one.
     400 unsupported_token_type: Access tokens of the client_credentials grant cannot be revoked. They expire.
     401 invalid_token: The bearer token is expired, revoked, damaged, or not for this server.
-    403 insufficient_scope: The bearer token does not allow this. Ask for the scope that WWW-Authenticate names.
+    403 insufficient_scope: The bearer token lacks the scope that WWW-Authenticate names. Request it.
     503 temporarily_unavailable: The server is busy. Try again after Retry-After.
     500 server_error: The server failed. The request can be tried again.
     ");
