@@ -88,13 +88,13 @@ fn or_issuer(audience: &str, issuer: &str) -> Vec<String> {
 }
 
 mod again {
-    pub(in crate::store) use super::retry::retry as again;
+    pub(in crate::store) use crate::store::retry::retry as again;
 
     pub(in crate::store) trait Failure: From<sea_orm::DbErr> {
         fn of_store(&self) -> Option<&sea_orm::DbErr>;
     }
 
-    impl<E: Failure> super::retry::RetryError for E {
+    impl<E: Failure> crate::store::retry::RetryError for E {
         fn database_error(&self) -> Option<&sea_orm::DbErr> {
             self.of_store()
         }
@@ -104,12 +104,12 @@ mod again {
 mod together {
     use sea_orm::DbErr;
 
-    use super::transaction::Transaction;
-    use super::writer::{Durability, Writer};
+    use crate::store::transaction::Transaction;
+    use crate::store::writer::{Durability, Writer};
 
     pub(in crate::store) type Together<'a> = Transaction<'a>;
 
-    impl super::Store {
+    impl crate::store::Store {
         pub(in crate::store) async fn write_rotation(&self) -> Writer<'_> {
             self.writer(Durability::Rotation).await
         }
