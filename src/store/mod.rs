@@ -127,9 +127,5 @@ mod together {
         pub(in crate::store) const fn connection(&self) -> &Self {
             self
         }
-
-        pub(in crate::store) async fn take_time(&self) -> Result<(), DbErr> {
-            self.remove_timeout().await
-        }
     }
 }

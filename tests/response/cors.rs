@@ -542,7 +542,10 @@ async fn credentials_are_never_allowed() {
 async fn a_change_of_origins_takes_effect_at_once() {
     let jeton = start().await;
     jeton.set_origins("app", &[APP, UNREGISTERED]).await;
-    assert_readable(&token_from(&jeton, UNREGISTERED, sign_in("app")).await, UNREGISTERED);
+    assert_readable(
+        &token_from(&jeton, UNREGISTERED, sign_in("app")).await,
+        UNREGISTERED,
+    );
     jeton.set_origins("app", &[APP]).await;
     assert_unreadable(&token_from(&jeton, UNREGISTERED, sign_in("app")).await);
 }

@@ -19,14 +19,14 @@ pub use model::{ActiveModel, Column, Entity, Model, PrimaryKey, Relation};
 pub(in crate::store) use update::touch;
 pub use update::{UpdatedClient, update};
 
-use super::text_search::{contains, sought};
+use super::text_search::{contains, without_nul};
 use super::{Store, Target, client_secret};
 use crate::clock::micros;
 use crate::web_origin::WebOrigin;
 
 /// The client with this id, disabled or not.
 pub async fn find(store: &Store, id: &str) -> Result<Option<Model>, DbErr> {
-    Entity::find_by_id(sought(id)).one(store.read()).await
+    Entity::find_by_id(without_nul(id)).one(store.read()).await
 }
 
 /// The client with this id, disabled or not, and its secrets, expired or not; in one query.
@@ -34,7 +34,7 @@ pub async fn find_with_secrets(
     store: &Store,
     id: &str,
 ) -> Result<(Option<Model>, Vec<client_secret::Model>), DbErr> {
-    let found = Entity::find_by_id(sought(id))
+    let found = Entity::find_by_id(without_nul(id))
         .find_with_related(client_secret::Entity)
         .all(store.read())
         .await?;
@@ -47,7 +47,7 @@ pub(super) async fn lock(
     connection: &impl ConnectionTrait,
     id: &str,
 ) -> Result<Option<Model>, DbErr> {
-    let found = Entity::find_by_id(sought(id)).lock_exclusive();
+    let found = Entity::find_by_id(without_nul(id)).lock_exclusive();
     found.one(connection).await
 }
 
@@ -97,7 +97,7 @@ pub async fn search(
                 Column::DisabledAt.is_null()
             }
         }))
-        .add_option(after.map(|after| Column::Id.gt(sought(after))));
+        .add_option(after.map(|after| Column::Id.gt(without_nul(after))));
     Entity::find()
         .filter(matching)
         .order_by_asc(Column::Id)

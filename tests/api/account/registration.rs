@@ -231,7 +231,9 @@ async fn a_registration_is_readable_by_pages_of_the_client_that_it_names() {
             .set_origins(id, &[&format!("https://{id}.test")])
             .await;
     }
-    jeton.change_client("gone", json!({ "disabled": true })).await;
+    jeton
+        .change_client("gone", json!({ "disabled": true }))
+        .await;
     let register = async |username: &str, client_id: &str, origin: &str| {
         let body = json!({"username": username, "password": PASSWORD, "client_id": client_id});
         let mut request = json_request(Method::POST, "/account", "", &body.to_string());
