@@ -134,7 +134,7 @@ async fn changes_of_settings_and_secrets_write_one_event_each() {
     assert_eq!(detail(&row)["changed"], "client_name access_token_lifetime");
     assert_eq!(detail(&row)["client_name"], "The app");
     assert_eq!(detail(&row)["access_token_lifetime"], 60);
-    let unknown = client::update(store, "nobody", &patch, &operator).await;
+    let unknown = client::update(store, "unknown", &patch, &operator).await;
     assert!(matches!(unknown, Err(ClientError::NotFound)));
     for action in [
         Action::ClientUpdated,

@@ -25,7 +25,7 @@ async fn with_sign_ins() -> (Jeton, Vec<Uuid>) {
         sessions.push(jeton.sign_in_at(client).await.session());
     }
     jeton.advance(HOUR);
-    jeton.sign_in_from("nobody", WRONG, b"").await;
+    jeton.sign_in_from("unknown", WRONG, b"").await;
     (jeton, sessions)
 }
 

@@ -21,7 +21,7 @@ async fn old_events_are_swept_in_batches() -> Result<(), DbErr> {
     let store = &jeton.server.store;
     for _ in 0..7 {
         jeton.advance(MICROSECOND);
-        jeton.sign_in_from("nobody", WRONG, b"").await;
+        jeton.sign_in_from("unknown", WRONG, b"").await;
     }
     let last = jeton.now();
     let all = audit_event::search(store, AuditFilter::default(), None, 99).await?;
