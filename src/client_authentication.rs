@@ -1,4 +1,4 @@
-//! Client authentication: who asks, RFC 6749 §2.3.
+//! Client authentication, RFC 6749 §2.3.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::client::GrantType;
 use crate::client::Policy;
 use crate::client::secret::secret_digest;
 use crate::clock::Timestamp;
@@ -17,46 +18,39 @@ use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::{client, client_secret};
 
-/// Some clients leave the padding off.
+/// Base64 with optional padding: some clients omit it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A client that has proved who it is, or a public one that has named itself.
+/// A confidential client that has proved its secret, or a public client by its name.
 #[derive(Debug)]
 pub struct AuthenticatedClient {
     /// The client's row.
     pub client: client::Model,
-    /// What holds for its sessions.
+    /// The policy for its sessions and tokens.
     pub policy: Policy,
 }
 
 impl AuthenticatedClient {
-    /// Checks that the client may use a grant type.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnauthorizedClient`]: "The authenticated client is not authorized to use this
-    /// authorization grant type", RFC 6749 §5.2.
-    pub fn require_grant_type(&self, grant_type: &'static str) -> Result<(), Error> {
-        if self.client.allows(grant_type) {
+    /// Checks that the client may use a grant type, else `unauthorized_client`: "The authenticated client is
+    /// not authorized to use this authorization grant type", RFC 6749 §5.2.
+    pub fn require_grant_type(&self, grant_type: GrantType) -> Result<(), Error> {
+        let name = grant_type.as_str();
+        if self.client.allows(name) {
             Ok(())
         } else {
-            let reason = format!("client {} may not use {grant_type}", self.client.id);
+            let reason = format!("client {} may not use {name}", self.client.id);
             Err(Error::UnauthorizedClient(reason.into()))
         }
     }
 }
 
-/// Finds out which client asks, by `Authorization: Basic`, by `client_id` and `client_secret` in
-/// the body, or, if it is public, by `client_id` alone. A request that names no client comes from
-/// the default client.
+/// Authenticates the client by `Authorization: Basic`, by `client_id` and `client_secret` in the body, or, if
+/// it is public, by `client_id` alone. A request that names no client comes from the default client.
 ///
-/// # Errors
-///
-/// [`Error::InvalidClient`] when the client is unknown, disabled, or does not prove itself, alike;
-/// [`Error::InvalidRequest`] when it uses two mechanisms, or names two clients.
+/// An unknown client, a disabled one and a wrong secret get the same error.
 pub async fn authenticate(
     authorization: Option<&[u8]>,
     parameters: &Parameters,
@@ -69,9 +63,9 @@ pub async fn authenticate(
     let mut found = None;
     for claim in &claims {
         let (client, secrets) = client::find_with_secrets(&server.store, &claim.id).await?;
-        // Every claim is checked, and an unknown client like a known one, so that time tells nothing.
-        let knows_secret = claim.knows_one_of(&secrets, server.clock.now());
-        let is_proved = |client: &client::Model| claim.proves(client, knows_secret);
+        // All claims are checked, and those of unknown clients too, so that the time reveals nothing.
+        let is_secret_right = claim.matches_any(&secrets, server.clock.now());
+        let is_proved = |client: &client::Model| claim.proves(client, is_secret_right);
         found = found.or(client.filter(|own| is_proved(own) && own.disabled_at.is_none()));
     }
     let client = found.ok_or_else(|| {
@@ -91,7 +85,7 @@ pub async fn authenticate(
     })
 }
 
-/// Who a request says it comes from.
+/// The client that a request names, and its secret.
 struct Claim {
     id: String,
     secret: Option<Secret>,
@@ -106,30 +100,30 @@ impl Claim {
         }
     }
 
-    /// Whether the secret is one of these, and living. However many there are, and whichever it is, the
-    /// work is the same.
-    fn knows_one_of(&self, secrets: &[client_secret::Model], now: Timestamp) -> bool {
+    /// Whether the secret is one of these and has not expired. The work does not depend on the number of
+    /// secrets or on the one that matches.
+    fn matches_any(&self, secrets: &[client_secret::Model], now: Timestamp) -> bool {
         let given = secret_digest(self.secret.as_ref().map_or("", Secret::expose));
-        let equal = (0..client_secret::MAX_SECRETS).map(|place| {
-            let living = secrets.get(place).filter(|secret| secret.is_alive(now));
-            let digest = living.map_or(&[0; SHA256_OUTPUT_LEN][..], |secret| &secret.digest);
-            verify_slices_are_equal(digest, &given).is_ok() & living.is_some()
+        let equal = (0..client_secret::MAX_SECRETS).map(|index| {
+            let valid = secrets.get(index).filter(|secret| secret.is_alive(now));
+            let digest = valid.map_or(&[0; SHA256_OUTPUT_LEN][..], |secret| &secret.digest);
+            verify_slices_are_equal(digest, &given).is_ok() & valid.is_some()
         });
         equal.fold(false, |one, other| one | other)
     }
 
-    /// Whether it comes from this client, one of whose secrets it knows or not.
-    const fn proves(&self, client: &client::Model, knows_secret: bool) -> bool {
+    /// Whether the claim proves this client.
+    const fn proves(&self, client: &client::Model, is_secret_right: bool) -> bool {
         match (client.confidential, &self.secret) {
-            // A public client names itself; a secret that it does not have proves nothing.
+            // A public client has no secret, so one that is sent must be wrong.
             (false, None) => true,
-            (true, Some(_)) => knows_secret,
+            (true, Some(_)) => is_secret_right,
             _ => false,
         }
     }
 }
 
-/// What stands in `Authorization: Basic`, not yet decoded by RFC 6749 Appendix B.
+/// The credentials in `Authorization: Basic`, before the decoding of RFC 6749 Appendix B.
 struct Basic {
     id: Secret,
     secret: Secret,
@@ -153,14 +147,14 @@ impl Basic {
         })
     }
 
-    /// Swagger UI sends `Og==`, an empty id and an empty secret, for a client that has neither: the
-    /// same as no header.
+    /// Whether both are empty, which counts as no header: Swagger UI sends `Og==` for a client without
+    /// credentials.
     fn is_empty(&self) -> bool {
         self.id.expose().is_empty() && self.secret.expose().is_empty()
     }
 
-    /// The pair as RFC 6749 §2.3.1 wants it, encoded by "application/x-www-form-urlencoded", and
-    /// as many clients send it, raw.
+    /// The credentials as RFC 6749 §2.3.1 requires them, encoded by "application/x-www-form-urlencoded",
+    /// and unencoded, as many clients send them.
     fn claims(self, parameters: &Parameters) -> Result<Vec<Claim>, Error> {
         // "The client MUST NOT use more than one authentication method in each request", §2.3.
         if parameters.find("client_secret").is_some() {
@@ -188,7 +182,7 @@ impl Basic {
     }
 }
 
-/// Neither half is shown: people paste secrets into the wrong field.
+/// Hides the id, too: users paste secrets into the wrong field.
 impl fmt::Debug for Basic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Basic [hidden]")

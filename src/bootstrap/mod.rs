@@ -9,10 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use error::BootstrapError;
 
+use crate::client::GrantType;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Settings};
 use crate::database_url::DatabaseUrl;
-use crate::grant;
 use crate::key::SigningKeys;
 use crate::maintenance;
 use crate::password::{Busy, Cost, HashError, Password, PasswordHasher, Rules};
@@ -254,7 +254,9 @@ async fn add_client(
 fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Model {
     client::Model {
         name: name.to_owned(),
-        grant_types: grant::FOR_PEOPLE.join(" "),
+        grant_types: [GrantType::Password, GrantType::RefreshToken]
+            .map(GrantType::as_str)
+            .join(" "),
         scope: scope.to_owned(),
         first_party: true,
         ..client::Model::new(id, now)

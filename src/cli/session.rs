@@ -9,7 +9,7 @@ use crate::api::admin::json;
 use crate::api::admin::sessions::Session;
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
-use crate::store::session::{self, Ending, Filter, Model};
+use crate::store::session::{self, Ending, Model, SessionFilter};
 use crate::store::user::{self, Change};
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ impl Group {
                     Some(name) => Some(super::user::find(server, &name).await?.id),
                     None => None,
                 };
-                let filter = Filter {
+                let filter = SessionFilter {
                     user_id,
                     client_id: client.as_deref(),
                     over: active.map(|active| (!active, server.clock.now())),

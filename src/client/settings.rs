@@ -132,6 +132,25 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretBasic,
 }
 
+impl GrantType {
+    /// All grant types.
+    pub const ALL: [Self; 3] = [Self::Password, Self::RefreshToken, Self::ClientCredentials];
+
+    /// The value of `grant_type`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// The grant type with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == name)
+    }
+}
+
 impl ClientSettings {
     /// The default settings of the client with this id.
     pub fn new(id: &str) -> Self {
@@ -155,17 +174,6 @@ impl ClientSettings {
         let mut changes = self.members();
         changes.retain(|name, value| before.get(name) != Some(value));
         changes
-    }
-}
-
-impl GrantType {
-    /// The value of `grant_type`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::RefreshToken => "refresh_token",
-            Self::ClientCredentials => "client_credentials",
-        }
     }
 }
 

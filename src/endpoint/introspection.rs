@@ -14,11 +14,11 @@ use crate::error::Error;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::store::{client, session, user};
+use crate::token::access::Access;
 use crate::token::active::{ActiveToken, Inactive};
-use crate::token::claims::{self, Audience, Claims};
+use crate::token::claims::{Audience, Claims};
 use crate::token::refresh_token::RefreshToken;
-use crate::token::response::Narrowed;
-use crate::token::rotation::{Judgement, Position, judge};
+use crate::token::rotation::{Judgement, Position, RequestTime, judge};
 
 /// The introspection endpoint.
 #[derive(Default)]
@@ -153,14 +153,19 @@ async fn refresh_token(
     let (now, policy) = (server.clock.now(), client.policy(&server.settings));
     let position = Position::from(session);
     let is_replay = matches!(
-        judge(token.generation, position, &policy, now),
+        judge(
+            token.generation,
+            position,
+            &policy,
+            RequestTime::without_wait(now)
+        ),
         Judgement::Replay { .. }
     );
     if is_replay || !record.is_alive(now, &policy) {
         return Ok(inactive);
     }
     let issuer = &server.settings.issuer;
-    let Some(granted) = Narrowed::still_granted(session, &client, issuer) else {
+    let Some(granted) = Access::still_granted(session, &client, issuer) else {
         return Ok(inactive);
     };
     let user = user::find(&server.store, session.user_id).await?;
@@ -174,7 +179,7 @@ async fn refresh_token(
         iat: Some(session.rotated_at.as_seconds()),
         exp: Some(session.ends_at(&policy).as_seconds()),
         auth_time: Some(session.authenticated_at.as_seconds()),
-        acr: Some(claims::PASSWORD.to_owned()),
+        acr: Some(session.acr.clone()),
         sid: Some(session.id.to_string()),
         ..Introspection::default()
     })

@@ -9,10 +9,10 @@ use poem_openapi::{Object, OpenApi};
 use super::Tag;
 use super::caching::Cached;
 use super::{jwks, resource_server, revoked_sessions};
-use crate::grant;
+use crate::client::GrantType;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
-use crate::token::claims;
+use crate::sign_in;
 
 /// The path of RFC 8414 §3, inserted before the issuer's own path.
 pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
@@ -75,7 +75,7 @@ impl ServerMetadata {
             jwks_uri: format!("{issuer}{}", jwks::PATH),
             scopes_supported: list(&["account", resource_server::INTROSPECT]),
             response_types_supported: Vec::new(),
-            grant_types_supported: list(&grant::TYPES),
+            grant_types_supported: list(&GrantType::ALL.map(GrantType::as_str)),
             token_endpoint_auth_methods_supported: methods.clone(),
             revocation_endpoint_auth_methods_supported: methods,
             introspection_endpoint_auth_methods_supported: list(&[
@@ -84,7 +84,7 @@ impl ServerMetadata {
             ]),
             service_documentation: format!("{issuer}/docs"),
             subject_types_supported: list(&["public"]),
-            acr_values_supported: list(&[claims::PASSWORD]),
+            acr_values_supported: list(&[sign_in::PASSWORD_ACR]),
             id_token_signing_alg_values_supported: list(&["RS256"]),
         }
     }

@@ -25,7 +25,7 @@ pub struct TokenEndpoint;
 /// A token request. Each parameter says to which grant it belongs.
 #[derive(Object)]
 struct TokenRequest {
-    /// `password` (RFC 6749 section 4.3; for first-party clients alone, RFC 9700 section 2.4),
+    /// `password` (RFC 6749 section 4.3; for first-party clients only, RFC 9700 section 2.4),
     /// `refresh_token` (section 6) or `client_credentials` (section 4.4).
     grant_type: String,
     /// With `password`: the name of the user. For first-party clients alone.
@@ -46,52 +46,20 @@ struct TokenRequest {
     client_secret: Option<String>,
 }
 
-/// A token response, RFC 6749 section 5.1. Store both tokens and replace both at each refresh.
-#[derive(Object)]
-struct TokenAnswer {
-    /// Send it to APIs as `Authorization: Bearer`. A JWT by RFC 9068, unless the client is registered
-    /// for opaque ones.
-    access_token: String,
-    /// `Bearer`.
-    token_type: String,
-    /// Seconds until the access token expires.
-    expires_in: i64,
-    /// For the next refresh. If that response is lost, send the same refresh token again. Absent with
-    /// `client_credentials`.
-    #[oai(skip_serializing_if_is_none)]
-    refresh_token: Option<String>,
-    /// The scope of the access token, space-separated.
-    scope: String,
-}
-
-impl From<TokenResponse> for TokenAnswer {
-    fn from(response: TokenResponse) -> Self {
-        Self {
-            access_token: response.access_token.expose().to_owned(),
-            token_type: "Bearer".to_owned(),
-            expires_in: response.expires_in,
-            refresh_token: response
-                .refresh_token
-                .map(|token| token.expose().to_owned()),
-            scope: response.scope.to_string(),
-        }
-    }
-}
-
 #[derive(ApiResponse)]
 enum Tokens {
     /// Tokens.
     #[oai(status = 200)]
-    Ok(Json<TokenAnswer>),
+    Ok(Json<TokenResponse>),
 }
 
 #[OpenApi]
 impl TokenEndpoint {
     /// Sign in or refresh
     ///
-    /// Exchanges a user name and password, or a refresh token, for an access token and a new
-    /// refresh token (RFC 6749 section 3.2); or a confidential client's own credentials for an access
-    /// token (RFC 6749 section 4.4).
+    /// Exchanges a user name and password, or a refresh token, for an access token and a new refresh token
+    /// (RFC 6749 section 3.2); or a confidential client's credentials for an access token (RFC 6749 section
+    /// 4.4).
     ///
     /// A public client sends `client_id`; a confidential one authenticates by HTTP Basic, or by
     /// `client_id` and `client_secret` here (RFC 6749 section 2.3.1). Send each parameter once, and
@@ -122,6 +90,6 @@ impl TokenEndpoint {
         set_client(&client.client.id, request);
         let device = caller::device(request, &server.settings);
         let tokens = grant.exchange(&client, device, &server).await?;
-        Ok(Tokens::Ok(Json(tokens.into())))
+        Ok(Tokens::Ok(Json(tokens)))
     }
 }

@@ -1,53 +1,39 @@
-//! The client credentials grant, RFC 6749 §4.4: a client that speaks for itself, such as a job that
-//! runs at night.
+//! The client credentials grant, RFC 6749 §4.4: a token for the client itself, such as a nightly job.
 
-use super::narrowing::Narrowing;
+use super::requested_access::RequestedAccess;
 use crate::client_authentication::AuthenticatedClient;
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::server::AuthorizationServer;
+use crate::token::access::Access;
 use crate::token::response::TokenResponse;
 
-/// The value of `grant_type`.
-pub const TYPE: &str = "client_credentials";
-
-/// The parameters of the grant.
 #[derive(Debug)]
-pub struct Request {
-    narrowing: Narrowing,
+pub struct ClientCredentialsGrant {
+    requested: RequestedAccess,
 }
 
-impl Request {
-    /// Reads the parameters.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidScope`] for a malformed scope, [`Error::InvalidTarget`] for several resources.
+impl ClientCredentialsGrant {
     pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
         Ok(Self {
-            narrowing: Narrowing::parse(parameters)?,
+            requested: RequestedAccess::parse(parameters)?,
         })
     }
 
-    /// Makes an access token. "A refresh token SHOULD NOT be included", RFC 6749 §4.4.3.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnauthorizedClient`] for a public client: "The client credentials grant type MUST only
-    /// be used by confidential clients", RFC 6749 §4.4; [`Error::InvalidScope`] or
-    /// [`Error::InvalidTarget`] when it asks for more than it may have.
+    /// Issues an access token. "A refresh token SHOULD NOT be included", RFC 6749 §4.4.3.
     pub fn exchange(
         self,
         client: &AuthenticatedClient,
         server: &AuthorizationServer,
     ) -> Result<TokenResponse, Error> {
         let row = &client.client;
+        // "The client credentials grant type MUST only be used by confidential clients", §4.4.
         if !row.confidential {
             let reason = format!("client {} is public", row.id);
             return Err(Error::UnauthorizedClient(reason.into()));
         }
-        let audience = row.audience(&server.settings.issuer);
-        let narrowed = self.narrowing.apply(&row.scope(), audience)?;
-        TokenResponse::for_client(narrowed, client, server)
+        let registered = Access::registered(row, &server.settings.issuer);
+        let access = self.requested.narrow(registered)?;
+        TokenResponse::for_client(access, client, server)
     }
 }

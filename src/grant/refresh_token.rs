@@ -1,11 +1,8 @@
-//! The refresh token grant, RFC 6749 §6; the rules of rotation stand in
-//! [`rotation`](crate::token::rotation).
-
-use std::time::Duration;
+//! The refresh token grant, RFC 6749 §6. The rules are in [`rotation`](crate::token::rotation).
 
 use tracing::Instrument as _;
 
-use super::narrowing::Narrowing;
+use super::requested_access::RequestedAccess;
 use crate::audit::{Action, Actor, Cause, Event};
 use crate::client::RefreshTokenRotation;
 use crate::client_authentication::AuthenticatedClient;
@@ -16,52 +13,33 @@ use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event;
-use crate::store::session::{self, Record, Rotation};
+use crate::store::session::{self, RotationRequest, SessionRecord};
+use crate::token::access::Access;
 use crate::token::refresh_token::RefreshToken;
-use crate::token::response::{Narrowed, TokenResponse};
-use crate::token::rotation::{Judgement, Position, judge};
+use crate::token::response::TokenResponse;
+use crate::token::rotation::{Judgement, Position, RequestTime, is_window_half_over, judge};
 
-/// The value of `grant_type`.
-pub const TYPE: &str = "refresh_token";
+/// The number of times that the row is read again after a concurrent refresh has changed it. One is
+/// usual with two tabs; more means that many refreshes arrive at the same instant.
+const ATTEMPTS: u32 = 8;
 
-/// How often the row may change between reading and writing it before the client is asked to come
-/// back. Once is ordinary (two tabs); more takes as many refreshes at the same instant.
-const ATTEMPTS: usize = 8;
-
-/// A request that waited longer for the store, or whose node stood still, says nothing about who holds the
-/// token: its client gave up, and may have gone on at another node, twice even.
-const HELD_UP: Duration = Duration::from_secs(5);
-
-/// The parameters of the grant.
 #[derive(Debug)]
-pub struct Request {
+pub struct RefreshTokenGrant {
     refresh_token: Secret,
-    narrowing: Narrowing,
-    came: Timestamp,
+    requested: RequestedAccess,
+    arrival: Timestamp,
 }
 
-impl Request {
-    /// Reads the parameters, which came at `now`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidRequest`] without a `refresh_token`, [`Error::InvalidScope`] for a malformed
-    /// scope.
-    pub fn parse(parameters: &Parameters, now: Timestamp) -> Result<Self, Error> {
+impl RefreshTokenGrant {
+    pub fn parse(parameters: &Parameters, arrival: Timestamp) -> Result<Self, Error> {
         Ok(Self {
             refresh_token: parameters.require("refresh_token")?.clone(),
-            narrowing: Narrowing::parse(parameters)?,
-            came: now,
+            requested: RequestedAccess::parse(parameters)?,
+            arrival,
         })
     }
 
     /// Exchanges the token for its successor and an access token.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidGrant`] when the session is over or the token is a replay;
-    /// [`Error::InvalidScope`] or [`Error::InvalidTarget`] when it asks for more than the session
-    /// has, which consumes nothing.
     pub async fn exchange(
         self,
         client: &AuthenticatedClient,
@@ -69,122 +47,119 @@ impl Request {
         server: &AuthorizationServer,
     ) -> Result<TokenResponse, Error> {
         let token = RefreshToken::decode(self.refresh_token.expose(), &server.root_secrets)
-            .map_err(|why| Error::InvalidGrant(why.to_string().into()))?;
+            .map_err(|error| Error::InvalidGrant(error.to_string().into()))?;
         let refresh = Refresh {
             token,
+            requested: self.requested,
+            arrival: self.arrival,
             client,
             device,
-            came: self.came,
             server,
         };
-        if !self.narrowing.is_empty() {
-            refresh.check(&self.narrowing).await?;
-        }
-        let record = refresh.advance().await?;
-        let narrowed = refresh.narrow(self.narrowing, &record)?;
+        let (record, access) = refresh.run().await?;
         let roles = record.roles.as_deref().unwrap_or_default();
-        TokenResponse::for_session(&record.session, roles, narrowed, client, server)
+        TokenResponse::for_session(&record.session, roles, access, client, server)
     }
 }
 
-/// One refresh under way. It reads the clock anew at each step: a step may have waited long for its
-/// turn to write, and a row that was written meanwhile must not be judged by an older time.
+/// A refresh in progress. Each step reads the clock, because the step before it may have waited.
 struct Refresh<'a> {
     token: RefreshToken,
+    requested: RequestedAccess,
+    arrival: Timestamp,
     client: &'a AuthenticatedClient,
     device: Device,
-    came: Timestamp,
     server: &'a AuthorizationServer,
 }
 
 impl Refresh<'_> {
-    /// Checks that the session has what is asked for, before anything is written: "more" must not
-    /// cost the client its refresh token.
-    async fn check(&self, narrowing: &Narrowing) -> Result<(), Error> {
-        let record = self.find().await?;
-        if let Judgement::Replay { distance } = self.judge(&record) {
-            return Err(self.end_replayed(record.session, distance).await?);
+    /// Rotates the session, or finds that it was rotated. Returns its row and the access of the token.
+    async fn run(&self) -> Result<(SessionRecord, Access), Error> {
+        // The usual case reads nothing before it writes. A request for less access is checked first:
+        // a refused one must not consume the token.
+        if self.requested.is_empty()
+            && let Some(record) = self.rotate().await?
+        {
+            let access = self.access(&record)?;
+            return Ok((record, access));
         }
-        self.narrow(narrowing.clone(), &record).map(drop)
-    }
-
-    /// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
-    /// if omitted is treated as equal to the scope originally granted", RFC 6749 §6; less what the client
-    /// may have no more.
-    ///
-    /// If nothing is left, the person has to sign in again, for what the client may have now; and
-    /// `invalid_grant` is what makes a client ask them to.
-    fn narrow(&self, narrowing: Narrowing, record: &Record) -> Result<Narrowed, Error> {
-        let (client, issuer) = (&self.client.client, &self.server.settings.issuer);
-        let granted = Narrowed::still_granted(&record.session, client, issuer);
-        let Narrowed { scope, audience } = granted.ok_or_else(|| {
-            Error::InvalidGrant("the client may have nothing more of what was granted".into())
-        })?;
-        narrowing.apply(&scope, audience)
-    }
-
-    /// Moves the session on, or finds that it has been; says where it stands now.
-    async fn advance(&self) -> Result<Record, Error> {
         for _ in 0..ATTEMPTS {
-            if let Some(record) = self.rotate().await? {
-                return self.begin_window(record).await;
+            let seen = self.find().await?;
+            let judgement = self.judge(&seen.session);
+            if let Some(refusal) = self.refuse(judgement, &seen.session).await? {
+                return Err(refusal);
             }
-            let record = self.find().await?;
-            match self.judge(&record) {
+            let access = self.access(&seen)?;
+            let record = match judgement {
                 Judgement::SameAnswer => {
                     count("same_answer");
-                    return Ok(record);
+                    Some(seen)
                 }
-                Judgement::Replay { distance } => {
-                    return Err(self.end_replayed(record.session, distance).await?);
-                }
-                Judgement::LateRetry => {
-                    if let Some(record) = self.retry_late(&record).await? {
-                        return self.begin_window(record).await;
-                    }
-                }
-                // The row moved between the two statements: another refresh, or a store that was
-                // put back. Look again.
-                Judgement::Rotate => {}
+                Judgement::LateRetry => self.retry_late(&seen.session).await?,
+                _ => self.rotate().await?,
+            };
+            if let Some(record) = record {
+                return Ok((record, access));
             }
+            // Another refresh changed the row between the two statements.
         }
-        Err(Error::TemporarilyUnavailable(
-            "the session would not hold still".into(),
-        ))
+        let reason = format!("gave up after {ATTEMPTS} concurrent refreshes of the session");
+        Err(Error::TemporarilyUnavailable(reason.into()))
     }
 
-    /// Begins the next generation, or lets the present one go on where refresh tokens stay as they are.
-    async fn rotate(&self) -> Result<Option<Record>, Error> {
+    /// Begins the next generation, or extends the current one if the client's tokens do not rotate.
+    /// `None` if the row does not allow it.
+    async fn rotate(&self) -> Result<Option<SessionRecord>, Error> {
+        let policy = &self.client.policy;
         let presented = self.token.generation;
-        let (next, outcome) = match self.client.policy.rotation {
+        let (next, outcome) = match policy.rotation {
             RefreshTokenRotation::Always => (presented.checked_add(1), "rotated"),
             RefreshTokenRotation::Never => (Some(presented), "kept"),
         };
-        let rotation = Rotation {
+        let next =
+            next.ok_or_else(|| Error::InvalidGrant("the last generation is reached".into()))?;
+        let now = self.now();
+        let request = RotationRequest {
             session: self.token.session,
             client_id: &self.client.client.id,
             presented,
-            next: next.ok_or_else(|| {
-                Error::InvalidGrant("the session has no further generation".into())
-            })?,
-            now: self.now(),
-            idle_since: self.idle_since(),
-            begun_since: self.now().minus(self.client.policy.session_lifetime),
+            next,
+            now,
+            idle_since: now.minus(policy.session_idle_lifetime),
+            begun_since: now.minus(policy.session_lifetime),
         };
-        let record = session::rotate(&self.server.store, rotation).await?;
-        if let Some(Record { session, .. }) = &record {
-            count(outcome);
-            if session.rotation_gap > 0 {
-                count("ahead_of_store");
-                self.tell_of_gap(session).await;
-            }
+        let Some(record) = session::rotate(&self.server.store, request).await? else {
+            return Ok(None);
+        };
+        count(outcome);
+        if record.session.rotation_gap > 0 {
+            count("ahead_of_store");
+            self.record_gap(&record.session).await;
         }
-        Ok(record)
+        self.begin_window(record).await.map(Some)
     }
 
-    /// A row that cannot be written is no reason to keep the person out: the log has been told, and
-    /// the token has proved itself.
-    async fn tell_of_gap(&self, session: &session::Model) {
+    async fn retry_late(&self, seen: &session::Model) -> Result<Option<SessionRecord>, Error> {
+        let retried = session::retry_late(&self.server.store, seen, &self.cause()).await?;
+        let Some(record) = retried else {
+            return Ok(None);
+        };
+        count("late_retry");
+        self.begin_window(record).await.map(Some)
+    }
+
+    /// Begins the retry window again if the write has used up half of it.
+    async fn begin_window(&self, record: SessionRecord) -> Result<SessionRecord, Error> {
+        let now = self.now();
+        if !is_window_half_over(record.session.rotated_at, &self.client.policy, now) {
+            return Ok(record);
+        }
+        let restamped = session::restamp(&self.server.store, &record.session, now).await?;
+        Ok(restamped.unwrap_or(record))
+    }
+
+    /// A failure to write the event does not refuse the refresh: the token has proved itself.
+    async fn record_gap(&self, session: &session::Model) {
         let event = Event::new(Action::RefreshAheadOfStore, &self.cause())
             .user(session.user_id)
             .client(&session.client_id)
@@ -195,81 +170,89 @@ impl Refresh<'_> {
         }
     }
 
-    /// The window counts from the answer: a write that waited long for its turn has used it up.
-    async fn begin_window(&self, record: Record) -> Result<Record, Error> {
-        let window = self.client.policy.retry_window;
-        let now = self.now();
-        if window.is_zero() || now.apart(record.session.rotated_at) < window / 2 {
-            return Ok(record);
+    /// Finds the session, if it is active and belongs to the client. A refusal here changes nothing, so
+    /// another client cannot sign the user out with a stolen token.
+    async fn find(&self) -> Result<SessionRecord, Error> {
+        let refused = |reason: &'static str| Err(Error::InvalidGrant(reason.into()));
+        let Some(record) = session::find(&self.server.store, self.token.session).await? else {
+            return refused("no such session");
+        };
+        let (session, policy, now) = (&record.session, &self.client.policy, self.now());
+        // "the refresh token is bound to the client to which it was issued", RFC 6749 §6.
+        if session.client_id != self.client.client.id {
+            return refused("the session belongs to another client");
         }
-        let restamped = session::restamp(&self.server.store, &record.session, now).await?;
-        Ok(restamped.unwrap_or(record))
-    }
-
-    async fn retry_late(&self, seen: &Record) -> Result<Option<Record>, Error> {
-        let store = &self.server.store;
-        let record = session::retry_late(store, &seen.session, &self.cause()).await?;
-        if record.is_some() {
-            count("late_retry");
+        if session.revoked_at.is_some() {
+            return refused("the session was revoked");
+        }
+        if session.ends_at(policy) <= now {
+            return refused("the session has expired");
+        }
+        if session.rotated_at <= now.minus(policy.session_idle_lifetime) {
+            return refused("the session was idle for too long");
+        }
+        if record.roles.is_none() {
+            return refused("the user or the client of the session is disabled or deleted");
         }
         Ok(record)
     }
 
-    /// Ends the session, in a statement of its own that the refusal does not roll back, and in a task
-    /// of its own that the thief does not take along by hanging up.
-    async fn end_replayed(&self, session: session::Model, distance: u32) -> Result<Error, Error> {
-        if self.now().apart(self.came) > HELD_UP {
-            let reason = "held up for so long that an old token is no replay";
-            return Ok(Error::TemporarilyUnavailable(reason.into()));
+    fn judge(&self, session: &session::Model) -> Judgement {
+        let time = RequestTime {
+            arrival: self.arrival,
+            now: self.now(),
+        };
+        let (presented, policy) = (self.token.generation, &self.client.policy);
+        judge(presented, Position::from(session), policy, time)
+    }
+
+    /// The refusal of an old token. Revokes the session of a replayed one.
+    async fn refuse(
+        &self,
+        judgement: Judgement,
+        session: &session::Model,
+    ) -> Result<Option<Error>, Error> {
+        match judgement {
+            Judgement::Rotate | Judgement::SameAnswer | Judgement::LateRetry => Ok(None),
+            Judgement::WaitedTooLong => {
+                let reason = "waited too long to tell a replay from a retry";
+                Ok(Some(Error::TemporarilyUnavailable(reason.into())))
+            }
+            Judgement::Replay { distance } => {
+                self.revoke_replayed(session.clone(), distance).await?;
+                let reason = "replay: the session is revoked";
+                Ok(Some(Error::InvalidGrant(reason.into())))
+            }
         }
+    }
+
+    /// Runs as a task of its own, so that a thief who closes the connection does not cancel it.
+    async fn revoke_replayed(&self, session: session::Model, distance: u32) -> Result<(), Error> {
         let (store, cause) = (self.server.store.clone(), self.cause());
-        let ending = async move {
-            session::end_replayed(&store, &session, distance, &cause).await?;
+        let revocation = async move {
+            session::revoke_replayed(&store, &session, distance, &cause).await?;
             count("replay");
             Ok::<_, sea_orm::DbErr>(())
         };
-        let ended = tokio::spawn(ending.in_current_span()).await;
-        ended.map_err(|_| Error::ServerError("the ending of a session failed".into()))??;
-        Ok(Error::InvalidGrant("replay: the session is ended".into()))
+        let finished = tokio::spawn(revocation.in_current_span()).await;
+        finished.map_err(|_| Error::ServerError("the revocation of a session failed".into()))??;
+        Ok(())
     }
 
-    /// The session, if it lives and is this client's. A refusal here touches nothing, so that
-    /// another client with a stolen token cannot sign the owner out.
-    async fn find(&self) -> Result<Record, Error> {
-        let refused = |why: &'static str| Error::InvalidGrant(why.into());
-        let found = session::find(&self.server.store, self.token.session).await?;
-        let record = found.ok_or_else(|| refused("no such session"))?;
-        let session = &record.session;
-        // "the refresh token is bound to the client to which it was issued", RFC 6749 §6.
-        if session.client_id != self.client.client.id {
-            return Err(refused("the session is another client's"));
-        }
-        if session.revoked_at.is_some() {
-            return Err(refused("the session was ended"));
-        }
-        if session.ends_at(&self.client.policy) <= self.now() {
-            return Err(refused("the session has expired"));
-        }
-        if session.rotated_at <= self.idle_since() {
-            return Err(refused("the session was idle too long"));
-        }
-        if record.roles.is_none() {
-            return Err(refused("the session's user or client is gone or disabled"));
-        }
-        Ok(record)
+    /// The requested access, of the access that is left of the session's.
+    ///
+    /// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
+    /// if omitted is treated as equal to the scope originally granted", RFC 6749 §6. If nothing is left,
+    /// `invalid_grant` makes the client ask the user to sign in again.
+    fn access(&self, record: &SessionRecord) -> Result<Access, Error> {
+        let (client, issuer) = (&self.client.client, &self.server.settings.issuer);
+        let granted = Access::still_granted(&record.session, client, issuer).ok_or_else(|| {
+            Error::InvalidGrant("nothing is left of the access of the session".into())
+        })?;
+        self.requested.narrow(granted)
     }
 
-    /// As of the moment of this request that is nearest to the rotation: who was held up while another
-    /// request moved the session on is not late, and uses nothing up of what is forgiven.
-    fn judge(&self, record: &Record) -> Judgement {
-        let position = Position::from(&record.session);
-        let (came, now) = (self.came, self.now());
-        let nearest = position.rotated_at.clamp(came.min(now), came.max(now));
-        let policy = &self.client.policy;
-        judge(self.token.generation, position, policy, nearest)
-    }
-
-    /// Whoever shows the token: its owner or a thief.
+    /// The actor is the client: the user may be the owner or a thief.
     fn cause(&self) -> Cause {
         Cause {
             at: self.now(),
@@ -281,13 +264,9 @@ impl Refresh<'_> {
     fn now(&self) -> Timestamp {
         self.server.clock.now()
     }
-
-    fn idle_since(&self) -> Timestamp {
-        self.now().minus(self.client.policy.session_idle_lifetime)
-    }
 }
 
-/// How refreshes went; a rotation ahead of the store is counted as both.
+/// Counts refreshes by outcome. A rotation ahead of the store counts twice.
 fn count(outcome: &'static str) {
     metrics::counter!("jeton_refreshes_total", "outcome" => outcome).increment(1);
 }

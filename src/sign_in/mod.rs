@@ -1,98 +1,90 @@
-//! Which person asks, by name and password; whoever it is, a refusal costs the same and says the same.
+//! User authentication by username and password. Every refusal costs the same work and has the same text.
 //!
-//! Guessing is slowed for each address and for each account, known or not, by the places that failed
-//! attempts take and that come back with time. A place is taken before the password is looked at, and
-//! given back when it was right. An account is never shut: a device on which its owner is signed in has
-//! places of its own, which no stranger takes; and so has a session by which they are signed in.
+//! Failed attempts are limited for each address and for each account, known or not. An attempt takes a
+//! permit of both before the password is checked, and returns it unless the password was wrong. Permits
+//! come back with time. No account is locked: a device that has a session of the user has permits of its
+//! own, which no stranger can take. So has a session whose user confirms the password.
 
-mod slowed;
+mod account_permit;
+mod address_permit;
+mod throttled;
 
-use std::time::Duration;
-
-use sea_orm::DbErr;
 use uuid::Uuid;
 
-use self::slowed::Slowed;
-pub use self::slowed::{AddressPlace, Asker};
-use crate::audit::Action;
+pub use self::account_permit::AccountPermit;
+pub use self::address_permit::AddressPermit;
+use crate::audit::{Action, Actor, Cause, Event};
+use crate::clock::Timestamp;
+use crate::device::Device;
 use crate::error::Error;
 use crate::password::{Password, Verdict};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::session::{self, KnownDevice};
-use crate::store::sign_in_throttle::{self, Reservation};
-use crate::store::{audit_event, user};
-use crate::throttle::{Quota, Subject, Underway};
+use crate::store::{audit_event, client, user};
 use crate::username::Username;
 
-/// Somebody who wants to sign in.
+/// The `acr` of an authentication by password alone. "Parties using this claim will need to agree upon
+/// the meanings of the values used, which may be context-specific", OpenID Connect Core §2: the manual
+/// defines it. There is no `amr`, which would say the same in more bytes.
+pub const PASSWORD_ACR: &str = "pwd";
+
+/// An attempt to authenticate by username and password, both as typed.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
-    /// As it was typed.
+    /// The username.
     pub username: &'a Secret,
-    /// As it was typed.
+    /// The password.
     pub password: &'a Secret,
-    /// The living session by which they are signed in already, where they must prove it once more.
+    /// The active session whose user confirms the password.
     pub session: Option<Uuid>,
-    /// At which client, and from where.
-    pub asker: Asker<'a>,
+    /// The client and the device.
+    pub source: AttemptSource<'a>,
 }
 
-/// Somebody whose password was right.
+/// The client and the device that an attempt comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptSource<'a> {
+    /// The client.
+    pub client: &'a client::Model,
+    /// The device.
+    pub device: &'a Device,
+}
+
+/// A user who has authenticated.
 #[derive(Debug)]
 pub struct AuthenticatedUser {
-    /// Who it is.
+    /// The user.
     pub user: user::Model,
-    /// The place to give back when what they came for is done.
-    pub place: Option<Place>,
+    /// The time of the authentication: `auth_time`.
+    pub at: Timestamp,
+    /// The method of the authentication: `acr`.
+    pub acr: &'static str,
+    /// The permit, to be returned when the action that the user authenticated for is done.
+    pub permit: Option<AccountPermit>,
 }
 
-/// A place among the attempts at an account.
-#[derive(Debug)]
-pub struct Place {
-    /// To give back.
-    pub reservation: Reservation,
-    _underway: Underway<Subject>,
-}
-
-impl Place {
-    /// A place for this subject; else how long to wait for one.
-    async fn take(
-        subject: Subject,
-        quota: Quota,
-        server: &AuthorizationServer,
-    ) -> Result<Result<Self, Duration>, DbErr> {
-        let now = server.clock.now();
-        let begin = || server.throttle.in_flight.begin(subject);
-        let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now, begin).await?;
-        Ok(reserved.map(|(reservation, underway)| Self {
-            reservation,
-            _underway: underway,
-        }))
-    }
-}
-
-/// Finds the user with this name and password. Whoever there is none for costs the same work.
+/// Authenticates a user.
 ///
-/// # Errors
-///
-/// [`Error::InvalidGrant`] for an unknown or disabled user or a wrong password, alike;
-/// [`Error::TooManyAttempts`] when too many attempts have failed, whatever the password.
+/// Fails with [`Error::InvalidGrant`] for an unknown user, a disabled user and a wrong password, alike, and
+/// with [`Error::TooManyAttempts`] if there is no permit, even for the right password.
 pub async fn authenticate(
     attempt: Attempt<'_>,
     server: &AuthorizationServer,
 ) -> Result<AuthenticatedUser, Error> {
-    let place = AddressPlace::take(attempt.asker, server).await?;
-    let outcome = attempt.at_account(server).await;
-    // What counts is a password that was looked at and found wrong.
+    let permit = AddressPermit::take(attempt.source, server).await?;
+    let outcome = attempt.authenticate_at_account(server).await;
+    // Only a password that was checked and was wrong counts.
     if !matches!(outcome, Err(Error::InvalidGrant(_))) {
-        place.give_back(server);
+        permit.give_back(server);
     }
     outcome
 }
 
 impl Attempt<'_> {
-    async fn at_account(self, server: &AuthorizationServer) -> Result<AuthenticatedUser, Error> {
+    async fn authenticate_at_account(
+        self,
+        server: &AuthorizationServer,
+    ) -> Result<AuthenticatedUser, Error> {
         let typed = self.username.expose();
         let username = Username::parse(typed);
         let user = match &username {
@@ -100,120 +92,31 @@ impl Attempt<'_> {
             Err(_) => None,
         };
         let user_id = user.as_ref().map(|user| user.id);
-        // A name that nobody can have is slowed as one that nobody has.
-        let name = username.as_ref().map_or(typed, Username::as_str);
-        let subject = server.root_secrets.sign_in_subject(&["account", name]);
-        let place = match self.take_place(subject, user_id, server).await? {
-            Ok(place) => place,
-            Err(wait) => {
-                let slowed = Slowed {
-                    by: "account",
-                    subject,
-                    user_id,
-                    wait,
-                };
-                return Err(slowed.tell(self.asker, server).await?);
-            }
-        };
+        // A malformed name is throttled like an unknown one.
+        let account = username.as_ref().map_or(typed, Username::as_str);
+        let permit = AccountPermit::take(self, account, user_id, server).await?;
         match self.check(user, server).await {
-            Ok(Ok(user)) => Ok(AuthenticatedUser { user, place }),
+            Ok(Ok(user)) => Ok(AuthenticatedUser {
+                user,
+                at: server.clock.now(),
+                acr: PASSWORD_ACR,
+                permit,
+            }),
             Ok(Err(reason)) => {
-                // Not what was typed: people type passwords there.
-                let mut event = self.asker.event(Action::SignInFailed, server);
-                event.session_id = self.session;
-                let event = event.user(user_id).with("reason", reason);
-                audit_event::record(&server.store, &event).await?;
+                self.record_failure(reason, user_id, server).await?;
                 Err(Error::InvalidGrant(reason.into()))
             }
             Err(error) => {
-                if let Some(place) = place {
-                    sign_in_throttle::give_back(&server.store, place.reservation).await?;
+                if let Some(permit) = permit {
+                    permit.give_back(server).await?;
                 }
                 Err(error)
             }
         }
     }
 
-    /// A place at the account, or of its owner's session or device; else how long to wait.
-    async fn take_place(
-        self,
-        subject: Subject,
-        user_id: Option<Uuid>,
-        server: &AuthorizationServer,
-    ) -> Result<Result<Option<Place>, Duration>, Error> {
-        let Some(quota) = server.throttle.accounts else {
-            return Ok(Ok(None));
-        };
-        let in_flight = &server.throttle.in_flight;
-        let mut looked_at_own = false;
-        loop {
-            let others = in_flight.watch(subject);
-            let wait = match Place::take(subject, quota, server).await? {
-                Ok(place) => return Ok(Ok(Some(place))),
-                Err(wait) => wait,
-            };
-            if !looked_at_own {
-                looked_at_own = true;
-                if let Some(place) = self.take_own_place(user_id, quota, server).await? {
-                    return Ok(Ok(Some(place)));
-                }
-            }
-            // Those who are being judged may be right and give their places back: people sign in from
-            // many places at once, and programs do.
-            if !others.ended().await {
-                return Ok(Err(wait));
-            }
-        }
-    }
-
-    /// A place of the session, or else of this device, if its user is signed in on it.
-    async fn take_own_place(
-        self,
-        user_id: Option<Uuid>,
-        quota: Quota,
-        server: &AuthorizationServer,
-    ) -> Result<Option<Place>, Error> {
-        let subject = match self.session {
-            Some(id) => server
-                .root_secrets
-                .sign_in_subject(&["session", &id.to_string()]),
-            None => match self.known_device(user_id, server).await? {
-                Some(subject) => subject,
-                None => return Ok(None),
-            },
-        };
-        Ok(Place::take(subject, quota, server).await?.ok())
-    }
-
-    async fn known_device(
-        self,
-        user_id: Option<Uuid>,
-        server: &AuthorizationServer,
-    ) -> Result<Option<Subject>, Error> {
-        let now = server.clock.now();
-        let Asker { client, device } = self.asker;
-        let policy = client.policy(&server.settings);
-        let known = KnownDevice {
-            // Nobody's, for the same work.
-            user_id: user_id.unwrap_or_default(),
-            client_id: &client.id,
-            device,
-            idle_since: now.minus(policy.session_idle_lifetime),
-            now,
-        };
-        if !session::is_known(&server.store, known).await? {
-            return Ok(None);
-        }
-        Ok(Some(server.root_secrets.sign_in_subject(&[
-            "device",
-            &known.user_id.to_string(),
-            known.client_id,
-            &device.address_text(),
-            device.user_agent(),
-        ])))
-    }
-
-    /// The user, if the password is right and the user may sign in; else why not.
+    /// The user, if the password is right and the user is enabled; else the reason. An unknown user costs
+    /// the same work.
     async fn check(
         self,
         user: Option<user::Model>,
@@ -222,8 +125,9 @@ impl Attempt<'_> {
         let stored = user.as_ref().map(|user| user.password_hash.clone());
         let password = Password::new(self.password.expose());
         let verdict = server.hasher.verify(password, stored).await;
-        let verdict =
-            verdict.map_err(|_| Error::TemporarilyUnavailable("too many sign-ins wait".into()))?;
+        let verdict = verdict.map_err(|_| {
+            Error::TemporarilyUnavailable("the queue of the password hasher is full".into())
+        })?;
         let Some(user) = user else {
             return Ok(Err("unknown user"));
         };
@@ -236,5 +140,34 @@ impl Attempt<'_> {
             }
         }
         Ok(Ok(user))
+    }
+
+    /// The event does not name the typed username: users type passwords there.
+    async fn record_failure(
+        self,
+        reason: &'static str,
+        user_id: Option<Uuid>,
+        server: &AuthorizationServer,
+    ) -> Result<(), Error> {
+        let mut event = self.source.event(Action::SignInFailed, server);
+        event.session_id = self.session;
+        let event = event.user(user_id).with("reason", reason);
+        audit_event::record(&server.store, &event).await?;
+        Ok(())
+    }
+}
+
+impl AttemptSource<'_> {
+    /// The cause of a change by a user who has not authenticated.
+    pub fn cause(self, server: &AuthorizationServer) -> Cause {
+        Cause {
+            at: server.clock.now(),
+            actor: Actor::Client(self.client.id.clone()),
+            device: self.device.clone(),
+        }
+    }
+
+    fn event(self, action: Action, server: &AuthorizationServer) -> Event {
+        Event::new(action, &self.cause(server)).client(&self.client.id)
     }
 }

@@ -2,7 +2,6 @@
 
 pub mod audit_event;
 pub mod client;
-pub mod client_secret;
 pub mod clock;
 mod connect;
 pub mod lease;
@@ -26,6 +25,7 @@ mod writer;
 
 use std::sync::Arc;
 
+pub use client::secret as client_secret;
 pub use connect::Limits;
 pub use open_error::OpenError;
 use pool::Pool;
@@ -84,48 +84,5 @@ fn or_issuer(audience: &str, issuer: &str) -> Vec<String> {
         vec![issuer.to_owned()]
     } else {
         registered
-    }
-}
-
-mod again {
-    pub(in crate::store) use crate::store::retry::retry as again;
-
-    pub(in crate::store) trait Failure: From<sea_orm::DbErr> {
-        fn of_store(&self) -> Option<&sea_orm::DbErr>;
-    }
-
-    impl<E: Failure> crate::store::retry::RetryError for E {
-        fn database_error(&self) -> Option<&sea_orm::DbErr> {
-            self.of_store()
-        }
-    }
-}
-
-mod together {
-    use sea_orm::DbErr;
-
-    use crate::store::transaction::Transaction;
-    use crate::store::writer::{Durability, Writer};
-
-    pub(in crate::store) type Together<'a> = Transaction<'a>;
-
-    impl crate::store::Store {
-        pub(in crate::store) async fn write_rotation(&self) -> Writer<'_> {
-            self.writer(Durability::Rotation).await
-        }
-
-        pub(in crate::store) async fn change_durably(&self) -> Result<Together<'_>, DbErr> {
-            Transaction::begin(self.writer(Durability::Durable).await).await
-        }
-
-        pub(in crate::store) async fn change_rotation(&self) -> Result<Together<'_>, DbErr> {
-            Transaction::begin(self.writer(Durability::Rotation).await).await
-        }
-    }
-
-    impl Transaction<'_> {
-        pub(in crate::store) const fn connection(&self) -> &Self {
-            self
-        }
     }
 }

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr};
 
-pub(super) use self::without_nul as sought;
-
 const ESCAPE: char = '!';
 /// In bytes; no searched column holds longer text.
 const MAX_LENGTH: usize = 1024;

@@ -12,12 +12,8 @@ use crate::error::Error;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 
-/// Makes the token, by the key that signs at the time `at` of its issue: while another key takes over, and
-/// on nodes whose clocks lie apart, the same claims give the same token, to the byte. RS256 is deterministic.
-///
-/// # Errors
-///
-/// [`Error::ServerError`] when no signing key can sign.
+/// Signs the token with the key that is active at its issue time `at`. RS256 is deterministic, so the same
+/// claims give the same token, to the byte: also during a key rotation, and on nodes with clock skew.
 pub fn sign(
     claims: &Claims,
     policy: &Policy,
@@ -28,13 +24,13 @@ pub fn sign(
     let ring = server.keys.ring();
     let key = ring
         .signer(at)
-        .ok_or_else(|| failed("there is no signing key"))?;
+        .ok_or_else(|| failed("no active signing key"))?;
     let mut header = Header::new(Algorithm::RS256);
     header.typ = Some(typ(claims, policy, server).as_str().to_owned());
     header.kid = Some(key.id.clone());
     let message = [
-        encode(&header).ok_or_else(|| failed("the header cannot be written"))?,
-        encode(claims).ok_or_else(|| failed("the claims cannot be written"))?,
+        encode(&header).ok_or_else(|| failed("the header is not serializable"))?,
+        encode(claims).ok_or_else(|| failed("the claims are not serializable"))?,
     ]
     .join(".");
     let signature = key
@@ -47,7 +43,7 @@ pub fn sign(
 }
 
 /// "It is RECOMMENDED that the "application/" prefix be omitted. Therefore, the "typ" value used
-/// SHOULD be "at+jwt"", RFC 9068 §2.1; `JWT` for clients and audiences that cannot be told to accept it.
+/// SHOULD be "at+jwt"", RFC 9068 §2.1; `JWT` for clients and audiences that do not accept it.
 fn typ(claims: &Claims, policy: &Policy, server: &AuthorizationServer) -> AccessTokenType {
     if let Some(own) = policy.access_token_type {
         return own;
@@ -64,11 +60,7 @@ fn encode(part: &impl Serialize) -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).ok()?))
 }
 
-/// Verifies a token of our own, whomever it is for, RFC 9068 §4.
-///
-/// # Errors
-///
-/// Why it is no good, for the log.
+/// Verifies an access token of this server, for any audience, RFC 9068 §4. The error is for the log.
 pub fn verify(text: &str, now: Timestamp, server: &AuthorizationServer) -> Result<Claims, String> {
     let header = jsonwebtoken::decode_header(text).map_err(|error| error.to_string())?;
     let issuer = &server.settings.issuer;
@@ -78,20 +70,19 @@ pub fn verify(text: &str, now: Timestamp, server: &AuthorizationServer) -> Resul
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     validation.set_issuer(&[issuer]);
-    // Whom it is for is for the door to ask.
+    // The endpoint checks the audience.
     validation.validate_aud = false;
-    // By our own clock, below.
+    // Checked below, by the server's clock.
     validation.validate_exp = false;
     let token = jsonwebtoken::decode::<Claims>(text, &key.verifying, &validation)
         .map_err(|error| error.to_string())?;
     // "The resource server MUST verify that the "typ" header value is "at+jwt" or
-    // "application/at+jwt"", or the other that a client may have: whichever it was when the token was
-    // made. These keys sign nothing but access tokens, so neither is ever another kind of JWT.
+    // "application/at+jwt"". `JWT` is accepted, too: these keys sign only access tokens.
     let given = header.typ.as_deref().unwrap_or_default();
     let given = given.strip_prefix("application/").unwrap_or(given);
     let is_known = |one: AccessTokenType| one.as_str().eq_ignore_ascii_case(given);
     if !is_known(AccessTokenType::AtJwt) && !is_known(AccessTokenType::Jwt) {
-        return Err("not an access token by its typ".to_owned());
+        return Err("the typ is not that of an access token".to_owned());
     }
     // "The current time MUST be before the time represented by the "exp" claim."
     if now.as_seconds() >= token.claims.exp {

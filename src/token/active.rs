@@ -1,5 +1,5 @@
-//! Whether an access token of ours is good at this moment: it verifies, and whoever it speaks for may
-//! still have it. The store is asked, so an ended session counts at once, on every node.
+//! Active access tokens: those that verify and whose session, user and client are active in the store. So a
+//! revocation takes effect at once, on every node.
 
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -9,10 +9,10 @@ use super::claims::{Claims, Validity};
 use super::opaque::{self, OpaqueToken};
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
+use crate::store::session::SessionRecord;
 use crate::store::{client, session, user};
 
 /// The token of an `Authorization: Bearer` header, RFC 6750 §2.1; `None` for another scheme.
-#[must_use]
 pub fn bearer_token(authorization: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(authorization).ok()?.trim();
     let (scheme, token) = text.split_once(' ')?;
@@ -21,36 +21,28 @@ pub fn bearer_token(authorization: &[u8]) -> Option<&str> {
         .then_some(token.trim())
 }
 
-/// An access token that is good at this moment.
+/// An active access token.
 #[derive(Debug)]
 pub struct ActiveToken {
-    /// What it says.
+    /// The claims.
     pub claims: Claims,
-    /// For whom it speaks; `None` where a client speaks for itself.
+    /// The user; `None` if the token is for the client itself.
     pub user: Option<user::Model>,
 }
 
-/// Why there is no active token.
-#[derive(Debug)]
+/// The reason why there is no active token.
+#[derive(Debug, thiserror::Error)]
 pub enum Inactive {
-    /// It is no good, and why; for the log.
+    /// The token is not active; the reason is for the log.
+    #[error("{0}")]
     Refused(String),
-    /// The store does not say.
-    Unknown(DbErr),
-}
-
-impl From<DbErr> for Inactive {
-    fn from(error: DbErr) -> Self {
-        Self::Unknown(error)
-    }
+    /// The store failed.
+    #[error("store: {0}")]
+    Unknown(#[from] DbErr),
 }
 
 impl ActiveToken {
-    /// Finds out what a token says and whether it is good.
-    ///
-    /// # Errors
-    ///
-    /// [`Inactive`].
+    /// Verifies a token and looks up its session.
     pub async fn find(text: &str, server: &AuthorizationServer) -> Result<Self, Inactive> {
         let now = server.clock.now();
         if text.starts_with(opaque::PREFIX) {
@@ -58,12 +50,12 @@ impl ActiveToken {
         }
         let claims = access_token::verify(text, now, server).map_err(Inactive::Refused)?;
         if let Some(sid) = claims.sid {
-            let record = living(sid, now, server).await?;
-            return Self::of(claims, record.session.user_id, server).await;
+            let record = active_session(sid, now, server).await?;
+            return Self::with_user(claims, record.session.user_id, server).await;
         }
         let client = client::find(&server.store, &claims.client_id).await?;
         if client.is_none_or(|client| client.disabled_at.is_some()) {
-            return Err(refused("its client is gone or disabled"));
+            return Err(refused("its client is disabled or deleted"));
         }
         Ok(Self { claims, user: None })
     }
@@ -74,11 +66,11 @@ impl ActiveToken {
         server: &AuthorizationServer,
     ) -> Result<Self, Inactive> {
         let token = OpaqueToken::decode(text, &server.root_secrets)
-            .map_err(|why| Inactive::Refused(why.to_string()))?;
-        let record = living(token.session, now, server).await?;
+            .map_err(|error| Inactive::Refused(error.to_string()))?;
+        let record = active_session(token.session, now, server).await?;
         let session = &record.session;
         let client = client::find(&server.store, &session.client_id).await?;
-        let client = client.ok_or_else(|| refused("its client is gone"))?;
+        let client = client.ok_or_else(|| refused("its client is deleted"))?;
         let issued_at = Timestamp::from_micros(i64::from(token.issued_at) * 1_000_000);
         let policy = client.policy(&server.settings);
         let expires_at = issued_at.plus(policy.access_token_lifetime);
@@ -95,12 +87,12 @@ impl ActiveToken {
             expires_at,
         };
         let roles = record.roles.as_deref().unwrap_or_default();
-        let narrowed = token.narrowed(session, &server.settings.issuer);
-        let claims = Claims::for_session(&then, roles, &narrowed, validity, server);
-        Self::of(claims, session.user_id, server).await
+        let access = token.access(session, &server.settings.issuer);
+        let claims = Claims::for_session(&then, roles, &access, validity, server);
+        Self::with_user(claims, session.user_id, server).await
     }
 
-    async fn of(
+    async fn with_user(
         claims: Claims,
         user: Uuid,
         server: &AuthorizationServer,
@@ -108,28 +100,30 @@ impl ActiveToken {
         let user = user::find(&server.store, user).await?;
         Ok(Self {
             claims,
-            user: Some(user.ok_or_else(|| refused("its user is gone"))?),
+            user: Some(user.ok_or_else(|| refused("its user is deleted"))?),
         })
     }
 }
 
-/// The session with this id, if it lives.
-async fn living(
+/// The session with this id, if it is active.
+async fn active_session(
     id: Uuid,
     now: Timestamp,
     server: &AuthorizationServer,
-) -> Result<session::Record, Inactive> {
-    let ended = || refused("its session, user or client is over");
-    let record = session::find(&server.store, id).await?.ok_or_else(ended)?;
+) -> Result<SessionRecord, Inactive> {
+    let inactive = || refused("its session, user or client is not active");
+    let record = session::find(&server.store, id)
+        .await?
+        .ok_or_else(inactive)?;
     let client = client::find(&server.store, &record.session.client_id).await?;
-    let client = client.ok_or_else(ended)?;
+    let client = client.ok_or_else(inactive)?;
     if record.is_alive(now, &client.policy(&server.settings)) {
         Ok(record)
     } else {
-        Err(ended())
+        Err(inactive())
     }
 }
 
-fn refused(why: &str) -> Inactive {
-    Inactive::Refused(why.to_owned())
+fn refused(reason: &str) -> Inactive {
+    Inactive::Refused(reason.to_owned())
 }

@@ -1,53 +1,47 @@
-//! What an access token says, RFC 9068 §2.2.
+//! The claims of an access token, RFC 9068 §2.2.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::response::Narrowed;
+use super::access::Access;
 use crate::clock::Timestamp;
 use crate::scope::Scope;
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 use crate::store::session::Model as Session;
 
-/// 128 bits: enough that no two tokens share a `jti`.
+/// The bytes of a `jti`: with 128 bits no two tokens share one.
 const TOKEN_ID: usize = 16;
 
-/// `acr` of a sign-in by password alone, the only one there is. "Parties using this claim will need to
-/// agree upon the meanings of the values used, which may be context-specific", OpenID Connect Core §2:
-/// the README says what it means. A stronger sign-in will have a value of its own. There is no `amr`: it
-/// would say the same in more bytes.
-pub const PASSWORD: &str = "pwd";
-
-/// What the tokens of this server say, RFC 9068 §2.2.
+/// The claims of an access token, RFC 9068 §2.2. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The issuer.
     pub iss: String,
-    /// The user; the client itself, where it speaks for nobody else.
+    /// The user, or the client if the token is for the client itself.
     pub sub: String,
-    /// Whom the token is for.
+    /// The audience.
     pub aud: Audience,
-    /// The client that asked for it.
+    /// The client that the token was issued to.
     pub client_id: String,
-    /// What it allows.
+    /// The scope.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// When it was issued, in seconds.
+    /// The time of the issue.
     pub iat: i64,
-    /// When it expires, in seconds.
+    /// The time of the expiry.
     pub exp: i64,
-    /// When the person signed in, in seconds: the same for the whole session.
+    /// The time of the sign-in, the same for the whole session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
-    /// How the person signed in: the same for the whole session.
+    /// The method of the sign-in, the same for the whole session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
-    /// The token's own id.
+    /// The id of the token.
     pub jti: String,
-    /// The session; none where a client speaks for itself.
+    /// The session; `None` if the token is for the client itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<Uuid>,
     /// The user's roles, RFC 9068 §2.2.3.1.
@@ -60,15 +54,14 @@ pub struct Claims {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
-    /// For one.
+    /// One audience.
     One(String),
-    /// For several.
+    /// Several audiences.
     Several(Vec<String>),
 }
 
 impl Audience {
-    /// The audiences.
-    #[must_use]
+    /// All audiences.
     pub const fn all(&self) -> &[String] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
@@ -86,7 +79,7 @@ impl From<&[String]> for Audience {
     }
 }
 
-/// When a token is issued and when it expires.
+/// The time of a token's issue and that of its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// `iat`.
@@ -96,58 +89,56 @@ pub struct Validity {
 }
 
 impl Claims {
-    /// What a token of a session says. The same session, at the same generation, says the same, to
-    /// the byte: the `jti` is a MAC over what tells tokens apart.
-    #[must_use]
+    /// The claims of a token of a session. The same row gives the same claims, to the byte: the `jti` is a
+    /// MAC over the values in which tokens differ.
     pub fn for_session(
         session: &Session,
         roles: &str,
-        narrowed: &Narrowed,
+        access: &Access,
         validity: Validity,
         server: &AuthorizationServer,
     ) -> Self {
-        let what = [
+        let identity = [
             session.id.to_string(),
             session.generation.to_string(),
             session.rotated_at.as_micros().to_string(),
-            narrowed.scope.to_string(),
-            narrowed.audience.join(" "),
+            access.scope.to_string(),
+            access.audience.join(" "),
             roles.to_owned(),
         ]
         .join("\n");
-        let mac = server.root_secrets.sign_token_id(what.as_bytes());
+        let mac = server.root_secrets.sign_token_id(identity.as_bytes());
         Self {
             iss: server.settings.issuer.clone(),
             sub: session.user_id.to_string(),
-            aud: Audience::from(narrowed.audience.as_slice()),
+            aud: Audience::from(access.audience.as_slice()),
             client_id: session.client_id.clone(),
-            scope: narrowed.scope.to_string(),
+            scope: access.scope.to_string(),
             iat: validity.issued_at.as_seconds(),
             exp: validity.expires_at.as_seconds(),
             auth_time: Some(session.authenticated_at.as_seconds()),
-            acr: Some(PASSWORD.to_owned()),
+            acr: Some(session.acr.clone()),
             jti: URL_SAFE_NO_PAD.encode(mac.as_ref().get(..TOKEN_ID).unwrap_or_default()),
             sid: Some(session.id),
             roles: roles.split_whitespace().map(str::to_owned).collect(),
         }
     }
 
-    /// What a token says by which a client speaks for itself: "the value of "sub" SHOULD correspond to
-    /// an identifier the authorization server uses to indicate the client application", RFC 9068
-    /// §2.2. No user's id looks like it: a client's is never a UUID.
-    #[must_use]
+    /// The claims of a token for the client itself: "the value of "sub" SHOULD correspond to an identifier
+    /// the authorization server uses to indicate the client application", RFC 9068 §2.2. No user has the
+    /// same `sub`, because a client id is never a UUID.
     pub fn for_client(
         client_id: &str,
-        narrowed: &Narrowed,
+        access: &Access,
         validity: Validity,
         server: &AuthorizationServer,
     ) -> Self {
         Self {
             iss: server.settings.issuer.clone(),
             sub: client_id.to_owned(),
-            aud: Audience::from(narrowed.audience.as_slice()),
+            aud: Audience::from(access.audience.as_slice()),
             client_id: client_id.to_owned(),
-            scope: narrowed.scope.to_string(),
+            scope: access.scope.to_string(),
             iat: validity.issued_at.as_seconds(),
             exp: validity.expires_at.as_seconds(),
             auth_time: None,
@@ -158,14 +149,12 @@ impl Claims {
         }
     }
 
-    /// What the token allows.
-    #[must_use]
+    /// The scope.
     pub fn scope(&self) -> Scope {
         Scope::from_stored(&self.scope)
     }
 
     /// Whether the token is for this audience.
-    #[must_use]
     pub fn is_for(&self, audience: &str) -> bool {
         self.aud.all().iter().any(|own| own == audience)
     }

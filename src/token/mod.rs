@@ -1,5 +1,6 @@
-//! What is handed out: access tokens, refresh tokens, and the answer that carries both.
+//! Access tokens, refresh tokens, and the response that carries both.
 
+pub mod access;
 pub mod access_token;
 pub mod active;
 pub mod claims;

@@ -1,29 +1,29 @@
-//! The access token as a reference: proof of (session, generation) like the refresh token, made by a
-//! MAC and stored nowhere. What it says is read from the session's row.
+//! The opaque access token: proof of (session, generation) by a MAC, like the refresh token. It is not
+//! stored. Its claims are read from the session's row.
 
 use uuid::Uuid;
 
-use super::proof::{self, NotAProof};
-use super::response::Narrowed;
+use super::access::Access;
+use super::proof::{self, InvalidProof};
 use crate::client::{MAX_OPAQUE_AUDIENCES, MAX_OPAQUE_SCOPES};
 use crate::root_secret::RootSecrets;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::store::session::Model as Session;
 
-/// What the text begins with.
+/// The prefix of the text.
 pub const PREFIX: &str = "jat_";
 const VERSION: u8 = 1;
-/// Version, session, generation, time, and which of the session's scopes and audiences: 28 bytes,
-/// which leave 20 for the MAC.
+/// The bytes of version, session, generation, time, and a bit for each scope and audience of the session.
+/// They leave 20 bytes for the MAC.
 const CONTENT: usize = 1 + 16 + 4 + 4 + 2 + 1;
 
-/// What an opaque access token proves.
+/// The content of an opaque access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpaqueToken {
     /// The session.
     pub session: Uuid,
-    /// How often the session had been refreshed when the token was issued.
+    /// The session's generation when the token was issued.
     pub generation: u32,
     /// `iat`, in seconds since 1970.
     pub issued_at: u32,
@@ -32,14 +32,12 @@ pub struct OpaqueToken {
 }
 
 impl OpaqueToken {
-    /// The token of a session as it stands, narrowed. `None` if the session has more scopes or
-    /// audiences than a token can tell apart.
-    #[must_use]
-    pub fn of(session: &Session, narrowed: &Narrowed, issuer: &str) -> Option<Self> {
+    /// The token of a session for the given access. `None` if the session has too many scopes or audiences.
+    pub fn of(session: &Session, access: &Access, issuer: &str) -> Option<Self> {
         let scope = Scope::from_stored(&session.scope);
-        let scopes = mask(scope.tokens(), narrowed.scope.tokens(), MAX_OPAQUE_SCOPES)?;
+        let scopes = mask(scope.tokens(), access.scope.tokens(), MAX_OPAQUE_SCOPES)?;
         let audience = session.audience(issuer);
-        let audiences = mask(&audience, &narrowed.audience, MAX_OPAQUE_AUDIENCES)?;
+        let audiences = mask(&audience, &access.audience, MAX_OPAQUE_AUDIENCES)?;
         Some(Self {
             session: session.id,
             generation: u32::try_from(session.generation).ok()?,
@@ -49,35 +47,29 @@ impl OpaqueToken {
         })
     }
 
-    /// What the token is narrowed to, of what its session has.
-    #[must_use]
-    pub fn narrowed(self, session: &Session, issuer: &str) -> Narrowed {
+    /// The access of the token.
+    pub fn access(self, session: &Session, issuer: &str) -> Access {
         let scope = Scope::from_stored(&session.scope);
         let audience = session.audience(issuer);
-        Narrowed {
-            scope: Scope::from_stored(&chosen(scope.tokens(), self.scopes).join(" ")),
-            audience: chosen(&audience, u16::from(self.audiences)),
+        Access {
+            scope: Scope::from_stored(&selected(scope.tokens(), self.scopes).join(" ")),
+            audience: selected(&audience, u16::from(self.audiences)),
         }
     }
 
     /// The token as text: `jat_` and base64url.
-    #[must_use]
     pub fn encode(self, root_secrets: &RootSecrets) -> Secret {
         let content = self.content();
         let mac = root_secrets.sign_access_token(&content);
-        proof::write(PREFIX, &content, mac.as_ref())
+        proof::encode(PREFIX, &content, mac.as_ref())
     }
 
-    /// Reads a token and checks its MAC, before anything is asked of the store.
-    ///
-    /// # Errors
-    ///
-    /// [`NotAProof`] for anything that [`encode`](Self::encode) did not make.
-    pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, NotAProof> {
-        let content: [u8; CONTENT] = proof::read(PREFIX, text, |content, mac| {
+    /// Parses a token and verifies its MAC, without the store.
+    pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, InvalidProof> {
+        let content: [u8; CONTENT] = proof::decode(PREFIX, text, |content, mac| {
             root_secrets.verify_access_token(content, mac)
         })?;
-        Self::parse(&content).ok_or(NotAProof::Damaged)
+        Self::parse(&content).ok_or(InvalidProof::Malformed)
     }
 
     fn parse(content: &[u8]) -> Option<Self> {
@@ -108,23 +100,23 @@ impl OpaqueToken {
     }
 }
 
-/// One bit for each word of `all`, set if the word is chosen.
-fn mask(all: &[String], chosen: &[String], most: usize) -> Option<u16> {
-    if all.len() > most {
+/// One bit for each word of `all`, set if the word is selected.
+fn mask(all: &[String], selected: &[String], max: usize) -> Option<u16> {
+    if all.len() > max {
         return None;
     }
     let bits = all
         .iter()
         .enumerate()
-        .map(|(at, word)| u16::from(chosen.contains(word)) << at);
+        .map(|(at, word)| u16::from(selected.contains(word)) << at);
     Some(bits.sum())
 }
 
-fn chosen(all: &[String], mask: u16) -> Vec<String> {
-    let is_chosen = |at: usize| {
+fn selected(all: &[String], mask: u16) -> Vec<String> {
+    let is_selected = |at: usize| {
         let bit = u32::try_from(at).ok().and_then(|at| mask.checked_shr(at));
         bit.is_some_and(|bit| bit & 1 == 1)
     };
-    let words = all.iter().enumerate().filter(|(at, _)| is_chosen(*at));
+    let words = all.iter().enumerate().filter(|(at, _)| is_selected(*at));
     words.map(|(_, word)| word.clone()).collect()
 }

@@ -1,8 +1,8 @@
-//! The refresh token: proof of (session, generation), made by a MAC and stored nowhere.
+//! The refresh token: proof of (session, generation) by a MAC. It is not stored.
 
 use uuid::Uuid;
 
-use super::proof::{self, NotAProof};
+use super::proof::{self, InvalidProof};
 use crate::root_secret::RootSecrets;
 use crate::secret::Secret;
 
@@ -10,40 +10,38 @@ const PREFIX: &str = "jrt_";
 const VERSION: u8 = 1;
 const CONTENT: usize = 1 + 16 + 4;
 
-/// What a refresh token proves: its bearer was handed this generation of this session.
+/// The content of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
     /// The session.
     pub session: Uuid,
-    /// How often the session had been refreshed when the token was handed out.
+    /// The session's generation when the token was issued.
     pub generation: u32,
 }
 
 impl RefreshToken {
-    /// The token as text: `jrt_` and base64url of version, session, generation and MAC.
-    ///
-    /// Made again from the same session and generation, it is the same text.
-    #[must_use]
+    /// The token as text: `jrt_` and base64url of version, session, generation and MAC. It is the same for
+    /// the same session and generation.
     pub fn encode(self, root_secrets: &RootSecrets) -> Secret {
         let content = self.content();
         let mac = root_secrets.sign_refresh_token(&content);
-        proof::write(PREFIX, &content, mac.as_ref())
+        proof::encode(PREFIX, &content, mac.as_ref())
     }
 
-    /// Reads a token and checks its MAC, before anything is asked of the store.
-    ///
-    /// # Errors
-    ///
-    /// [`NotAProof`] for anything that [`encode`](Self::encode) did not make.
-    pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, NotAProof> {
-        let content: [u8; CONTENT] = proof::read(PREFIX, text, |content, mac| {
+    /// Parses a token and verifies its MAC, without the store.
+    pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, InvalidProof> {
+        let content: [u8; CONTENT] = proof::decode(PREFIX, text, |content, mac| {
             root_secrets.verify_refresh_token(content, mac)
         })?;
-        let (version, rest) = content.split_first().ok_or(NotAProof::Damaged)?;
-        let (session, generation) = rest.split_first_chunk::<16>().ok_or(NotAProof::Damaged)?;
-        let generation = generation.first_chunk::<4>().ok_or(NotAProof::Damaged)?;
+        let (version, rest) = content.split_first().ok_or(InvalidProof::Malformed)?;
+        let (session, generation) = rest
+            .split_first_chunk::<16>()
+            .ok_or(InvalidProof::Malformed)?;
+        let generation = generation
+            .first_chunk::<4>()
+            .ok_or(InvalidProof::Malformed)?;
         if *version != VERSION {
-            return Err(NotAProof::Damaged);
+            return Err(InvalidProof::Malformed);
         }
         Ok(Self {
             session: Uuid::from_bytes(*session),
@@ -56,8 +54,8 @@ impl RefreshToken {
         let bytes = std::iter::once(VERSION)
             .chain(self.session.into_bytes())
             .chain(self.generation.to_be_bytes());
-        for (place, byte) in content.iter_mut().zip(bytes) {
-            *place = byte;
+        for (target, byte) in content.iter_mut().zip(bytes) {
+            *target = byte;
         }
         content
     }
@@ -77,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_68_characters_and_reads_back() {
+    fn a_token_has_68_characters_and_decodes_to_its_content() {
         let secrets = RootSecrets::parse(SECRET).unwrap();
         let text = token().encode(&secrets);
         assert_eq!(text.expose().len(), 68);
         assert_eq!(RefreshToken::decode(text.expose(), &secrets), Ok(token()));
     }
 
-    /// row 32: each bit of the token matters.
+    /// row 32: every character of the token counts.
     #[test]
     fn a_token_with_one_changed_character_is_refused() {
         let secrets = RootSecrets::parse(SECRET).unwrap();

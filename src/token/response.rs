@@ -1,94 +1,65 @@
-//! The successful answer of the token endpoint, RFC 6749 §5.1; made in one place.
+//! The response of the token endpoint, RFC 6749 §5.1.
 
+use poem_openapi::Object;
+
+use super::access::Access;
+use super::access_token;
 use super::claims::{Claims, Validity};
 use super::opaque::OpaqueToken;
+use super::refresh_token::RefreshToken;
 use crate::client::AccessTokenFormat;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::client::Model as Client;
 use crate::store::session::Model as Session;
-use crate::token::access_token;
-use crate::token::refresh_token::RefreshToken;
 
-/// What a client gets.
-#[derive(Debug)]
+/// A token response, RFC 6749 section 5.1. Store both tokens and replace both at each refresh.
+#[derive(Object)]
+#[oai(rename = "TokenAnswer")]
 pub struct TokenResponse {
-    /// A JWT by RFC 9068, or a reference.
-    pub access_token: Secret,
+    /// Send it to APIs as `Authorization: Bearer`. A JWT by RFC 9068, unless the client is registered
+    /// for opaque ones.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: String,
     /// Seconds until the access token expires.
     pub expires_in: i64,
-    /// What the next refresh is made with; none where a client speaks for itself.
-    pub refresh_token: Option<Secret>,
-    /// What the access token allows.
-    pub scope: Scope,
-}
-
-/// What one access token is narrowed to.
-#[derive(Debug)]
-pub struct Narrowed {
-    /// The scope asked for, or the session's.
-    pub scope: Scope,
-    /// The resource asked for, or all that the session may have tokens for.
-    pub audience: Vec<String>,
-}
-
-impl Narrowed {
-    /// What was granted to a session and may still be had by its client: what is registered of a client
-    /// counts from the next refresh on. `None` when nothing of the one or of the other is left; a session
-    /// that was granted no scope keeps none.
-    #[must_use]
-    pub fn still_granted(session: &Session, client: &Client, issuer: &str) -> Option<Self> {
-        let granted = Scope::from_stored(&session.scope);
-        let scope = granted.common_with(&client.scope());
-        let registered = client.audience(issuer);
-        let mut audience = session.audience(issuer);
-        audience.retain(|one| registered.contains(one));
-        let is_left = !audience.is_empty() && (granted.is_empty() || !scope.is_empty());
-        is_left.then_some(Self { scope, audience })
-    }
+    /// For the next refresh. If that response is lost, send the same refresh token again. Absent with
+    /// `client_credentials`.
+    #[oai(skip_serializing_if_is_none)]
+    pub refresh_token: Option<String>,
+    /// The scope of the access token, space-separated.
+    pub scope: String,
 }
 
 impl TokenResponse {
-    /// The answer for a session as it stands. All of it comes from the row, so that for the same
-    /// row it is the same answer; only `expires_in` counts down.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ServerError`] when no signing key can sign; [`Error::InvalidGrant`] when the client's
-    /// tokens have become opaque, and this session has more scopes or audiences than those can name.
+    /// The response for a session. The same row gives the same response; only `expires_in` counts down.
     pub fn for_session(
         session: &Session,
         roles: &str,
-        narrowed: Narrowed,
+        access: Access,
         client: &AuthenticatedClient,
         server: &AuthorizationServer,
     ) -> Result<Self, Error> {
-        let now = server.clock.now();
-        let lifetime = client.policy.access_token_lifetime;
-        let end = session.ends_at(&client.policy);
+        let policy = &client.policy;
+        let expires_at = session.rotated_at.plus(policy.access_token_lifetime);
         let validity = Validity {
             issued_at: session.rotated_at,
-            expires_at: session.rotated_at.plus(lifetime).min(end),
+            expires_at: expires_at.min(session.ends_at(policy)),
         };
-        let access_token = match client.policy.access_token_format {
+        let access_token = match policy.access_token_format {
             AccessTokenFormat::Jwt => {
-                let claims = Claims::for_session(session, roles, &narrowed, validity, server);
-                access_token::sign(&claims, &client.policy, validity.issued_at, server)?
+                let claims = Claims::for_session(session, roles, &access, validity, server);
+                access_token::sign(&claims, policy, validity.issued_at, server)?
             }
-            // A session from before the client's tokens were opaque: its person signs in again.
             AccessTokenFormat::Opaque => {
-                OpaqueToken::of(session, &narrowed, &server.settings.issuer)
-                    .ok_or_else(|| {
-                        Error::InvalidGrant(
-                        "the session has more scopes or audiences than an opaque token can name"
-                            .into(),
-                    )
-                    })?
-                    .encode(&server.root_secrets)
+                let token = OpaqueToken::of(session, &access, &server.settings.issuer);
+                // Possible only if the session began before the client's format was `opaque`.
+                let reason = "the session has too many scopes or audiences for an opaque token";
+                let token = token.ok_or_else(|| Error::InvalidGrant(reason.into()))?;
+                token.encode(&server.root_secrets)
             }
         };
         let generation = u32::try_from(session.generation)
@@ -97,21 +68,17 @@ impl TokenResponse {
             session: session.id,
             generation,
         };
+        let refresh_token = refresh_token.encode(&server.root_secrets);
+        let response = Self::new(&access_token, validity, &access, server);
         Ok(Self {
-            access_token,
-            expires_in: seconds_between(now, validity.expires_at),
-            refresh_token: Some(refresh_token.encode(&server.root_secrets)),
-            scope: narrowed.scope,
+            refresh_token: Some(refresh_token.expose().to_owned()),
+            ..response
         })
     }
 
-    /// The answer for a client that speaks for itself: a JWT, and no refresh token.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ServerError`] when no signing key can sign.
+    /// The response for the client itself: a JWT, and no refresh token.
     pub fn for_client(
-        narrowed: Narrowed,
+        access: Access,
         client: &AuthenticatedClient,
         server: &AuthorizationServer,
     ) -> Result<Self, Error> {
@@ -120,18 +87,29 @@ impl TokenResponse {
             issued_at: now,
             expires_at: now.plus(client.policy.access_token_lifetime),
         };
-        let claims = Claims::for_client(&client.client.id, &narrowed, validity, server);
-        Ok(Self {
-            access_token: access_token::sign(&claims, &client.policy, now, server)?,
-            expires_in: seconds_between(now, validity.expires_at),
+        let claims = Claims::for_client(&client.client.id, &access, validity, server);
+        let access_token = access_token::sign(&claims, &client.policy, now, server)?;
+        Ok(Self::new(&access_token, validity, &access, server))
+    }
+
+    fn new(
+        access_token: &Secret,
+        validity: Validity,
+        access: &Access,
+        server: &AuthorizationServer,
+    ) -> Self {
+        Self {
+            access_token: access_token.expose().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: seconds_between(server.clock.now(), validity.expires_at),
             refresh_token: None,
-            scope: narrowed.scope,
-        })
+            scope: access.scope.to_string(),
+        }
     }
 }
 
-/// In the whole seconds that the token itself speaks in, so that a client never believes in a token
-/// for longer than an API does.
+/// The difference of whole seconds, as in the token itself, so that a client does not use a token for longer
+/// than an API accepts it.
 const fn seconds_between(now: Timestamp, end: Timestamp) -> i64 {
     let seconds = end.as_seconds() - now.as_seconds();
     if seconds > 0 { seconds } else { 0 }

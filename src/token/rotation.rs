@@ -1,45 +1,64 @@
-//! The rules of rotation: what it means when a refresh token comes, RFC 9700 §4.14.2.
+//! The rules of rotation: the meaning of a presented refresh token, RFC 9700 §4.14.2.
 //!
 //! "Refresh token rotation: the authorization server issues a new refresh token with every access
 //! token refresh response. [...] If a refresh token is compromised and subsequently used by both the
 //! attacker and the legitimate client, one of them will present an invalidated refresh token, which
-//! will inform the authorization server of the breach." What the RFC leaves open is how to tell a
-//! thief from an honest client that lost an answer. The rules here:
+//! will inform the authorization server of the breach." The RFC leaves open how to tell a thief from an
+//! honest client that lost a response. The rules here:
 //!
-//! 1. A token of the current generation, or of a later one (the store lost its last writes), moves
-//!    the session on.
-//! 2. The token of the generation before, within the retry window, gets the same answer again.
-//! 3. The same token after the window is a late retry. It is forgiven as often as it comes while
-//!    the generation stands, and the generation is remembered; at another generation within the
-//!    spacing it is a replay.
-//! 4. Anything older is a replay, and ends the session.
+//! 1. A token of the current generation, or of a later one (the store lost its last writes), begins the
+//!    next generation.
+//! 2. The token of the generation before, within the retry window, gets the same response.
+//! 3. The same token after the window is a late retry. It is forgiven any number of times while its
+//!    generation is current, and the session records the generation. At another generation within the
+//!    spacing of the recorded one it is a replay.
+//! 4. An older token is a replay. The session is revoked.
 //!
-//! Why a thief is noticed. Say that someone *comes* when they show a token newer than any that they
-//! showed before. Let thief and owner hold the same token, and their requests lie farther apart than
-//! the window. The first of them to come moves the session on; the second is forgiven by rule 3 and
-//! leaves the generation behind as a mark. Now both hold the same token again, and of the two who
-//! come next with it the first moves the session on, and the second is a late retry one generation
-//! after the mark: a replay. If one of them runs ahead instead, the other's token is older than the
-//! predecessor, and rule 4 speaks. So the thief is noticed at the latest when both have come twice.
+//! # Time
 //!
-//! To show the same old token again is not to come: it yields the same refresh token and moves
-//! nothing on, and the server sees exactly what an honest client looks like that loses several
-//! answers in a row. That must be forgiven, so it cannot be counted; what it is good for ends with
-//! the generation, when the owner refreshes next.
+//! A request may wait: for a lock, for a connection, for a node that stood still. Waiting is no evidence
+//! of theft, and a waiting request sees a row that later requests may have written. So a request has two
+//! times, its arrival and now, and is judged by whichever favors its client:
+//!
+//! - The window is measured from the moment between arrival and now that is nearest to the rotation. A
+//!   request that waited while another one rotated the session is not late and records nothing.
+//! - A request that waited longer than [`CLIENT_TIMEOUT`] is no replay. Its client has given up by then
+//!   and may have refreshed at another node, even twice. The request fails and changes nothing.
+//! - The window is meant for the client, so it counts from the response. A write that took half the
+//!   window is followed by a second one, which [begins the window again](is_window_half_over).
+//!
+//! # Detection of a thief
+//!
+//! A holder *advances* when it presents a token newer than each token that it presented before. Let
+//! thief and owner hold the same token, with requests that are further apart than the window. The first
+//! to advance begins the next generation. The second is forgiven by rule 3, and the generation is
+//! recorded. Now both hold the same token again. Of the next two to advance, the first begins a
+//! generation, and the second is a late retry one generation after the recorded one: a replay. If one of
+//! them runs ahead instead, the token of the other is older than the predecessor, and rule 4 applies. So
+//! the thief is detected at the latest when both have advanced twice.
+//!
+//! To present the same old token again is no advance. It returns the same refresh token and begins no
+//! generation. An honest client that loses several responses in a row sends the same requests. They must
+//! be forgiven, so they cannot be counted. The old token stops working when the owner refreshes next.
+
+use std::time::Duration;
 
 use crate::client::Policy;
 use crate::clock::Timestamp;
 use crate::config::LateRetry;
 use crate::store::session;
 
-/// What a living session remembers of its last rotation.
+/// The time after which the client of a waiting request is assumed to have given up.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The state of rotation of an active session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// How often it has been refreshed.
+    /// The number of refreshes.
     pub generation: u32,
-    /// When the generation began, or was last given out again.
+    /// The start of the generation, or its last late retry.
     pub rotated_at: Timestamp,
-    /// The generation at which a late retry was last forgiven.
+    /// The generation of the last forgiven late retry.
     pub late_retry_generation: Option<u32>,
 }
 
@@ -54,44 +73,62 @@ impl From<&session::Model> for Position {
     }
 }
 
-/// What a token that names a living session means.
+/// The time that a request has been in the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestTime {
+    /// The time at which the request arrived.
+    pub arrival: Timestamp,
+    /// The time at which it is judged.
+    pub now: Timestamp,
+}
+
+impl RequestTime {
+    /// The time of a request that did not wait.
+    pub const fn without_wait(now: Timestamp) -> Self {
+        Self { arrival: now, now }
+    }
+
+    /// The distance of `time` from the nearest moment of the request. A time a little in the future was
+    /// written by a node whose clock is ahead. A time further ahead was written before the clock stepped
+    /// back.
+    fn distance(self, time: Timestamp) -> Duration {
+        let (first, last) = (self.arrival.min(self.now), self.arrival.max(self.now));
+        time.apart(time.clamp(first, last))
+    }
+
+    fn has_client_given_up(self) -> bool {
+        self.now.apart(self.arrival) > CLIENT_TIMEOUT
+    }
+}
+
+/// The meaning of a token that names an active session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// The next generation begins.
     Rotate,
-    /// The answer to this token is given again, to the byte.
+    /// The token gets the same response again, to the byte.
     SameAnswer,
-    /// The answer may have been lost: the same refresh token, a new access token.
+    /// The response may have been lost: the same refresh token, a new access token.
     LateRetry,
-    /// Two hold the token: the session ends.
+    /// The token is old, but the request waited too long to prove a replay: try again.
+    WaitedTooLong,
+    /// Two parties hold the token: the session is revoked.
     Replay {
-        /// How many generations the token is behind.
+        /// The number of generations that the token is behind.
         distance: u32,
     },
 }
 
-/// Judges a token of generation `presented`.
-#[must_use]
-pub fn judge(presented: u32, position: Position, policy: &Policy, now: Timestamp) -> Judgement {
-    let Some(distance) = position
-        .generation
-        .checked_sub(presented)
-        .filter(|d| *d > 0)
-    else {
-        return Judgement::Rotate;
-    };
-    if distance > 1 {
-        return Judgement::Replay { distance };
-    }
-    // A rotation a little in the future was made by a node whose clock is ahead. One further ahead
-    // was made before the clock stepped back: that is a late retry, which also sets the row right.
-    let within = now.apart(position.rotated_at) < policy.retry_window;
-    if within {
-        Judgement::SameAnswer
-    } else if forgives(position, policy) {
-        Judgement::LateRetry
-    } else {
-        Judgement::Replay { distance }
+/// Judges a token of the generation `presented`.
+pub fn judge(presented: u32, position: Position, policy: &Policy, time: RequestTime) -> Judgement {
+    let distance = position.generation.saturating_sub(presented);
+    let is_in_window = time.distance(position.rotated_at) < policy.retry_window;
+    match distance {
+        0 => Judgement::Rotate,
+        1 if is_in_window => Judgement::SameAnswer,
+        1 if forgives(position, policy) => Judgement::LateRetry,
+        _ if time.has_client_given_up() => Judgement::WaitedTooLong,
+        distance => Judgement::Replay { distance },
     }
 }
 
@@ -103,4 +140,10 @@ fn forgives(position: Position, policy: &Policy) -> bool {
         let apart = position.generation.saturating_sub(last);
         apart == 0 || apart > policy.late_retry_spacing
     })
+}
+
+/// Whether half of the retry window has passed since `rotated_at`, which was written just now.
+pub fn is_window_half_over(rotated_at: Timestamp, policy: &Policy, now: Timestamp) -> bool {
+    let window = policy.retry_window;
+    !window.is_zero() && now.apart(rotated_at) >= window / 2
 }

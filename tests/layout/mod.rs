@@ -2,7 +2,7 @@
 
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::source::{Source, layers, sources};
 
@@ -59,6 +59,63 @@ fn imports_point_down_the_list() {
         }
     }
     assert_none(&complaints);
+}
+
+/// A module's file stands above the files of its submodules; its own use of them does not count.
+#[test]
+fn no_files_import_each_other_in_a_cycle() {
+    let sources = sources();
+    let modules: BTreeSet<String> = sources
+        .iter()
+        .map(|source| source.module().join("::"))
+        .collect();
+    let imports: BTreeMap<String, BTreeSet<String>> = sources
+        .iter()
+        .map(|source| {
+            let module = source.module().join("::");
+            let imported = source.imported_paths();
+            let imported = imported.iter().filter_map(|path| file_of(path, &modules));
+            let below = format!("{module}::");
+            let others = imported.filter(|other| *other != module && !other.starts_with(&below));
+            let others = others.collect();
+            (module, others)
+        })
+        .collect();
+    let complaints: Vec<String> = imports
+        .keys()
+        .filter_map(|module| cycle(module, &imports))
+        .map(|cycle| cycle.join(" -> "))
+        .collect();
+    assert_none(&complaints);
+}
+
+/// The module with a file of its own that holds the path.
+fn file_of(path: &[String], modules: &BTreeSet<String>) -> Option<String> {
+    let lengths = (1..=path.len()).rev();
+    let mut candidates = lengths.map(|length| path[..length].join("::"));
+    candidates.find(|candidate| modules.contains(candidate))
+}
+
+/// The shortest cycle through `start`.
+fn cycle(start: &str, imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut paths = vec![vec![start.to_owned()]];
+    while !paths.is_empty() {
+        let mut longer = Vec::new();
+        for path in paths {
+            for next in &imports[path.last().unwrap()] {
+                let path = [path.as_slice(), &[next.clone()]].concat();
+                if next == start {
+                    return Some(path);
+                }
+                if seen.insert(next.clone()) {
+                    longer.push(path);
+                }
+            }
+        }
+        paths = longer;
+    }
+    None
 }
 
 #[test]

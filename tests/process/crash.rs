@@ -11,7 +11,8 @@ use jeton::audit::Cause;
 use jeton::clock::Clock;
 use jeton::root_secret::RootSecrets;
 use jeton::secret::random_bytes;
-use jeton::store::{Store, session, user};
+use jeton::store::session::{self, NewSession};
+use jeton::store::{Store, user};
 use jeton::token::refresh_token::RefreshToken;
 
 use super::http::Connection;
@@ -99,35 +100,22 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
     let now = Clock::system().now();
     let mut tokens = Vec::new();
     for _ in 0..count {
-        let row = session::Model {
-            id: uuid::Builder::from_random_bytes(random_bytes()).into_uuid(),
+        let new = NewSession {
             user_id: user.id,
-            client_id: "first-party".to_owned(),
             session_epoch: user.session_epoch,
+            client_id: "first-party",
             scope: "account".to_owned(),
             audience: String::new(),
-            generation: 0,
-            rotated_at: now,
-            rotation_gap: 0,
-            late_retry_generation: None,
+            acr: "pwd",
             authenticated_at: now,
-            acr: "pwd".to_owned(),
             expires_at: now.plus(Duration::from_hours(1)),
-            revoked_at: None,
-            revocation_reason: None,
-            user_agent: String::new(),
-            address: String::new(),
         };
+        let begun = session::begin(&store, new, None, &Cause::system(now)).await;
         let token = RefreshToken {
-            session: row.id,
+            session: begun.unwrap().unwrap().id,
             generation: 0,
         };
         tokens.push(token.encode(&secrets).expose().to_owned());
-        assert!(
-            session::begin(&store, row, None, &Cause::system(now))
-                .await
-                .unwrap()
-        );
     }
     store.close().await.unwrap();
     tokens

@@ -13,12 +13,11 @@ use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change, UserError, UserFilter};
 use jeton::store::{Store, client, client_secret, signing_key};
 use sea_orm::DbErr;
-use uuid::Uuid;
 
 use crate::support::client::{disable, enable};
 use crate::support::database::{LIMITS, TestDatabase, connect};
 use crate::support::file::DataDir;
-use crate::support::{ALICE, Jeton, ROOT_SECRET, SECRET, START};
+use crate::support::{ALICE, Jeton, ROOT_SECRET, SECRET, START, like};
 
 async fn node(data: &DataDir) -> Jeton {
     let clock = Clock::standing_at(START);
@@ -136,18 +135,14 @@ async fn no_session_stays_active_after_its_client_is_disabled_concurrently() -> 
     let tokens = nodes[0].sign_in().await;
     let model = nodes[0].session(&tokens).await;
     let store = &nodes[0].server.store;
-    for round in 1..40_u128 {
-        let late = session::Model {
-            id: Uuid::from_u128(round),
-            ..model.clone()
-        };
+    for _ in 1..40 {
         let (begun, disabled) = tokio::join!(
-            session::begin(store, late, None, &cause),
+            session::begin(store, like(&model), None, &cause),
             disable(&nodes[1].server.store, "first-party", &cause),
         );
         disabled.unwrap();
-        if begun? {
-            let found = session::find(store, Uuid::from_u128(round)).await?;
+        if let Some(begun) = begun? {
+            let found = session::find(store, begun.id).await?;
             let session = found.unwrap().session;
             assert_eq!(session.revocation_reason, Some(Ending::ClientDisabled));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jeton::store::session;
+use jeton::store::session::{self, NewSession};
 use uuid::Uuid;
 
 use super::{Answer, Jeton, Tokens, claims};
@@ -62,6 +62,20 @@ impl Tokens {
             .unwrap()
             .parse()
             .unwrap()
+    }
+}
+
+/// The values of a session like this one.
+pub fn like(row: &session::Model) -> NewSession<'_> {
+    NewSession {
+        user_id: row.user_id,
+        session_epoch: row.session_epoch,
+        client_id: &row.client_id,
+        scope: row.scope.clone(),
+        audience: row.audience.clone(),
+        acr: &row.acr,
+        authenticated_at: row.authenticated_at,
+        expires_at: row.expires_at,
     }
 }
 

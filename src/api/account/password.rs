@@ -18,9 +18,9 @@ use crate::password::Password;
 use crate::response::problem::Problem;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::sign_in::{self, Asker, Attempt, AuthenticatedUser};
+use crate::sign_in::{self, Attempt, AttemptSource};
 use crate::store::user::{self, Change, UserError};
-use crate::store::{Target, client, sign_in_throttle};
+use crate::store::{Target, client};
 use crate::username::Username;
 
 /// The longest age of the sign-in: long enough to choose a password, and too short for a shared device
@@ -122,20 +122,21 @@ async fn confirm(
         username: &username,
         password: current,
         session: Some(signed_in.session_id),
-        asker: Asker {
+        source: AttemptSource {
             client: &client,
             device: &signed_in.cause().device,
         },
     };
     let wrong = || Problem::invalid("current_password", "is not your password");
-    let AuthenticatedUser { user, place } = match sign_in::authenticate(attempt, server).await {
+    let authenticated = match sign_in::authenticate(attempt, server).await {
         Ok(authenticated) => authenticated,
         Err(Error::InvalidGrant(_)) => return Err(wrong()),
         Err(error) => return Err(error.into()),
     };
-    if let Some(place) = place {
-        sign_in_throttle::give_back(&server.store, place.reservation).await?;
+    if let Some(permit) = authenticated.permit {
+        permit.give_back(server).await?;
     }
+    let user = authenticated.user;
     // The name may belong to another user by now.
     if user.id == signed_in.user.id {
         Ok(user)

@@ -14,7 +14,7 @@ use crate::response::cors::set_client;
 use crate::response::problem::Problem;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::sign_in::{AddressPlace, Asker};
+use crate::sign_in::{AddressPermit, AttemptSource};
 use crate::store::client;
 use crate::store::user::{self, InsertError};
 use crate::username::Username;
@@ -68,16 +68,16 @@ pub(super) async fn register(
     let username = Username::parse(&registration.username)
         .map_err(|error| Problem::invalid("username", error.to_string()))?;
     let device = caller::device(request, &server.settings);
-    let asker = Asker {
+    let source = AttemptSource {
         client: &client,
         device: &device,
     };
     // Refunded only if the server failed: a success fills the store, and a refusal tells which names
     // are taken.
-    let place = AddressPlace::take(asker, server).await?;
-    let outcome = add(&username, &password, asker, server).await;
+    let permit = AddressPermit::take(source, server).await?;
+    let outcome = add(&username, &password, source, server).await;
     if let Err(Problem::Busy(_) | Problem::Failed(_)) = outcome {
-        place.give_back(server);
+        permit.give_back(server);
     }
     Ok(RegistrationAnswer::Created(Json(Registered {
         sub: outcome?,
@@ -101,14 +101,14 @@ async fn find_client(
 async fn add(
     username: &Username,
     password: &Secret,
-    asker: Asker<'_>,
+    source: AttemptSource<'_>,
     server: &AuthorizationServer,
 ) -> Result<Uuid, Problem> {
     let password = Password::new(password.expose());
     let rules = &server.password_rules;
     let hash = server.hasher.hash_chosen(password, username, rules).await;
     let hash = hash.map_err(|error| Problem::of_new_password("password", error))?;
-    let cause = asker.cause(server);
+    let cause = source.cause(server);
     let row = user::Model::new(username.as_str(), hash, cause.at);
     let id = row.id;
     match user::insert(&server.store, row, &cause).await {

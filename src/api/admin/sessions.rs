@@ -15,7 +15,7 @@ use crate::api::bearer::Scopes;
 use crate::clock::Timestamp;
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
-use crate::store::session::{self, Ending, Filter, Model};
+use crate::store::session::{self, Ending, Model, SessionFilter};
 
 /// The endpoints of all sessions.
 #[derive(Default)]
@@ -113,7 +113,7 @@ impl AdminSessionsApi {
         // Without the time, which differs from page to page.
         let criteria = (user_id.0, &client_id.0, active.0);
         let page = PageRequest::parse("sessions", &criteria, limit.0, cursor.0.as_deref())?;
-        let filter = Filter {
+        let filter = SessionFilter {
             user_id: user_id.0,
             client_id: client_id.0.as_deref(),
             over: active.0.map(|active| (!active, server.clock.now())),

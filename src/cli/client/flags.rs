@@ -6,7 +6,6 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::client::{ClientPatch, GrantType, InvalidSetting};
-use crate::grant;
 
 /// The flags. Each is serialized under the name of its setting.
 #[derive(Debug, Args, Serialize)]
@@ -23,7 +22,7 @@ pub struct Flags {
     /// A grant type that the client may use; may be repeated. `password` requires --first-party, because it shows
     /// users' passwords to the client (RFC 9700, 2.4), and adds `refresh_token`; `client_credentials` requires
     /// --confidential.
-    #[arg(long = "grant", value_name = "GRANT", value_parser = grant::TYPES)]
+    #[arg(long = "grant", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     #[serde(rename = "grant_types", serialize_with = "with_refresh_token")]
     grants: Option<Vec<String>>,
     /// A scope that its tokens may have; may be repeated. [default: `account` with --first-party, else none]

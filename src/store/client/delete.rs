@@ -23,7 +23,7 @@ pub async fn delete<'a>(
             // In the same transaction, or a later client of the same id would have them.
             client_secret::remove_all(&tx, id).await?;
             tx.remove_timeout().await?;
-            let ended = session::end_of_client(&tx, id, Ending::ClientDeleted, cause.at).await?;
+            let ended = session::revoke_of_client(&tx, id, Ending::ClientDeleted, cause.at).await?;
             let event = Event::new(Action::ClientDeleted, cause).client(id);
             tx.record(event.with("sessions_ended", ended)).await?;
             Ok(ended)

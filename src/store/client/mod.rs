@@ -4,6 +4,7 @@ mod delete;
 mod error;
 mod insert;
 mod model;
+pub mod secret;
 mod update;
 
 use std::time::Duration;

@@ -56,7 +56,7 @@ pub async fn update<'a>(
                 tx.remove_timeout().await?;
                 let reason = Ending::ClientDisabled;
                 outcome.sessions_ended =
-                    session::end_of_client(&tx, target.id, reason, cause.at).await?;
+                    session::revoke_of_client(&tx, target.id, reason, cause.at).await?;
             }
             for event in events(&outcome, &changes, cause) {
                 tx.record(event).await?;

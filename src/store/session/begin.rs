@@ -1,92 +1,105 @@
-//! How a session begins.
+//! The beginning of a session.
 
-use sea_orm::Iterable as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{InsertStatement, Query};
+use sea_orm::{IntoActiveModel as _, Iterable as _};
 
-use super::{Column, Entity, Model, living_client, living_user};
-use crate::audit::{Action, Cause, Event};
+use super::{Column, Entity, Model, enabled_client, enabled_user, event};
+use crate::audit::{Action, Cause};
+use crate::clock::{Timestamp, time_ordered_id};
 use crate::store::Store;
-use crate::store::again::again;
 use crate::store::sign_in_throttle::{self, Reservation};
+use crate::store::writer::Durability;
 
-/// Begins a session and gives back the `place` that the sign-in took, unless the user's sessions were
-/// ended since `user` was read; says whether it did.
-///
-/// # Errors
-///
-/// What the database says.
+/// The values of a session that begins. Its cause gives the time and the device.
+#[derive(Clone, Debug)]
+pub struct NewSession<'a> {
+    /// The user.
+    pub user_id: Uuid,
+    /// The user's epoch when the user was authenticated.
+    pub session_epoch: i64,
+    /// The client.
+    pub client_id: &'a str,
+    /// The granted scope, separated by spaces.
+    pub scope: String,
+    /// The granted audience, separated by spaces; see [`Model::audience`].
+    pub audience: String,
+    /// The method of the authentication.
+    pub acr: &'a str,
+    /// The time of the authentication.
+    pub authenticated_at: Timestamp,
+    /// The latest end.
+    pub expires_at: Timestamp,
+}
+
+/// Begins a session and gives back the permit of the sign-in. `None` if the user or the client was disabled
+/// or deleted, or the user's sessions were revoked, since the user was authenticated.
 pub async fn begin(
     store: &Store,
-    session: Model,
-    place: Option<Reservation>,
+    new: NewSession<'_>,
+    permit: Option<Reservation>,
     cause: &Cause,
-) -> Result<bool, DbErr> {
-    let insertion = insertion(&session)?;
-    again(|| try_begin(store, &session, &insertion, place, cause)).await
+) -> Result<Option<Model>, DbErr> {
+    let session = new.into_model(cause);
+    let (insertion, session_ref) = (&insertion(&session)?, &session);
+    let begun = store.transaction(Durability::Durable, |tx| async move {
+        if tx.execute(insertion).await?.rows_affected() == 0 {
+            return Ok::<_, DbErr>(false);
+        }
+        tx.record(event(session_ref, Action::SignIn, cause)).await?;
+        if let Some(permit) = permit {
+            sign_in_throttle::give_back_within(&tx, permit).await?;
+        }
+        Ok(true)
+    });
+    Ok(begun.await?.then_some(session))
 }
 
-async fn try_begin(
-    store: &Store,
-    session: &Model,
-    insertion: &InsertStatement,
-    place: Option<Reservation>,
-    cause: &Cause,
-) -> Result<bool, DbErr> {
-    let mut together = store.change_durably().await?;
-    let inserted = together.connection().execute(insertion).await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(false);
+impl NewSession<'_> {
+    fn into_model(self, cause: &Cause) -> Model {
+        Model {
+            id: time_ordered_id(cause.at),
+            user_id: self.user_id,
+            client_id: self.client_id.to_owned(),
+            session_epoch: self.session_epoch,
+            scope: self.scope,
+            audience: self.audience,
+            generation: 0,
+            rotated_at: cause.at,
+            rotation_gap: 0,
+            late_retry_generation: None,
+            authenticated_at: self.authenticated_at,
+            acr: self.acr.to_owned(),
+            expires_at: self.expires_at,
+            revoked_at: None,
+            revocation_reason: None,
+            user_agent: cause.device.user_agent().to_owned(),
+            address: cause.device.address_text(),
+        }
     }
-    let event = Event::new(Action::SignIn, cause)
-        .user(session.user_id)
-        .client(&session.client_id)
-        .session(session.id);
-    together.record(event).await?;
-    if let Some(place) = place {
-        sign_in_throttle::give_back_within(together.connection(), place).await?;
-    }
-    together.commit().await?;
-    Ok(true)
 }
 
+/// Inserts the row if its user and client are enabled. The locks make it wait for a transaction that
+/// revokes the sessions of either, because that one would not find this row.
 fn insertion(session: &Model) -> Result<InsertStatement, DbErr> {
-    let values = [
-        Expr::value(session.id),
-        Expr::value(session.user_id),
-        Expr::value(session.client_id.clone()),
-        Expr::value(session.session_epoch),
-        Expr::value(session.scope.clone()),
-        Expr::value(session.audience.clone()),
-        Expr::value(session.generation),
-        Expr::value(session.rotated_at),
-        Expr::value(session.rotation_gap),
-        Expr::value(session.late_retry_generation),
-        Expr::value(session.authenticated_at),
-        Expr::value(session.acr.clone()),
-        Expr::value(session.expires_at),
-        Expr::value(Option::<i64>::None),
-        Expr::value(Option::<String>::None),
-        Expr::value(session.user_agent.clone()),
-        Expr::value(session.address.clone()),
-    ];
-    // Where many write at once, whoever ends the sessions of either now is waited for: they would not
-    // find this one.
-    let mut user = living_user(
+    let mut user = enabled_user(
         Expr::value(session.user_id),
         Expr::value(session.session_epoch),
     );
-    let mut client = living_client(Expr::value(session.client_id.clone()));
-    let mut chosen = Query::select();
-    chosen
+    let mut client = enabled_client(Expr::value(session.client_id.clone()));
+    let row = session.clone().into_active_model();
+    let value_of = |column| Some((column, Expr::value(row.get(column).into_value()?)));
+    let (columns, values): (Vec<Column>, Vec<Expr>) = Column::iter().filter_map(value_of).unzip();
+    let mut selected = Query::select();
+    selected
         .exprs(values)
         .and_where(Expr::exists(user.lock_shared().take()))
         .and_where(Expr::exists(client.lock_shared().take()));
     let mut statement = Query::insert();
     statement
         .into_table(Entity)
-        .columns(Column::iter())
-        .select_from(chosen)
+        .columns(columns)
+        .select_from(selected)
         .map_err(|error| DbErr::Custom(error.to_string()))?;
     Ok(statement)
 }

@@ -1,33 +1,29 @@
-//! Devices on which a user is signed in already.
+//! Devices that have an active session of a user.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Query;
 
-use super::{Column, Entity, living_user};
+use super::{Column, Entity, enabled_user};
 use crate::clock::Timestamp;
 use crate::device::Device;
 use crate::store::Store;
 
-/// A device on which a user may be signed in.
+/// A device at which a user may have a session.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownDevice<'a> {
-    /// Whose.
+    /// The user.
     pub user_id: Uuid,
-    /// At which client.
+    /// The client.
     pub client_id: &'a str,
     /// The address and the user agent.
     pub device: &'a Device,
-    /// A session that was last rotated before this is idle too long.
+    /// A session that was last rotated before this time has been idle for too long.
     pub idle_since: Timestamp,
-    /// When.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// Whether a session that lives was begun on this device.
-///
-/// # Errors
-///
-/// What the database says.
+/// Whether an active session was begun on the device.
 pub async fn is_known(store: &Store, known: KnownDevice<'_>) -> Result<bool, DbErr> {
     let device = known.device;
     if device.address().is_none() {
@@ -45,7 +41,7 @@ pub async fn is_known(store: &Store, known: KnownDevice<'_>) -> Result<bool, DbE
         .and_where(Column::RevokedAt.is_null())
         .and_where(Column::ExpiresAt.gt(known.now))
         .and_where(Column::RotatedAt.gt(known.idle_since))
-        .and_where(Expr::exists(living_user(
+        .and_where(Expr::exists(enabled_user(
             column(Column::UserId),
             column(Column::SessionEpoch),
         )))

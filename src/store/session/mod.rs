@@ -1,28 +1,29 @@
-//! The table `sessions`: one row for one sign-in, however often it is refreshed.
+//! The table `sessions`: one row per sign-in, which refreshes update.
 
 mod begin;
-mod ending;
 mod known_device;
+mod revoke;
 mod revoked;
-mod rotation;
+mod rotate;
 mod search;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _};
 
-pub use begin::begin;
-pub(super) use ending::{carry_over, end_of_client, end_of_user};
-pub use ending::{end_replayed, revoke, sweep};
+pub use begin::{NewSession, begin};
 pub use known_device::{KnownDevice, is_known};
+pub(super) use revoke::{carry_over, revoke_of_client, revoke_of_user};
+pub use revoke::{revoke, revoke_replayed, sweep};
 pub use revoked::{Revoked, revoked_after};
-pub use rotation::{Rotation, restamp, retry_late, rotate};
-pub use search::{Filter, list, search};
+pub use rotate::{RotationRequest, restamp, retry_late, rotate};
+pub use search::{SessionFilter, list, search};
 
 use super::Store;
 use super::client;
 use super::or_issuer;
 use super::user;
+use crate::audit::{Action, Cause, Event};
 use crate::client::Policy;
 use crate::clock::Timestamp;
 
@@ -30,61 +31,60 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sessions")]
 pub struct Model {
-    /// The `sid` of its access tokens.
+    /// The claim `sid` of its access tokens.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Who signed in.
+    /// The user.
     pub user_id: Uuid,
-    /// At which client.
+    /// The client.
     pub client_id: String,
     /// The user's epoch at sign-in; see [`user::Model::session_epoch`].
     pub session_epoch: i64,
-    /// What was granted at sign-in, separated by spaces.
+    /// The granted scope, separated by spaces.
     pub scope: String,
-    /// Whom its access tokens may be for, separated by spaces; empty: the issuer itself, by whatever name
-    /// it goes by then.
+    /// The granted audience, separated by spaces. Empty: the issuer, also after it changes.
     pub audience: String,
-    /// How often it has been refreshed; what rotation compares and sets.
+    /// The number of refreshes, which rotation compares and sets.
     pub generation: i64,
-    /// When the current generation began, or was last given out again by a late retry.
+    /// The start of the generation, or its last late retry.
     pub rotated_at: Timestamp,
-    /// How far the store was behind the token at the last rotation; 0 in ordinary life.
+    /// The number of generations that the store was behind the token at the last rotation; usually 0.
     pub rotation_gap: i64,
-    /// The generation at which a late retry was last forgiven.
+    /// The generation of the last forgiven late retry.
     pub late_retry_generation: Option<i64>,
-    /// When the person signed in: `auth_time`, the same for the whole session.
+    /// The time of the authentication: the claim `auth_time`.
     pub authenticated_at: Timestamp,
-    /// The method of the sign-in: the claim `acr` of OpenID Connect and RFC 9470. Always `pwd` today.
+    /// The method of the authentication: the claim `acr` of OpenID Connect and RFC 9470.
     pub acr: String,
-    /// When it ends at the latest, see [`ends_at`](Model::ends_at); when it ended, once it is over.
+    /// The latest end, see [`ends_at`](Model::ends_at). A revocation sets it to its own time.
     pub expires_at: Timestamp,
-    /// Since when it is over.
+    /// The time of the revocation.
     pub revoked_at: Option<Timestamp>,
-    /// Why it is over.
+    /// The reason of the revocation.
     pub revocation_reason: Option<Ending>,
-    /// The client's `User-Agent` at sign-in, cut to 255 bytes.
+    /// The `User-Agent` at sign-in, cut to 255 bytes.
     pub user_agent: String,
-    /// The client's address at sign-in.
+    /// The address at sign-in.
     pub address: String,
 }
 
-/// Joined by hand where a query needs it.
+/// None: queries write their joins.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Why a session was ended before its time.
+/// The reason of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(32))")]
 pub enum Ending {
-    /// A refresh token came twice in a way that only two holders explain.
+    /// Two parties presented refresh tokens of the session.
     #[sea_orm(string_value = "replay")]
     Replay,
     /// The client signed out.
     #[sea_orm(string_value = "sign_out")]
     SignOut,
-    /// An operator ended it.
+    /// An operator revoked it.
     #[sea_orm(string_value = "operator")]
     Operator,
     /// The user's password was changed.
@@ -105,42 +105,37 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The name by which it is stored.
-    #[must_use]
+    /// The value of the column.
     pub fn name(self) -> String {
         self.to_value()
     }
 }
 
-/// A session with what its user is and may do at this moment.
+/// A session and the roles of its user.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Record {
+pub struct SessionRecord {
     /// The session.
     #[sea_orm(nested)]
     pub session: Model,
-    /// The user's roles, separated by spaces; `None` when the user or the client is gone, disabled,
-    /// or has begun a new epoch.
+    /// The user's roles, separated by spaces. `None` if the user or the client is disabled or deleted, or
+    /// the user has begun a new epoch.
     pub roles: Option<String>,
 }
 
 impl Model {
-    /// Whom its access tokens may be for.
-    #[must_use]
+    /// The audience of its access tokens.
     pub fn audience(&self, issuer: &str) -> Vec<String> {
         or_issuer(&self.audience, issuer)
     }
 
-    /// When it ends at the latest: as was said at sign-in, or sooner where the client's sessions live
-    /// shorter by now.
-    #[must_use]
+    /// The latest end: as set at sign-in, or earlier if the client's session lifetime is shorter now.
     pub fn ends_at(&self, policy: &Policy) -> Timestamp {
         let end = self.authenticated_at.plus(policy.session_lifetime);
         Ord::min(end, self.expires_at)
     }
 
-    /// Whether the session was not ended and its time is not over at `now`; its user and client are not
-    /// looked at.
-    #[must_use]
+    /// Whether the session is not revoked, expired or idle for too long. Its user and client are not
+    /// checked.
     pub fn is_running(&self, now: Timestamp, policy: &Policy) -> bool {
         self.revoked_at.is_none()
             && self.ends_at(policy) > now
@@ -148,20 +143,15 @@ impl Model {
     }
 }
 
-impl Record {
-    /// Whether the session is not over at `now`, and its user and client live.
-    #[must_use]
+impl SessionRecord {
+    /// Whether the session is running, and its user and client are enabled.
     pub fn is_alive(&self, now: Timestamp, policy: &Policy) -> bool {
         self.session.is_running(now, policy) && self.roles.is_some()
     }
 }
 
-/// The session with this id, over or not.
-///
-/// # Errors
-///
-/// What the database says.
-pub async fn find(store: &Store, id: Uuid) -> Result<Option<Record>, DbErr> {
+/// Finds a session by id, active or not.
+pub async fn find(store: &Store, id: Uuid) -> Result<Option<SessionRecord>, DbErr> {
     let mut statement = Query::select();
     statement
         .exprs(columns())
@@ -169,32 +159,40 @@ pub async fn find(store: &Store, id: Uuid) -> Result<Option<Record>, DbErr> {
         .from(Entity)
         .and_where(Column::Id.eq(id));
     match store.read().query_one(&statement).await? {
-        Some(row) => Record::from_query_result(&row, "").map(Some),
+        Some(row) => SessionRecord::from_query_result(&row, "").map(Some),
         None => Ok(None),
     }
+}
+
+/// An event about the session.
+fn event(session: &Model, action: Action, cause: &Cause) -> Event {
+    Event::new(action, cause)
+        .user(session.user_id)
+        .client(&session.client_id)
+        .session(session.id)
 }
 
 fn columns() -> impl Iterator<Item = Expr> {
     Column::iter().map(Expr::col)
 }
 
-/// The user's roles, if the user and the client of the session in the outer query live.
+/// The roles of the outer query's user, if that user and the client are enabled.
 fn roles() -> Expr {
-    let mut select = living_user(
+    let mut select = enabled_user(
         Expr::col((Entity, Column::UserId)),
         Expr::col((Entity, Column::SessionEpoch)),
     );
     select
         .clear_selects()
         .column((user::Entity, user::Column::Roles))
-        .and_where(Expr::exists(living_client(Expr::col((
+        .and_where(Expr::exists(enabled_client(Expr::col((
             Entity,
             Column::ClientId,
         )))));
     Expr::SubQuery(None, Box::new(select.into()))
 }
 
-fn living_user(id: Expr, epoch: Expr) -> SelectStatement {
+fn enabled_user(id: Expr, epoch: Expr) -> SelectStatement {
     Query::select()
         .expr(Expr::value(1))
         .from(user::Entity)
@@ -204,7 +202,7 @@ fn living_user(id: Expr, epoch: Expr) -> SelectStatement {
         .take()
 }
 
-fn living_client(id: Expr) -> SelectStatement {
+fn enabled_client(id: Expr) -> SelectStatement {
     Query::select()
         .expr(Expr::value(1))
         .from(client::Entity)

@@ -1,4 +1,4 @@
-//! Which sessions were ended, in the order of their endings.
+//! Revoked sessions, in the order of their revocation.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, FromQueryResult, QueryOrder as _, QuerySelect as _};
@@ -7,33 +7,28 @@ use super::{Column, Entity};
 use crate::clock::Timestamp;
 use crate::store::{Store, or_issuer};
 
-/// A session that was ended.
+/// A revoked session.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Revoked {
-    /// The `sid` of its access tokens.
+    /// The claim `sid` of its access tokens.
     pub id: Uuid,
-    /// At which client it began.
+    /// The client.
     pub client_id: String,
-    /// Whom its access tokens are for, separated by spaces; empty: the issuer itself.
+    /// The granted audience; see [`Model::audience`](super::Model::audience).
     pub audience: String,
-    /// Since when it is over.
+    /// The time of the revocation.
     pub revoked_at: Timestamp,
 }
 
 impl Revoked {
-    /// Whom its access tokens are for.
-    #[must_use]
+    /// The audience of its access tokens.
     pub fn audience(&self, issuer: &str) -> Vec<String> {
         or_issuer(&self.audience, issuer)
     }
 }
 
-/// Sessions that were ended after `at`, or at that time and with a later id; the oldest ending first,
-/// at most `limit` of them.
-///
-/// # Errors
-///
-/// What the database says.
+/// At most `limit` sessions that were revoked after `at`, or at that time and have a greater id; the oldest
+/// revocation first.
 pub async fn revoked_after(
     store: &Store,
     at: Timestamp,

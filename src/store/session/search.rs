@@ -6,32 +6,27 @@ use sea_orm::{Condition, QueryOrder, QuerySelect};
 use super::{Column, Entity, Model};
 use crate::clock::Timestamp;
 use crate::store::Store;
-use crate::store::text_search::sought;
+use crate::store::text_search::without_nul;
 
-/// Which sessions are searched for; what is `None` may be any.
+/// The sessions to search for. `None` matches all.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Filter<'a> {
-    /// Those of this user.
+pub struct SessionFilter<'a> {
+    /// The user.
     pub user_id: Option<Uuid>,
-    /// Those at this client.
+    /// The client.
     pub client_id: Option<&'a str>,
-    /// Those that are over at this time, or those that are not: ended, or past their longest life.
+    /// `true` for sessions that are revoked or expired at this time, `false` for the others.
     pub over: Option<(bool, Timestamp)>,
 }
 
-/// The sessions that pass the filter, the newest first, from the one before the id `before` on, at
-/// most `limit`.
-///
-/// # Errors
-///
-/// What the database says.
+/// At most `limit` sessions that match the filter and have an id less than `before`, the newest first.
 pub async fn search(
     store: &Store,
-    filter: Filter<'_>,
+    filter: SessionFilter<'_>,
     before: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    // To end a session sets this, too.
+    // A revocation sets `expires_at`.
     let over = |(over, now)| {
         if over {
             Column::ExpiresAt.lte(now)
@@ -41,7 +36,11 @@ pub async fn search(
     };
     let passing = Condition::all()
         .add_option(filter.user_id.map(|id| Column::UserId.eq(id)))
-        .add_option(filter.client_id.map(|id| Column::ClientId.eq(sought(id))))
+        .add_option(
+            filter
+                .client_id
+                .map(|id| Column::ClientId.eq(without_nul(id))),
+        )
         .add_option(filter.over.map(over))
         .add_option(before.map(|before| Column::Id.lt(before)));
     Entity::find()
@@ -52,15 +51,11 @@ pub async fn search(
         .await
 }
 
-/// Sessions, the newest first; of one user, or of all.
-///
-/// # Errors
-///
-/// What the database says.
+/// At most `limit` sessions of one user or of all, the newest first.
 pub async fn list(store: &Store, user_id: Option<Uuid>, limit: u64) -> Result<Vec<Model>, DbErr> {
-    let filter = Filter {
+    let filter = SessionFilter {
         user_id,
-        ..Filter::default()
+        ..SessionFilter::default()
     };
     search(store, filter, None, limit).await
 }

@@ -140,7 +140,7 @@ async fn end_sessions(
     if let Some(kept) = outcome.kept_session {
         session::carry_over(tx, kept, before.id, epoch).await?;
     }
-    session::end_of_user(tx, before.id, outcome.kept_session, why, cause.at).await
+    session::revoke_of_user(tx, before.id, outcome.kept_session, why, cause.at).await
 }
 
 fn events(outcome: &Outcome, before: &Model, sessions_ended: u64, cause: &Cause) -> Vec<Event> {

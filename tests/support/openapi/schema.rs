@@ -1,7 +1,7 @@
 //! Corrections of schemas and parameters that poem-openapi cannot express.
 
 use jeton::api::admin::page;
-use jeton::grant;
+use jeton::client::GrantType;
 use serde_json::{Map, Value, json};
 
 /// Completes the schemas. Those in `bodies` are JSON request bodies, which refuse unknown fields.
@@ -15,7 +15,10 @@ pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
         }
     }
     if let Some(grant_type) = property(schemas, "TokenRequest", "grant_type") {
-        grant_type.insert("enum".to_owned(), json!(grant::TYPES));
+        grant_type.insert(
+            "enum".to_owned(),
+            json!(GrantType::ALL.map(GrantType::as_str)),
+        );
     }
 }
 

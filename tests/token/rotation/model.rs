@@ -1,8 +1,9 @@
-//! Any interleaving of refreshes, retries, replays, clock steps, store rollbacks and revocations
-//! does what a small model says.
+//! Any interleaving of refreshes, waits, retries, replays, clock steps, store rollbacks and revocations
+//! follows a small model.
 
 use std::collections::HashMap;
 
+use jeton::error::Error;
 use jeton::store::session::{self, Ending};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -12,13 +13,15 @@ use crate::support::{Tokens, claims};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Shows the newest token that was ever handed out, or one so many generations older.
+    /// Presents the newest token that was issued, or one that is older by this number of generations.
     Present { older: u32 },
-    /// Time goes on, or the clock steps: by microseconds.
+    /// The same in a request that waits, in microseconds, before the session is read.
+    PresentAfter { wait: i64, older: u32 },
+    /// The clock moves, forward or backward, by microseconds.
     Clock(i64),
-    /// The store loses so many of its last rotations.
+    /// The store loses this number of its last rotations.
     Rollback { lost: usize },
-    /// The session is ended on request.
+    /// An operator revokes the session.
     Revoke,
 }
 
@@ -27,6 +30,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         12 => Just(Step::Present { older: 0 }),
         8 => Just(Step::Present { older: 1 }),
         1 => (2..5_u32).prop_map(|older| Step::Present { older }),
+        4 => (0..2 * WINDOW, 0..4_u32).prop_map(|(wait, older)| Step::PresentAfter { wait, older }),
         6 => (0..WINDOW).prop_map(Step::Clock),
         3 => Just(Step::Clock(WINDOW)),
         4 => (WINDOW..7200 * SECOND).prop_map(Step::Clock),
@@ -37,24 +41,28 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
+/// The time after which a waiting request is no replay.
+const CLIENT_TIMEOUT: i64 = 5 * SECOND;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
     Rotated,
     Same,
     Late,
     Refused,
+    Unavailable,
 }
 
-/// What the store should hold, written down a second time and as plainly as can be.
+/// The expected content of the store.
 struct Model {
     row: Row,
     /// Older rows, back to the last durable write.
     past: Vec<Row>,
-    newest_handed_out: u32,
+    newest: u32,
 }
 
 impl Model {
-    fn present(&mut self, shown: u32, now: i64) -> Expected {
+    fn present(&mut self, shown: u32, arrival: i64, now: i64) -> Expected {
         if self.row.revoked {
             return Expected::Refused;
         }
@@ -68,8 +76,12 @@ impl Model {
             return Expected::Rotated;
         }
         let mark = self.row.late_retry_generation;
+        let rotated_at = self.row.rotated_at;
+        let is_in_window = (arrival..=now).contains(&rotated_at)
+            || (arrival - rotated_at).abs() < WINDOW
+            || (now - rotated_at).abs() < WINDOW;
         let near_mark = mark.is_some_and(|mark| mark != current && current - mark <= SPACING);
-        if shown + 1 == current && (now - self.row.rotated_at).abs() < WINDOW {
+        if shown + 1 == current && is_in_window {
             Expected::Same
         } else if shown + 1 == current && !near_mark {
             self.write(Row {
@@ -78,6 +90,8 @@ impl Model {
                 ..self.row
             });
             Expected::Late
+        } else if now - arrival > CLIENT_TIMEOUT {
+            Expected::Unavailable
         } else {
             self.revoke();
             Expected::Refused
@@ -87,7 +101,7 @@ impl Model {
     fn write(&mut self, row: Row) {
         self.past.push(self.row);
         self.row = row;
-        self.newest_handed_out = self.newest_handed_out.max(row.generation);
+        self.newest = self.newest.max(row.generation);
     }
 
     fn revoke(&mut self) {
@@ -104,17 +118,17 @@ impl Model {
     }
 }
 
-/// What the answers of one session have in common.
+/// The responses of one session.
 #[derive(Default)]
 struct Ledger {
     successors: HashMap<u32, String>,
-    /// The last answer to each token, and when it was given.
+    /// The last response to each token, and its time.
     last: HashMap<u32, (Tokens, i64)>,
     ids: HashMap<String, String>,
 }
 
 impl Ledger {
-    /// "Never two live successors of one token", and a `jti` names one access token.
+    /// Asserts that a token has one successor, and that a `jti` names one access token.
     fn enter(&mut self, shown: u32, expected: Expected, tokens: &Tokens, now: i64) {
         let successor = self
             .successors
@@ -146,12 +160,12 @@ impl Ledger {
                 );
             }
             Expected::Late => {
-                // At the very same time, as after a rollback, it is the same answer once more.
+                // At the same time, as after a rollback, it is the same response.
                 let (before, then) = before.unwrap();
                 let same = before.access_token == tokens.access_token;
                 assert_eq!(same, then == now, "an old access token");
             }
-            Expected::Rotated | Expected::Refused => {}
+            Expected::Rotated | Expected::Refused | Expected::Unavailable => {}
         }
     }
 }
@@ -161,7 +175,7 @@ async fn run(world: &World, steps: &[Step]) {
     let mut model = Model {
         row: world.row(session).await,
         past: Vec::new(),
-        newest_handed_out: 0,
+        newest: 0,
     };
     let mut ledger = Ledger::default();
     let size = world.size().await;
@@ -186,9 +200,22 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
                 .await
                 .unwrap();
         }
+        Step::PresentAfter { wait, older } => {
+            let shown = model.newest.saturating_sub(older);
+            let (arrival, now) = (world.now(), world.now() + wait);
+            let expected = model.present(shown, arrival, now);
+            match world.present_after(wait, session, shown).await {
+                Ok(tokens) => ledger.enter(shown, expected, &tokens, now),
+                Err(Error::InvalidGrant(_)) => assert_eq!(expected, Expected::Refused),
+                Err(Error::TemporarilyUnavailable(_)) => {
+                    assert_eq!(expected, Expected::Unavailable)
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
         Step::Present { older } => {
-            let shown = model.newest_handed_out.saturating_sub(older);
-            let expected = model.present(shown, world.now());
+            let shown = model.newest.saturating_sub(older);
+            let expected = model.present(shown, world.now(), world.now());
             let tokens = world.present(session, shown).await;
             assert_eq!(
                 tokens.is_none(),
@@ -196,16 +223,16 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
                 "{expected:?}"
             );
             if let Some(tokens) = tokens {
-                let handed_out = world.decode(&tokens.refresh_token).generation;
-                assert_eq!(handed_out, model.row.generation);
+                let issued = world.decode(&tokens.refresh_token).generation;
+                assert_eq!(issued, model.row.generation);
                 ledger.enter(shown, expected, &tokens, world.now());
             }
         }
     }
 }
 
-/// rows 26 to 30: what comes back, and what the store holds, is what the rules say; one token has
-/// one successor; a replay ends the session and everything after it is refused; no row grows.
+/// rows 26 to 30: response and row follow the rules; a token has one successor; a replay revokes the
+/// session; no row grows.
 #[test]
 fn every_interleaving_follows_the_model() {
     let world = block_on(World::new());

@@ -10,7 +10,7 @@ use jeton::client::{AccessTokenFormat, Policy, RefreshTokenRotation};
 use jeton::clock::Timestamp;
 use jeton::config::LateRetry;
 
-use jeton::token::rotation::{Judgement, Position, judge};
+use jeton::token::rotation::{Judgement, Position, RequestTime, judge};
 use proptest::prelude::*;
 
 use super::world::{SECOND, SPACING, WINDOW, World, block_on};
@@ -106,7 +106,12 @@ impl Session {
     fn present(&mut self, shown: u32, pause: i64, policy: &Policy) -> Option<u32> {
         self.now = Timestamp::from_micros(self.now.as_micros() + pause);
         let position = &mut self.position;
-        match judge(shown, *position, policy, self.now) {
+        match judge(
+            shown,
+            *position,
+            policy,
+            RequestTime::without_wait(self.now),
+        ) {
             Judgement::Rotate => {
                 position.generation = shown + 1;
                 position.rotated_at = self.now;
@@ -116,7 +121,7 @@ impl Session {
                 position.rotated_at = self.now;
                 position.late_retry_generation = Some(position.generation);
             }
-            Judgement::Replay { .. } => return None,
+            Judgement::Replay { .. } | Judgement::WaitedTooLong => return None,
         }
         Some(position.generation)
     }

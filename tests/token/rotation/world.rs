@@ -1,9 +1,14 @@
-//! One server, and a hand in its store.
+//! One server whose store a test can change.
 
 use std::future::Future;
 use std::sync::OnceLock;
 
+use jeton::client_authentication::authenticate;
 use jeton::clock::{Clock, Timestamp};
+use jeton::device::Device;
+use jeton::error::Error;
+use jeton::grant::Grant;
+use jeton::parameters::Parameters;
 use jeton::store::session::{self, Column};
 use jeton::token::refresh_token::RefreshToken;
 use poem::http::StatusCode;
@@ -12,7 +17,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 
 use crate::support::file::DataDir;
-use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens, encode};
 
 pub const SECOND: i64 = 1_000_000;
 /// The default retry window.
@@ -20,7 +25,7 @@ pub const WINDOW: i64 = 10 * SECOND;
 /// The default spacing of late retries.
 pub const SPACING: u32 = 10;
 
-/// A server whose store can be put back, as a failover to a replica that lagged does.
+/// A server whose rows can be set back, as a failover to a lagging replica does.
 pub struct World {
     pub jeton: Jeton,
     hand: DatabaseConnection,
@@ -36,7 +41,7 @@ pub struct Row {
     pub revoked: bool,
 }
 
-/// Runs one case to its end on a runtime that all cases of a test binary share.
+/// Runs one case on a runtime that all cases share.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME
@@ -73,14 +78,14 @@ impl World {
         self.jeton.now().as_micros()
     }
 
-    /// Begins a session at the start of time; the clock may have been moved by a case before.
+    /// Begins a session at the start; a case before may have moved the clock.
     pub async fn sign_in(&self) -> (Uuid, Tokens) {
         self.jeton.server.clock.set(START);
         let tokens = self.jeton.sign_in().await;
         (self.decode(&tokens.refresh_token).session, tokens)
     }
 
-    /// The token of any generation: what a holder of all tokens that were ever handed out has.
+    /// The token of any generation.
     pub fn token(&self, session: Uuid, generation: u32) -> String {
         let token = RefreshToken {
             session,
@@ -96,7 +101,7 @@ impl World {
         RefreshToken::decode(refresh_token, &self.jeton.server.root_secrets).unwrap()
     }
 
-    /// Shows the token of a generation; `None` when it was refused as RFC 6749 §5.2 says.
+    /// Presents the token of a generation; `None` if it was refused with `invalid_grant`.
     pub async fn present(&self, session: Uuid, generation: u32) -> Option<Tokens> {
         let answer: Answer = self.jeton.refresh(&self.token(session, generation)).await;
         if answer.status == StatusCode::OK {
@@ -104,6 +109,32 @@ impl World {
         }
         answer.assert_error(400, "invalid_grant");
         None
+    }
+
+    /// Presents the token of a generation in a request that waits, in microseconds, between its arrival and
+    /// the first look at the session.
+    pub async fn present_after(
+        &self,
+        wait: i64,
+        session: Uuid,
+        generation: u32,
+    ) -> Result<Tokens, Error> {
+        let body = encode(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &self.token(session, generation)),
+        ]);
+        let server = &self.jeton.server;
+        let parameters = Parameters::parse(None, body.as_bytes()).unwrap();
+        let grant = Grant::parse(&parameters, self.jeton.now()).unwrap();
+        self.step_clock(wait);
+        let client = authenticate(None, &parameters, server).await.unwrap();
+        let response = grant.exchange(&client, Device::default(), server).await?;
+        Ok(Tokens {
+            access_token: response.access_token,
+            refresh_token: response.refresh_token.unwrap(),
+            expires_in: response.expires_in,
+            scope: response.scope,
+        })
     }
 
     pub async fn row(&self, session: Uuid) -> Row {
@@ -118,7 +149,7 @@ impl World {
         }
     }
 
-    /// Puts back what a rotation wrote; what was written durably stays.
+    /// Sets back the columns that a rotation writes.
     pub async fn restore(&self, session: Uuid, row: Row) {
         let late = row.late_retry_generation.map(i64::from);
         let restored = session::Entity::update_many()
@@ -129,7 +160,7 @@ impl World {
         restored.exec(&self.hand).await.unwrap();
     }
 
-    /// How many sessions there are, and how many bytes of text all of them hold.
+    /// The number of sessions, and the bytes of text in all of them.
     pub async fn size(&self) -> (usize, usize) {
         let rows = session::Entity::find().all(&self.hand).await.unwrap();
         let size = |row: &session::Model| {

@@ -5,12 +5,12 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveValue::Set, QueryOrder};
 use thiserror::Error;
 
-use super::retry::RetryError;
-use super::writer::Durability;
-use super::{Store, client};
 use crate::audit::{Action, Cause, Event};
 use crate::client::secret::{NewSecret, secret_digest};
 use crate::clock::{Timestamp, time_ordered_id};
+use crate::store::retry::RetryError;
+use crate::store::writer::Durability;
+use crate::store::{Store, client};
 
 /// The maximum number of secrets of a client: each is compared on each request, and an unused secret can be stolen.
 pub const MAX_SECRETS: usize = 5;

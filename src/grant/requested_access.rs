@@ -1,0 +1,73 @@
+//! The access that a request asks for: `scope` (RFC 6749 §3.3) and `resource` (RFC 8707).
+
+use crate::error::Error;
+use crate::parameters::Parameters;
+use crate::scope::{self, Scope};
+use crate::token::access::Access;
+
+/// The parameters `scope` and `resource`. Each narrows the access that the client may have.
+#[derive(Debug)]
+pub struct RequestedAccess {
+    scope: Option<Scope>,
+    resource: Option<String>,
+}
+
+impl RequestedAccess {
+    pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
+        let scope = parameters
+            .find("scope")
+            .map(|text| Scope::parse(text.expose()));
+        let resource = match parameters.all("resource") {
+            [] => None,
+            [one] => Some(one.expose().to_owned()),
+            _ => return Err(Error::InvalidTarget("several resources".into())),
+        };
+        Ok(Self {
+            scope: scope
+                .transpose()
+                .map_err(|_| Error::InvalidScope("malformed scope".into()))?,
+            resource,
+        })
+    }
+
+    /// Whether the request has neither parameter.
+    pub const fn is_empty(&self) -> bool {
+        self.scope.is_none() && self.resource.is_none()
+    }
+
+    /// Sets the default scope of a sign-in: the client's scope without `admin`. An administrator also
+    /// does other things, and a token for these must not be able to administer the server.
+    ///
+    /// "If the client omits the scope parameter [...], the authorization server MUST either process the
+    /// request using a pre-defined default value or fail the request indicating an invalid scope", RFC
+    /// 6749 §3.3.
+    pub fn with_default_scope(self, registered: &Scope) -> Result<Self, Error> {
+        if self.scope.is_some() || !registered.covers(&Scope::from_stored(scope::ADMIN)) {
+            return Ok(self);
+        }
+        let default = registered.without(&[scope::ADMIN]);
+        if default.is_empty() {
+            let reason = "the request must name the scope admin";
+            return Err(Error::InvalidScope(reason.into()));
+        }
+        Ok(Self {
+            scope: Some(default),
+            ..self
+        })
+    }
+
+    /// Narrows the access that may be granted to the requested access.
+    pub fn narrow(&self, granted: Access) -> Result<Access, Error> {
+        let scope = match &self.scope {
+            None => granted.scope,
+            Some(scope) if granted.scope.covers(scope) => scope.clone(),
+            Some(_) => return Err(Error::InvalidScope("more scope than may be granted".into())),
+        };
+        let audience = match &self.resource {
+            None => granted.audience,
+            Some(resource) if granted.audience.contains(resource) => vec![resource.clone()],
+            Some(_) => return Err(Error::InvalidTarget("resource not registered".into())),
+        };
+        Ok(Access { scope, audience })
+    }
+}

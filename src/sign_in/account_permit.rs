@@ -1,0 +1,126 @@
+//! The permits of an account, and those of its user's devices and sessions.
+
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+use super::throttled::Throttled;
+use super::{Attempt, AttemptSource};
+use crate::error::Error;
+use crate::server::AuthorizationServer;
+use crate::store::session::{self, KnownDevice};
+use crate::store::sign_in_throttle::{self, Reservation};
+use crate::throttle::{Quota, Subject, Underway};
+
+/// A permit for one attempt at an account.
+#[derive(Debug)]
+pub struct AccountPermit {
+    /// The permit in the store, for a transaction that gives it back.
+    pub reservation: Reservation,
+    _underway: Underway<Subject>,
+}
+
+impl AccountPermit {
+    /// Takes a permit of the account, or else of the user's own session or device. `None` if accounts are
+    /// not limited.
+    pub(super) async fn take(
+        attempt: Attempt<'_>,
+        account: &str,
+        user_id: Option<Uuid>,
+        server: &AuthorizationServer,
+    ) -> Result<Option<Self>, Error> {
+        let Some(quota) = server.throttle.accounts else {
+            return Ok(None);
+        };
+        let subject = server.root_secrets.sign_in_subject(&["account", account]);
+        let mut tried_own = false;
+        loop {
+            let others = server.throttle.in_flight.watch(subject);
+            let wait = match Self::reserve(subject, quota, server).await? {
+                Ok(permit) => return Ok(Some(permit)),
+                Err(wait) => wait,
+            };
+            if !tried_own {
+                tried_own = true;
+                if let Some(own) = own_subject(attempt, user_id, server).await?
+                    && let Ok(permit) = Self::reserve(own, quota, server).await?
+                {
+                    return Ok(Some(permit));
+                }
+            }
+            // An attempt in progress may succeed and give its permit back. Users, and programs, sign in
+            // from several places at once.
+            if !others.ended().await {
+                let throttled = Throttled {
+                    by: "account",
+                    subject,
+                    user_id,
+                    wait,
+                };
+                return Err(throttled.refuse(attempt.source, server).await?);
+            }
+        }
+    }
+
+    /// A permit of the subject, or the time until there is one.
+    async fn reserve(
+        subject: Subject,
+        quota: Quota,
+        server: &AuthorizationServer,
+    ) -> Result<Result<Self, Duration>, DbErr> {
+        let now = server.clock.now();
+        let begin = || server.throttle.in_flight.begin(subject);
+        let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now, begin).await?;
+        Ok(reserved.map(|(reservation, underway)| Self {
+            reservation,
+            _underway: underway,
+        }))
+    }
+
+    /// Gives the permit back.
+    pub async fn give_back(self, server: &AuthorizationServer) -> Result<(), DbErr> {
+        sign_in_throttle::give_back(&server.store, self.reservation).await
+    }
+}
+
+/// The session of the attempt, or else its device if that has a session of the user.
+async fn own_subject(
+    attempt: Attempt<'_>,
+    user_id: Option<Uuid>,
+    server: &AuthorizationServer,
+) -> Result<Option<Subject>, DbErr> {
+    let Some(session) = attempt.session else {
+        return known_device(attempt.source, user_id, server).await;
+    };
+    let name = ["session", &session.to_string()];
+    Ok(Some(server.root_secrets.sign_in_subject(&name)))
+}
+
+async fn known_device(
+    source: AttemptSource<'_>,
+    user_id: Option<Uuid>,
+    server: &AuthorizationServer,
+) -> Result<Option<Subject>, DbErr> {
+    let AttemptSource { client, device } = source;
+    let now = server.clock.now();
+    let policy = client.policy(&server.settings);
+    let known = KnownDevice {
+        // An unknown user costs the same work: the nil id has no session.
+        user_id: user_id.unwrap_or_default(),
+        client_id: &client.id,
+        device,
+        idle_since: now.minus(policy.session_idle_lifetime),
+        now,
+    };
+    if !session::is_known(&server.store, known).await? {
+        return Ok(None);
+    }
+    Ok(Some(server.root_secrets.sign_in_subject(&[
+        "device",
+        &known.user_id.to_string(),
+        known.client_id,
+        &device.address_text(),
+        device.user_agent(),
+    ])))
+}

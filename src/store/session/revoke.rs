@@ -1,0 +1,111 @@
+//! The revocation of sessions, and the removal of old ones.
+
+use sea_orm::UpdateMany;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::IntoCondition as _;
+
+use super::{Column, Ending, Entity, Model, event};
+use crate::audit::{Action, Cause};
+use crate::clock::Timestamp;
+use crate::store::Store;
+use crate::store::sweep::sweep as sweep_table;
+use crate::store::writer::Durability;
+
+/// Revokes a session; `false` if there is none or it was revoked before.
+pub async fn revoke(store: &Store, id: Uuid, reason: Ending, cause: &Cause) -> Result<bool, DbErr> {
+    let revocation = store.transaction(Durability::Durable, |tx| async move {
+        let updated = update(Column::Id.eq(id), reason, cause.at);
+        if updated.exec(&tx).await?.rows_affected == 0 {
+            return Ok(false);
+        }
+        let Some(session) = Entity::find_by_id(id).one(&tx).await? else {
+            return Ok(false);
+        };
+        let event = match reason {
+            Ending::SignOut => event(&session, Action::SignOut, cause),
+            _ => event(&session, Action::SessionRevoked, cause).with("why", reason.name()),
+        };
+        tx.record(event).await?;
+        Ok(true)
+    });
+    revocation.await
+}
+
+/// Revokes a session because of a token that is `distance` generations old. The event is written even if
+/// the session was revoked before.
+pub async fn revoke_replayed(
+    store: &Store,
+    session: &Model,
+    distance: u32,
+    cause: &Cause,
+) -> Result<(), DbErr> {
+    let revocation = store.transaction(Durability::Durable, |tx| async move {
+        let updated = update(Column::Id.eq(session.id), Ending::Replay, cause.at);
+        let updated = updated.exec(&tx).await?;
+        let event = event(session, Action::Replay, cause)
+            .with("distance", distance)
+            .with("ended", updated.rows_affected == 1);
+        tx.record(event).await
+    });
+    revocation.await
+}
+
+/// Deletes at most `limit` sessions that expired or were revoked before `cutoff`. Returns their number.
+pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
+    let old = Column::ExpiresAt.lt(cutoff);
+    sweep_table::<Entity>(store, Column::Id, old.into_condition(), limit).await
+}
+
+/// Revokes the active sessions of a user, except `kept`. Returns their number.
+pub(in crate::store) async fn revoke_of_user(
+    connection: &impl ConnectionTrait,
+    user_id: Uuid,
+    kept: Option<Uuid>,
+    reason: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let mut updated = update(Column::UserId.eq(user_id), reason, now);
+    if let Some(kept) = kept {
+        updated = updated.filter(Column::Id.ne(kept));
+    }
+    let updated = updated.filter(Column::ExpiresAt.gt(now));
+    Ok(updated.exec(connection).await?.rows_affected)
+}
+
+/// Revokes the active sessions of a client. Returns their number.
+pub(in crate::store) async fn revoke_of_client(
+    connection: &impl ConnectionTrait,
+    client_id: &str,
+    reason: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let updated = update(Column::ClientId.eq(client_id), reason, now);
+    let updated = updated.filter(Column::ExpiresAt.gt(now));
+    Ok(updated.exec(connection).await?.rows_affected)
+}
+
+/// Moves a session to the user's new epoch.
+pub(in crate::store) async fn carry_over(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    user_id: Uuid,
+    epoch: i64,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::SessionEpoch, Expr::value(epoch))
+        .filter(Column::Id.eq(id))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::SessionEpoch.eq(epoch - 1))
+        .exec(connection)
+        .await?;
+    Ok(())
+}
+
+fn update(which: Expr, reason: Ending, now: Timestamp) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .col_expr(Column::RevocationReason, Expr::value(reason))
+        .col_expr(Column::ExpiresAt, Expr::value(now))
+        .filter(which)
+        .filter(Column::RevokedAt.is_null())
+}
