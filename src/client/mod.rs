@@ -14,6 +14,8 @@ pub use settings::{
     TokenEndpointAuthMethod,
 };
 
+use serde_json::Value;
+
 use self::secret::NewSecret;
 
 /// A client to register.
@@ -32,7 +34,12 @@ impl NewClient {
     pub fn checked_settings(&self) -> Result<ClientSettings, Vec<InvalidSetting>> {
         let mut invalid: Vec<InvalidSetting> = check_id(&self.id).err().into_iter().collect();
         let defaults = ClientSettings::new(&self.id);
-        match defaults.patched(&self.settings, &self.id) {
+        let mut patch = self.settings.clone();
+        if patch.get("scope").is_none() {
+            // The default depends on `first_party`.
+            patch = patch.with("scope", Value::Null);
+        }
+        match defaults.patched(&patch, &self.id) {
             Ok(settings) => {
                 invalid.extend(check(&settings, self.secret.is_some()));
                 if invalid.is_empty() {

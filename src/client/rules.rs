@@ -280,11 +280,11 @@ fn is_in(value: Option<i64>, range: RangeInclusive<u64>) -> bool {
 }
 
 fn origins_are_valid(settings: &ClientSettings, _: bool) -> Result<(), String> {
-    let parsed = settings
+    let mut parsed = settings
         .origins
         .iter()
         .map(|origin| WebOrigin::parse(origin));
-    if let Some(error) = parsed.filter_map(Result::err).next() {
+    if let Some(error) = parsed.find_map(Result::err) {
         return Err(error.to_string());
     }
     require(

@@ -144,7 +144,7 @@ fn a_described_reference_is_one_reference() {
     assert_eq!(
         *state,
         serde_json::json!({
-            "description": "Where it is in its life.",
+            "description": "State of the key.",
             "allOf": [{ "$ref": "#/components/schemas/SigningKeyState" }],
         })
     );

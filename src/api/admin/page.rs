@@ -41,12 +41,9 @@ impl<K: FromStr> PageRequest<K> {
             let key = std::str::from_utf8(bytes.strip_prefix(&list)?).ok()?;
             key.parse().ok()
         };
-        let limit = match limit.map_or(Ok(DEFAULT_LIMIT), u64::try_from) {
-            Ok(limit @ 1..=MAX_LIMIT) => limit,
-            _ => {
-                let detail = format!("Must be 1 to {MAX_LIMIT}.");
-                return Err(Problem::invalid("limit", detail));
-            }
+        let Ok(limit @ 1..=MAX_LIMIT) = limit.map_or(Ok(DEFAULT_LIMIT), u64::try_from) else {
+            let detail = format!("Must be 1 to {MAX_LIMIT}.");
+            return Err(Problem::invalid("limit", detail));
         };
         let after = cursor.map(|cursor| key(cursor).ok_or_else(foreign));
         Ok(Self {

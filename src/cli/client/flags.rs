@@ -88,11 +88,16 @@ pub fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(names)
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes the field by reference"
+)]
 fn flag_or_null<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {
     flag.then_some(true).serialize(serializer)
 }
 
 /// A client with the password grant can also refresh its sessions.
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 fn with_refresh_token<S: Serializer>(
     grants: &Option<Vec<String>>,
     serializer: S,
@@ -108,6 +113,7 @@ fn with_refresh_token<S: Serializer>(
     grants.serialize(serializer)
 }
 
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 fn joined<S: Serializer>(words: &Option<Vec<String>>, serializer: S) -> Result<S::Ok, S::Error> {
     let text = words.as_ref().map(|words| words.join(" "));
     text.serialize(serializer)
