@@ -3,10 +3,10 @@
 //! Imports point down this list; modules on one line do not import each other. `tests/layout.rs`
 //! checks it.
 //!
-//! - [`cli`]: the command line, one file per command group
-//! - [`app`], [`listener`]: router and request layers; connections and their limits
+//! - [`cli`]: the command line: one file per command group
+//! - [`app`], [`listener`]: router and request layers; connections, their limits and timeouts
 //! - [`document`]: the OpenAPI document
-//! - [`bootstrap`]: from settings to a server that is ready
+//! - [`bootstrap`]: start of the server
 //! - [`endpoint`], [`api`]: protocol endpoints; account and admin API
 //! - [`response`]: OAuth errors, problem details, CORS, the caller's address
 //! - [`grant`]: one file per grant type

@@ -1,4 +1,4 @@
-//! Jeton: parse the command line, run the command.
+//! Parses the command line and runs the command.
 
 use std::process::ExitCode;
 

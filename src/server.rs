@@ -1,4 +1,4 @@
-//! What every door is handed: the server's parts, and no logic.
+//! The parts of a running server: fields, no logic.
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -8,22 +8,22 @@ use crate::root_secret::RootSecrets;
 use crate::store::Store;
 use crate::throttle::SignInThrottle;
 
-/// The parts of a running server.
+/// A running server.
 pub struct AuthorizationServer {
     /// The settings in force.
     pub settings: Settings,
-    /// Users, clients, sessions and signing keys.
+    /// The database.
     pub store: Store,
-    /// The signing keys, opened.
+    /// The signing keys in memory.
     pub keys: SigningKeys,
-    /// What refresh tokens are made with.
+    /// The root secrets.
     pub root_secrets: RootSecrets,
-    /// What checks passwords.
+    /// Hashes and verifies passwords.
     pub hasher: PasswordHasher,
-    /// What passwords must be that somebody chooses.
+    /// Rules for new passwords.
     pub password_rules: Rules,
-    /// What slows the guessing of passwords.
+    /// Limits failed sign-ins.
     pub throttle: SignInThrottle,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }

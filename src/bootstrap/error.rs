@@ -1,67 +1,57 @@
-//! Why the server cannot start, and what to do.
+//! Errors that prevent the start, with what to do.
 
-use std::fmt;
+use std::path::PathBuf;
 
 use sea_orm::DbErr;
 
-use crate::maintenance::UpkeepError;
+use crate::maintenance::MaintenanceError;
 use crate::root_secret::RootSecretError;
 use crate::store::OpenError;
 
 /// Why the server cannot start.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
-    /// The data directory.
-    Directory(String),
-    /// The root secret.
-    RootSecret(String),
-    /// The store.
-    Open(OpenError),
-    /// The signing keys.
-    Keys(UpkeepError),
-    /// The cost of password hashing.
+    /// The data directory cannot be created.
+    #[error(
+        "cannot create the data directory {path}: {error}; create it, writable by this user, or set \
+         data_dir (JETON_DATA_DIR) to another path"
+    )]
+    DataDirectory {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        error: std::io::Error,
+    },
+    /// The file of root secrets cannot be used.
+    #[error(transparent)]
+    RootSecretFile(#[from] RootSecretError),
+    /// The setting `root_secret.value` is malformed.
+    #[error("root_secret.value (JETON_ROOT_SECRET__VALUE): {0}")]
+    RootSecretValue(RootSecretError),
+    /// There is no root secret, but the database needs one.
+    #[error(
+        "there is no root secret at {path}, but signing key {kid} in the database is sealed with one; \
+         restore the file, or set root_secret.file (JETON_ROOT_SECRET__FILE) to its path"
+    )]
+    RootSecretMissing {
+        /// The configured path.
+        path: PathBuf,
+        /// The `kid` of a key that is sealed.
+        kid: String,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The signing keys cannot be loaded or created.
+    #[error(transparent)]
+    Keys(#[from] MaintenanceError),
+    /// The cost of password hashing is out of range.
+    #[error("invalid settings:\n  password: {0}")]
     Cost(String),
-    /// The threads that hash passwords.
-    Threads(String),
-    /// The store, once it was open.
-    Store(DbErr),
-}
-
-impl fmt::Display for BootstrapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Directory(text) | Self::RootSecret(text) => f.write_str(text),
-            Self::Open(error) => error.fmt(f),
-            Self::Keys(error) => error.fmt(f),
-            Self::Cost(text) => write!(f, "wrong settings:\n  password: {text}"),
-            Self::Threads(text) => write!(f, "passwords cannot be hashed: {text}"),
-            Self::Store(error) => write!(f, "store: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for BootstrapError {}
-
-impl From<RootSecretError> for BootstrapError {
-    fn from(error: RootSecretError) -> Self {
-        Self::RootSecret(error.to_string())
-    }
-}
-
-impl From<OpenError> for BootstrapError {
-    fn from(error: OpenError) -> Self {
-        Self::Open(error)
-    }
-}
-
-impl From<UpkeepError> for BootstrapError {
-    fn from(error: UpkeepError) -> Self {
-        Self::Keys(error)
-    }
-}
-
-impl From<DbErr> for BootstrapError {
-    fn from(error: DbErr) -> Self {
-        Self::Store(error)
-    }
+    /// The threads that hash passwords cannot be started or used.
+    #[error("cannot hash passwords: {0}")]
+    Hashing(String),
+    /// A statement failed.
+    #[error("store: {0}")]
+    Store(#[from] DbErr),
 }

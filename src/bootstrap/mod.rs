@@ -1,14 +1,14 @@
-//! From settings to a server that is ready: data directory, root secret, store, keys, first user.
+//! Start of the server: data directory, root secret, store, signing keys, first user and clients.
 
 mod error;
 
 use std::path::Path;
 
-use crate::audit::Cause;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-pub use error::BootstrapError;
 
+pub use self::error::BootstrapError;
+use crate::audit::Cause;
 use crate::client::GrantType;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Settings};
@@ -25,50 +25,71 @@ use crate::throttle::{Quota, SignInThrottle};
 use crate::username::Username;
 use crate::web_origin::is_loopback;
 
-/// The user that the first start makes.
+/// The user that the first start creates.
 pub const ADMIN: &str = "admin";
-/// The client that the first start makes.
+/// The client that the first start creates.
 pub const FIRST_PARTY: &str = "first-party";
-/// The client of the example API, which the first start makes where people try things out.
+/// The client of the example API. The first start creates it if the issuer is a loopback address.
 pub const MY_INFO: &str = "my-info";
 
-/// Opens a server: makes the data directory and the root secret if there are none, opens the store
-/// and the signing keys, and makes the first key.
-///
-/// # Errors
-///
-/// [`BootstrapError`], which says what to do; nothing starts half.
+/// Opens the store and the signing keys. Creates the data directory, the root secret and the first key if
+/// they are missing.
 pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServer, BootstrapError> {
     cost(&settings).check().map_err(BootstrapError::Cost)?;
-    let found = find_root_secrets(&settings)?;
+    let existing = read_root_secrets(&settings)?;
     let store = open_store(&settings).await?;
-    let root_secrets = match found {
-        Some(found) => found,
+    let root_secrets = match existing {
+        Some(root_secrets) => root_secrets,
         None => create_root_secret(&settings.root_secret.file, &store).await?,
     };
     assemble(settings, store, root_secrets, clock).await
 }
 
-/// With the data directory, for the database or for the root secret alone; not before a server has answered,
-/// or a wrong URL would leave one behind.
+/// The configured root secrets, or those in the file. Nothing is created before they are read.
+fn read_root_secrets(settings: &Settings) -> Result<Option<RootSecrets>, BootstrapError> {
+    let value = settings.root_secret.value.0.expose();
+    if value.is_empty() {
+        return Ok(RootSecrets::read(&settings.root_secret.file)?);
+    }
+    let parsed = RootSecrets::parse(value);
+    parsed.map(Some).map_err(BootstrapError::RootSecretValue)
+}
+
+/// Opens the database and creates the data directory. Connects to a database server first: a wrong URL
+/// must not leave a directory behind.
 async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
-    match settings.database() {
+    let store = match settings.database() {
         DatabaseUrl::Sqlite(path) => {
             create_directory(&settings.data_dir)?;
-            let store = Store::open(&path).await?;
-            Ok(store.with_rotation_durability(settings.database.rotation_durability))
+            Store::open(&path).await?
         }
         DatabaseUrl::Server(url) => {
             let store = Store::connect(&url, limits(&settings.database)).await?;
             create_directory(&settings.data_dir)?;
-            Ok(store.with_rotation_durability(settings.database.rotation_durability))
+            store
         }
-    }
+    };
+    Ok(store.with_rotation_durability(settings.database.rotation_durability))
 }
 
-/// How much of a database server's time the settings allow.
-#[must_use]
-pub const fn limits(settings: &config::Database) -> Limits {
+/// Creates a directory that only its owner can read: it contains password hashes and the root secret.
+fn create_directory(path: &Path) -> Result<(), BootstrapError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    let created = builder.create(path);
+    created.map_err(|error| BootstrapError::DataDirectory {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+/// The configured limits of the connections to a database server.
+pub const fn limits(settings: &config::DatabaseSettings) -> Limits {
     Limits {
         connections: settings.connections,
         acquire_timeout: settings.acquire_timeout.0,
@@ -76,42 +97,24 @@ pub const fn limits(settings: &config::Database) -> Limits {
     }
 }
 
-/// The root secrets that are there, read before anything is made.
-fn find_root_secrets(settings: &Settings) -> Result<Option<RootSecrets>, BootstrapError> {
-    let given = settings.root_secret.value.0.expose();
-    if given.is_empty() {
-        return Ok(RootSecrets::read(&settings.root_secret.file)?);
-    }
-    let parsed = RootSecrets::parse(given);
-    parsed.map(Some).map_err(|error| {
-        BootstrapError::RootSecret(format!(
-            "root_secret.value (JETON_ROOT_SECRET__VALUE): {error}"
-        ))
-    })
-}
-
-/// A new root secret; not for a store that has keys, which it would not open.
+/// Creates a root secret, unless the store has keys: a new secret could not open them.
 async fn create_root_secret(file: &Path, store: &Store) -> Result<RootSecrets, BootstrapError> {
     let keys = signing_key::list(store).await?;
-    // Another process may have started on the same directory meanwhile: its secret is older than
-    // its key, so this order of looking finds both.
-    if let Some(found) = RootSecrets::read(file)? {
-        return Ok(found);
+    // Another process may start in the same directory. It creates its secret before its key, so reading
+    // the keys first finds both.
+    if let Some(root_secrets) = RootSecrets::read(file)? {
+        return Ok(root_secrets);
     }
-    if let Some(key) = keys.first() {
-        return Err(BootstrapError::RootSecret(format!(
-            "there is no root secret at {}, but the database holds signing key {}, which was \
-             sealed by one; put the file back, or set root_secret.file (JETON_ROOT_SECRET__FILE) \
-             to where it is",
-            file.display(),
-            key.id
-        )));
+    match keys.first() {
+        Some(key) => Err(BootstrapError::RootSecretMissing {
+            path: file.to_owned(),
+            kid: key.id.clone(),
+        }),
+        None => Ok(RootSecrets::open_or_create(file)?),
     }
-    Ok(RootSecrets::open_or_create(file)?)
 }
 
-/// The cost of new password hashes.
-#[must_use]
+/// The configured cost of new password hashes.
 pub const fn cost(settings: &Settings) -> Cost {
     let password = &settings.password;
     Cost {
@@ -121,11 +124,7 @@ pub const fn cost(settings: &Settings) -> Cost {
     }
 }
 
-/// Puts a server together from its parts, and opens or makes its signing keys.
-///
-/// # Errors
-///
-/// [`BootstrapError`] when the keys cannot be opened or the password threads not started.
+/// Assembles a server from its parts and loads its signing keys.
 pub async fn assemble(
     settings: Settings,
     store: Store,
@@ -134,7 +133,7 @@ pub async fn assemble(
 ) -> Result<AuthorizationServer, BootstrapError> {
     let password = &settings.password;
     let hasher = PasswordHasher::start(cost(&settings), password.threads, password.queue)
-        .map_err(|error| BootstrapError::Threads(error.to_string()))?;
+        .map_err(|error| BootstrapError::Hashing(error.to_string()))?;
     let limits = &settings.sign_in;
     let throttle = SignInThrottle::new(
         Quota::new(limits.account_burst, limits.account_interval.0),
@@ -155,43 +154,39 @@ pub async fn assemble(
     Ok(server)
 }
 
-/// Makes the first user and the first clients of an empty store; returns the admin's password if it was made
-/// up, to be shown once.
-///
-/// # Errors
-///
-/// [`BootstrapError`] when the store fails.
+/// Creates the first user and the first clients of an empty store. Returns the admin's password if it was
+/// generated; it is shown once.
 pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, BootstrapError> {
     add_clients(server).await?;
     if user::any(&server.store).await? {
         return Ok(None);
     }
-    let given = &server.settings.bootstrap.admin_password.0;
-    let made_up = given
+    let configured = &server.settings.bootstrap.admin_password.0;
+    let generated = configured
         .expose()
         .is_empty()
         .then(|| Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>())));
-    let hashed = match &made_up {
+    let hashed = match &generated {
         Some(password) => server.hasher.hash(Password::new(password.expose())).await,
-        None => hash_given(given, server).await,
+        None => hash_configured(configured, server).await,
     };
-    let hash = hashed.map_err(|error| BootstrapError::Threads(error.to_string()))?;
+    let hash = hashed.map_err(|error| BootstrapError::Hashing(error.to_string()))?;
     let admin = user::Model {
         roles: user::ADMIN_ROLE.to_owned(),
         ..user::Model::new(ADMIN, hash, server.clock.now())
     };
     let cause = Cause::system(server.clock.now());
     match user::insert(&server.store, admin, &cause).await {
-        Ok(()) => Ok(made_up),
-        // Another process starts on the same store, and was first.
+        Ok(()) => Ok(generated),
+        // Another process started on the same store earlier.
         Err(InsertError::Taken) => Ok(None),
         Err(InsertError::Store(error)) => Err(error.into()),
     }
 }
 
-/// The hash of the first password, if somebody has chosen it. A weak one is told and taken: whoever sets
-/// it has the machine and everything on it, and a start that is refused helps nobody to a better one.
-async fn hash_given(password: &Secret, server: &AuthorizationServer) -> Result<String, Busy> {
+/// The hash of the configured password. A weak one is logged and accepted: the operator has full control of
+/// the machine anyway.
+async fn hash_configured(password: &Secret, server: &AuthorizationServer) -> Result<String, Busy> {
     let hasher = &server.hasher;
     let weakness = match Username::parse(ADMIN) {
         Ok(admin) => {
@@ -224,11 +219,11 @@ async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError>
     .await?;
     let settings = &server.settings;
     let api = settings.bootstrap.example_api.as_ref();
-    // Elsewhere, a client that anybody knows from a manual has no business.
+    // A client that is described in public documents must not exist on other issuers.
     if let Some(api) = api.filter(|_| is_loopback(&settings.issuer)) {
         let scope = "my-info:read my-info:write account";
         let my_info = client::Model {
-            // The page asks for tokens for one of them: for the API, and to sign out everywhere, for us.
+            // The page requests tokens for the API, and tokens for this server to sign out everywhere.
             audience: format!("{api} {}", settings.issuer),
             origins: api.to_string(),
             ..first_client(MY_INFO, "My info", scope, now)
@@ -244,13 +239,13 @@ async fn add_client(
 ) -> Result<(), BootstrapError> {
     let cause = Cause::system(client.created_at);
     match client::insert(&server.store, client, None, &cause).await {
-        // Another process starts on the same store, and was first.
+        // Another process started on the same store earlier.
         Ok(()) | Err(InsertError::Taken) => Ok(()),
         Err(InsertError::Store(error)) => Err(error.into()),
     }
 }
 
-/// A public client for both grants, with tokens for this server itself.
+/// A public client with the password and refresh_token grants. The audience of its tokens is this server.
 fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Model {
     client::Model {
         name: name.to_owned(),
@@ -261,22 +256,4 @@ fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Mo
         first_party: true,
         ..client::Model::new(id, now)
     }
-}
-
-/// Readable by its owner alone: it will hold password hashes and the root secret.
-fn create_directory(path: &Path) -> Result<(), BootstrapError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder.create(path).map_err(|error| {
-        BootstrapError::Directory(format!(
-            "cannot make the data directory {}: {error}; create it, writable by this user, or set \
-             data_dir (JETON_DATA_DIR) to another place",
-            path.display()
-        ))
-    })
 }

@@ -1,4 +1,4 @@
-//! `jeton audit`: what has happened.
+//! `jeton audit`: the audit log.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{Failure, MOST, output};
+use super::{CommandError, MAX_LIMIT, output};
 use crate::api::admin::audit_events::AuditEvent;
 use crate::api::admin::json;
 use crate::audit::Action;
@@ -14,51 +14,49 @@ use crate::server::AuthorizationServer;
 use crate::store::audit_event::{self, AuditFilter, Model};
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
-    /// List what has happened, the newest first.
-    List(List),
+pub enum AuditCommand {
+    /// List events, the newest first.
+    List(EventList),
 }
 
 #[derive(Debug, Args)]
-pub struct List {
-    /// Only what concerns this user: a name, or the id of one who may be gone.
+pub struct EventList {
+    /// Only events of this user: a name, or an id, also of a deleted user.
     #[arg(long, value_name = "USERNAME")]
     user: Option<String>,
-    /// Only what concerns this client.
+    /// Only events of this client.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
-    /// Only what concerns this session.
+    /// Only events of this session.
     #[arg(long, value_name = "ID")]
     session: Option<Uuid>,
-    /// Only this.
+    /// Only this kind of event.
     #[arg(long, value_parser = PossibleValuesParser::new(Action::ALL.map(Action::name)))]
     action: Option<String>,
-    /// Only of so long ago at most, such as 24h.
+    /// Only events of the last DURATION, such as 24h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     since: Option<Duration>,
-    /// Only what is longer ago than this, such as 1h.
+    /// Only events older than DURATION, such as 1h.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     until: Option<Duration>,
-    /// Only what is older than the event with this id: the last of the page before.
+    /// Only events older than the one with this id: the last of the previous page.
     #[arg(long, value_name = "ID")]
     before: Option<Uuid>,
-    /// At most so many.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=MOST))]
+    /// Maximum number of events.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT))]
     limit: u64,
-    /// Print one JSON object a line, with all that is known.
+    /// Print one JSON object per line, with all fields.
     #[arg(long)]
     json: bool,
 }
 
-impl Command {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+impl AuditCommand {
+    pub async fn run(self, server: &AuthorizationServer) -> Result<(), CommandError> {
         let Self::List(list) = self;
         let events = list.search(server).await?;
         if list.json {
-            let mut lines = events
-                .into_iter()
-                .map(|event| json(&AuditEvent::from(event)).to_string());
-            return lines.try_for_each(|line| output::line(&line));
+            let events = events.into_iter().map(AuditEvent::from);
+            return output::json(events.map(|event| json(&event)));
         }
         let header = [
             "TIME", "ACTION", "ACTOR", "USER", "CLIENT", "SESSION", "ADDRESS", "DETAIL",
@@ -67,8 +65,8 @@ impl Command {
     }
 }
 
-impl List {
-    async fn search(&self, server: &AuthorizationServer) -> Result<Vec<Model>, Failure> {
+impl EventList {
+    async fn search(&self, server: &AuthorizationServer) -> Result<Vec<Model>, CommandError> {
         let user_id = match &self.user {
             Some(name) => Some(match name.parse() {
                 Ok(id) => id,
@@ -92,7 +90,7 @@ impl List {
 fn row(event: Model) -> Vec<String> {
     let id = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     let actor = match event.actor_id {
-        // The column beside says which.
+        // Users and clients have columns of their own.
         Some(name) if event.actor_kind == "operator" => format!("operator {name}"),
         _ => event.actor_kind,
     };

@@ -1,33 +1,35 @@
-//! Secrets that commands read: from a prompt that shows nothing, or from standard input; never from
-//! an argument, which every user of the machine could see.
+//! Secrets that commands read from a prompt or from standard input. Arguments are visible to all users of the
+//! machine.
 
 use std::io::{self, IsTerminal as _};
 
-use super::Failure;
+use super::CommandError;
 use crate::secret::Secret;
 
-/// A new password: asked twice on a terminal, else the first line of standard input.
-pub fn new_password() -> Result<Secret, Failure> {
+/// Reads a new password: twice from a terminal, else the first line of standard input.
+pub fn new_password() -> Result<Secret, CommandError> {
     let password = if io::stdin().is_terminal() {
         let first = Secret::new(rpassword::prompt_password("New password: ")?);
-        let second = Secret::new(rpassword::prompt_password("Once more: ")?);
+        let second = Secret::new(rpassword::prompt_password("Repeat the password: ")?);
         if first.expose() != second.expose() {
-            return Err(Failure::new("the two do not match; nothing was changed"));
+            return Err(CommandError::new(
+                "the passwords differ; nothing was changed",
+            ));
         }
         first
     } else {
         line()?
     };
     if password.expose().is_empty() {
-        return Err(Failure::new(
-            "an empty password is none; nothing was changed",
+        return Err(CommandError::new(
+            "the password is empty; nothing was changed",
         ));
     }
     Ok(password)
 }
 
-/// The first line of standard input.
-pub fn line() -> Result<Secret, Failure> {
+/// Reads the first line of standard input.
+pub fn line() -> Result<Secret, CommandError> {
     let mut text = String::new();
     io::stdin().read_line(&mut text)?;
     let kept = text.trim_end_matches(['\r', '\n']).len();

@@ -1,57 +1,57 @@
-//! `jeton key`: keys that sign access tokens.
+//! `jeton key`: signing keys.
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, operator, output};
+use super::{CommandError, operator, output};
 use crate::api::admin::json;
 use crate::api::admin::keys::{RotatedKey, SigningKey};
 use crate::clock::Timestamp;
 use crate::key::{StoredKey, lifecycle};
-use crate::maintenance::rotation::{self, Rotated, RotationError};
+use crate::maintenance::key_rotation::{self, KeyRotationError, NewSigningKey};
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
 
 #[derive(Debug, Args)]
-pub struct Group {
-    /// Print JSON: one object a line, as the admin API gives it.
+pub struct KeyGroup {
+    /// Print JSON: one object per line, as in the admin API.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: KeyCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum KeyCommand {
     /// List signing keys with their states and times.
     List,
-    /// Bring in a new signing key. It is published at once and signs when every cache knows it.
+    /// Create a new signing key. It is published at once and signs when every cache has it.
     Rotate {
-        /// The active key is compromised: drop it and all others at once, and sign with a new one.
-        /// Every access token that is out becomes invalid, and APIs refuse new tokens until they
-        /// have fetched the keys again; refresh tokens are not touched.
+        /// A key is compromised: revoke all keys and sign with a new one at once. Every issued access
+        /// token becomes invalid, and APIs refuse new ones until they fetch the keys again. Refresh
+        /// tokens stay valid.
         #[arg(long)]
         emergency: bool,
     },
 }
 
-impl Group {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
-        let Command::Rotate { emergency } = self.command else {
+impl KeyGroup {
+    pub async fn run(self, server: &AuthorizationServer) -> Result<(), CommandError> {
+        let KeyCommand::Rotate { emergency } = self.command else {
             return list(server, self.json).await;
         };
         let cause = operator(server);
         let rotated = if emergency {
-            rotation::replace_at_once(server, &cause).await?
+            key_rotation::replace_at_once(server, &cause).await?
         } else {
-            rotation::rotate(server, &cause).await?
+            key_rotation::rotate(server, &cause).await?
         };
         if self.json {
-            return output::line(&json(&RotatedKey::from(rotated)).to_string());
+            return output::json([json(&RotatedKey::from(rotated))]);
         }
-        let Rotated {
+        let NewSigningKey {
             kid,
             activates_at,
-            dropped,
+            revoked,
         } = rotated;
         if !emergency {
             return output::line(&format!(
@@ -60,27 +60,22 @@ impl Group {
         }
         let interval = server.settings.keys.refresh_interval;
         output::line(&format!(
-            "keys dropped: {dropped}\n\
+            "keys revoked: {revoked}\n\
              key {kid} signs on every node within {interval}\n\
-             Access tokens made before are invalid as soon as an API fetches the keys again; clients \
-             get new ones by refreshing."
+             Earlier access tokens are invalid as soon as an API fetches the keys again. Clients get new \
+             ones by a refresh."
         ))
     }
 }
 
-async fn list(server: &AuthorizationServer, as_json: bool) -> Result<(), Failure> {
+async fn list(server: &AuthorizationServer, as_json: bool) -> Result<(), CommandError> {
     let now = server.clock.now();
     let keys = signing_key::list(&server.store).await?;
     if as_json {
         let shown = keys.iter().map(|key| SigningKey::of(key, &keys, now));
-        return shown
-            .map(|key| json(&key).to_string())
-            .try_for_each(|line| output::line(&line));
+        return output::json(shown.map(|key| json(&key)));
     }
-    let rows = keys
-        .iter()
-        .map(|key| row(key, &keys, now))
-        .collect::<Vec<_>>();
+    let rows = keys.iter().map(|key| row(key, &keys, now));
     output::table(
         &["KID", "STATE", "CREATED", "SIGNS FROM", "PUBLISHED UNTIL"],
         rows,
@@ -93,7 +88,7 @@ fn row(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Vec<String> {
         .revoked_at
         .unwrap_or_else(|| lifecycle::expires_at(key, superseded_at));
     let until = if superseded_at.is_none() && key.revoked_at.is_none() {
-        "its successor's".to_owned()
+        "not known yet".to_owned()
     } else {
         until.to_string()
     };
@@ -106,11 +101,11 @@ fn row(key: &StoredKey, all: &[StoredKey], now: Timestamp) -> Vec<String> {
     ]
 }
 
-impl From<RotationError> for Failure {
-    fn from(error: RotationError) -> Self {
+impl From<KeyRotationError> for CommandError {
+    fn from(error: KeyRotationError) -> Self {
         Self::new(match error {
-            RotationError::Early { .. } => format!(
-                "{error}. Rotate again after that, or, if a key is compromised, with --emergency"
+            KeyRotationError::Early { .. } => format!(
+                "{error}. Rotate after that time, or use --emergency if a key is compromised"
             ),
             other => other.to_string(),
         })

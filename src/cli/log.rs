@@ -1,15 +1,15 @@
-//! The log: pretty on a terminal, JSON for machines; always on standard error.
+//! The log on standard error, as text or JSON.
 
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
-use super::Failure;
-use crate::config::{Log, LogFormat};
+use super::CommandError;
+use crate::config::{LogFormat, LogSettings};
 
-/// Starts the log, and sends panics there too.
-pub fn start(settings: &Log) -> Result<(), Failure> {
-    let filter = filter(settings).map_err(Failure::new)?;
+/// Starts the log, which also records panics.
+pub fn start(settings: &LogSettings) -> Result<(), CommandError> {
+    let filter = filter(settings).map_err(CommandError::new)?;
     let json = match settings.format {
         LogFormat::Json => true,
         LogFormat::Pretty => false,
@@ -28,18 +28,18 @@ pub fn start(settings: &Log) -> Result<(), Failure> {
         builder.with_ansi(io::stderr().is_terminal()).init();
     }
     std::panic::set_hook(Box::new(|panic| {
-        // The place alone: a panic's text may hold anything.
-        let place = panic
+        // Only the location: the message of a panic may contain a secret.
+        let location = panic
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
-        tracing::error!(place, "panic");
+        tracing::error!(location, "panic");
     }));
     Ok(())
 }
 
-/// Which events are logged, or what would be right instead.
-pub fn filter(settings: &Log) -> Result<EnvFilter, String> {
+/// The filter for log events, or the rule that the setting breaks.
+pub fn filter(settings: &LogSettings) -> Result<EnvFilter, String> {
     EnvFilter::try_new(&settings.filter).map_err(|error| {
         format!("is not a filter ({error}); write a level such as info, or info,jeton=debug")
     })

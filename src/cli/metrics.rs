@@ -1,29 +1,29 @@
-//! `/metrics` for Prometheus, on a listener of its own.
+//! `/metrics` for Prometheus, on a separate listener.
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
-use super::Failure;
-use crate::config;
+use super::CommandError;
+use crate::config::{MetricsSettings, ServerSettings};
 use crate::endpoint;
 use crate::listener;
 
-/// Starts to count, and to answer at `metrics.listen`.
-pub async fn start(settings: &config::Metrics, server: config::Server) -> Result<(), Failure> {
+/// Starts the metrics and their listener at `metrics.listen`.
+pub async fn start(settings: &MetricsSettings, server: ServerSettings) -> Result<(), CommandError> {
     if settings.listen.is_empty() {
         return Ok(());
     }
     let recorder = PrometheusBuilder::new().install_recorder();
-    let recorder = recorder.map_err(|error| Failure::new(error.to_string()))?;
+    let recorder = recorder.map_err(|error| CommandError::new(error.to_string()))?;
     describe();
     match TcpListener::bind(&settings.listen).await {
         Ok(listener) => {
             tracing::info!(listen = settings.listen, "metrics at /metrics");
             tokio::spawn(serve(listener, recorder, server));
         }
-        // Nobody is kept from signing in because nobody can count it.
+        // The server must start even if its metrics are not available.
         Err(error) => {
-            tracing::warn!(listen = settings.listen, %error, "no metrics: set metrics.listen");
+            tracing::warn!(listen = settings.listen, %error, "cannot serve metrics; set metrics.listen to a free address");
         }
     }
     Ok(())
@@ -32,40 +32,43 @@ pub async fn start(settings: &config::Metrics, server: config::Server) -> Result
 fn describe() {
     metrics::describe_counter!(
         "jeton_requests_total",
-        "Requests, by door and class of status."
+        "Requests, by endpoint and class of status."
     );
-    metrics::describe_counter!("jeton_sign_ins_total", "Sessions begun by a password.");
+    metrics::describe_counter!("jeton_sign_ins_total", "Sessions begun with a password.");
     metrics::describe_counter!(
         "jeton_sign_ins_slowed_total",
-        "Sign-ins refused because too many had failed, by what counts them: account, address."
+        "Sign-ins refused because too many had failed, by limit: account, address."
     );
     metrics::describe_counter!(
         "jeton_refreshes_total",
-        "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; ahead_of_store besides."
+        "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; also ahead_of_store."
     );
     metrics::describe_gauge!(
         "jeton_clock_ahead_seconds",
-        "How far this node's clock is ahead of the database server's, at least; below 0, behind."
+        "Seconds by which this node's clock is ahead of the database server's; negative if behind."
     );
-    metrics::describe_gauge!("jeton_sweeping", "1 on the node that sweeps, else 0.");
+    metrics::describe_gauge!(
+        "jeton_sweeping",
+        "1 on the node that removes old rows, else 0."
+    );
     metrics::describe_counter!(
         "jeton_swept_rows_total",
-        "Rows removed because they were old, by table: sessions, sign_in_throttle, audit_events."
+        "Old rows removed, by table: sessions, sign_in_throttle, audit_events."
     );
     metrics::describe_counter!(
         "jeton_sweep_failures_total",
-        "How often sweeping failed; it is tried again."
+        "Failed removals of old rows; they are retried."
     );
     metrics::describe_counter!(
         "jeton_store_conflicts_total",
-        "Transactions that the database undid because of others, and that were done again."
+        "Transactions that the database rolled back because of a conflict and that were retried."
     );
 }
 
-async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: config::Server) {
+async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: ServerSettings) {
     let app = endpoint::metrics::app(move || recorder.render());
     let never = std::future::pending();
     if let Err(error) = listener::serve(listener, app, &server, never).await {
-        tracing::error!(%error, "metrics are served no more");
+        tracing::error!(%error, "the metrics listener stopped");
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: one file a command group.
+//! The command line: one file per command group.
 
 mod audit;
 mod client;
@@ -12,7 +12,6 @@ mod session;
 mod settings;
 mod user;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,7 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::audit::Cause;
 use crate::bootstrap::{self, BootstrapError};
 use crate::clock::Clock;
-use crate::config::{Origins, Settings, SettingsError};
+use crate::config::{SettingSources, Settings, SettingsError};
 use crate::database_url::DatabaseUrl;
 use crate::document;
 use crate::server::AuthorizationServer;
@@ -30,50 +29,50 @@ use crate::store::user::UserError;
 
 /// An OAuth 2 authorization server.
 ///
-/// `jeton` alone serves: it listens on 127.0.0.1:8080 and keeps its data in ./data. The other
+/// `jeton` without a command starts the server on 127.0.0.1:8080 with its data in ./data. The other
 /// commands work on the same data, also while the server runs.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXAMPLES)]
 pub struct CommandLine {
-    /// A file of settings in TOML; see `jeton config` for what can be set.
+    /// Settings file in TOML. `jeton config` lists all settings.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-/// The longest list: more than a person reads; a database reads more.
-const MOST: u64 = 1000;
+/// Maximum length of a list.
+const MAX_LIMIT: u64 = 1000;
 
 const EXAMPLES: &str = "\
 Examples:
   jeton                                    start with the defaults
   jeton --config production.toml           start with settings from a file
-  JETON_SERVER__LISTEN=0.0.0.0:80 jeton    any setting by the environment
-  jeton user add alice                     add a user; asks for the password
+  JETON_SERVER__LISTEN=0.0.0.0:80 jeton    set any setting in the environment
+  jeton user add alice                     add a user; prompts for the password
   jeton client add web --first-party --grant password
-                                           add a page or app of your own
-  jeton session revoke --user alice        sign someone out everywhere
-  jeton key rotate                         bring in a new signing key";
+                                           add your own web page or app
+  jeton session revoke --user alice        sign a user out everywhere
+  jeton key rotate                         rotate the signing key";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server (the default).
     Serve,
-    /// People who sign in.
-    User(user::Group),
-    /// Applications that ask for tokens.
+    /// Users.
+    User(user::UserGroup),
+    /// Clients: applications that request tokens.
     Client(client::Group),
-    /// Sign-ins: who is signed in where, and how to end it.
-    Session(session::Group),
+    /// Sessions: list and revoke them.
+    Session(session::SessionGroup),
     /// Keys that sign access tokens.
-    Key(key::Group),
-    /// What has happened: sign-ins, refusals, changes, and who made them.
+    Key(key::KeyGroup),
+    /// Audit log: sign-ins, refusals, changes and their actors.
     #[command(subcommand)]
-    Audit(audit::Command),
+    Audit(audit::AuditCommand),
     /// Print the OpenAPI document.
     Openapi,
-    /// Print the settings in force, and where each came from. Secrets stay hidden.
+    /// Print the settings in force and the source of each. Secrets are hidden.
     Config,
 }
 
@@ -83,23 +82,23 @@ enum Command {
 /// binary would compile the server a second time.
 #[tokio::main]
 pub async fn run(line: CommandLine) -> ExitCode {
-    // On the heap: the future is large.
+    // Boxed because the future is large.
     match Box::pin(execute(line)).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("jeton: {failure}");
+        Err(error) => {
+            eprintln!("jeton: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn execute(line: CommandLine) -> Result<(), Failure> {
-    let (settings, origins) = Settings::load(line.config.as_deref())?;
-    check(&settings, &origins)?;
+async fn execute(line: CommandLine) -> Result<(), CommandError> {
+    let (settings, sources) = Settings::load(line.config.as_deref())?;
+    check(&settings, &sources)?;
     match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(settings).await,
         Command::Openapi => output::text(&document::for_issuer(&settings.issuer)),
-        Command::Config => settings::print(&origins),
+        Command::Config => settings::print(&sources),
         Command::User(command) => command.run(&open_existing(settings).await?).await,
         Command::Client(command) => command.run(&open_existing(settings).await?).await,
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
@@ -108,34 +107,34 @@ async fn execute(line: CommandLine) -> Result<(), Failure> {
     }
 }
 
-/// What only the rooms that use a setting can judge.
-fn check(settings: &Settings, origins: &Origins) -> Result<(), SettingsError> {
-    let mut wrong = Vec::new();
+/// Checks settings with the rules of the modules that use them.
+fn check(settings: &Settings, sources: &SettingSources) -> Result<(), SettingsError> {
+    let mut errors = Vec::new();
     if let Err(why) = bootstrap::cost(settings).check() {
-        let together = [
+        let names = [
             "password.memory_kib",
             "password.iterations",
             "password.parallelism",
         ];
-        wrong.push(origins.complain_of_all(&together, &why));
+        errors.push(sources.joint_error(&names, &why));
     }
     if let Err(why) = log::filter(&settings.log) {
-        wrong.push(origins.complain("log.filter", &why));
+        errors.push(sources.error("log.filter", &why));
     }
-    if wrong.is_empty() {
+    if errors.is_empty() {
         Ok(())
     } else {
-        Err(SettingsError::new(wrong))
+        Err(SettingsError::new(errors))
     }
 }
 
-/// Opens a store that is there: a wrong path or URL must not make an empty one.
-async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Failure> {
+/// Opens an existing store. A wrong path or URL must not create an empty one.
+async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, CommandError> {
     match settings.database() {
         DatabaseUrl::Sqlite(path) if !path.exists() => {
-            return Err(Failure(format!(
-                "there is no database at {}; start `jeton serve` once, or point data_dir or --config \
-                 at the right place",
+            return Err(CommandError::new(format!(
+                "there is no database at {}; run `jeton serve` once to create it, or correct \
+                 data_dir or --config",
                 path.display()
             )));
         }
@@ -145,20 +144,20 @@ async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Fa
                 .await
                 .map_err(BootstrapError::from)?
             {
-                return Err(Failure(format!(
-                    "the database at {url} holds nothing of Jeton's; start `jeton serve` once, which \
-                     makes its tables, or point database.url (JETON_DATABASE__URL) at the right one"
+                return Err(CommandError::new(format!(
+                    "the database at {url} has no tables of Jeton; run `jeton serve` once to create \
+                     them, or correct database.url (JETON_DATABASE__URL)"
                 )));
             }
         }
         DatabaseUrl::Sqlite(_) => {}
     }
-    // One command hashes one password at most.
+    // A command hashes at most one password.
     settings.password.threads = 1;
     Ok(bootstrap::open(settings, Clock::system()).await?)
 }
 
-/// Who is at the command line, now.
+/// The operator at the command line as the cause of a change.
 fn operator(server: &AuthorizationServer) -> Cause {
     let name = ["SUDO_USER", "USER", "LOGNAME"]
         .into_iter()
@@ -166,50 +165,31 @@ fn operator(server: &AuthorizationServer) -> Cause {
     Cause::operator(name, server.clock.now())
 }
 
-/// Why a command failed: one message for the person at the terminal.
-#[derive(Debug)]
-pub struct Failure(String);
+/// Why a command failed, as a message for the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A message of the command itself.
+    #[error("{0}")]
+    Message(String),
+    /// The settings are invalid.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The server's parts cannot be opened.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// A statement failed.
+    #[error("store: {0}")]
+    Store(#[from] sea_orm::DbErr),
+    /// A user cannot be changed.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// Input or output failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
 
-impl Failure {
+impl CommandError {
     fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<SettingsError> for Failure {
-    fn from(error: SettingsError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<BootstrapError> for Failure {
-    fn from(error: BootstrapError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<sea_orm::DbErr> for Failure {
-    fn from(error: sea_orm::DbErr) -> Self {
-        Self(format!("store: {error}"))
-    }
-}
-
-impl From<UserError> for Failure {
-    fn from(error: UserError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+        Self::Message(message.into())
     }
 }

@@ -1,13 +1,17 @@
-//! What commands print: tables for people, and the values that scripts read.
+//! Output of commands: tables, lines and JSON.
 
 use std::io::{self, Write as _};
 
 use comfy_table::{Table, presets};
+use serde_json::Value;
 
-use super::Failure;
+use super::CommandError;
 
-/// A table with a header; columns are separated by spaces, so that `awk` reads it too.
-pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Failure> {
+/// Prints a table with a header. Columns are separated by spaces, as `awk` expects.
+pub fn table(
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Result<(), CommandError> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     for row in rows {
@@ -20,13 +24,19 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Re
     text(&format!("{}\n", lines.join("\n")))
 }
 
-/// One line.
-pub fn line(line: &str) -> Result<(), Failure> {
+/// Prints JSON objects, one per line.
+pub fn json(objects: impl IntoIterator<Item = Value>) -> Result<(), CommandError> {
+    let mut objects = objects.into_iter();
+    objects.try_for_each(|object| line(&object.to_string()))
+}
+
+/// Prints a line.
+pub fn line(line: &str) -> Result<(), CommandError> {
     text(&format!("{line}\n"))
 }
 
-/// Text as it is. A reader that has gone away, as `head` does, is no failure.
-pub fn text(text: &str) -> Result<(), Failure> {
+/// Prints text. A closed pipe, as after `head`, is no error.
+pub fn text(text: &str) -> Result<(), CommandError> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

@@ -1,11 +1,11 @@
-//! `jeton serve`: start, say how to use it, serve, stop in order.
+//! `jeton serve`: starts the server and stops it gracefully.
 
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, log, metrics, output};
+use super::{CommandError, log, metrics, output};
 use crate::app::app;
 use crate::bootstrap::{self, ADMIN, FIRST_PARTY};
 use crate::clock::Clock;
@@ -16,9 +16,9 @@ use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 
 /// Serves until SIGTERM or Ctrl-C.
-pub async fn run(settings: Settings) -> Result<(), Failure> {
+pub async fn run(settings: Settings) -> Result<(), CommandError> {
     log::start(&settings.log)?;
-    // The port first: a second server on the same data must fail before it touches it.
+    // Binds the port first: a second server on the same data must fail before it changes the data.
     let listener = listen(&settings).await?;
     let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
     metrics::start(&server.settings.metrics, server.settings.server.clone()).await?;
@@ -39,25 +39,25 @@ pub async fn run(settings: Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
+async fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
     let address = settings.server.listen;
     TcpListener::bind(address).await.map_err(|error| {
-        Failure::new(format!(
-            "cannot listen on {address}: {error}; stop what listens there, or set server.listen \
+        CommandError::new(format!(
+            "cannot listen on {address}: {error}; stop the process that uses it, or set server.listen \
              (JETON_SERVER__LISTEN) to another address"
         ))
     })
 }
 
-/// The one-time password goes to the terminal and never to the log.
-fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<(), Failure> {
+/// Prints how to use the server. The generated password goes to standard output, not to the log.
+fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<(), CommandError> {
     let settings = &server.settings;
     let base = format!("http://{}", settings.server.listen);
     tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
     output::line(&format!(
-        "\nJeton listens on {base}\nTry it in a browser: {base}/docs\n"
+        "\nJeton listens on {base}\nOpen in a browser: {base}/docs\n"
     ))?;
-    // A server without a default client wants to be told which one asks.
+    // Another or no default client: the request must name the client.
     let client = if settings.default_client == FIRST_PARTY {
         String::new()
     } else {
@@ -67,7 +67,7 @@ fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<()
         let password = password.expose();
         output::line(&format!(
             "The first user is {ADMIN:?}, with the password {password}\n\
-             (shown this once; change it with `jeton user password {ADMIN}`)\n\n\
+             (shown only once; change it with `jeton user password {ADMIN}`)\n\n\
              Get a token:\n\n  \
              curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
              -d password={password}\n"
@@ -82,7 +82,7 @@ fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<()
     Ok(())
 }
 
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

@@ -1,10 +1,10 @@
-//! `jeton session`: sign-ins.
+//! `jeton session`: sessions of users.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Failure, MOST, operator, output};
+use super::{CommandError, MAX_LIMIT, operator, output};
 use crate::api::admin::json;
 use crate::api::admin::sessions::Session;
 use crate::clock::Timestamp;
@@ -13,32 +13,32 @@ use crate::store::session::{self, Ending, Model, SessionFilter};
 use crate::store::user::{self, Change};
 
 #[derive(Debug, Args)]
-pub struct Group {
-    /// Print JSON: one object a line, as the admin API gives it.
+pub struct SessionGroup {
+    /// Print JSON: one object per line, as in the admin API.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: SessionCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum SessionCommand {
     /// List sessions, the newest first.
     List {
-        /// Only those of this user.
+        /// Only sessions of this user.
         #[arg(long, value_name = "USERNAME")]
         user: Option<String>,
-        /// Only those at this client.
+        /// Only sessions at this client.
         #[arg(long, value_name = "CLIENT_ID")]
         client: Option<String>,
-        /// Only those that are not over, or only those that are.
+        /// Only active sessions (true), or only ended ones (false).
         #[arg(long, value_name = "BOOL")]
         active: Option<bool>,
-        /// Only those before this one: the last of the page before.
+        /// Only sessions older than this one: the last of the previous page.
         #[arg(long, value_name = "ID")]
         before: Option<Uuid>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=MOST))]
+        /// Maximum number of sessions.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT))]
         limit: u64,
     },
     /// Show a session.
@@ -46,14 +46,14 @@ enum Command {
         /// The session's id.
         id: Uuid,
     },
-    /// End a session, or all sessions of a user. A refresh fails at once; access tokens that are
-    /// out end within their lifetime.
-    Revoke(Revoke),
+    /// Revoke a session, or all sessions of a user. A refresh fails at once; issued access tokens
+    /// stay valid until they expire.
+    Revoke(SessionsToRevoke),
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct Revoke {
+pub struct SessionsToRevoke {
     /// The session's id.
     id: Option<Uuid>,
     /// All sessions of this user.
@@ -61,11 +61,11 @@ pub struct Revoke {
     user: Option<String>,
 }
 
-impl Group {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+impl SessionGroup {
+    pub async fn run(self, server: &AuthorizationServer) -> Result<(), CommandError> {
         let json = self.json;
         match self.command {
-            Command::List {
+            SessionCommand::List {
                 user,
                 client,
                 active,
@@ -84,25 +84,30 @@ impl Group {
                 let found = session::search(&server.store, filter, before, limit).await?;
                 print(found, json, server)
             }
-            Command::Show { id } => {
+            SessionCommand::Show { id } => {
                 let found = session::find(&server.store, id).await?;
                 let found = found.ok_or_else(|| unknown(id))?;
                 print(vec![found.session], json, server)
             }
-            Command::Revoke(Revoke { id: Some(id), .. }) => revoke(server, id, json).await,
-            Command::Revoke(Revoke { user, .. }) => {
+            SessionCommand::Revoke(SessionsToRevoke { id: Some(id), .. }) => {
+                revoke(server, id, json).await
+            }
+            SessionCommand::Revoke(SessionsToRevoke { user, .. }) => {
                 revoke_all(server, &user.unwrap_or_default(), json).await
             }
         }
     }
 }
 
-fn print(sessions: Vec<Model>, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+fn print(
+    sessions: Vec<Model>,
+    as_json: bool,
+    server: &AuthorizationServer,
+) -> Result<(), CommandError> {
     let (now, issuer) = (server.clock.now(), &server.settings.issuer);
-    let mut sessions = sessions.into_iter();
+    let sessions = sessions.into_iter();
     if as_json {
-        return sessions
-            .try_for_each(|row| output::line(&json(&Session::of(row, issuer)).to_string()));
+        return output::json(sessions.map(|row| json(&Session::of(row, issuer))));
     }
     let rows = sessions.map(|session| {
         vec![
@@ -131,25 +136,25 @@ fn print(sessions: Vec<Model>, as_json: bool, server: &AuthorizationServer) -> R
 
 fn state(session: &Model, now: Timestamp) -> String {
     match (session.revoked_at, session.revocation_reason) {
-        (Some(_), Some(why)) => format!("ended ({})", why.name()),
-        (Some(_), None) => "ended".to_owned(),
+        (Some(_), Some(why)) => format!("revoked ({})", why.name()),
+        (Some(_), None) => "revoked".to_owned(),
         (None, _) if session.expires_at <= now => "expired".to_owned(),
         (None, _) => "active".to_owned(),
     }
 }
 
-async fn revoke(server: &AuthorizationServer, id: Uuid, as_json: bool) -> Result<(), Failure> {
+async fn revoke(server: &AuthorizationServer, id: Uuid, as_json: bool) -> Result<(), CommandError> {
     let ended = session::revoke(&server.store, id, Ending::Operator, &operator(server)).await?;
     if !ended && session::find(&server.store, id).await?.is_none() {
         return Err(unknown(id));
     }
     if as_json {
-        return output::line(&json!({"sessions_ended": u64::from(ended)}).to_string());
+        return output::json([json!({"sessions_ended": u64::from(ended)})]);
     }
     output::line(&if ended {
-        format!("session {id} is ended")
+        format!("session {id} is revoked")
     } else {
-        format!("session {id} was over already")
+        format!("session {id} had already ended")
     })
 }
 
@@ -157,19 +162,19 @@ async fn revoke_all(
     server: &AuthorizationServer,
     username: &str,
     as_json: bool,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let user = super::user::find(server, username).await?;
     let cause = operator(server);
     let changed = user::change(&server.store, user.id, Change::SIGN_OUT, &cause).await?;
     let ended = changed.sessions_ended;
     if as_json {
-        return output::line(&json!({"sessions_ended": ended}).to_string());
+        return output::json([json!({"sessions_ended": ended})]);
     }
     output::line(&format!("sessions of {} ended: {ended}", user.username))
 }
 
-fn unknown(id: Uuid) -> Failure {
-    Failure::new(format!(
+fn unknown(id: Uuid) -> CommandError {
+    CommandError::new(format!(
         "there is no session {id}; see `jeton session list`"
     ))
 }

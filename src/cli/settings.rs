@@ -1,15 +1,15 @@
 //! `jeton config`: the settings in force.
 
-use super::{Failure, output};
-use crate::config::Origins;
+use super::{CommandError, output};
+use crate::config::SettingSources;
 
-/// Prints each setting with its value and where it came from.
-pub fn print(origins: &Origins) -> Result<(), Failure> {
-    let rows = origins.iter().map(|(name, origin)| {
+/// Prints each setting with its value and its source.
+pub fn print(sources: &SettingSources) -> Result<(), CommandError> {
+    let rows = sources.iter().map(|(name, source)| {
         vec![
             name.to_owned(),
-            format!("{:?}", origin.value),
-            origin.from.clone(),
+            format!("{:?}", source.value),
+            source.from.clone(),
         ]
     });
     output::table(&["SETTING", "VALUE", "FROM"], rows)

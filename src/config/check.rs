@@ -1,208 +1,170 @@
-//! What settings must be, beyond their types.
+//! Ranges of the settings, and rules beyond their types.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
-use super::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW, Origins, Settings};
+use super::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW, SettingSources, Settings, Span};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Settings {
-    /// Adds to `wrong` what is out of bounds.
-    pub(super) fn check(&self, origins: &Origins, wrong: &mut Vec<String>) {
-        let mut demand = |holds: bool, name: &str, right: &str| {
-            if !holds {
-                wrong.push(origins.complain(name, right));
-            }
-        };
-        let seconds = Duration::from_secs;
-        demand(
-            is_issuer(&self.issuer),
+    /// Adds a message to `errors` for each setting that breaks a rule.
+    pub(super) fn check(&self, sources: &SettingSources, errors: &mut Vec<String>) {
+        let mut check = Check { sources, errors };
+        check.rule(
             "issuer",
+            is_issuer(&self.issuer),
             "must be an http or https URL without query, fragment or a slash at the end",
         );
-        let lifetime = self.access_token.lifetime.0;
-        demand(
-            lifetime >= seconds(1) && lifetime <= LONGEST_ACCESS_TOKEN,
+        check.duration(
             "access_token.lifetime",
-            "must be between 1s and 30d: people forget to sign out of shared devices",
+            self.access_token.lifetime,
+            SECOND..=LONGEST_ACCESS_TOKEN,
         );
-        demand(
-            self.session.retry_window.0 <= LONGEST_RETRY_WINDOW,
-            "session.retry_window",
-            "must be between 0s and 60s",
-        );
-        demand(
-            self.session.late_retry_spacing >= 1,
-            "session.late_retry_spacing",
-            "must be 1 or more",
-        );
-        demand(
-            self.session.lifetime.0 >= seconds(1),
-            "session.lifetime",
-            "must be 1s or more",
-        );
-        demand(
-            self.session.idle_lifetime.0 >= seconds(1),
-            "session.idle_lifetime",
-            "must be 1s or more",
-        );
-        demand(
-            self.session.retention.0 >= seconds(3600),
-            "session.retention",
-            "must be 1h or more",
-        );
-        demand(
-            self.audit.retention.0 >= seconds(86_400),
-            "audit.retention",
-            "must be 1d or more",
-        );
-        self.check_sweep(&mut demand);
-        self.check_database(&mut demand);
-        self.check_keys(&mut demand);
-        self.check_password(&mut demand);
-        self.check_sign_in(&mut demand);
-        self.check_server(&mut demand);
+        check.duration("audit.retention", self.audit.retention, DAY..);
+        check.number("sweep.batch", self.sweep.batch, 1..=10_000);
+        check.duration("sweep.pause", self.sweep.pause, Duration::ZERO..=MINUTE);
+        self.check_server(&mut check);
+        self.check_database(&mut check);
+        self.check_session(&mut check);
+        self.check_keys(&mut check);
+        self.check_passwords(&mut check);
     }
 
-    fn check_sweep(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
-        demand(
-            (1..=10_000).contains(&self.sweep.batch),
-            "sweep.batch",
-            "must be between 1 and 10000",
+    fn check_server(&self, check: &mut Check<'_>) {
+        let server = &self.server;
+        check.duration(
+            "server.header_read_timeout",
+            server.header_read_timeout,
+            SECOND..,
         );
-        demand(
-            self.sweep.pause.0 <= Duration::from_mins(1),
-            "sweep.pause",
-            "must be between 0s and 1m",
+        check.duration("server.request_timeout", server.request_timeout, SECOND..);
+        check.duration("server.shutdown_timeout", server.shutdown_timeout, SECOND..);
+        check.number("server.max_connections", server.max_connections, 1..);
+        check.number("server.body_limit", server.body_limit, 1024..=1_048_576);
+        let metrics = &self.metrics.listen;
+        check.rule(
+            "metrics.listen",
+            metrics.is_empty() || metrics.parse::<SocketAddr>().is_ok(),
+            "must be an IP address and a port, such as 127.0.0.1:9464, or empty",
         );
     }
 
-    fn check_database(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
-        demand(
-            (1..=1000).contains(&self.database.connections),
-            "database.connections",
-            "must be between 1 and 1000",
-        );
-        demand(
-            self.database.acquire_timeout.0 >= Duration::from_millis(100),
+    fn check_database(&self, check: &mut Check<'_>) {
+        let database = &self.database;
+        let minimum = Duration::from_millis(100);
+        check.number("database.connections", database.connections, 1..=1000);
+        check.duration(
             "database.acquire_timeout",
-            "must be 100ms or more",
+            database.acquire_timeout,
+            minimum..,
         );
-        demand(
-            self.database.statement_timeout.0 >= Duration::from_millis(100)
-                && self.database.statement_timeout.0 <= Duration::from_hours(1),
+        check.duration(
             "database.statement_timeout",
-            "must be between 100ms and 1h",
+            database.statement_timeout,
+            minimum..=HOUR,
         );
     }
 
-    fn check_keys(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
-        let seconds = Duration::from_secs;
-        demand(
-            matches!(self.keys.bits, 2048 | 3072 | 4096),
+    fn check_session(&self, check: &mut Check<'_>) {
+        let session = &self.session;
+        check.duration("session.lifetime", session.lifetime, SECOND..);
+        check.duration("session.idle_lifetime", session.idle_lifetime, SECOND..);
+        check.duration("session.retention", session.retention, HOUR..);
+        check.duration(
+            "session.retry_window",
+            session.retry_window,
+            Duration::ZERO..=LONGEST_RETRY_WINDOW,
+        );
+        check.number(
+            "session.late_retry_spacing",
+            session.late_retry_spacing,
+            1..,
+        );
+    }
+
+    fn check_keys(&self, check: &mut Check<'_>) {
+        let keys = &self.keys;
+        check.rule(
             "keys.bits",
+            matches!(keys.bits, 2048 | 3072 | 4096),
             "must be 2048, 3072 or 4096",
         );
-        demand(
-            self.keys.rotation_interval.0 >= seconds(86_400),
-            "keys.rotation_interval",
-            "must be 1d or more",
-        );
-        demand(
-            self.keys.jwks_max_age.0 <= seconds(86_400),
-            "keys.jwks_max_age",
-            "must be 1d or less",
-        );
-        let refresh = self.keys.refresh_interval.0;
-        demand(
-            refresh >= seconds(1) && refresh <= seconds(300),
+        check.duration("keys.rotation_interval", keys.rotation_interval, DAY..);
+        check.duration("keys.jwks_max_age", keys.jwks_max_age, Duration::ZERO..=DAY);
+        check.duration(
             "keys.refresh_interval",
-            "must be between 1s and 5m",
+            keys.refresh_interval,
+            SECOND..=MINUTE * 5,
         );
     }
 
-    fn check_password(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
-        demand(
-            self.password.threads <= 1024,
-            "password.threads",
-            "must be 1024 or less",
-        );
-        demand(
-            (1..=100_000).contains(&self.password.queue),
-            "password.queue",
-            "must be between 1 and 100000",
-        );
-        demand(
-            (8..=64).contains(&self.password.min_length),
-            "password.min_length",
-            "must be between 8 and 64",
-        );
-        demand(
-            self.password.min_score <= 4,
-            "password.min_score",
-            "must be between 0 and 4",
-        );
-    }
-
-    fn check_sign_in(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
-        let limits = &self.sign_in;
-        let bursts = [
-            ("sign_in.account_burst", limits.account_burst),
-            ("sign_in.address_burst", limits.address_burst),
-        ];
-        for (name, burst) in bursts {
-            demand(burst <= 10_000, name, "must be between 0 and 10000");
+    fn check_passwords(&self, check: &mut Check<'_>) {
+        let (password, sign_in) = (&self.password, &self.sign_in);
+        check.number("password.threads", password.threads, 0..=1024);
+        check.number("password.queue", password.queue, 1..=100_000);
+        check.number("password.min_length", password.min_length, 8..=64);
+        check.number("password.min_score", password.min_score, 0..=4);
+        for (name, burst) in [
+            ("sign_in.account_burst", sign_in.account_burst),
+            ("sign_in.address_burst", sign_in.address_burst),
+        ] {
+            check.number(name, burst, 0..=10_000);
         }
-        let intervals = [
-            ("sign_in.account_interval", limits.account_interval.0),
-            ("sign_in.address_interval", limits.address_interval.0),
-        ];
-        for (name, interval) in intervals {
-            demand(
-                interval >= Duration::from_millis(1) && interval <= Duration::from_hours(1),
-                name,
-                "must be between 1ms and 1h: nobody is kept out for good",
-            );
+        for (name, interval) in [
+            ("sign_in.account_interval", sign_in.account_interval),
+            ("sign_in.address_interval", sign_in.address_interval),
+        ] {
+            check.duration(name, interval, Duration::from_millis(1)..=HOUR);
         }
     }
+}
 
-    fn check_server(&self, demand: &mut dyn FnMut(bool, &str, &str)) {
-        let seconds = Duration::from_secs;
-        let metrics = &self.metrics.listen;
-        demand(
-            metrics.is_empty() || metrics.parse::<SocketAddr>().is_ok(),
-            "metrics.listen",
-            "must be an address and a port, such as 127.0.0.1:9464, or empty",
-        );
-        demand(
-            (1024..=1_048_576).contains(&self.server.body_limit),
-            "server.body_limit",
-            "must be between 1024 and 1048576 bytes",
-        );
-        demand(
-            self.server.header_read_timeout.0 >= seconds(1),
-            "server.header_read_timeout",
-            "must be 1s or more",
-        );
-        demand(
-            self.server.shutdown_timeout.0 >= seconds(1),
-            "server.shutdown_timeout",
-            "must be 1s or more",
-        );
-        demand(
-            self.server.request_timeout.0 >= seconds(1),
-            "server.request_timeout",
-            "must be 1s or more",
-        );
-        demand(
-            self.server.max_connections >= 1,
-            "server.max_connections",
-            "must be 1 or more",
-        );
+struct Check<'a> {
+    sources: &'a SettingSources,
+    errors: &'a mut Vec<String>,
+}
+
+impl Check<'_> {
+    fn number<T>(&mut self, name: &str, value: T, range: impl RangeBounds<T>)
+    where
+        T: PartialOrd + fmt::Display,
+    {
+        let rule = describe(&range, ToString::to_string);
+        self.rule(name, range.contains(&value), &rule);
+    }
+
+    fn duration(&mut self, name: &str, value: Span, range: impl RangeBounds<Duration>) {
+        let rule = describe(&range, |bound| Span(*bound).to_string());
+        self.rule(name, range.contains(&value.0), &rule);
+    }
+
+    fn rule(&mut self, name: &str, holds: bool, rule: &str) {
+        if !holds {
+            self.errors.push(self.sources.error(name, rule));
+        }
+    }
+}
+
+fn describe<T>(range: &impl RangeBounds<T>, show: impl Fn(&T) -> String) -> String {
+    let bound = |bound: Bound<&T>| match bound {
+        Bound::Included(value) | Bound::Excluded(value) => show(value),
+        Bound::Unbounded => String::new(),
+    };
+    let minimum = bound(range.start_bound());
+    match bound(range.end_bound()) {
+        maximum if maximum.is_empty() => format!("must be {minimum} or more"),
+        maximum => format!("must be between {minimum} and {maximum}"),
     }
 }
 
 /// "The issuer identifier is a URL that uses the "https" scheme and has no query or fragment
-/// components", RFC 8414 §2; http is let through for loopback and test machines.
+/// components", RFC 8414 §2; http is allowed for loopback and test machines.
 fn is_issuer(issuer: &str) -> bool {
     url::Url::parse(issuer).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")

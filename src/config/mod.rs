@@ -1,8 +1,8 @@
-//! Settings: one typed struct, where each value came from, and what would be right instead.
+//! Settings: one typed struct, the source of each value, and error messages for invalid ones.
 
 mod check;
-mod origins;
 mod section;
+mod source;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -11,66 +11,52 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-pub use origins::{Origin, Origins, SettingsError};
 pub use section::{
-    AccessToken, Account, Audit, Bootstrap, Database, Keys, LateRetry, Log, LogFormat, Metrics,
-    Password, Registration, RootSecret, RotationDurability, Server, Session, SignIn, Sweep,
+    AccessTokenSettings, AccountSettings, AuditSettings, BootstrapSettings, DatabaseSettings,
+    KeySettings, LateRetry, LogFormat, LogSettings, MetricsSettings, PasswordSettings,
+    RegistrationPolicy, RootSecretSettings, RotationDurability, ServerSettings, SessionSettings,
+    SignInSettings, SweepSettings,
 };
+pub use source::{SettingSource, SettingSources, SettingsError};
 pub use value::{SecretText, Span};
 
 use crate::database_url::DatabaseUrl;
 
-/// Every setting with its default and its meaning: the text of `config/default.toml`.
+/// The text of `config/default.toml`: every setting with its default and its meaning.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// Access tokens live 30 days at the very most, because people forget to sign out of shared
-/// devices.
+/// Maximum lifetime of access tokens: 30 days, because users forget to sign out of shared devices.
 pub const LONGEST_ACCESS_TOKEN: Duration = Duration::from_hours(30 * 24);
-/// The longest time for which the same refresh token may get the same answer.
+/// Maximum retry window.
 pub const LONGEST_RETRY_WINDOW: Duration = Duration::from_mins(1);
 
-/// The settings in force. Their meaning and units stand in `config/default.toml`.
+/// The settings in force. `config/default.toml` describes them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
+#[expect(missing_docs, reason = "config/default.toml describes each setting")]
 pub struct Settings {
     pub issuer: String,
     pub data_dir: PathBuf,
     pub default_client: String,
-    pub server: Server,
-    pub database: Database,
-    pub root_secret: RootSecret,
-    pub bootstrap: Bootstrap,
-    pub access_token: AccessToken,
-    pub session: Session,
-    pub keys: Keys,
-    pub password: Password,
-    pub account: Account,
-    pub sign_in: SignIn,
-    pub metrics: Metrics,
-    pub audit: Audit,
-    pub sweep: Sweep,
-    pub log: Log,
-}
-
-/// What Kubernetes tells every container of a namespace that has a service named `jeton`.
-fn is_service_link(name: &str) -> bool {
-    ["JETON_SERVICE_", "JETON_PORT"]
-        .iter()
-        .any(|link| name.starts_with(link))
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub root_secret: RootSecretSettings,
+    pub bootstrap: BootstrapSettings,
+    pub access_token: AccessTokenSettings,
+    pub session: SessionSettings,
+    pub keys: KeySettings,
+    pub password: PasswordSettings,
+    pub account: AccountSettings,
+    pub sign_in: SignInSettings,
+    pub metrics: MetricsSettings,
+    pub audit: AuditSettings,
+    pub sweep: SweepSettings,
+    pub log: LogSettings,
 }
 
 impl Settings {
-    /// Reads the defaults, the file if one is given, and the environment, in that order.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingsError`] with the names of the settings, where they came from and what would be
-    /// right.
-    pub fn load(file: Option<&Path>) -> Result<(Self, Origins), SettingsError> {
+    /// Reads the defaults, then `file`, then the environment. A later value replaces an earlier one.
+    pub fn load(file: Option<&Path>) -> Result<(Self, SettingSources), SettingsError> {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
             (!is_service_link(&name)).then(|| (name, value.to_string_lossy().into_owned()))
@@ -81,11 +67,7 @@ impl Settings {
         )
     }
 
-    /// The defaults alone: what a test starts from.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingsError`] when `config/default.toml` is wrong, which a test prevents.
+    /// The defaults without file and environment, for tests.
     pub fn defaults() -> Result<Self, SettingsError> {
         let nothing = Environment::default().source(Some(std::collections::HashMap::new()));
         Self::load_from(None, nothing).map(|(settings, _)| settings)
@@ -94,34 +76,34 @@ impl Settings {
     fn load_from(
         file: Option<&Path>,
         environment: Environment,
-    ) -> Result<(Self, Origins), SettingsError> {
+    ) -> Result<(Self, SettingSources), SettingsError> {
         let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
-        let mut given = Config::builder().add_source(defaults.clone());
+        let mut merged = Config::builder().add_source(defaults.clone());
         if let Some(file) = file {
-            origins::refuse_secrets_in(file)?;
-            given = given.add_source(File::from(file).format(FileFormat::Toml));
+            source::refuse_secrets_in(file)?;
+            merged = merged.add_source(File::from(file).format(FileFormat::Toml));
         }
         let environment = environment
             .prefix("JETON")
             .prefix_separator("_")
             .separator("__");
-        let given = origins::build(given.add_source(environment), file)?;
-        let known = origins::build(Config::builder().add_source(defaults), None)?;
-        let origins = Origins::collect(&given, file)?;
-        let known = Origins::collect(&known, None)?;
-        let mut wrong = origins.unknown(&known);
-        let mut settings: Self = origins.deserialize(&known, &mut wrong)?;
-        settings.fill_in();
-        settings.check(&origins, &mut wrong);
-        if wrong.is_empty() {
-            Ok((settings, origins))
+        let merged = source::build(merged.add_source(environment), file)?;
+        let known = source::build(Config::builder().add_source(defaults), None)?;
+        let sources = SettingSources::collect(&merged, file)?;
+        let known = SettingSources::collect(&known, None)?;
+        let mut errors = sources.unknown(&known);
+        let mut settings: Self = sources.deserialize(&known, &mut errors)?;
+        settings.derive_empty();
+        settings.check(&sources, &mut errors);
+        if errors.is_empty() {
+            Ok((settings, sources))
         } else {
-            Err(SettingsError::new(wrong))
+            Err(SettingsError::new(errors))
         }
     }
 
-    /// What is empty because it follows from something else.
-    fn fill_in(&mut self) {
+    /// Derives empty settings from others.
+    fn derive_empty(&mut self) {
         if self.issuer.is_empty() {
             self.issuer = format!("http://{}", self.server.listen);
         }
@@ -129,15 +111,22 @@ impl Settings {
             self.root_secret.file = self.data_dir.join("root-secret");
         }
         if self.password.threads == 0 {
-            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            self.password.threads = cores;
+            self.password.threads =
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         }
     }
 
-    /// Where the store is.
-    #[must_use]
+    /// The address of the database.
     pub fn database(&self) -> DatabaseUrl {
-        let given = self.database.url.clone();
-        given.unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir.join("jeton.db")))
+        let url = self.database.url.clone();
+        url.unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir.join("jeton.db")))
     }
+}
+
+/// Whether Kubernetes set this variable: it sets such ones in each container of a namespace that has a service
+/// named `jeton`.
+fn is_service_link(name: &str) -> bool {
+    ["JETON_SERVICE_", "JETON_PORT"]
+        .iter()
+        .any(|link| name.starts_with(link))
 }

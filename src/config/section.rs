@@ -1,4 +1,6 @@
-//! The sections of the settings; `config/default.toml` says what each setting means.
+//! The sections of the settings.
+
+#![expect(missing_docs, reason = "config/default.toml describes each setting")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,14 +13,9 @@ use crate::database_url::DatabaseUrl;
 use crate::device::TrustedProxies;
 use crate::web_origin::WebOrigin;
 
-/// `[server]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Server {
+pub struct ServerSettings {
     #[serde(deserialize_with = "value::address")]
     pub listen: SocketAddr,
     pub header_read_timeout: Span,
@@ -30,14 +27,9 @@ pub struct Server {
     pub trusted_proxies: TrustedProxies,
 }
 
-/// `[database]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Database {
+pub struct DatabaseSettings {
     #[serde(deserialize_with = "value::database_url")]
     pub url: Option<DatabaseUrl>,
     pub connections: u32,
@@ -46,60 +38,40 @@ pub struct Database {
     pub rotation_durability: RotationDurability,
 }
 
-/// What a rotation of a refresh token must survive before it is answered.
+/// Durability of the write that rotates a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotationDurability {
-    /// The end of this process.
+    /// It survives a crash of the process.
     Relaxed,
-    /// What a sign-in survives.
+    /// It survives a power failure, like a sign-in.
     Strict,
 }
 
-/// `[root_secret]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct RootSecret {
+pub struct RootSecretSettings {
     pub file: PathBuf,
     pub value: SecretText,
 }
 
-/// `[bootstrap]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Bootstrap {
+pub struct BootstrapSettings {
     pub admin_password: SecretText,
     #[serde(deserialize_with = "value::web_origin")]
     pub example_api: Option<WebOrigin>,
 }
 
-/// `[access_token]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct AccessToken {
+pub struct AccessTokenSettings {
     pub lifetime: Span,
     pub jwt_typ_audiences: String,
 }
 
-/// `[session]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Session {
+pub struct SessionSettings {
     pub idle_lifetime: Span,
     pub lifetime: Span,
     pub retry_window: Span,
@@ -120,11 +92,10 @@ pub enum LateRetry {
 }
 
 impl LateRetry {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 2] = [Self::Once, Self::Never];
 
-    /// The word for it.
-    #[must_use]
+    /// The value in settings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Once => "once",
@@ -132,35 +103,24 @@ impl LateRetry {
         }
     }
 
-    /// The one with this name.
-    #[must_use]
+    /// The variant with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
     }
 }
 
-/// `[keys]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Keys {
+pub struct KeySettings {
     pub bits: usize,
     pub rotation_interval: Span,
     pub jwks_max_age: Span,
     pub refresh_interval: Span,
 }
 
-/// `[password]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Password {
+pub struct PasswordSettings {
     pub memory_kib: u32,
     pub iterations: u32,
     pub parallelism: u32,
@@ -170,93 +130,63 @@ pub struct Password {
     pub min_score: u8,
 }
 
-/// `[account]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Account {
-    pub registration: Registration,
+pub struct AccountSettings {
+    pub registration: RegistrationPolicy,
 }
 
-/// Whether people may make accounts for themselves.
+/// Whether visitors may create accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
-    /// Only operators add users.
+pub enum RegistrationPolicy {
+    /// Only administrators add users.
     Closed,
-    /// Anyone may.
+    /// Every visitor may create one.
     Open,
 }
 
-/// `[sign_in]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct SignIn {
+pub struct SignInSettings {
     pub account_burst: u32,
     pub account_interval: Span,
     pub address_burst: u32,
     pub address_interval: Span,
 }
 
-/// `[metrics]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Metrics {
+pub struct MetricsSettings {
     pub listen: String,
 }
 
-/// `[audit]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Audit {
+pub struct AuditSettings {
     pub retention: Span,
 }
 
-/// `[sweep]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Sweep {
+pub struct SweepSettings {
     pub batch: u64,
     pub pause: Span,
 }
 
-/// `[log]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    missing_docs,
-    reason = "config/default.toml says what each setting means"
-)]
-pub struct Log {
+pub struct LogSettings {
     pub format: LogFormat,
     pub filter: String,
 }
 
-/// How the log is written.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Pretty on a terminal, else JSON.
+    /// `Pretty` on a terminal, else `Json`.
     Auto,
-    /// For people.
+    /// Text with colors.
     Pretty,
-    /// For machines.
+    /// One JSON object per line.
     Json,
 }

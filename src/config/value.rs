@@ -1,4 +1,4 @@
-//! Values that TOML has no type for, with an error that says what would be right.
+//! Values of types that TOML lacks, with error messages that name the accepted ones.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{LateRetry, LogFormat, Registration, RotationDurability};
+use super::{LateRetry, LogFormat, RegistrationPolicy, RotationDurability};
 use crate::database_url::DatabaseUrl;
 use crate::device::{NotANetwork, TrustedProxies};
 use crate::secret::Secret;
 use crate::web_origin::WebOrigin;
 
-/// A duration, written `"15m"`.
+/// A duration, written as in `"15m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
@@ -31,11 +31,12 @@ impl<'de> Deserialize<'de> for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", humantime::format_duration(self.0))
+        let text = humantime::format_duration(self.0).to_string();
+        f.write_str(&text.replace("days", "d").replace("day", "d"))
     }
 }
 
-/// A setting that is never shown.
+/// A setting that is not shown.
 #[derive(Clone, Debug)]
 pub struct SecretText(pub Secret);
 
@@ -51,7 +52,7 @@ impl<'de> Deserialize<'de> for LateRetry {
     }
 }
 
-impl<'de> Deserialize<'de> for Registration {
+impl<'de> Deserialize<'de> for RegistrationPolicy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         word(
             deserializer,
@@ -80,7 +81,7 @@ impl<'de> Deserialize<'de> for LogFormat {
     }
 }
 
-/// One of a few words. (The library would answer "no variant constructor".)
+/// One of a few words. The error of a derived implementation would be "no variant constructor".
 fn word<'de, D: Deserializer<'de>, T: Copy>(
     deserializer: D,
     words: &[(&str, T)],
@@ -112,7 +113,7 @@ pub(super) fn trusted_proxies<'de, D: Deserializer<'de>>(
     })
 }
 
-/// Where the store is; the empty text is nowhere in particular.
+/// The address of the database; empty text is `None`.
 pub(super) fn database_url<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<DatabaseUrl>, D::Error> {
@@ -124,7 +125,7 @@ pub(super) fn database_url<'de, D: Deserializer<'de>>(
     url.map(Some).map_err(D::Error::custom)
 }
 
-/// A web origin; the empty text is none.
+/// A web origin; empty text is `None`.
 pub(super) fn web_origin<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<WebOrigin>, D::Error> {

@@ -1,6 +1,6 @@
-//! Connections: how many, how long a client may take, and how they end.
+//! The accept loop: connection limit, timeouts, graceful shutdown.
 
-mod lingering;
+mod lingering_stream;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -20,26 +20,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
-use crate::config;
-use lingering::Lingering;
+use self::lingering_stream::LingeringStream;
+use crate::config::ServerSettings;
 
-/// More than any request head that has a reason.
-const HEAD: usize = 64 * 1024;
-/// After an accept that failed for want of file descriptors.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Maximum size of a request's head.
+const MAX_HEAD_SIZE: usize = 64 * 1024;
+/// Delay after a failed accept: the process may have no free file descriptor.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Serves `app` until `stop`, then lets requests under way finish.
+/// Serves `app` until `stop`, then lets open requests finish.
 ///
-/// The framework's own server puts no bound on the time that a request head takes, nor on the
-/// number of connections: a few slow clients would hold it for ever.
-///
-/// # Errors
-///
-/// When the listener has no address.
+/// The framework's own server has no timeout for a request's head and no connection limit, so slow clients
+/// could block it.
 pub async fn serve<E>(
     listener: TcpListener,
     app: E,
-    settings: &config::Server,
+    settings: &ServerSettings,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()>
 where
@@ -48,34 +44,34 @@ where
     let app = Arc::new(app);
     let local = listener.local_addr()?;
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(
+    let permits = Arc::new(Semaphore::new(
         settings.max_connections.min(Semaphore::MAX_PERMITS),
     ));
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &permits) => accepted,
         };
-        let Some((stream, remote, place)) = accepted else {
+        let Some((stream, remote, permit)) = accepted else {
             continue;
         };
         let connection = graceful.watch(
             hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(settings.header_read_timeout.0)
-                .max_buf_size(HEAD)
+                .max_buf_size(MAX_HEAD_SIZE)
                 .serve_connection(
-                    TokioIo::new(impatient(stream, settings.request_timeout.0)),
+                    TokioIo::new(with_write_timeout(stream, settings.request_timeout.0)),
                     service(&app, local, remote),
                 ),
         );
         tokio::spawn(async move {
-            // What ends a connection is the client's affair: it went away, or sent no HTTP.
+            // The client closed the connection or did not send HTTP.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
@@ -85,27 +81,30 @@ where
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, remote)) => {
-            // An answer is one small write; it must not wait for more to come.
+            // A response is one small write and must not wait for more data.
             let _ = stream.set_nodelay(true);
-            Some((stream, remote, place))
+            Some((stream, remote, permit))
         }
         Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(PAUSE).await;
+            tracing::warn!(%error, "cannot accept a connection");
+            tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             None
         }
     }
 }
 
-/// A stream to a client that must take what it asked for: without a bound, one that does not read
-/// holds its place, and its answer in memory, for ever.
-fn impatient(stream: TcpStream, timeout: Duration) -> Pin<Box<TimeoutStream<Lingering>>> {
-    let mut stream = TimeoutStream::new(Lingering::new(stream));
+/// A stream with a write timeout: a client that does not read must not keep its permit and its response in
+/// memory.
+fn with_write_timeout(
+    stream: TcpStream,
+    timeout: Duration,
+) -> Pin<Box<TimeoutStream<LingeringStream>>> {
+    let mut stream = TimeoutStream::new(LingeringStream::new(stream));
     stream.set_write_timeout(Some(timeout));
     Box::pin(stream)
 }
@@ -142,12 +141,12 @@ where
 async fn finish(graceful: GracefulShutdown, timeout: Duration) {
     let open = graceful.count();
     if open > 0 {
-        tracing::info!(connections = open, "finishing the requests under way");
+        tracing::info!(connections = open, "waiting for open connections");
     }
     if tokio::time::timeout(timeout, graceful.shutdown())
         .await
         .is_err()
     {
-        tracing::warn!("some requests did not finish in server.shutdown_timeout");
+        tracing::warn!("some requests did not finish within server.shutdown_timeout");
     }
 }

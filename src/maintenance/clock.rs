@@ -1,4 +1,4 @@
-//! Whether this node's clock agrees with the database's, and so with those of the other nodes.
+//! Comparison of this node's clock with the database server's.
 
 use std::time::Duration;
 
@@ -7,35 +7,32 @@ use sea_orm::DbErr;
 use crate::server::AuthorizationServer;
 use crate::store;
 
-/// Nodes that lie no further apart than this do nobody harm.
-const TOLERATED: Duration = Duration::from_secs(1);
+/// Maximum difference without a warning.
+const TOLERANCE: Duration = Duration::from_secs(1);
 
-/// How far this node's clock is ahead of the database server's, in microseconds, at least: what the answer took
-/// is counted for neither. Below 0 it is behind; `None` where there is no server. The operator is told of more
-/// than a second, because the retry window is judged by the nodes' clocks: a node that is a whole window away
-/// takes an honest client for a late one.
+/// Returns the microseconds by which this node's clock is ahead of the database server's: a lower bound, because
+/// the duration of the query is not counted. Negative if it is behind; `None` on SQLite.
 ///
-/// # Errors
-///
-/// What the database says when it cannot be asked.
+/// Logs a warning above one second. Nodes judge the retry window by their clocks: a node whose clock is off by
+/// the window treats an honest retry as a late one.
 pub async fn compare(server: &AuthorizationServer) -> Result<Option<i64>, DbErr> {
     let before = server.clock.now().as_micros();
-    let Some(theirs) = store::clock::now(&server.store).await? else {
+    let Some(database) = store::clock::now(&server.store).await? else {
         return Ok(None);
     };
     let after = server.clock.now().as_micros();
-    let theirs = theirs.as_micros();
-    let ahead = theirs.clamp(before.min(after), before.max(after)) - theirs;
-    let apart = Duration::from_micros(ahead.unsigned_abs());
-    let seconds = apart
+    let database = database.as_micros();
+    let ahead = database.clamp(before.min(after), before.max(after)) - database;
+    let difference = Duration::from_micros(ahead.unsigned_abs());
+    let seconds = difference
         .as_secs_f64()
         .copysign(if ahead < 0 { -1.0 } else { 1.0 });
     metrics::gauge!("jeton_clock_ahead_seconds").set(seconds);
-    if apart > TOLERATED {
+    if difference > TOLERANCE {
         tracing::warn!(
             seconds_ahead = seconds,
-            "this node's clock and the database's lie apart; set the clocks of all nodes by NTP, or honest clients \
-             can be taken for late ones"
+            "this node's clock differs from the database server's; synchronize all clocks by NTP, or retries of \
+             honest clients may be judged late"
         );
     }
     Ok(Some(ahead))

@@ -1,4 +1,4 @@
-//! What is old is removed, in small batches, by one node at a time.
+//! Removal of old rows, in small batches, by one node at a time.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::server::AuthorizationServer;
 use crate::store::{audit_event, lease, session, sign_in_throttle};
 
 const LEASE: &str = "sweep";
-/// When nothing is heard of the node that sweeps for this long, another does.
-const LEASE_LENGTH: Duration = Duration::from_mins(1);
+/// Duration of the lease. Another node sweeps when it expires.
+const LEASE_DURATION: Duration = Duration::from_mins(1);
 
-/// One node, as far as sweeping goes.
+/// One node that sweeps while it holds the lease.
 pub struct Sweeper {
     holder: Uuid,
 }
 
-/// One round of sweeping. It goes on as long as no other node has taken over.
-struct Round<'a> {
+/// One pass over all tables. It stops when another node takes the lease.
+struct Pass<'a> {
     sweeper: &'a Sweeper,
     server: &'a AuthorizationServer,
     held_at: Timestamp,
@@ -33,59 +33,58 @@ impl Default for Sweeper {
 }
 
 impl Sweeper {
-    /// A node that no other is.
-    #[must_use]
+    /// A sweeper with a random id.
     pub fn new() -> Self {
         Self {
             holder: Uuid::from_bytes(random_bytes()),
         }
     }
 
-    /// Removes what is older than it is kept, unless another node does; says whether it was its turn. What
-    /// fails is told in the log, and tried again the next time.
+    /// Removes rows past their retention if this node gets the lease; returns whether it did. Errors are logged,
+    /// and the next sweep retries.
     pub async fn sweep(&self, server: &AuthorizationServer) -> bool {
         let held_at = server.clock.now();
-        let turn = match self.hold(server, held_at).await {
-            Ok(turn) => turn,
+        let holds_lease = match self.hold(server, held_at).await {
+            Ok(holds_lease) => holds_lease,
             Err(error) => {
-                tell("leases", &error);
+                log("leases", &error);
                 false
             }
         };
-        metrics::gauge!("jeton_sweeping").set(if turn { 1.0 } else { 0.0 });
-        if turn {
-            let round = Round {
+        metrics::gauge!("jeton_sweeping").set(if holds_lease { 1.0 } else { 0.0 });
+        if holds_lease {
+            let pass = Pass {
                 sweeper: self,
                 server,
                 held_at,
             };
-            round.run().await;
+            pass.run().await;
         }
-        turn
+        holds_lease
     }
 
     async fn hold(&self, server: &AuthorizationServer, now: Timestamp) -> Result<bool, DbErr> {
-        lease::hold(&server.store, LEASE, self.holder, now, LEASE_LENGTH).await
+        lease::hold(&server.store, LEASE, self.holder, now, LEASE_DURATION).await
     }
 }
 
-impl Round<'_> {
+impl Pass<'_> {
     async fn run(mut self) {
         let (store, settings) = (&self.server.store, &self.server.settings);
         let (now, batch) = (self.held_at, settings.sweep.batch);
-        let ended = now.minus(settings.session.retention.0);
-        let ended = || session::sweep(store, ended, batch);
-        self.in_batches("sessions", ended).await;
-        // Not to the instant: the clocks of other nodes may be behind.
-        let free = now.minus(Duration::from_mins(1));
-        let free = || sign_in_throttle::sweep(store, free, batch);
-        self.in_batches("sign_in_throttle", free).await;
-        let told = now.minus(settings.audit.retention.0);
-        let told = || audit_event::sweep(store, told, batch);
-        self.in_batches("audit_events", told).await;
+        let before = now.minus(settings.session.retention.0);
+        let sessions = || session::sweep(store, before, batch);
+        self.in_batches("sessions", sessions).await;
+        // A minute of tolerance: the clocks of other nodes may be behind.
+        let before = now.minus(Duration::from_mins(1));
+        let throttle = || sign_in_throttle::sweep(store, before, batch);
+        self.in_batches("sign_in_throttle", throttle).await;
+        let before = now.minus(settings.audit.retention.0);
+        let events = || audit_event::sweep(store, before, batch);
+        self.in_batches("audit_events", events).await;
     }
 
-    /// Removes batch by batch, as long as they are full.
+    /// Removes batches until one is not full.
     async fn in_batches<F>(&mut self, table: &'static str, remove: impl Fn() -> F)
     where
         F: Future<Output = Result<u64, DbErr>>,
@@ -95,30 +94,30 @@ impl Round<'_> {
         loop {
             let removed = match remove().await {
                 Ok(removed) => removed,
-                Err(error) => return tell(table, &error),
+                Err(error) => return log(table, &error),
             };
             swept += removed;
             metrics::counter!("jeton_swept_rows_total", "table" => table).increment(removed);
             if removed < settings.batch {
                 break;
             }
-            // Refreshes go first.
+            // Lets refreshes proceed.
             tokio::time::sleep(settings.pause.0).await;
-            match self.goes_on().await {
+            match self.renew_lease().await {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) => return tell(table, &error),
+                Err(error) => return log(table, &error),
             }
         }
         if swept > 0 {
-            tracing::debug!(table, swept, "what is old was removed");
+            tracing::debug!(table, swept, "removed old rows");
         }
     }
 
-    /// Keeps the lease, long before it expires.
-    async fn goes_on(&mut self) -> Result<bool, DbErr> {
+    /// Renews the lease after a third of its duration.
+    async fn renew_lease(&mut self) -> Result<bool, DbErr> {
         let now = self.server.clock.now();
-        if now.apart(self.held_at) < LEASE_LENGTH / 3 {
+        if now.apart(self.held_at) < LEASE_DURATION / 3 {
             return Ok(true);
         }
         self.held_at = now;
@@ -126,7 +125,7 @@ impl Round<'_> {
     }
 }
 
-fn tell(table: &'static str, error: &DbErr) {
+fn log(table: &'static str, error: &DbErr) {
     metrics::counter!("jeton_sweep_failures_total").increment(1);
-    tracing::error!(table, %error, "what is old could not be swept");
+    tracing::error!(table, %error, "cannot remove old rows");
 }

@@ -32,7 +32,7 @@ pub struct Rules {
 
 impl Rules {
     /// The configured rules of the server at the URL `issuer`.
-    pub fn new(settings: &config::Password, issuer: &str) -> Self {
+    pub fn new(settings: &config::PasswordSettings, issuer: &str) -> Self {
         let url = Url::parse(issuer).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
         Self {

@@ -22,7 +22,7 @@ impl ExampleServer {
     async fn start() -> Self {
         let jeton = Jeton::with(|settings| {
             "https://auth.example.com".clone_into(&mut settings.issuer);
-            settings.account.registration = jeton::config::Registration::Open;
+            settings.account.registration = jeton::config::RegistrationPolicy::Open;
         });
         let mut admin = Admin::of(jeton.await).await;
         admin.token = sign_in(&admin.jeton, ROOT, Some("account admin")).await;

@@ -58,7 +58,7 @@ pub(super) async fn register(
     server: &AuthorizationServer,
 ) -> Result<RegistrationAnswer, Problem> {
     let password = Secret::new(registration.password.0);
-    if server.settings.account.registration != config::Registration::Open {
+    if server.settings.account.registration != config::RegistrationPolicy::Open {
         return Err(Problem::Forbidden(
             "Registration is closed. Ask the operator of this server for an account.".into(),
         ));

@@ -14,7 +14,7 @@ use crate::api::json_body::JsonBody;
 use crate::clock::Timestamp;
 use crate::key::{State, StoredKey, lifecycle};
 use crate::maintenance;
-use crate::maintenance::rotation::{self, Rotated, RotationError};
+use crate::maintenance::key_rotation::{self, KeyRotationError, NewSigningKey};
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
@@ -132,9 +132,9 @@ impl KeysApi {
     ) -> Result<RotateKeyResponse, Problem> {
         let cause = administrator.cause();
         let rotated = if body.0.emergency {
-            rotation::replace_at_once(&server, cause).await?
+            key_rotation::replace_at_once(&server, cause).await?
         } else {
-            rotation::rotate(&server, cause).await?
+            key_rotation::rotate(&server, cause).await?
         };
         // Other nodes read it within keys.refresh_interval.
         maintenance::refresh_keys(&server)
@@ -167,27 +167,27 @@ impl SigningKey {
     }
 }
 
-impl From<Rotated> for RotatedKey {
-    fn from(rotated: Rotated) -> Self {
+impl From<NewSigningKey> for RotatedKey {
+    fn from(rotated: NewSigningKey) -> Self {
         Self {
             kid: rotated.kid,
             activates_at: rotated.activates_at.as_seconds(),
-            keys_dropped: i64::try_from(rotated.dropped).unwrap_or(i64::MAX),
+            keys_dropped: i64::try_from(rotated.revoked).unwrap_or(i64::MAX),
         }
     }
 }
 
-impl From<RotationError> for Problem {
-    fn from(error: RotationError) -> Self {
+impl From<KeyRotationError> for Problem {
+    fn from(error: KeyRotationError) -> Self {
         match error {
-            RotationError::Early { .. } => Self::Conflict(
+            KeyRotationError::Early { .. } => Self::Conflict(
                 format!(
                     "{error}. Rotate again after that, or, if a key is compromised, with emergency."
                 )
                 .into(),
             ),
-            RotationError::Raced => Self::Conflict(error.to_string().into()),
-            RotationError::Failed(error) => Self::Failed(error.to_string()),
+            KeyRotationError::Raced => Self::Conflict(error.to_string().into()),
+            KeyRotationError::Failed(error) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::flags::Flags;
-use super::{Failure, failure, input, object, operator, output};
+use super::{CommandError, failure, input, object, operator, output};
 use crate::client::NewClient;
 use crate::client::secret::NewSecret;
 use crate::server::AuthorizationServer;
@@ -29,7 +29,7 @@ pub struct Add {
 }
 
 impl Add {
-    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
         let secret = match (self.confidential, self.secret_stdin) {
             (false, _) => None,
             (true, true) => Some(NewSecret::given(input::line()?)?),

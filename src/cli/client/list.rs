@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Failure, find, object, output};
+use super::{CommandError, find, object, output};
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
 use crate::store::client::{self, Model};
 
 /// Prints all clients, a line each.
-pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
     let clients = client::list(&server.store).await?;
     if json {
         let mut objects = clients.iter().map(object::without_secrets);
@@ -60,7 +60,7 @@ pub(super) async fn print_one(
     id: &str,
     json: bool,
     server: &AuthorizationServer,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let client = find(id, server).await?;
     let mut object = object::of(&client, &server.store).await?;
     if json {

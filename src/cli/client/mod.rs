@@ -14,7 +14,7 @@ use serde_json::json;
 use self::add::Add;
 use self::origins::ChangeOrigins;
 use self::update::Update;
-use super::{Failure, input, operator, output};
+use super::{CommandError, input, operator, output};
 use crate::client::{ClientPatch, InvalidSetting};
 use crate::server::AuthorizationServer;
 use crate::store::client::{self, ClientError};
@@ -66,7 +66,7 @@ enum Command {
 }
 
 impl Group {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, server: &AuthorizationServer) -> Result<(), CommandError> {
         let json = self.json;
         match self.command {
             Command::Add(add) => add.run(json, server).await,
@@ -86,7 +86,7 @@ fn disabled(disabled: bool) -> ClientPatch {
     ClientPatch::default().with("disabled", disabled)
 }
 
-async fn delete(id: &str, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+async fn delete(id: &str, as_json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
     let client = find(id, server).await?;
     let object = object::of(&client, &server.store).await?;
     let deleted = client::delete(&server.store, id, &operator(server)).await;
@@ -98,32 +98,34 @@ async fn delete(id: &str, as_json: bool, server: &AuthorizationServer) -> Result
     output::line(&format!("client {id} is deleted; sessions ended: {ended}"))
 }
 
-async fn find(id: &str, server: &AuthorizationServer) -> Result<client::Model, Failure> {
+async fn find(id: &str, server: &AuthorizationServer) -> Result<client::Model, CommandError> {
     let found = client::find(&server.store, id).await?;
     found.ok_or_else(|| unknown(id))
 }
 
-fn unknown(id: &str) -> Failure {
-    Failure::new(format!("there is no client {id}; see `jeton client list`"))
+fn unknown(id: &str) -> CommandError {
+    CommandError::new(format!("there is no client {id}; see `jeton client list`"))
 }
 
-fn failure(id: &str, error: ClientError) -> Failure {
+fn failure(id: &str, error: ClientError) -> CommandError {
     match error {
         ClientError::Invalid(invalid) => {
             let lines: Vec<String> = invalid.iter().map(flags::complaint).collect();
-            Failure::new(lines.join(
+            CommandError::new(lines.join(
                 "
 ",
             ))
         }
-        ClientError::Taken => Failure::new(format!("there is a client {id} already")),
+        ClientError::Taken => CommandError::new(format!("there is a client {id} already")),
         ClientError::NotFound => unknown(id),
-        ClientError::Stale => Failure::new(format!("client {id} was changed meanwhile; try again")),
+        ClientError::Stale => {
+            CommandError::new(format!("client {id} was changed meanwhile; try again"))
+        }
         ClientError::Store(error) => error.into(),
     }
 }
 
-impl From<InvalidSetting> for Failure {
+impl From<InvalidSetting> for CommandError {
     fn from(invalid: InvalidSetting) -> Self {
         Self::new(flags::complaint(&invalid))
     }

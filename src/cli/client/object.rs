@@ -4,7 +4,7 @@
 use sea_orm::DbErr;
 use serde_json::{Map, Value, json};
 
-use super::{Failure, output};
+use super::{CommandError, output};
 use crate::api::admin;
 use crate::api::admin::clients::{ClientInformation, ClientSecret};
 use crate::store::client::Model;
@@ -39,6 +39,6 @@ fn object(value: Value) -> Object {
     }
 }
 
-pub fn print(object: &Object) -> Result<(), Failure> {
+pub fn print(object: &Object) -> Result<(), CommandError> {
     output::line(&json!(object).to_string())
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, failure, find, operator, output};
+use super::{CommandError, failure, find, operator, output};
 use crate::client::ClientPatch;
 use crate::server::AuthorizationServer;
 use crate::store::{Target, client};
@@ -23,13 +23,17 @@ pub struct ChangeOrigins {
 
 impl ChangeOrigins {
     /// Makes all changes, or none, and prints the origins.
-    pub async fn run(self, as_json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(
+        self,
+        as_json: bool,
+        server: &AuthorizationServer,
+    ) -> Result<(), CommandError> {
         let id = self.id.as_str();
         let client = find(id, server).await?;
         let mut origins = client.settings().origins;
         for origin in &self.removed {
             let Some(place) = origins.iter().position(|own| own == origin.as_str()) else {
-                return Err(Failure::new(format!(
+                return Err(CommandError::new(format!(
                     "{origin} is not an origin of client {id}; see `jeton client origins {id}`"
                 )));
             };

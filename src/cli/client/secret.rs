@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Failure, find, input, object, operator, output};
+use super::{CommandError, find, input, object, operator, output};
 use crate::client::secret::NewSecret;
 use crate::server::AuthorizationServer;
 use crate::store::client_secret::{self, MAX_SECRETS, SecretError};
@@ -39,7 +39,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
         match self {
             Self::Add {
                 client,
@@ -64,7 +64,7 @@ async fn add(
     secret: &NewSecret,
     json: bool,
     server: &AuthorizationServer,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let added = client_secret::add(&server.store, client, secret, &operator(server)).await;
     let row = added.map_err(|error| failure(client, error))?;
     if json {
@@ -78,7 +78,7 @@ async fn add(
     show(secret)
 }
 
-async fn list(client: &str, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+async fn list(client: &str, json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
     find(client, server).await?;
     let secrets = client_secret::of_client(&server.store, client).await?;
     if json {
@@ -108,7 +108,7 @@ async fn remove(
     id: Uuid,
     json: bool,
     server: &AuthorizationServer,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let removed = client_secret::remove(&server.store, client, id, &operator(server)).await;
     removed.map_err(|error| failure(client, error))?;
     if json {
@@ -118,8 +118,8 @@ async fn remove(
     output::line(&format!("secret {id} of client {client} is removed"))
 }
 
-fn failure(client: &str, error: SecretError) -> Failure {
-    Failure::new(match error {
+fn failure(client: &str, error: SecretError) -> CommandError {
+    CommandError::new(match error {
         SecretError::NoClient => {
             format!("there is no confidential client {client}; see `jeton client list`")
         }
@@ -139,7 +139,7 @@ fn failure(client: &str, error: SecretError) -> Failure {
 }
 
 /// Prints a new secret.
-pub fn show(secret: &NewSecret) -> Result<(), Failure> {
+pub fn show(secret: &NewSecret) -> Result<(), CommandError> {
     output::line(&format!("client_secret {}", secret.text().expose()))?;
     output::line("(shown only this once; the server stores its digest)")
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::flags::{self, Flags};
-use super::{Failure, failure, object, operator, output};
+use super::{CommandError, failure, object, operator, output};
 use crate::client::ClientPatch;
 use crate::server::AuthorizationServer;
 use crate::store::client;
@@ -21,7 +21,7 @@ pub struct Update {
 }
 
 impl Update {
-    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
         let patch = self.flags.patch(&self.defaults);
         run(&self.id, &patch, json, server).await
     }
@@ -33,7 +33,7 @@ pub(super) async fn run(
     patch: &ClientPatch,
     as_json: bool,
     server: &AuthorizationServer,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let updated = client::update(&server.store, id, patch, &operator(server)).await;
     let updated = updated.map_err(|error| failure(id, error))?;
     let ended = updated.sessions_ended;

@@ -3,31 +3,31 @@
 use clap::Args;
 
 use super::{hash_new_password, list, parse, parse_roles};
-use crate::cli::{Failure, input, operator, output};
+use crate::cli::{CommandError, input, operator, output};
 use crate::password::check_stored;
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, InsertError};
 
 #[derive(Debug, Args)]
-pub struct Add {
-    /// The name to sign in with. Upper and lower case are the same.
+pub struct UserAdd {
+    /// The username. Case is ignored.
     username: String,
-    /// A role that the user's tokens name; may be given again. `admin` opens the admin API.
+    /// A role of the user; repeatable. `admin` gives access to the admin API.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
-    /// Read a hash instead of the password from standard input, to bring users along from
-    /// another system: argon2, bcrypt, or scrypt and PBKDF2 as PHC strings.
+    /// Read a password hash instead of a password from standard input, to import users from another
+    /// system: argon2, bcrypt, or scrypt and PBKDF2 as PHC strings.
     #[arg(long)]
     password_hash: bool,
 }
 
-impl Add {
-    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+impl UserAdd {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
         let username = parse(&self.username)?;
         let roles = parse_roles(&self.roles)?;
         let password_hash = if self.password_hash {
             let hash = input::line()?;
-            check_stored(hash.expose()).map_err(Failure::new)?;
+            check_stored(hash.expose()).map_err(CommandError::new)?;
             hash.expose().to_owned()
         } else {
             hash_new_password(server, &username).await?
@@ -39,7 +39,7 @@ impl Add {
         match user::insert(&server.store, row.clone(), &operator(server)).await {
             Ok(()) if json => list::print([row], json),
             Ok(()) => output::line(&format!("user {username} added: {}", row.id)),
-            Err(InsertError::Taken) => Err(Failure::new(format!(
+            Err(InsertError::Taken) => Err(CommandError::new(format!(
                 "there is a user {username} already; nothing was changed"
             ))),
             Err(InsertError::Store(error)) => Err(error.into()),

@@ -4,31 +4,31 @@ use clap::Args;
 
 use crate::api::admin::json;
 use crate::api::admin::users::User;
-use crate::cli::{Failure, MOST, output};
+use crate::cli::{CommandError, MAX_LIMIT, output};
 use crate::server::AuthorizationServer;
 use crate::store::user::{self, Model, UserFilter};
 
 #[derive(Debug, Args)]
-pub struct List {
-    /// Only those with this in their names.
+pub struct UserList {
+    /// Only users with this text in their names.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only those with this role.
+    /// Only users with this role.
     #[arg(long)]
     role: Option<String>,
-    /// Only those who are disabled, or only those who are not.
+    /// Only disabled users (true), or only enabled ones (false).
     #[arg(long, value_name = "BOOL")]
     disabled: Option<bool>,
-    /// Only those who come after this name: the last of the page before.
+    /// Only users after this name: the last of the previous page.
     #[arg(long, value_name = "USERNAME")]
     after: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = MOST, value_parser = clap::value_parser!(u64).range(1..=MOST))]
+    /// Maximum number of users.
+    #[arg(long, default_value_t = MAX_LIMIT, value_parser = clap::value_parser!(u64).range(1..=MAX_LIMIT))]
     limit: u64,
 }
 
-impl List {
-    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), Failure> {
+impl UserList {
+    pub async fn run(self, json: bool, server: &AuthorizationServer) -> Result<(), CommandError> {
         let filter = UserFilter {
             name_part: self.search.as_deref(),
             role: self.role.as_deref(),
@@ -42,10 +42,10 @@ impl List {
     }
 }
 
-pub fn print(users: impl IntoIterator<Item = Model>, as_json: bool) -> Result<(), Failure> {
-    let mut users = users.into_iter();
+pub fn print(users: impl IntoIterator<Item = Model>, as_json: bool) -> Result<(), CommandError> {
+    let users = users.into_iter();
     if as_json {
-        return users.try_for_each(|user| output::line(&json(&User::from(user)).to_string()));
+        return output::json(users.map(|user| json(&User::from(user))));
     }
     let rows = users.map(|user| {
         let state = if user.disabled_at.is_some() {

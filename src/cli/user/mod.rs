@@ -1,4 +1,4 @@
-//! `jeton user`: people who sign in.
+//! `jeton user`: users.
 
 mod add;
 mod list;
@@ -6,9 +6,9 @@ mod list;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use self::add::Add;
-use self::list::List;
-use super::{Failure, input, operator, output};
+use self::add::UserAdd;
+use self::list::UserList;
+use super::{CommandError, input, operator, output};
 use crate::api::admin::json;
 use crate::api::admin::users::User;
 use crate::password::Password;
@@ -18,106 +18,108 @@ use crate::store::user::{self, Change, Changed, UserAttributes};
 use crate::username::Username;
 
 #[derive(Debug, Args)]
-pub struct Group {
-    /// Print JSON: one object a line, as the admin API gives it.
+pub struct UserGroup {
+    /// Print JSON: one object per line, as in the admin API.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: UserCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Add a user. The password is asked for, or read from standard input.
-    Add(Add),
+enum UserCommand {
+    /// Add a user. The password is read from a prompt or from standard input.
+    Add(UserAdd),
     /// List users.
-    List(List),
+    List(UserList),
     /// Show a user.
     Show {
-        /// Whom: the name, or the id.
+        /// Username or id.
         user: String,
     },
-    /// Give a user another name or other roles.
-    Update(Update),
-    /// Set a new password, and end all sessions of the user.
+    /// Change a user's name or roles.
+    Update(UserUpdate),
+    /// Set a new password and revoke all sessions of the user.
     Password {
-        /// Whose: the name, or the id.
+        /// Username or id.
         user: String,
     },
-    /// Let a user sign in no more, and end all their sessions.
+    /// Disable a user and revoke all their sessions.
     Disable {
-        /// Whom: the name, or the id.
+        /// Username or id.
         user: String,
     },
-    /// Let a disabled user sign in again.
+    /// Enable a disabled user.
     Enable {
-        /// Whom: the name, or the id.
+        /// Username or id.
         user: String,
     },
-    /// Delete a user, and end all their sessions.
+    /// Delete a user and all their sessions.
     Delete {
-        /// Whom: the name, or the id.
+        /// Username or id.
         user: String,
     },
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
-struct Names {
-    /// Another name to sign in with.
+struct UserFlags {
+    /// The new username.
     #[arg(long, value_name = "USERNAME")]
     username: Option<String>,
-    /// A role that the user has from now on; may be given again. The roles that are not given are taken.
+    /// A role of the user; repeatable. Replaces all roles.
     #[arg(long = "role", value_name = "ROLE", conflicts_with = "no_roles")]
     roles: Vec<String>,
-    /// Take all roles.
+    /// Remove all roles.
     #[arg(long)]
     no_roles: bool,
 }
 
 #[derive(Debug, Args)]
-struct Update {
-    /// Whom: the name, or the id.
+struct UserUpdate {
+    /// Username or id.
     user: String,
     #[command(flatten)]
-    names: Names,
+    flags: UserFlags,
 }
 
-impl Group {
-    pub async fn run(self, server: &AuthorizationServer) -> Result<(), Failure> {
+impl UserGroup {
+    pub async fn run(self, server: &AuthorizationServer) -> Result<(), CommandError> {
         let json = self.json;
         let (user, change, what) = match self.command {
-            Command::Add(add) => return add.run(json, server).await,
-            Command::List(list) => return list.run(json, server).await,
-            Command::Show { user } => {
+            UserCommand::Add(add) => return add.run(json, server).await,
+            UserCommand::List(list) => return list.run(json, server).await,
+            UserCommand::Show { user } => {
                 let user = find(server, &user).await?;
                 return list::print([user], json);
             }
-            Command::Update(update) => {
-                let change = Change::Attributes(update.names.parse()?);
-                (find(server, &update.user).await?, change, "is changed")
+            UserCommand::Update(update) => {
+                let change = Change::Attributes(update.flags.parse()?);
+                (find(server, &update.user).await?, change, "is updated")
             }
-            Command::Password { user } => {
+            UserCommand::Password { user } => {
                 let user = find(server, &user).await?;
                 let hash = hash_new_password(server, &parse(&user.username)?).await?;
                 (user, Change::password(hash), "has a new password")
             }
-            Command::Disable { user } => {
+            UserCommand::Disable { user } => {
                 (find(server, &user).await?, Change::DISABLE, "is disabled")
             }
-            Command::Enable { user } => {
+            UserCommand::Enable { user } => {
                 let user = find(server, &user).await?;
-                (user, Change::ENABLE, "may sign in again")
+                (user, Change::ENABLE, "is enabled")
             }
-            Command::Delete { user } => (find(server, &user).await?, Change::Delete, "is deleted"),
+            UserCommand::Delete { user } => {
+                (find(server, &user).await?, Change::Delete, "is deleted")
+            }
         };
         let changed = user::change(&server.store, user.id, change, &operator(server)).await?;
         report(changed, what, json)
     }
 }
 
-impl Names {
-    fn parse(self) -> Result<UserAttributes, Failure> {
+impl UserFlags {
+    fn parse(self) -> Result<UserAttributes, CommandError> {
         let name = self.username.as_deref().map(parse).transpose()?;
         let gives_roles = self.no_roles || !self.roles.is_empty();
         let roles = gives_roles.then(|| parse_roles(&self.roles)).transpose()?;
@@ -129,15 +131,14 @@ impl Names {
     }
 }
 
-fn report(changed: Changed, what: &str, as_json: bool) -> Result<(), Failure> {
+fn report(changed: Changed, what: &str, as_json: bool) -> Result<(), CommandError> {
     let Changed {
         user,
         sessions_ended,
     } = changed;
     if as_json {
         let user = json(&User::from(user));
-        let object = json!({"user": user, "sessions_ended": sessions_ended});
-        return output::line(&object.to_string());
+        return output::json([json!({"user": user, "sessions_ended": sessions_ended})]);
     }
     output::line(&format!(
         "user {} {what}; sessions ended: {sessions_ended}",
@@ -148,15 +149,15 @@ fn report(changed: Changed, what: &str, as_json: bool) -> Result<(), Failure> {
 async fn hash_new_password(
     server: &AuthorizationServer,
     username: &Username,
-) -> Result<String, Failure> {
+) -> Result<String, CommandError> {
     let password = Password::new(input::new_password()?.expose());
     let (hasher, rules) = (&server.hasher, &server.password_rules);
     let outcome = hasher.hash_chosen(password, username, rules).await;
-    outcome.map_err(|error| Failure::new(format!("nothing was changed: {error}")))
+    outcome.map_err(|error| CommandError::new(format!("nothing was changed: {error}")))
 }
 
 /// The user with this name or id.
-pub async fn find(server: &AuthorizationServer, user: &str) -> Result<user::Model, Failure> {
+pub async fn find(server: &AuthorizationServer, user: &str) -> Result<user::Model, CommandError> {
     let by_id = match user.parse() {
         Ok(id) => user::find(&server.store, id).await?,
         Err(_) => None,
@@ -166,26 +167,26 @@ pub async fn find(server: &AuthorizationServer, user: &str) -> Result<user::Mode
         (Some(_), Err(_)) => None,
         (None, Err(failure)) => return Err(failure),
     };
-    // People choose their names, and might choose that of another's id.
+    // A user may choose the id of another user as a name.
     if let (Some(one), Some(other)) = (&by_id, &by_name)
         && one.id != other.id
     {
-        return Err(Failure::new(format!(
-            "{user} is the id of the user {} and the name of the user {}; name the first by its name, \
-             or the second by its id",
+        return Err(CommandError::new(format!(
+            "{user} is the id of the user {} and the name of the user {}; use the name of the first or the id \
+             of the second",
             one.username, other.id
         )));
     }
     by_id
         .or(by_name)
-        .ok_or_else(|| Failure::new(format!("there is no user {user}; see `jeton user list`")))
+        .ok_or_else(|| CommandError::new(format!("there is no user {user}; see `jeton user list`")))
 }
 
-fn parse(username: &str) -> Result<Username, Failure> {
-    Username::parse(username).map_err(|error| Failure::new(error.to_string()))
+fn parse(username: &str) -> Result<Username, CommandError> {
+    Username::parse(username).map_err(|error| CommandError::new(error.to_string()))
 }
 
-fn parse_roles(roles: &[String]) -> Result<String, Failure> {
+fn parse_roles(roles: &[String]) -> Result<String, CommandError> {
     roles::parse(roles)
-        .map_err(|error| Failure::new(format!("{error}; give --role again for each")))
+        .map_err(|error| CommandError::new(format!("{error}; repeat --role for each")))
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::audit::Action;
-use jeton::config::{Registration, Settings};
+use jeton::config::{RegistrationPolicy, Settings};
 use jeton::store::user;
 use poem::http::Method;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn start() -> Jeton {
 
 async fn start_with(change: impl FnOnce(&mut Settings)) -> Jeton {
     Jeton::with(|settings| {
-        settings.account.registration = Registration::Open;
+        settings.account.registration = RegistrationPolicy::Open;
         change(settings);
     })
     .await

@@ -1,12 +1,11 @@
-//! A stream that does not cut off its own last answer.
+//! A TCP stream that is closed in stages (lingering close).
 //!
-//! An answer that comes before the request's body has been read (413, 401) ends the connection. If
-//! bytes of that body are still on their way when the socket is closed, TCP answers them by a reset,
-//! and a client that writes its whole request before it reads may then lose the answer: RFC 9112
-//! §9.6, "the server's TCP stack will send a reset packet to the client, which might erase the
-//! client's unacknowledged input buffers before they can be read and interpreted by the client's
-//! HTTP parser". "Servers typically close a connection in stages": first the half that writes, then,
-//! when the client has closed its own or a bound is reached, the rest.
+//! A response that is sent before the request's body is read (413, 401) ends the connection. If the socket
+//! is closed while the body still arrives, the client may lose the response: RFC 9112 §9.6, "the server's
+//! TCP stack will send a reset packet to the client, which might erase the client's unacknowledged input
+//! buffers before they can be read and interpreted by the client's HTTP parser". "Servers typically close a
+//! connection in stages": first the writing half; then the rest, when the client closes or a limit is
+//! reached.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -18,28 +17,26 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a client may send nothing before it is taken to have stopped. An idle connection waits
-/// for this long at the most.
-const SILENCE: Duration = Duration::from_millis(500);
-/// How long a client may go on sending.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How much of what it sends is read, and thrown away.
-const MOST: usize = 16 * 1024 * 1024;
-const CHUNK: usize = 16 * 1024;
+/// Maximum time without data from the client. The delay of closing an idle connection.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Maximum time for which the client may continue to send.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum number of bytes to read and discard.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
+const CHUNK_SIZE: usize = 16 * 1024;
 
-/// A TCP stream that is closed in stages.
-pub(super) struct Lingering {
+pub(super) struct LingeringStream {
     stream: TcpStream,
     closing: Option<Closing>,
 }
 
 struct Closing {
-    silence: Pin<Box<Sleep>>,
-    patience: Pin<Box<Sleep>>,
-    thrown_away: usize,
+    idle_timeout: Pin<Box<Sleep>>,
+    total_timeout: Pin<Box<Sleep>>,
+    discarded: usize,
 }
 
-impl Lingering {
+impl LingeringStream {
     pub(super) const fn new(stream: TcpStream) -> Self {
         Self {
             stream,
@@ -47,31 +44,34 @@ impl Lingering {
         }
     }
 
-    /// Reads what still comes, until the client closes or a bound is reached.
+    /// Reads and discards until the client closes or a limit is reached.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let closing = self.closing.get_or_insert_with(|| Closing {
-            silence: Box::pin(sleep(SILENCE)),
-            patience: Box::pin(sleep(PATIENCE)),
-            thrown_away: 0,
+            idle_timeout: Box::pin(sleep(IDLE_TIMEOUT)),
+            total_timeout: Box::pin(sleep(TOTAL_TIMEOUT)),
+            discarded: 0,
         });
-        let mut chunk = [0; CHUNK];
-        while closing.thrown_away < MOST
-            && closing.silence.as_mut().poll(context).is_pending()
-            && closing.patience.as_mut().poll(context).is_pending()
+        let mut chunk = [0; CHUNK_SIZE];
+        while closing.discarded < MAX_DISCARDED
+            && closing.idle_timeout.as_mut().poll(context).is_pending()
+            && closing.total_timeout.as_mut().poll(context).is_pending()
         {
             let mut buffer = ReadBuf::new(&mut chunk);
             let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
             if ready!(read).is_err() || buffer.filled().is_empty() {
                 break;
             }
-            closing.thrown_away += buffer.filled().len();
-            closing.silence.as_mut().reset(Instant::now() + SILENCE);
+            closing.discarded += buffer.filled().len();
+            closing
+                .idle_timeout
+                .as_mut()
+                .reset(Instant::now() + IDLE_TIMEOUT);
         }
         Poll::Ready(())
     }
 }
 
-impl AsyncRead for Lingering {
+impl AsyncRead for LingeringStream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -81,7 +81,7 @@ impl AsyncRead for Lingering {
     }
 }
 
-impl AsyncWrite for Lingering {
+impl AsyncWrite for LingeringStream {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
