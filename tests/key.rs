@@ -246,7 +246,7 @@ async fn an_emergency_rotation_revokes_all_older_keys_at_once() {
     assert_eq!(old.len(), 2);
     assert_eq!(account(&before.access_token).await, 200);
     let printed = data.jeton_ok(&["key", "rotate", "--emergency"]).await;
-    assert!(printed.contains("keys dropped: 2"), "{printed}");
+    assert!(printed.contains("keys revoked: 2"), "{printed}");
     maintenance::refresh_keys(&jeton.server).await.unwrap();
     let new = jeton.kids().await;
     assert_eq!(new.len(), 1);

@@ -352,7 +352,7 @@ async fn refusals_about_secrets_and_keys_equal_the_examples() {
     let early = server.send("rotateSigningKey", &json!({}), &token).await;
     assert_eq!(early.status, 409);
     assert!(
-        early.body.contains("is published already and signs from"),
+        early.body.contains("is published and signs from"),
         "{}",
         early.body
     );

@@ -1,4 +1,4 @@
-//! Whether a node's clock agrees with the database server's.
+//! Comparison of a node's clock with the database server's.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const HALF_AN_HOUR: i64 = 30 * 60 * 1_000_000;
 
 #[tokio::test]
-async fn a_node_learns_how_far_its_clock_is_from_the_databases() {
+async fn a_node_measures_how_far_its_clock_is_ahead_of_the_database_server() {
     let jeton = Jeton::on(
         database::store().await,
         Clock::standing_at(Clock::system().now()),

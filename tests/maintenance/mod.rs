@@ -1,4 +1,4 @@
-//! Signing keys over four hundred days, and the house that is kept beside the requests.
+//! Signing keys over four hundred days, and the background tasks.
 
 mod clock;
 mod sweep;
@@ -25,14 +25,14 @@ const STEP: Duration = Duration::from_mins(37);
 const MAX_AGE: Duration = Duration::from_hours(6);
 const LIFETIME: Duration = Duration::from_hours(5);
 
-/// Nodes on one store, a cache that holds every JWKS answer it may still hold, and every access
-/// token that is alive.
+/// Nodes on one store, a cache with every JWKS response that is still fresh, and every access token that has not
+/// expired.
 struct World {
     nodes: Vec<Node>,
     now: Timestamp,
-    /// Every how many steps a node looks at the store.
-    rounds: u32,
-    /// Whether a node is not there at a step.
+    /// Steps between two refreshes of the keys.
+    refresh_steps: u32,
+    /// Whether a node is down at a step.
     is_down: fn(u32, usize) -> bool,
     answers: VecDeque<(Timestamp, usize)>,
     /// Bodies of the JWKS, each once.
@@ -51,16 +51,16 @@ struct Node {
 struct Alive {
     token: String,
     expires_at: i64,
-    /// The bodies that it was verified against: to verify it again would say nothing new.
+    /// The bodies that it was already verified against.
     verified: BTreeSet<usize>,
 }
 
 impl World {
-    async fn new(ahead: &[i64], rounds: u32) -> Self {
-        Self::with(ahead, rounds, DAY * 90).await
+    async fn new(ahead: &[i64], refresh_steps: u32) -> Self {
+        Self::with(ahead, refresh_steps, DAY * 90).await
     }
 
-    async fn with(ahead: &[i64], rounds: u32, rotation_interval: Duration) -> Self {
+    async fn with(ahead: &[i64], refresh_steps: u32, rotation_interval: Duration) -> Self {
         let store = crate::support::database::store().await;
         let mut nodes = Vec::new();
         for &ahead in ahead {
@@ -69,7 +69,7 @@ impl World {
                 settings.access_token.lifetime = Span(LIFETIME);
                 settings.keys.rotation_interval = Span(rotation_interval);
                 settings.keys.jwks_max_age = Span(MAX_AGE);
-                settings.keys.refresh_interval = Span(STEP * rounds);
+                settings.keys.refresh_interval = Span(STEP * refresh_steps);
             });
             nodes.push(Node {
                 jeton: jeton.await,
@@ -82,7 +82,7 @@ impl World {
         Self {
             nodes,
             now: START,
-            rounds,
+            refresh_steps,
             is_down: |_, _| false,
             answers: VecDeque::new(),
             bodies: Vec::new(),
@@ -104,12 +104,12 @@ impl World {
             }
             self.verify();
             if step % 10 == 0 {
-                self.look_at_rows().await;
+                self.check_rows().await;
             }
         }
     }
 
-    /// What no cache holds and nobody may use any more.
+    /// Removes stale responses and expired tokens.
     fn forget(&mut self) {
         let fresh = |fetched_at: Timestamp| fetched_at.plus(MAX_AGE) > self.now;
         while self.answers.front().is_some_and(|(at, _)| !fresh(*at)) {
@@ -119,8 +119,8 @@ impl World {
         self.alive.retain(|token| token.expires_at > now);
     }
 
-    /// One node's step: it looks at the store when it is its turn, someone fetches its JWKS, and
-    /// now and then someone signs in or refreshes.
+    /// A step of one node: it refreshes its keys if due, serves the JWKS, and every third step signs in or
+    /// refreshes.
     async fn turn(&mut self, step: u32, number: usize) {
         if (self.is_down)(step, number) {
             return;
@@ -130,9 +130,9 @@ impl World {
         let jeton = &node.jeton;
         jeton.server.clock.set(Timestamp::from_micros(clock));
         let phase = u32::try_from(number).unwrap();
-        // A node that starts looks before it answers.
+        // A node loads the keys when it starts.
         let starts = step > 0 && (self.is_down)(step - 1, number);
-        if starts || (step + phase).is_multiple_of(self.rounds) {
+        if starts || (step + phase).is_multiple_of(self.refresh_steps) {
             maintenance::refresh_keys(&jeton.server).await.unwrap();
         }
         let body = jeton.get("/jwks.json").await.body;
@@ -166,7 +166,7 @@ impl World {
         node.session = Some(tokens);
     }
 
-    /// row 44: every token that is alive verifies by every JWKS that a cache may hold.
+    /// row 44: every unexpired token verifies with every JWKS that a cache may hold.
     fn verify(&mut self) {
         let held: BTreeSet<usize> = self.answers.iter().map(|(_, index)| *index).collect();
         for alive in &mut self.alive {
@@ -177,12 +177,11 @@ impl World {
         }
     }
 
-    /// The private half of a retired key is erased, and the row of an expired one is gone, when
-    /// every node has had its turn.
-    async fn look_at_rows(&self) {
+    /// When every node has refreshed, the private half of a retired key is erased and an expired key is deleted.
+    async fn check_rows(&self) {
         let keys = signing_key::list(&self.nodes[0].jeton.server.store).await;
         let keys = keys.unwrap();
-        let turn = STEP * self.rounds + Duration::from_mins(2);
+        let turn = STEP * self.refresh_steps + Duration::from_mins(2);
         for key in &keys {
             let superseded_at = lifecycle::superseded_at(key, &keys);
             let retired = superseded_at.is_some_and(|at| at.plus(turn) <= self.now);
@@ -202,7 +201,7 @@ fn verify(token: &str, jwks: &str, now: Timestamp) {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_issuer(&[ISSUER]);
     validation.set_audience(&[ISSUER]);
-    // By the clock of this world, in `forget`.
+    // `forget` checks the expiry with the test clock.
     validation.validate_exp = false;
     let key = DecodingKey::from_jwk(jwk).unwrap();
     jsonwebtoken::decode::<BTreeMap<String, Value>>(token, &key, &validation).unwrap();
@@ -210,16 +209,15 @@ fn verify(token: &str, jwks: &str, now: Timestamp) {
 
 /// row 44: one node, four hundred days.
 #[tokio::test]
-async fn no_cache_ever_misses_the_key_of_a_living_token() {
+async fn a_cache_always_has_the_key_of_an_unexpired_token() {
     let mut world = World::new(&[0], 3).await;
     world.live(400).await;
     assert_eq!(world.signed.len(), 5, "a key for every ninety days");
 }
 
-/// row 44: three nodes that look at the store at different times and whose clocks are half a minute
-/// apart.
+/// row 44: three nodes that refresh at different times, with clocks that differ by half a minute.
 #[tokio::test]
-async fn no_cache_of_any_node_ever_misses_the_key_of_a_living_token() {
+async fn a_cache_of_any_node_always_has_the_key_of_an_unexpired_token() {
     let mut world = World::new(&[0, 30, -30], 3).await;
     world.live(100).await;
     assert_eq!(world.signed.len(), 2);
@@ -227,16 +225,16 @@ async fn no_cache_of_any_node_ever_misses_the_key_of_a_living_token() {
 
 /// row 44: nodes that stop and start, one of three at a time, while keys change every five days.
 #[tokio::test]
-async fn no_cache_misses_a_key_while_nodes_stop_and_start() {
+async fn a_cache_has_every_key_while_nodes_stop_and_start() {
     let mut world = World::with(&[0, 30, -30], 3, DAY * 5).await;
     world.is_down = |step, number| (step as usize / 97 + number).is_multiple_of(3);
     world.live(26).await;
     assert_eq!(world.signed.len(), 6);
 }
 
-/// Two nodes that find a key due at the same instant make one.
+/// Concurrent nodes create one key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_that_find_a_key_due_at_once_make_one() {
+async fn nodes_that_find_a_key_due_at_once_create_one_key() {
     let data = crate::support::file::DataDir::new();
     let clock = Clock::standing_at(START);
     let mut nodes = Vec::new();
@@ -260,9 +258,8 @@ async fn nodes_that_find_a_key_due_at_once_make_one() {
     }
 }
 
-/// The task that runs beside the requests does what it is there for.
 #[tokio::test]
-async fn the_house_is_kept_swept_and_in_keys() {
+async fn the_maintenance_task_sweeps_sessions_and_creates_keys() {
     let jeton = Jeton::with(|settings| {
         settings.keys.refresh_interval = Span(Duration::from_millis(1));
     })
@@ -284,22 +281,22 @@ async fn the_house_is_kept_swept_and_in_keys() {
         .unwrap();
     jeton.advance(DAY);
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&jeton.server)));
-    let kept = async {
+    let done = async {
         loop {
             let keys = jeton.get("/jwks.json").await.json()["keys"].clone();
-            let gone = session::find(store, ended.session())
+            let swept = session::find(store, ended.session())
                 .await
                 .unwrap()
                 .is_none();
-            if gone && keys.as_array().unwrap().len() == 2 {
+            if swept && keys.as_array().unwrap().len() == 2 {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    let kept = tokio::time::timeout(Duration::from_mins(2), kept).await;
+    let done = tokio::time::timeout(Duration::from_mins(2), done).await;
     maintenance.abort();
-    kept.unwrap();
+    done.unwrap();
     assert!(
         session::find(store, recent.session())
             .await

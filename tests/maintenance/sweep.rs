@@ -1,4 +1,4 @@
-//! What is old is swept by one node at a time.
+//! Old rows are removed by one node at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const NEARLY: Duration = Duration::from_secs(59);
 
-/// Nodes on one store, each with connections and a clock of its own, and two rows to a batch.
+/// Nodes on one store, each with its own connections and clock, and batches of two rows.
 async fn nodes(data: &DataDir, count: usize) -> Vec<Arc<Jeton>> {
     let mut nodes = Vec::new();
     for _ in 0..count {
@@ -35,7 +35,7 @@ async fn nodes(data: &DataDir, count: usize) -> Vec<Arc<Jeton>> {
     nodes
 }
 
-/// Sessions that ended when the world began.
+/// Sessions that ended at the start time.
 async fn end_sessions(node: &Jeton, count: usize) {
     for _ in 0..count {
         let tokens = node.sign_in().await;
@@ -58,9 +58,9 @@ fn advance(nodes: &[Arc<Jeton>], time: Duration) {
     }
 }
 
-/// Of nodes that begin at the same instant, one sweeps, and it sweeps all.
+/// One of several concurrent nodes sweeps, and it sweeps everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_nodes_that_sweep_at_once_one_does() {
+async fn one_of_several_concurrent_nodes_sweeps() {
     let data = DataDir::new();
     let nodes = nodes(&data, 4).await;
     end_sessions(&nodes[0], 7).await;
@@ -69,27 +69,27 @@ async fn of_nodes_that_sweep_at_once_one_does() {
         let node = Arc::clone(node);
         tokio::spawn(async move { Sweeper::new().sweep(&node.server).await })
     });
-    let turns = join_all(sweeping.collect::<Vec<_>>()).await;
-    let turns = turns.into_iter().filter(|turn| *turn.as_ref().unwrap());
-    assert_eq!(turns.count(), 1);
+    let sweeps = join_all(sweeping.collect::<Vec<_>>()).await;
+    let sweeps = sweeps.into_iter().filter(|swept| *swept.as_ref().unwrap());
+    assert_eq!(sweeps.count(), 1);
     assert_eq!(left(&nodes[0]).await, 0);
 }
 
-/// A node that dies takes the broom with it for a minute; then another has it, and keeps it.
+/// The lease of a node that died expires after a minute; then another node takes and keeps it.
 #[tokio::test]
-async fn when_the_node_that_sweeps_dies_another_does() {
+async fn another_node_sweeps_when_the_sweeping_node_dies() {
     let data = DataDir::new();
     let nodes = nodes(&data, 2).await;
     let (first, second) = (Sweeper::new(), Sweeper::new());
     assert!(first.sweep(&nodes[0].server).await);
     advance(&nodes, NEARLY);
-    // As long as it lives, it is its turn, however often the other asks.
+    // A live node keeps the lease.
     assert!(!second.sweep(&nodes[1].server).await);
     assert!(first.sweep(&nodes[0].server).await);
     advance(&nodes, NEARLY);
     end_sessions(&nodes[0], 3).await;
     assert!(!second.sweep(&nodes[1].server).await);
-    // Then the first is no more.
+    // Then the first node has died.
     advance(&nodes, SECOND);
     assert!(second.sweep(&nodes[1].server).await);
     assert!(!first.sweep(&nodes[0].server).await);
@@ -99,9 +99,9 @@ async fn when_the_node_that_sweeps_dies_another_does() {
     assert_eq!(left(&nodes[0]).await, 0);
 }
 
-/// A node whose lease was taken stops in the middle of its round.
+/// A node stops during its pass when another node takes the lease.
 #[tokio::test]
-async fn a_node_that_was_taken_for_dead_stops_sweeping() {
+async fn a_node_that_lost_its_lease_stops_sweeping() {
     let data = DataDir::new();
     let nodes = nodes(&data, 2).await;
     end_sessions(&nodes[0], 40).await;
@@ -124,7 +124,7 @@ async fn a_node_that_was_taken_for_dead_stops_sweeping() {
     while left(&nodes[0]).await == 40 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // Everybody's clock moves on, and the other is faster.
+    // All clocks advance, and the other node takes the lease first.
     nodes[1].advance(MINUTE);
     let store = &nodes[1].server.store;
     let other = lease::hold(store, "sweep", Uuid::from_u128(7), nodes[1].now(), MINUTE);
@@ -135,9 +135,9 @@ async fn a_node_that_was_taken_for_dead_stops_sweeping() {
     assert!(!second.sweep(&nodes[1].server).await);
 }
 
-/// A clock that was years ahead must not keep everybody from sweeping for years.
+/// A clock that was years ahead must not stop sweeping for years.
 #[tokio::test]
-async fn a_lease_from_the_future_binds_nobody() {
+async fn a_lease_from_the_future_is_ignored() {
     let data = DataDir::new();
     let nodes = nodes(&data, 2).await;
     nodes[0].advance(DAY * 3650);
@@ -145,9 +145,9 @@ async fn a_lease_from_the_future_binds_nobody() {
     assert!(Sweeper::new().sweep(&nodes[1].server).await);
 }
 
-/// row 44: a sweep that takes hours keeps no node from the keys.
+/// row 44: a sweep of hours does not delay the keys.
 #[tokio::test]
-async fn keys_are_looked_after_while_a_sweep_is_under_way() {
+async fn keys_are_refreshed_during_a_long_sweep() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let node = Jeton::on(data.open().await, clock, ROOT_SECRET, |settings| {

@@ -1,10 +1,10 @@
-//! The command line, while a server runs on the same store, and what it does to that server.
+//! The command line while a server runs on the same store.
 
 use super::{PASSWORD, Place, Process, eventually, kids};
 
 const NEW: &str = "a quite different passphrase";
 
-/// A place whose nodes notice new keys within a second, and a server in it.
+/// A server that loads new keys within a second.
 fn running() -> (Place, Process) {
     let place = Place::furnished().set("JETON_KEYS__REFRESH_INTERVAL", "1s");
     let process = place.start();
@@ -25,7 +25,7 @@ fn row<'a>(table: &'a str, word: &str) -> &'a str {
 }
 
 #[test]
-fn a_user_lives_and_dies_by_the_command_line() {
+fn a_user_is_added_changed_disabled_enabled_and_deleted() {
     let (place, server) = running();
     let added = place.run_with(
         &["user", "add", "Alice", "--role", "ops"],
@@ -71,8 +71,8 @@ fn a_user_lives_and_dies_by_the_command_line() {
 }
 
 /// "Verifiers and CSPs SHALL require passwords that are used as a single-factor authentication mechanism
-/// to be a minimum of 15 characters in length", NIST SP 800-63B-4 §3.1.1.2; the operator too is told
-/// which rule it is, and an exception is a setting. A hash is imported as it is.
+/// to be a minimum of 15 characters in length", NIST SP 800-63B-4 §3.1.1.2; the operator's
+/// message names the rule, and the settings can relax it. Hashes are imported unchanged.
 #[test]
 fn a_weak_password_is_refused_with_the_reason_unless_the_settings_allow_it() {
     let place = Place::furnished();
@@ -100,7 +100,7 @@ fn a_weak_password_is_refused_with_the_reason_unless_the_settings_allow_it() {
 }
 
 #[test]
-fn a_clients_secret_is_shown_once_and_replaced_while_it_runs() {
+fn a_client_secret_is_shown_once_and_replaced_while_the_client_runs() {
     let (place, server) = running();
     let added = place.ok(&[
         "client",
@@ -150,9 +150,9 @@ fn a_clients_secret_is_shown_once_and_replaced_while_it_runs() {
     sign_in(&second).assert_error(401, "invalid_client");
 }
 
-/// row 22: the password grant is off unless it is asked for.
+/// row 22: the password grant is off by default.
 #[test]
-fn a_public_client_has_no_secret_and_no_password_grant_unless_asked() {
+fn a_public_client_has_no_secret_and_no_password_grant_by_default() {
     let (place, server) = running();
     let added = place.ok(&["client", "add", "web"]);
     assert!(!added.contains("client_secret"), "{added}");
@@ -178,7 +178,7 @@ fn a_public_client_has_no_secret_and_no_password_grant_unless_asked() {
 }
 
 #[test]
-fn a_session_is_ended_by_its_id_or_with_all_of_its_users() {
+fn a_session_is_revoked_by_its_id_or_with_all_sessions_of_its_user() {
     let (place, server) = running();
     let tokens: Vec<String> = (0..3)
         .map(|_| server.sign_in("admin", PASSWORD).refresh_token())
@@ -189,7 +189,7 @@ fn a_session_is_ended_by_its_id_or_with_all_of_its_users() {
 
     assert_eq!(
         place.ok(&["session", "revoke", newest]),
-        format!("session {newest} is ended\n")
+        format!("session {newest} is revoked\n")
     );
     server
         .refresh(&tokens[2])
@@ -197,7 +197,7 @@ fn a_session_is_ended_by_its_id_or_with_all_of_its_users() {
     assert_eq!(server.refresh(&tokens[0]).status, 200);
     assert_eq!(
         place.ok(&["session", "revoke", newest]),
-        format!("session {newest} was over already\n")
+        format!("session {newest} had already ended\n")
     );
 
     assert_eq!(
@@ -208,12 +208,12 @@ fn a_session_is_ended_by_its_id_or_with_all_of_its_users() {
         .refresh(&tokens[1])
         .assert_error(400, "invalid_grant");
     let listed = place.ok(&["session", "list"]);
-    assert_eq!(listed.matches("ended (operator)").count(), 3, "{listed}");
+    assert_eq!(listed.matches("revoked (operator)").count(), 3, "{listed}");
 }
 
 /// row 44: a key is published before it signs.
 #[test]
-fn a_rotated_key_is_published_and_a_second_rotation_is_told_to_wait() {
+fn a_new_key_is_published_and_a_second_rotation_is_refused_until_it_signs() {
     let (place, server) = running();
     let before = kids(&server);
     let said = place.ok(&["key", "rotate"]);
@@ -231,14 +231,14 @@ fn a_rotated_key_is_published_and_a_second_rotation_is_told_to_wait() {
 }
 
 #[test]
-fn an_emergency_drops_every_key_and_signs_nobody_out() {
+fn an_emergency_rotation_revokes_every_key_and_signs_no_user_out() {
     let (place, server) = running();
     let signed_in = server.sign_in("admin", PASSWORD);
     let before = kids(&server);
     let said = place.ok(&["key", "rotate", "--emergency"]);
-    assert!(said.contains("keys dropped: 1"), "{said}");
+    assert!(said.contains("keys revoked: 1"), "{said}");
     assert!(said.contains("are invalid"), "{said}");
-    eventually("the old key is gone", || {
+    eventually("the old key is removed", || {
         let now = kids(&server);
         now.len() == 1 && now != before
     });
@@ -246,12 +246,13 @@ fn an_emergency_drops_every_key_and_signs_nobody_out() {
     assert!(row(&listed, &before[0]).contains("revoked"), "{listed}");
 
     let account = |token: &str| {
-        let mut door = server.connect();
-        door.send(format!(
-            "GET /account HTTP/1.1\r\nHost: jeton\r\nAuthorization: Bearer {token}\r\n\r\n"
-        ))
-        .unwrap();
-        door.receive().unwrap().status
+        let mut connection = server.connect();
+        connection
+            .send(format!(
+                "GET /account HTTP/1.1\r\nHost: jeton\r\nAuthorization: Bearer {token}\r\n\r\n"
+            ))
+            .unwrap();
+        connection.receive().unwrap().status
     };
     assert_eq!(account(&signed_in.member("access_token")), 401);
     let refreshed = server.refresh(&signed_in.refresh_token());
@@ -259,7 +260,7 @@ fn an_emergency_drops_every_key_and_signs_nobody_out() {
 }
 
 #[test]
-fn the_settings_in_force_are_shown_with_their_origins_and_without_secrets() {
+fn the_settings_in_force_are_shown_with_their_sources_and_without_secrets() {
     let place = Place::empty()
         .set("JETON_KEYS__BITS", "3072")
         .set(
@@ -303,7 +304,7 @@ fn the_printed_document_is_the_served_one() {
 }
 
 #[test]
-fn every_command_explains_itself() {
+fn every_command_has_a_help_text() {
     let place = Place::empty();
     let groups: [(&str, &[&str]); 8] = [
         ("serve", &[]),
@@ -341,42 +342,42 @@ fn every_command_explains_itself() {
 }
 
 #[test]
-fn a_command_that_cannot_be_done_says_why_and_changes_nothing() {
+fn a_refused_command_says_why_and_changes_nothing() {
     let place = Place::furnished();
     let refusal = |arguments: &[&str], input: &str| place.run_with(arguments, input).refusal();
-    insta::assert_snapshot!(refusal(&["user", "disable", "nobody"], ""), @r#"jeton: there is no user nobody; see `jeton user list`"#);
+    insta::assert_snapshot!(refusal(&["user", "disable", "unknown"], ""), @r#"jeton: there is no user unknown; see `jeton user list`"#);
     insta::assert_snapshot!(refusal(&["user", "add", "ADMIN"], "some passphrase\n"), @r#"jeton: there is a user admin already; nothing was changed"#);
-    insta::assert_snapshot!(refusal(&["user", "add", "bob"], "\n"), @r#"jeton: an empty password is none; nothing was changed"#);
-    insta::assert_snapshot!(refusal(&["user", "add", "bob"], ""), @r#"jeton: an empty password is none; nothing was changed"#);
-    insta::assert_snapshot!(refusal(&["user", "password", "admin"], ""), @r#"jeton: an empty password is none; nothing was changed"#);
+    insta::assert_snapshot!(refusal(&["user", "add", "bob"], "\n"), @r#"jeton: the password is empty; nothing was changed"#);
+    insta::assert_snapshot!(refusal(&["user", "add", "bob"], ""), @r#"jeton: the password is empty; nothing was changed"#);
+    insta::assert_snapshot!(refusal(&["user", "password", "admin"], ""), @r#"jeton: the password is empty; nothing was changed"#);
     insta::assert_snapshot!(refusal(&["user", "add", "b ob"], "some passphrase\n"), @r#"jeton: a username consists of letters and digits of any language and of signs on an English keyboard, such as . _ - + @, without spaces, emoji or invisible characters; letters that run from right to left and others do not mix"#);
     insta::assert_snapshot!(refusal(
         &["user", "add", "bob", "--role", "a b"],
         "some passphrase\n"
-    ), @r#"jeton: a user has at most 50 roles, each a word of 1 to 64 visible ASCII characters; give --role again for each"#);
+    ), @r#"jeton: a user has at most 50 roles, each a word of 1 to 64 visible ASCII characters; repeat --role for each"#);
     insta::assert_snapshot!(refusal(&["client", "add", "first-party"], ""), @r#"jeton: there is a client first-party already"#);
     let uuid = "01900000-0000-7000-8000-000000000001";
     insta::assert_snapshot!(refusal(&["client", "add", uuid], ""), @r#"jeton: a client id must not be a UUID: users' ids are"#);
     insta::assert_snapshot!(refusal(&["client", "secret", "add", "first-party"], ""), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
-    insta::assert_snapshot!(refusal(&["client", "disable", "nobody"], ""), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["client", "disable", "unknown"], ""), @r#"jeton: there is no client unknown; see `jeton client list`"#);
     let short = ["client", "add", "x", "--confidential", "--secret-stdin"];
     insta::assert_snapshot!(refusal(&short, "short\n"), @r#"jeton: a client secret must be 32 to 255 random characters of printable ASCII: the server stores a fast digest of it"#);
     insta::assert_snapshot!(refusal(&["session", "revoke", uuid], ""), @r#"jeton: there is no session 01900000-0000-7000-8000-000000000001; see `jeton session list`"#);
-    insta::assert_snapshot!(refusal(&["session", "list", "--user", "nobody"], ""), @r#"jeton: there is no user nobody; see `jeton user list`"#);
+    insta::assert_snapshot!(refusal(&["session", "list", "--user", "unknown"], ""), @r#"jeton: there is no user unknown; see `jeton user list`"#);
     let server = place.start();
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
     assert_eq!(place.ok(&["user", "list"]).lines().count(), 2);
     assert_eq!(place.ok(&["client", "list"]).lines().count(), 3);
 }
 
-/// A wrong path must not make an empty store.
+/// A wrong path must not create an empty store.
 #[test]
-fn a_command_without_a_database_makes_none() {
+fn a_command_without_a_database_creates_none() {
     let place = Place::empty();
-    insta::assert_snapshot!(place.run(&["user", "list"]).refusal(), @r#"jeton: there is no database at ./data/jeton.db; start `jeton serve` once, or point data_dir or --config at the right place"#);
+    insta::assert_snapshot!(place.run(&["user", "list"]).refusal(), @r#"jeton: there is no database at ./data/jeton.db; run `jeton serve` once to create it, or correct data_dir or --config"#);
     insta::assert_snapshot!(
         place
             .run_with(&["user", "add", "bob"], "some passphrase\n")
-            .refusal(), @r#"jeton: there is no database at ./data/jeton.db; start `jeton serve` once, or point data_dir or --config at the right place"#);
+            .refusal(), @r#"jeton: there is no database at ./data/jeton.db; run `jeton serve` once to create it, or correct data_dir or --config"#);
     assert_eq!(place.contents(), Vec::<String>::new());
 }

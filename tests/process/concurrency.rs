@@ -1,4 +1,4 @@
-//! Many refreshes: at once, and one after another.
+//! Many refreshes: concurrent and in sequence.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -9,7 +9,7 @@ const TABLES: [&str; 4] = ["users", "clients", "sessions", "signing_keys"];
 
 /// row 27.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_refreshes_at_once_get_one_answer() {
+async fn two_hundred_concurrent_refreshes_get_one_response() {
     const CLIENTS: usize = 200;
     let place = Place::on_server();
     let server = place.start();
@@ -22,10 +22,10 @@ async fn two_hundred_refreshes_at_once_get_one_answer() {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|_| {
                 scope.spawn(|| {
-                    let mut door = server.connect();
-                    assert_eq!(door.get("/healthz").unwrap().status, 200);
+                    let mut connection = server.connect();
+                    assert_eq!(connection.get("/healthz").unwrap().status, 200);
                     start.wait();
-                    let answer = door.refresh(&token).unwrap();
+                    let answer = connection.refresh(&token).unwrap();
                     (answer.refresh_token(), answer.member("access_token"))
                 })
             })
@@ -45,9 +45,9 @@ async fn two_hundred_refreshes_at_once_get_one_answer() {
     assert_eq!(server.refresh(&successor).status, 200);
 }
 
-/// A session is one row, however often it is refreshed.
+/// A session is one row after any number of refreshes.
 #[tokio::test]
-async fn ten_thousand_refreshes_leave_the_database_as_it_was() {
+async fn ten_thousand_refreshes_do_not_enlarge_the_database() {
     const REFRESHES: i64 = 10_000;
     let place = Place::furnished();
     let server = place.start();
@@ -56,9 +56,9 @@ async fn ten_thousand_refreshes_leave_the_database_as_it_was() {
     let before = measure(&place).await;
 
     let server = place.start();
-    let mut door = server.connect();
+    let mut connection = server.connect();
     for _ in 0..REFRESHES {
-        token = door.refresh(&token).unwrap().refresh_token();
+        token = connection.refresh(&token).unwrap().refresh_token();
     }
     server.stop("TERM");
     assert_eq!(measure(&place).await, before);
@@ -68,7 +68,7 @@ async fn ten_thousand_refreshes_leave_the_database_as_it_was() {
     );
 }
 
-/// How many rows each table has, which tables there are, and how many bytes the file.
+/// The rows of each table, the number of tables, and the size of the file.
 async fn measure(place: &Place) -> (Vec<i64>, i64, u64) {
     let mut rows = Vec::new();
     for table in TABLES {
@@ -77,7 +77,7 @@ async fn measure(place: &Place) -> (Vec<i64>, i64, u64) {
     let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
     let tables = place.number(tables).await;
     let checkpoint = place.number("PRAGMA wal_checkpoint(TRUNCATE)").await;
-    assert_eq!(checkpoint, 0, "somebody else has the database open");
+    assert_eq!(checkpoint, 0, "another process has the database open");
     let size = place.path("data/jeton.db").metadata().unwrap().len();
     (rows, tables, size)
 }

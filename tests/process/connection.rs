@@ -1,4 +1,4 @@
-//! Connections that end: by a signal, by a client that says too little, too much, or nonsense.
+//! Connections: shutdown, timeouts, large bodies, invalid HTTP.
 
 use std::net::TcpStream;
 
@@ -16,23 +16,23 @@ fn sign_in() -> String {
     ])
 }
 
-/// A server that waits for a request's head for a second.
-fn impatient() -> (Place, Process) {
+/// A server with a head timeout of one second.
+fn with_short_timeout() -> (Place, Process) {
     let place = Place::furnished().set("JETON_SERVER__HEADER_READ_TIMEOUT", "1s");
     let process = place.start();
     (place, process)
 }
 
-fn finishes_what_is_under_way(signal: &str) {
+fn finishes_open_requests(signal: &str) {
     let place = Place::furnished();
     let mut server = place.start();
     let form = sign_in();
-    let mut door = server.connect();
+    let mut connection = server.connect();
     let expect = format!("Content-Length: {}\r\nExpect: 100-continue\r\n", form.len());
-    door.send(Connection::token_head(&expect)).unwrap();
-    // The server asks for the body: the request is in its hands.
-    assert_eq!(door.receive().unwrap().status, 100);
-    door.send(&form[..5]).unwrap();
+    connection.send(Connection::token_head(&expect)).unwrap();
+    // 100 Continue: the server is processing the request.
+    assert_eq!(connection.receive().unwrap().status, 100);
+    connection.send(&form[..5]).unwrap();
 
     server.signal(signal);
     let address = server.address;
@@ -41,10 +41,10 @@ fn finishes_what_is_under_way(signal: &str) {
     });
     assert!(
         server.child.try_wait().unwrap().is_none(),
-        "it went at once"
+        "it stopped at once"
     );
-    door.send(&form[5..]).unwrap();
-    let answer = door.receive().unwrap();
+    connection.send(&form[5..]).unwrap();
+    let answer = connection.receive().unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
     let status = server.wait();
     assert_eq!(status.code(), Some(0), "{}", server.log());
@@ -52,95 +52,107 @@ fn finishes_what_is_under_way(signal: &str) {
 }
 
 #[test]
-fn sigterm_lets_a_request_under_way_finish() {
-    finishes_what_is_under_way("TERM");
+fn sigterm_lets_an_open_request_finish() {
+    finishes_open_requests("TERM");
 }
 
 #[test]
-fn ctrl_c_lets_a_request_under_way_finish() {
-    finishes_what_is_under_way("INT");
+fn ctrl_c_lets_an_open_request_finish() {
+    finishes_open_requests("INT");
 }
 
 #[test]
-fn a_request_that_never_ends_does_not_hold_the_server_for_ever() {
+fn an_endless_request_does_not_block_the_shutdown() {
     let place = Place::furnished().set("JETON_SERVER__SHUTDOWN_TIMEOUT", "1s");
     let server = place.start();
-    let mut door = server.connect();
+    let mut connection = server.connect();
     let head = "Content-Length: 100\r\nExpect: 100-continue\r\n";
-    door.send(Connection::token_head(head)).unwrap();
-    assert_eq!(door.receive().unwrap().status, 100);
+    connection.send(Connection::token_head(head)).unwrap();
+    assert_eq!(connection.receive().unwrap().status, 100);
     server.stop("TERM");
-    door.wait_for_end().unwrap();
+    connection.wait_for_end().unwrap();
 }
 
-/// The framework alone left such connections open for ever.
+/// The framework alone would not close them.
 #[test]
-fn connections_that_say_too_little_are_closed() {
-    let (_place, server) = impatient();
+fn silent_incomplete_and_idle_connections_are_closed() {
+    let (_place, server) = with_short_timeout();
     let mut silent = server.connect();
     let mut half = server.connect();
     half.send("POST /token HTTP/1.1\r\nHost: je").unwrap();
     let mut idle = server.connect();
     assert_eq!(idle.get("/healthz").unwrap().status, 200);
-    for door in [&mut silent, &mut half, &mut idle] {
-        door.wait_for_end().unwrap();
+    for connection in [&mut silent, &mut half, &mut idle] {
+        connection.wait_for_end().unwrap();
     }
     assert_eq!(server.get("/healthz").status, 200);
 }
 
 #[test]
-fn a_body_that_never_comes_is_answered() {
+fn a_body_that_does_not_arrive_gets_503() {
     let place = Place::furnished().set("JETON_SERVER__REQUEST_TIMEOUT", "1s");
     let server = place.start();
-    let mut door = server.connect();
-    door.send(Connection::token_head("Content-Length: 100\r\n"))
+    let mut connection = server.connect();
+    connection
+        .send(Connection::token_head("Content-Length: 100\r\n"))
         .unwrap();
-    door.receive()
+    connection
+        .receive()
         .unwrap()
         .assert_error(503, "temporarily_unavailable");
 }
 
-/// A client writes all of its request before it reads, as most do; it finds the answer all the same.
+/// Most clients write the whole request before they read. They must still receive the response.
 #[test]
-fn a_body_that_is_too_large_is_refused_and_the_client_hears_of_it() {
+fn a_body_that_is_too_large_is_refused_and_the_client_receives_the_response() {
     let place = Place::furnished();
     let server = place.start();
     let body = vec![b'x'; TEN_MEGABYTES];
     for _ in 0..5 {
-        let mut door = server.connect();
+        let mut connection = server.connect();
         let length = format!("Content-Length: {TEN_MEGABYTES}\r\n");
-        door.send(Connection::token_head(&length)).unwrap();
-        door.send(&body).unwrap();
-        door.receive().unwrap().assert_error(413, "invalid_request");
-        door.wait_for_end().unwrap();
+        connection.send(Connection::token_head(&length)).unwrap();
+        connection.send(&body).unwrap();
+        connection
+            .receive()
+            .unwrap()
+            .assert_error(413, "invalid_request");
+        connection.wait_for_end().unwrap();
 
-        let mut door = server.connect();
-        door.send(Connection::token_head("Transfer-Encoding: chunked\r\n"))
+        let mut connection = server.connect();
+        connection
+            .send(Connection::token_head("Transfer-Encoding: chunked\r\n"))
             .unwrap();
         for chunk in body.chunks(64 * 1024) {
-            door.send(format!("{:x}\r\n", chunk.len())).unwrap();
-            door.send(chunk).unwrap();
-            door.send("\r\n").unwrap();
+            connection.send(format!("{:x}\r\n", chunk.len())).unwrap();
+            connection.send(chunk).unwrap();
+            connection.send("\r\n").unwrap();
         }
-        door.send("0\r\n\r\n").unwrap();
-        door.receive().unwrap().assert_error(413, "invalid_request");
-        door.wait_for_end().unwrap();
+        connection.send("0\r\n\r\n").unwrap();
+        connection
+            .receive()
+            .unwrap()
+            .assert_error(413, "invalid_request");
+        connection.wait_for_end().unwrap();
     }
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
 }
 
-/// The same for a path that reads no body at all.
+/// The same for a path that does not read the body.
 #[test]
-fn a_large_body_for_nobody_does_not_erase_the_answer() {
+fn a_large_body_at_an_unknown_path_does_not_erase_the_response() {
     let place = Place::furnished();
     let server = place.start();
     let body = vec![b'x'; TEN_MEGABYTES];
-    let mut door = server.connect();
+    let mut connection = server.connect();
     let head =
         format!("POST /nowhere HTTP/1.1\r\nHost: jeton\r\nContent-Length: {TEN_MEGABYTES}\r\n\r\n");
-    door.send(head).unwrap();
-    door.send(&body).unwrap();
-    door.receive().unwrap().assert_error(404, "invalid_request");
+    connection.send(head).unwrap();
+    connection.send(&body).unwrap();
+    connection
+        .receive()
+        .unwrap()
+        .assert_error(404, "invalid_request");
 }
 
 #[test]
@@ -148,22 +160,23 @@ fn chunked_bodies_are_read() {
     let place = Place::furnished();
     let server = place.start();
     let form = sign_in();
-    let mut door = server.connect();
-    door.send(Connection::token_head("Transfer-Encoding: chunked\r\n"))
+    let mut connection = server.connect();
+    connection
+        .send(Connection::token_head("Transfer-Encoding: chunked\r\n"))
         .unwrap();
     for chunk in form.as_bytes().chunks(7) {
-        door.send(format!("{:x}\r\n", chunk.len())).unwrap();
-        door.send(chunk).unwrap();
-        door.send("\r\n").unwrap();
+        connection.send(format!("{:x}\r\n", chunk.len())).unwrap();
+        connection.send(chunk).unwrap();
+        connection.send("\r\n").unwrap();
     }
-    door.send("0\r\n\r\n").unwrap();
-    door.receive().unwrap().refresh_token();
-    assert_eq!(door.get("/healthz").unwrap().status, 200);
+    connection.send("0\r\n\r\n").unwrap();
+    connection.receive().unwrap().refresh_token();
+    assert_eq!(connection.get("/healthz").unwrap().status, 200);
 }
 
 #[test]
-fn what_is_not_http_harms_nothing() {
-    let (_place, server) = impatient();
+fn bytes_that_are_not_http_have_no_effect() {
+    let (_place, server) = with_short_timeout();
     let endless = "a".repeat(1 << 20);
     let garbage: [&[u8]; 9] = [
         b"\r\n\r\n\r\n",
@@ -177,10 +190,10 @@ fn what_is_not_http_harms_nothing() {
         endless.as_bytes(),
     ];
     for bytes in garbage {
-        let mut door = server.connect();
-        // The server may have heard enough before all is said.
-        let _ = door.send(bytes);
-        door.wait_for_end().unwrap();
+        let mut connection = server.connect();
+        // The server may close before everything is sent.
+        let _ = connection.send(bytes);
+        connection.wait_for_end().unwrap();
     }
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
     assert!(!server.log().contains("panic"), "{}", server.log());

@@ -1,4 +1,4 @@
-//! A server that is killed in the middle of its work signs nobody out.
+//! A server that is killed while it works signs no user out.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -22,13 +22,13 @@ use crate::support::database::connect;
 const CLIENTS: usize = 8;
 const KILLS: usize = 4;
 
-/// A client's sessions, each with the newest token that the client has received. A token that was
-/// sent and got no answer is still the newest, and is sent again.
+/// A client's sessions, each with the newest token that the client has received. It sends a token again if
+/// there was no response.
 struct Client {
     tokens: Vec<String>,
 }
 
-/// What all clients see and say.
+/// Counters and the stop flag of all clients.
 #[derive(Default)]
 struct Progress {
     stop: AtomicBool,
@@ -37,39 +37,39 @@ struct Progress {
 }
 
 impl Client {
-    /// Refreshes its sessions in turn until it is told to stop, and then each of them once more.
+    /// Refreshes its sessions in turn until `stop`, then each of them once more.
     fn work(&mut self, address: SocketAddr, progress: &Progress) {
-        let mut door = None;
+        let mut connection = None;
         while !progress.stop.load(Ordering::SeqCst) {
             for token in &mut self.tokens {
                 if progress.stop.load(Ordering::SeqCst) {
                     break;
                 }
-                refresh(token, &mut door, address, progress);
+                refresh(token, &mut connection, address, progress);
             }
         }
         for token in &mut self.tokens {
-            refresh(token, &mut door, address, progress);
+            refresh(token, &mut connection, address, progress);
         }
     }
 }
 
-/// Tries until there is an answer, which must be a success.
+/// Retries until there is a response, which must be a success.
 fn refresh(
     token: &mut String,
-    door: &mut Option<Connection>,
+    connection: &mut Option<Connection>,
     address: SocketAddr,
     progress: &Progress,
 ) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let attempt = match door.take() {
+        let attempt = match connection.take() {
             Some(open) => Ok(open),
             None => Connection::open(address),
         };
         let answer = attempt.and_then(|mut open| {
             let answer = open.refresh(token)?;
-            *door = Some(open);
+            *connection = Some(open);
             Ok(answer)
         });
         if let Ok(answer) = answer {
@@ -80,12 +80,12 @@ fn refresh(
             return;
         }
         progress.failures.fetch_add(1, Ordering::SeqCst);
-        assert!(Instant::now() < deadline, "the server does not come back");
+        assert!(Instant::now() < deadline, "the server does not start again");
         sleep(Duration::from_millis(10));
     }
 }
 
-/// Signs `admin` in so many times, without the cost of a password.
+/// Begins `count` sessions of `admin` without the cost of hashing.
 async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
     let data = place.path("data");
     let store = match &place.on_server {
@@ -122,10 +122,10 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_killed_again_and_again_signs_nobody_out() {
+async fn a_server_that_is_killed_repeatedly_signs_no_user_out() {
     let seed = u32::from_ne_bytes(random_bytes());
     println!("seed {seed}");
-    // A slow machine takes longer than the default to start again.
+    // A slow machine starts more slowly than the default window.
     let place = Place::on_server().set("JETON_SESSION__RETRY_WINDOW", "60s");
     let mut abandoned = begin_sessions(&place, 40).await;
     let tokens = begin_sessions(&place, 2_000).await;
@@ -143,14 +143,14 @@ async fn a_server_that_is_killed_again_and_again_signs_nobody_out() {
             scope.spawn(|| client.work(address, &progress));
         }
         for moment in moments(seed) {
-            // Only a server that answers can be killed in the middle.
+            // The server must respond before it is killed.
             let before = progress.answers.load(Ordering::SeqCst);
-            super::eventually("the clients go on", || {
+            super::eventually("the clients continue", || {
                 progress.answers.load(Ordering::SeqCst) > before + CLIENTS
             });
             sleep(moment);
-            // These answers are lost for certain: nobody reads them.
-            let unread = abandoned.iter().map(|token| ask(address, token));
+            // These responses are certainly lost: no client reads them.
+            let unread = abandoned.iter().map(|token| send_refresh(address, token));
             let unread: Vec<Connection> = unread.collect();
             sleep(Duration::from_millis(50));
             let failures = progress.failures.load(Ordering::SeqCst);
@@ -167,34 +167,36 @@ async fn a_server_that_is_killed_again_and_again_signs_nobody_out() {
         progress.stop.store(true, Ordering::SeqCst);
         server
     });
-    // Each client has gone once more through all its sessions, and stopped at the first failure.
+    // Each client has refreshed all its sessions once more, or failed.
     let living = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL AND generation > 0";
     assert_eq!(place.number(living).await, 2_040);
 }
 
-/// Sends a refresh and does not wait for the answer.
-fn ask(address: SocketAddr, token: &str) -> Connection {
-    let mut door = Connection::open(address).unwrap();
+/// Sends a refresh without waiting for the response.
+fn send_refresh(address: SocketAddr, token: &str) -> Connection {
+    let mut connection = Connection::open(address).unwrap();
     let form = format!("grant_type=refresh_token&refresh_token={token}");
     let length = format!("Content-Length: {}\r\n", form.len());
-    door.send(Connection::token_head(&length) + &form).unwrap();
-    door
+    connection
+        .send(Connection::token_head(&length) + &form)
+        .unwrap();
+    connection
 }
 
-/// Moments to kill at, up to two seconds after the server has begun to answer.
+/// Delays before a kill, up to two seconds.
 fn moments(seed: u32) -> impl Iterator<Item = Duration> {
     let mut state = seed;
     (0..KILLS).map(move |_| {
-        // Numerical Recipes' generator: good enough to choose a moment.
+        // The linear congruential generator of Numerical Recipes.
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         Duration::from_millis(u64::from(state >> 21))
     })
 }
 
-/// What a power cut does to writes of relaxed durability: the store is behind its tokens, and the
-/// tokens prove themselves.
+/// After a power failure, writes of relaxed durability are lost. The tokens are ahead of the store and prove
+/// their generations.
 #[tokio::test]
-async fn a_store_that_lost_its_last_writes_signs_nobody_out() {
+async fn a_store_that_lost_its_last_writes_signs_no_user_out() {
     let place = Place::furnished();
     let mut tokens = begin_sessions(&place, 20).await;
     let saved = fs::read(place.path("data/jeton.db")).unwrap();

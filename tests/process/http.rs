@@ -1,4 +1,4 @@
-//! One connection, and as much of HTTP/1.1 (RFC 9112) as the tests need.
+//! A connection with the parts of HTTP/1.1 (RFC 9112) that the tests need.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -80,13 +80,13 @@ impl Connection {
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(head.clone()))?;
         let mut body = vec![0; length];
-        // 100 Continue has no body, and is followed by the answer itself.
+        // 100 Continue has no body; the response follows it.
         self.stream.read_exact(&mut body)?;
         let body = String::from_utf8(body).map_err(io::Error::other)?;
         Ok(Answer { status, head, body })
     }
 
-    /// Waits until the server closes, whatever it says before; fails when it does not.
+    /// Waits until the server closes the connection.
     pub fn wait_for_end(&mut self) -> io::Result<()> {
         match self.stream.read_to_end(&mut Vec::new()) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),

@@ -1,7 +1,6 @@
-//! The real binary on a real SQLite file, or, where many clients meet, on the server that tests run on: a
-//! directory, a process in it, and what they say.
+//! The binary on a SQLite file, or, in tests with many clients, on the database server of the test run.
 //!
-//! Waits are bounded by [`PATIENCE`], which is there to end a test that hangs. No time is asserted.
+//! [`PATIENCE`] ends a test that hangs. No time is asserted.
 
 mod client;
 mod command_line;
@@ -40,7 +39,7 @@ struct Place {
     on_server: Option<TestDatabase>,
 }
 
-/// What a command that has ended said.
+/// Status and output of a command.
 struct Outcome {
     status: ExitStatus,
     stdout: String,
@@ -109,7 +108,7 @@ impl Place {
         self
     }
 
-    /// What is in the directory, sorted.
+    /// The names in the directory, sorted.
     fn contents(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.directory.path())
             .unwrap()
@@ -119,7 +118,7 @@ impl Place {
         names
     }
 
-    /// The binary, in the directory, with these settings and none of the caller's.
+    /// The binary in the directory with these settings, without those of the environment.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
         for (name, _) in std::env::vars_os() {
@@ -130,7 +129,7 @@ impl Place {
         command
             .args(arguments)
             .current_dir(self.directory.path())
-            // Its default port is one for the whole machine.
+            // Its default port may be in use.
             .env("JETON_METRICS__LISTEN", "")
             .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
@@ -150,7 +149,7 @@ impl Place {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A command that reads nothing may be gone already.
+        // A command that reads nothing may have ended.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let id = child.id();
         let output = std::thread::spawn(move || child.wait_with_output().unwrap());
@@ -169,7 +168,7 @@ impl Place {
         }
     }
 
-    /// Runs a command that must succeed, and gives what it prints.
+    /// Runs a command that must succeed; returns its output.
     #[track_caller]
     fn ok(&self, arguments: &[&str]) -> String {
         self.run(arguments).ok()
@@ -187,7 +186,7 @@ impl Place {
                 return process;
             }
         }
-        panic!("somebody takes every free port");
+        panic!("every free port was taken");
     }
 
     /// Starts the server at an address, as after a crash.
@@ -212,7 +211,7 @@ impl Place {
         }
     }
 
-    /// Asks the database a question that has one number for an answer.
+    /// The number that a query returns.
     async fn number(&self, query: &str) -> i64 {
         let path = self.path("data/jeton.db");
         let url = match &self.on_server {
@@ -235,7 +234,7 @@ impl Outcome {
         self.stdout
     }
 
-    /// What a command that must fail says; without the noise of a panic.
+    /// The message of a command that must fail, which must not be a panic.
     #[track_caller]
     fn refusal(self) -> String {
         assert!(!self.status.success(), "{}{}", self.stdout, self.stderr);
@@ -248,7 +247,7 @@ impl Outcome {
 }
 
 impl Process {
-    /// The process once it is ready; `None` when somebody else has taken its port.
+    /// The process once it is ready; `None` when another process has taken its port.
     fn ready(mut self) -> Option<Self> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -257,7 +256,8 @@ impl Process {
                 assert!(log.contains("Address already in use"), "{log}");
                 return None;
             }
-            let answer = Connection::open(self.address).and_then(|mut door| door.get("/readyz"));
+            let answer =
+                Connection::open(self.address).and_then(|mut connection| connection.get("/readyz"));
             if answer.is_ok_and(|answer| answer.status == 200) {
                 return Some(self);
             }
@@ -304,7 +304,7 @@ impl Process {
         signal(self.child.id(), name);
     }
 
-    /// Sends a signal and waits for the end, which must be in order.
+    /// Sends a signal and waits for a successful exit.
     fn stop(mut self, name: &str) {
         self.signal(name);
         let status = self.wait();
@@ -322,7 +322,11 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "it goes on:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "it did not stop:\n{}",
+                self.log()
+            );
             sleep(Duration::from_millis(5));
         }
     }
@@ -336,7 +340,7 @@ impl Drop for Process {
     }
 }
 
-/// Asks again until the answer is the one that is waited for.
+/// Polls until the condition holds.
 #[track_caller]
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;

@@ -1,4 +1,4 @@
-//! The origins of a client, by the command line, and what a browser is told of them on the wire.
+//! The origins of a client, set by the command line, and the CORS headers of responses.
 
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -13,7 +13,7 @@ fn sign_in(server: &Process, client: &str, origin: Option<&str>) -> Answer {
     sign_in_for(server, client, origin, &[])
 }
 
-/// The same, for what `narrowed` asks for.
+/// The same, with further parameters.
 fn sign_in_for(
     server: &Process,
     client: &str,
@@ -45,10 +45,11 @@ fn try_to_sign_in(
         form.len(),
         origin.unwrap_or_default()
     );
-    let mut door = server.connect();
-    door.send(format!("{}{form}", Connection::token_head(&lines)))
+    let mut connection = server.connect();
+    connection
+        .send(format!("{}{form}", Connection::token_head(&lines)))
         .unwrap();
-    door.receive().unwrap()
+    connection.receive().unwrap()
 }
 
 /// The value of a header, whose name is in lower case.
@@ -63,9 +64,9 @@ fn reader(answer: &Answer) -> Option<&str> {
     header(answer, "access-control-allow-origin")
 }
 
-/// row 39: origins come and go by the command line, in their one form, while the server runs.
+/// row 39: origins are added and removed while the server runs, in their normal form.
 #[test]
-fn an_operator_says_whose_pages_may_read() {
+fn an_operator_sets_the_origins_of_a_client() {
     let place = Place::furnished();
     let server = place.start();
     place.ok(&[
@@ -104,7 +105,7 @@ fn an_operator_says_whose_pages_may_read() {
     let dev = "http://localhost:5173";
     assert_eq!(reader(&sign_in(&server, "web", Some(dev))), Some(dev));
 
-    // What is there already may be added, and what was deleted does not come back.
+    // A registered origin can be added again; the origins of a deleted client do not return.
     let again = ["client", "origins", "web", "--add", dev];
     assert_eq!(place.ok(&again), changed);
     place.ok(&["client", "delete", "web"]);
@@ -124,7 +125,7 @@ fn an_operator_says_whose_pages_may_read() {
     assert_eq!(reader(&sign_in(&server, "web", Some(dev))), None);
 }
 
-/// row 39: what cannot be registered is told with what would be right, and changes nothing.
+/// row 39: a refusal names the accepted form and changes nothing.
 #[test]
 fn an_origin_that_cannot_be_registered_is_refused() {
     let place = Place::furnished();
@@ -142,8 +143,8 @@ fn an_origin_that_cannot_be_registered_is_refused() {
     insta::assert_snapshot!(add("file://"), @r#"error: invalid value 'file://' for '--origin <ORIGIN>': pages of this scheme have no origin; use https or the scheme of an app"#);
     assert!(!place.ok(&["client", "list"]).contains("web"));
 
-    insta::assert_snapshot!(refusal(&["client", "origins", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
-    insta::assert_snapshot!(refusal(&["client", "origins", "nobody", "--add", APP]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["client", "origins", "unknown"]), @r#"jeton: there is no client unknown; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["client", "origins", "unknown", "--add", APP]), @r#"jeton: there is no client unknown; see `jeton client list`"#);
     let mixed = [
         "client",
         "origins",
@@ -158,21 +159,22 @@ fn an_origin_that_cannot_be_registered_is_refused() {
     assert!(after.starts_with("none: "), "{after}");
 }
 
-/// row 39: a preflight has no body, and names no length of one.
+/// row 39: a preflight response has neither body nor Content-Length.
 #[test]
 fn a_preflight_is_answered_on_the_wire() {
     let place = Place::furnished();
     let server = place.start();
     place.ok(&["client", "origins", "first-party", "--add", APP]);
-    let mut door = server.connect();
+    let mut connection = server.connect();
     for _ in 0..2 {
-        door.send(format!(
-            "OPTIONS /token HTTP/1.1\r\nHost: jeton\r\nOrigin: {APP}\r\n\
+        connection
+            .send(format!(
+                "OPTIONS /token HTTP/1.1\r\nHost: jeton\r\nOrigin: {APP}\r\n\
              Access-Control-Request-Method: POST\r\n\
              Access-Control-Request-Headers: authorization,x-request-id\r\n\r\n"
-        ))
-        .unwrap();
-        let answer = door.receive().unwrap();
+            ))
+            .unwrap();
+        let answer = connection.receive().unwrap();
         assert_eq!(answer.status, 204, "{answer:?}");
         assert_eq!(reader(&answer), Some(APP));
         assert_eq!(
@@ -210,10 +212,10 @@ async fn the_log_says_why_a_page_cannot_read() {
     assert!(server.log().contains(unknown));
 }
 
-/// row 39: out of the box, the page of the example API signs people in, for its API alone or, to sign
-/// them out everywhere, for their account alone.
+/// row 39: by default, the page of the example API signs users in, with tokens for the API only or, to sign out
+/// everywhere, for the account only.
 #[test]
-fn the_first_start_makes_a_client_for_the_example_api() {
+fn the_first_start_creates_a_client_for_the_example_api() {
     let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
     let server = place.start();
     let page = "http://127.0.0.1:8081";
@@ -242,8 +244,7 @@ fn the_first_start_makes_a_client_for_the_example_api() {
     let none = place.ok(&["client", "origins", "first-party"]);
     assert!(none.starts_with("none: "), "{none}");
 
-    // It is made once: an operator who deletes it is not contradicted.
-    // It signs people in, and does not speak for itself.
+    // The client is created only once, also after an operator has deleted it. It has no client_credentials grant.
     assert!(!place.ok(&["client", "list"]).contains("client_credentials"));
     place.ok(&["client", "delete", "my-info"]);
     server.stop("TERM");
@@ -251,9 +252,9 @@ fn the_first_start_makes_a_client_for_the_example_api() {
     assert!(!place.ok(&["client", "list"]).contains("my-info"));
 }
 
-/// row 39: another address may be set, and gets its one form.
+/// row 39: the address of the example API can be set, and is normalized.
 #[test]
-fn the_example_api_may_be_elsewhere() {
+fn the_example_api_can_have_another_address() {
     let place = Place::empty()
         .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
         .set("JETON_ISSUER", "http://localhost:8080")
@@ -265,9 +266,9 @@ fn the_example_api_may_be_elsewhere() {
     assert_eq!(claims(&answer.member("access_token"))["aud"], page);
 }
 
-/// row 39: where other people come, no client is there that nobody asked for.
+/// row 39: a public issuer gets no client for the example API.
 #[test]
-fn no_client_for_the_example_api_where_it_was_not_asked_for() {
+fn there_is_no_client_for_the_example_api_on_a_public_issuer_or_without_its_address() {
     for (name, value) in [
         ("JETON_ISSUER", "https://auth.example.com"),
         ("JETON_BOOTSTRAP__EXAMPLE_API", ""),

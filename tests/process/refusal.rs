@@ -1,4 +1,4 @@
-//! What a start that cannot go well says, and that it leaves everything as it was.
+//! Refused starts: their messages, and that they change nothing.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -7,88 +7,92 @@ use sea_orm::{ConnectionTrait as _, Database};
 
 use super::{PASSWORD, Place};
 
-/// So that the caller's own servers are not in the way.
+/// A free port: the default one may be in use.
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// What the start says, with the directory's own path left out.
+/// The message of a start, without the path of the directory.
 fn refusal(place: &Place, arguments: &[&str]) -> String {
     let said = place.run(arguments).refusal();
     said.replace(place.directory.path().to_str().unwrap(), "[here]")
 }
 
-/// What a start in an empty directory with these settings says.
+/// The message of a start in an empty directory with these settings.
 fn refused(settings: &[(&str, &str)]) -> String {
     let mut place = Place::empty().set("JETON_SERVER__LISTEN", ANY_PORT);
     for (name, value) in settings {
         place = place.set(name, *value);
     }
     let said = refusal(&place, &[]);
-    assert_eq!(place.contents(), Vec::<String>::new(), "something was made");
+    assert_eq!(
+        place.contents(),
+        Vec::<String>::new(),
+        "something was created"
+    );
     said
 }
 
-/// What a start with this file of settings says.
+/// The message of a start with this settings file.
 fn refused_file(text: &str) -> String {
     let place = Place::empty();
     place.write("jeton.toml", text);
     let said = refusal(&place, &["--config", "jeton.toml"]);
-    assert_eq!(place.contents(), ["jeton.toml"], "something was made");
+    assert_eq!(place.contents(), ["jeton.toml"], "something was created");
     said
 }
 
-/// A store that refused to open still serves when what was wrong is put right.
+/// A store that was not opened serves after the error is corrected.
 fn assert_unharmed(place: &Place) {
     let process = place.start();
     assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
 }
 
 #[test]
-fn an_unknown_setting_is_named_with_its_place() {
+fn an_unknown_setting_is_reported_with_its_source() {
     insta::assert_snapshot!(refused(&[("JETON_SERVER__LISEN", "127.0.0.1:1")]), @r#"
-    jeton: wrong settings:
-      server.lisen (JETON_SERVER__LISEN): there is no such setting; in server there are body_limit, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout, trusted_proxies
+    jeton: invalid settings:
+      server.lisen (JETON_SERVER__LISEN) is not a setting; the settings in server are body_limit, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout, trusted_proxies
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
-    jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
+    jeton: invalid settings:
+      colour (JETON_COLOUR) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
-    jeton: wrong settings:
-      log (JETON_LOG): there is no such setting; in log there are filter, format
+    jeton: invalid settings:
+      log (JETON_LOG) is not a setting; the settings in log are filter, format
     "#);
     insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
-    jeton: wrong settings:
-      sesion.lifetime (jeton.toml): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
+    jeton: invalid settings:
+      sesion.lifetime (jeton.toml) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
     "#);
 }
 
-/// The commonest slip: one underscore where two belong.
+/// The most frequent error: one underscore instead of two.
 #[test]
-fn a_setting_that_is_nearly_right_is_answered_with_the_right_one() {
+fn a_misspelled_setting_is_reported_with_the_right_spelling() {
     insta::assert_snapshot!(refused(&[("JETON_DATABASE_URL", "sqlite:x.db")]), @r#"
-    jeton: wrong settings:
-      database_url (JETON_DATABASE_URL): there is no such setting; database.url is meant (JETON_DATABASE__URL)
+    jeton: invalid settings:
+      database_url (JETON_DATABASE_URL) is not a setting; did you mean database.url (JETON_DATABASE__URL)?
     "#);
 }
 
-/// A URL holds a password, which stays out of errors; and nothing is made for a store that there is not.
+/// The password in the URL is not shown, and nothing is created without a database.
 #[test]
-fn a_database_that_cannot_be_had_is_told_without_its_password() {
+fn an_unreachable_database_is_reported_without_its_password() {
     let refused = |url: &str| {
         let text = refused(&[("JETON_DATABASE__URL", url)]);
         assert!(!text.contains("pa55"), "{text}");
         text
     };
     insta::assert_snapshot!(refused("mysql://jeton:pa55@db/jeton?sslmode=on"), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       database.url = "mysql://jeton:[hidden]@db/jeton?sslmode=on" (JETON_DATABASE__URL) has a parameter that is not one of socket, ssl-ca, ssl-cert, ssl-key, ssl-mode
     "#);
     insta::assert_snapshot!(refused("oracle://jeton:pa55@db/jeton"), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       database.url = "oracle://jeton:[hidden]@db/jeton" (JETON_DATABASE__URL) must be empty, or begin with sqlite:, postgres:// or mysql://; a password is written with its special characters percent-encoded
     "#);
     insta::assert_snapshot!(refused("postgres://jeton:pa55@db/jeton?sslmode=on"), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       database.url = "postgres://jeton:[hidden]@db/jeton?sslmode=on" (JETON_DATABASE__URL) has an sslmode that is not one of disable, allow, prefer, require, verify-ca, verify-full
     "#);
     let text = refused("postgres://jeton@db/jeton?password=pa55&sslmode=require");
@@ -102,8 +106,8 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
         ("mariadb", "MariaDB or MySQL"),
     ] {
         let text = refused(&format!("{scheme}://jeton:pa55@127.0.0.1:1/jeton"));
-        let told = format!("cannot connect to {engine} at 127.0.0.1:1/jeton");
-        assert!(text.contains(&told), "{text}");
+        let message = format!("cannot connect to {engine} at 127.0.0.1:1/jeton");
+        assert!(text.contains(&message), "{text}");
         assert!(
             text.contains("database.url (JETON_DATABASE__URL)"),
             "{text}"
@@ -112,93 +116,93 @@ fn a_database_that_cannot_be_had_is_told_without_its_password() {
 }
 
 #[test]
-fn a_value_of_the_wrong_kind_is_named_with_its_place_and_what_would_be_right() {
+fn a_value_of_the_wrong_type_is_reported_with_its_source_and_the_accepted_values() {
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LIFETIME", "10")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       session.lifetime = "10" (JETON_SESSION__LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SERVER__BODY_LIMIT", "many")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       server.body_limit = "many" (JETON_SERVER__BODY_LIMIT) must be a whole number, 0 or more
     "#);
     insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MEMORY_KIB", "-1")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       password.memory_kib = "-1" (JETON_PASSWORD__MEMORY_KIB) must be a whole number, 0 or more
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SERVER__LISTEN", "localhost:8080")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       server.listen = "localhost:8080" (JETON_SERVER__LISTEN) must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LATE_RETRY", "twice")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       session.late_retry = "twice" (JETON_SESSION__LATE_RETRY) must be "once" or "never"
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SERVER__TRUSTED_PROXIES", "::1 proxy")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       server.trusted_proxies = "::1 proxy" (JETON_SERVER__TRUSTED_PROXIES) must be networks, such as "10.0.0.0/8 fd00::/8", or empty: "proxy" is not a network
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG__FORMAT", "xml")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       log.format = "xml" (JETON_LOG__FORMAT) must be "auto" or "pretty" or "json"
     "#);
     insta::assert_snapshot!(refused_file("[session]\nlifetime = \"soon\"\n"), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       session.lifetime = "soon" (jeton.toml) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
     "#);
     insta::assert_snapshot!(refused_file("[keys]\nbits = []\n"), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       keys.bits = "" (jeton.toml) must be a whole number, 0 or more
     "#);
 }
 
 #[test]
-fn a_value_out_of_bounds_is_named_with_the_bounds() {
+fn a_value_out_of_range_is_reported_with_the_range() {
     insta::assert_snapshot!(refused(&[("JETON_SIGN_IN__ACCOUNT_INTERVAL", "1d")]), @r#"
-    jeton: wrong settings:
-      sign_in.account_interval = "1d" (JETON_SIGN_IN__ACCOUNT_INTERVAL) must be between 1ms and 1h: nobody is kept out for good
+    jeton: invalid settings:
+      sign_in.account_interval = "1d" (JETON_SIGN_IN__ACCOUNT_INTERVAL) must be between 1ms and 1h
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SIGN_IN__ADDRESS_BURST", "10001"), ("JETON_AUDIT__RETENTION", "1h")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       audit.retention = "1h" (JETON_AUDIT__RETENTION) must be 1d or more
       sign_in.address_burst = "10001" (JETON_SIGN_IN__ADDRESS_BURST) must be between 0 and 10000
     "#);
     insta::assert_snapshot!(refused(&[("JETON_ACCESS_TOKEN__LIFETIME", "31d")]), @r#"
-    jeton: wrong settings:
-      access_token.lifetime = "31d" (JETON_ACCESS_TOKEN__LIFETIME) must be between 1s and 30d: people forget to sign out of shared devices
+    jeton: invalid settings:
+      access_token.lifetime = "31d" (JETON_ACCESS_TOKEN__LIFETIME) must be between 1s and 30d
     "#);
     insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MEMORY_KIB", "64")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       password.memory_kib = "64" (JETON_PASSWORD__MEMORY_KIB), password.iterations = "2" (default), password.parallelism = "1" (default): memory 64 KiB with 2 iterations makes passwords too cheap to guess; use 19456 KiB with 2 iterations, 7168 KiB with 5, or more
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SERVER__HEADER_READ_TIMEOUT", "0s")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       server.header_read_timeout = "0s" (JETON_SERVER__HEADER_READ_TIMEOUT) must be 1s or more
     "#);
     insta::assert_snapshot!(refused(&[("JETON_ISSUER", "auth.example.com")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       issuer = "auth.example.com" (JETON_ISSUER) must be an http or https URL without query, fragment or a slash at the end
     "#);
     insta::assert_snapshot!(refused(&[("JETON_BOOTSTRAP__EXAMPLE_API", "http://api.example.com/my-info")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       bootstrap.example_api = "http://api.example.com/my-info" (JETON_BOOTSTRAP__EXAMPLE_API) must be an origin, such as http://127.0.0.1:8081, or empty: an origin is scheme://host:port without path, query or user
     "#);
     insta::assert_snapshot!(refused(&[("JETON_KEYS__BITS", "1024")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       keys.bits = "1024" (JETON_KEYS__BITS) must be 2048, 3072 or 4096
     "#);
     insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MIN_LENGTH", "7"), ("JETON_PASSWORD__MIN_SCORE", "5")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       password.min_length = "7" (JETON_PASSWORD__MIN_LENGTH) must be between 8 and 64
       password.min_score = "5" (JETON_PASSWORD__MIN_SCORE) must be between 0 and 4
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG__FILTER", "a=b=c")]), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       log.filter = "a=b=c" (JETON_LOG__FILTER) is not a filter (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5); write a level such as info, or info,jeton=debug
     "#);
 }
 
 #[test]
-fn all_that_is_wrong_is_told_at_once() {
+fn all_invalid_settings_are_reported_at_once() {
     let settings = [
         ("JETON_COLOUR", "blue"),
         ("JETON_KEYS__BITS", "few"),
@@ -206,41 +210,41 @@ fn all_that_is_wrong_is_told_at_once() {
         ("JETON_SESSION__RETRY_WINDOW", "2m"),
     ];
     insta::assert_snapshot!(refused(&settings), @r#"
-    jeton: wrong settings:
-      colour (JETON_COLOUR): there is no such setting; there are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
+    jeton: invalid settings:
+      colour (JETON_COLOUR) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
       keys.bits = "few" (JETON_KEYS__BITS) must be a whole number, 0 or more
       session.idle_lifetime = "1 fortnight" (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
-      session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 60s
+      session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 1m
     "#);
 }
 
 #[test]
-fn a_secret_in_a_file_is_refused_and_not_repeated() {
+fn a_secret_in_a_settings_file_is_refused_and_not_shown() {
     let text = "[bootstrap]\nadmin_password = \"hunter2\"\n";
     let said = refused_file(text);
     assert!(!said.contains("hunter2"), "{said}");
     insta::assert_snapshot!(said, @r#"
-    jeton: wrong settings:
-      bootstrap.admin_password in jeton.toml is a secret; give it by the environment, JETON_BOOTSTRAP__ADMIN_PASSWORD
+    jeton: invalid settings:
+      bootstrap.admin_password is a secret and must not be in jeton.toml; set it in the environment, JETON_BOOTSTRAP__ADMIN_PASSWORD
     "#);
 }
 
 #[test]
-fn the_password_of_a_database_is_not_repeated() {
+fn the_password_of_a_database_is_not_shown() {
     let url = "postgres://jeton:hunter2@db/jeton";
     let said = refused(&[("JETON_DATABASE__URL", url), ("JETON_KEYS__BITS", "1")]);
     assert!(!said.contains("hunter2"), "{said}");
 }
 
 #[test]
-fn a_file_of_settings_that_is_missing_or_no_toml_is_named() {
+fn a_missing_or_malformed_settings_file_is_named() {
     let place = Place::empty();
     insta::assert_snapshot!(refusal(&place, &["--config", "no/such.toml"]), @r#"
-    jeton: wrong settings:
-      the file no/such.toml, which --config names, cannot be read: No such file or directory (os error 2)
+    jeton: invalid settings:
+      cannot read the file no/such.toml: No such file or directory (os error 2); correct the path after --config
     "#);
     insta::assert_snapshot!(refused_file("[session\n"), @r#"
-    jeton: wrong settings:
+    jeton: invalid settings:
       jeton.toml is not TOML: TOML parse error at line 1, column 9
       |
     1 | [session
@@ -249,9 +253,9 @@ fn a_file_of_settings_that_is_missing_or_no_toml_is_named() {
     "#);
 }
 
-/// As root, permission bits do not bind; a path below a file is closed to everyone.
+/// Permission bits do not stop root, but a path below a file does.
 #[test]
-fn a_data_directory_that_cannot_be_made_is_named() {
+fn a_data_directory_that_cannot_be_created_is_named() {
     let mut place = Place::empty().set("JETON_SERVER__LISTEN", ANY_PORT);
     place.write("file", "mine");
     for data in ["file", "file/below"] {
@@ -265,15 +269,15 @@ fn a_data_directory_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_port_in_use_is_named_before_anything_is_made() {
+fn a_port_in_use_is_reported_before_anything_is_created() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let said = refused(&[("JETON_SERVER__LISTEN", &address)]);
-    insta::assert_snapshot!(said.replace(&address, "[address]"), @r#"jeton: cannot listen on [address]: Address already in use (os error 98); stop what listens there, or set server.listen (JETON_SERVER__LISTEN) to another address"#);
+    insta::assert_snapshot!(said.replace(&address, "[address]"), @r#"jeton: cannot listen on [address]: Address already in use (os error 98); stop the process that uses it, or set server.listen (JETON_SERVER__LISTEN) to another address"#);
 }
 
 #[test]
-fn a_malformed_root_secret_is_named_with_its_place_and_not_repeated() {
+fn a_malformed_root_secret_is_reported_with_its_source_and_not_shown() {
     let value = refused(&[("JETON_ROOT_SECRET__VALUE", "hunter2")]);
     assert!(!value.contains("hunter2"), "{value}");
     insta::assert_snapshot!(value, @r#"jeton: root_secret.value (JETON_ROOT_SECRET__VALUE): a root secret must be 32 random bytes or more in base64url, such as `openssl rand -base64 32` prints; several stand one a line, the current one first"#);
@@ -290,7 +294,7 @@ fn a_malformed_root_secret_is_named_with_its_place_and_not_repeated() {
 }
 
 #[test]
-fn another_root_secret_than_the_stores_is_refused() {
+fn a_root_secret_that_does_not_open_the_keys_is_refused() {
     let place = Place::furnished();
     let good = fs::read(place.path("data/root-secret")).unwrap();
     let place = place.set("JETON_SERVER__LISTEN", ANY_PORT);
@@ -308,9 +312,9 @@ fn another_root_secret_than_the_stores_is_refused() {
     assert_unharmed(&place);
 }
 
-/// A new one would be made in its place, and would open nothing.
+/// A new secret could not open the keys.
 #[test]
-fn a_lost_root_secret_is_not_replaced_in_silence() {
+fn a_missing_root_secret_is_not_replaced() {
     let place = Place::furnished();
     let good = fs::read(place.path("data/root-secret")).unwrap();
     fs::remove_file(place.path("data/root-secret")).unwrap();
@@ -327,7 +331,7 @@ fn a_lost_root_secret_is_not_replaced_in_silence() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
+async fn a_database_of_a_newer_version_is_refused_and_unchanged() {
     let place = Place::furnished().set("JETON_SERVER__LISTEN", ANY_PORT);
     let path = place.path("data/jeton.db");
     let url = format!("sqlite:{}", path.display());
@@ -344,7 +348,7 @@ async fn a_database_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_left_alone() {
+fn a_file_that_is_no_database_is_refused_and_unchanged() {
     let place = Place::empty().set("JETON_SERVER__LISTEN", ANY_PORT);
     fs::create_dir(place.path("data")).unwrap();
     let text = "My diary. ".repeat(500);

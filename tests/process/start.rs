@@ -1,4 +1,4 @@
-//! The first start and the second, as a person sees them.
+//! The first start and the second: console, data and log.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
 }
 
-/// The lines of the console that begin with `curl`, as a person would copy them.
+/// The curl command on the console.
 fn printed_command(process: &Process) -> String {
     let console = process.console();
     let from = console.find("curl ").unwrap();
@@ -31,7 +31,7 @@ fn paste(command: &str) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{command}: {output:?}"))
 }
 
-/// The password that the console shows.
+/// The password on the console.
 fn printed_password(process: &Process) -> Option<String> {
     let console = process.console();
     let (_, rest) = console.split_once("with the password ")?;
@@ -39,7 +39,7 @@ fn printed_password(process: &Process) -> Option<String> {
 }
 
 #[test]
-fn the_first_start_makes_private_data_and_says_how_to_go_on() {
+fn the_first_start_creates_private_data_and_prints_how_to_sign_in() {
     let place = Place::empty();
     // `jeton` alone.
     let process = place.start_with(&[]);
@@ -65,7 +65,7 @@ fn the_first_start_makes_private_data_and_says_how_to_go_on() {
 }
 
 #[test]
-fn the_second_start_prints_no_password_and_the_first_one_goes_on_working() {
+fn the_second_start_prints_no_password_and_the_first_password_stays_valid() {
     let place = Place::empty();
     let first = place.start();
     let password = printed_password(&first).unwrap();
@@ -81,7 +81,7 @@ fn the_second_start_prints_no_password_and_the_first_one_goes_on_working() {
 }
 
 #[test]
-fn the_first_password_may_be_given_and_is_then_printed_nowhere() {
+fn a_configured_first_password_is_not_printed() {
     let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
     let process = place.start();
     assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
@@ -92,9 +92,9 @@ fn the_first_password_may_be_given_and_is_then_printed_nowhere() {
     assert!(!process.log().contains(PASSWORD));
 }
 
-/// The operator has the machine: a start that was refused would help nobody.
+/// The operator has full control of the machine.
 #[test]
-fn a_weak_first_password_is_taken_and_told_in_the_log_without_itself() {
+fn a_weak_first_password_is_accepted_and_logged_without_its_text() {
     let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", "hunter2");
     let process = place.start();
     assert_eq!(process.sign_in("admin", "hunter2").status, 200);
@@ -109,7 +109,7 @@ fn a_weak_first_password_is_taken_and_told_in_the_log_without_itself() {
 }
 
 #[test]
-fn the_printed_command_names_a_client_where_there_is_no_default_one() {
+fn the_printed_command_names_a_client_if_there_is_no_default_client() {
     let place = Place::empty().set("JETON_DEFAULT_CLIENT", "");
     let process = place.start();
     let tokens = paste(&printed_command(&process));
@@ -117,7 +117,7 @@ fn the_printed_command_names_a_client_where_there_is_no_default_one() {
 }
 
 #[test]
-fn probes_and_documents_answer() {
+fn probes_and_documents_respond() {
     let place = Place::furnished();
     let process = place.start();
     for (path, expected) in [
@@ -133,18 +133,18 @@ fn probes_and_documents_answer() {
     }
 }
 
-/// Numbers are not for clients, and nobody is kept out because they cannot be read.
+/// Clients cannot read the metrics, and the server starts without them.
 #[test]
-fn metrics_have_a_listener_of_their_own_that_may_be_missing() {
+fn metrics_have_a_separate_listener_that_may_fail() {
     let address = free_address();
     let place = Place::furnished().set("JETON_METRICS__LISTEN", address.to_string());
     let one = place.start();
     assert_eq!(one.sign_in("admin", PASSWORD).status, 200);
     for _ in 0..10 {
-        one.sign_in("nobody", "x")
+        one.sign_in("unknown", "x")
             .assert_error(400, "invalid_grant");
     }
-    let slowed = one.sign_in("nobody", "x");
+    let slowed = one.sign_in("unknown", "x");
     slowed.assert_error(429, "temporarily_unavailable");
     let answer = Connection::open(address).unwrap().get("/metrics").unwrap();
     assert!(answer.body.contains("jeton_sign_ins_total 1"), "{answer:?}");
@@ -159,7 +159,7 @@ fn metrics_have_a_listener_of_their_own_that_may_be_missing() {
 }
 
 #[test]
-fn two_servers_may_start_on_one_empty_directory_at_once() {
+fn two_servers_can_start_in_one_empty_directory_at_once() {
     let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
     let other = Place::empty()
         .set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
