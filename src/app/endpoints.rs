@@ -84,7 +84,6 @@ impl Endpoint {
         for own in self.path.split('/') {
             match (own, given.next()) {
                 ("*", _) => return true,
-                (_, None) => return false,
                 (own, Some(given)) if own == given || own.starts_with('{') => {}
                 _ => return false,
             }

@@ -245,7 +245,7 @@ async fn add_client(
     }
 }
 
-/// A public client with the password and refresh_token grants. The audience of its tokens is this server.
+/// A public client with the grants `password` and `refresh_token`. The audience of its tokens is this server.
 fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Model {
     client::Model {
         name: name.to_owned(),

@@ -80,6 +80,10 @@ enum Command {
 ///
 /// Not async for the caller: the code of an async function is generated in each crate that awaits it, so the
 /// binary would compile the server a second time.
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "the runtime cannot be built without threads"
+)]
 #[tokio::main]
 pub async fn run(line: CommandLine) -> ExitCode {
     // Boxed because the future is large.

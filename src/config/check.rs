@@ -133,7 +133,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn number<T>(&mut self, name: &str, value: T, range: impl RangeBounds<T>)
     where
-        T: PartialOrd + fmt::Display,
+        T: Copy + PartialOrd + fmt::Display,
     {
         let rule = describe(&range, ToString::to_string);
         self.rule(name, range.contains(&value), &rule);

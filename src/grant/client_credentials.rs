@@ -34,6 +34,6 @@ impl ClientCredentialsGrant {
         }
         let registered = Access::registered(row, &server.settings.issuer);
         let access = self.requested.narrow(registered)?;
-        TokenResponse::for_client(access, client, server)
+        TokenResponse::for_client(&access, client, server)
     }
 }

@@ -78,6 +78,6 @@ impl PasswordGrant {
             Error::InvalidGrant("the user or the client changed during the sign-in".into())
         })?;
         metrics::counter!("jeton_sign_ins_total").increment(1);
-        TokenResponse::for_session(&session, &user.roles, access, client, server)
+        TokenResponse::for_session(&session, &user.roles, &access, client, server)
     }
 }

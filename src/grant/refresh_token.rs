@@ -58,7 +58,7 @@ impl RefreshTokenGrant {
         };
         let (record, access) = refresh.run().await?;
         let roles = record.roles.as_deref().unwrap_or_default();
-        TokenResponse::for_session(&record.session, roles, access, client, server)
+        TokenResponse::for_session(&record.session, roles, &access, client, server)
     }
 }
 

@@ -39,7 +39,7 @@ impl TokenResponse {
     pub fn for_session(
         session: &Session,
         roles: &str,
-        access: Access,
+        access: &Access,
         client: &AuthenticatedClient,
         server: &AuthorizationServer,
     ) -> Result<Self, Error> {
@@ -51,11 +51,11 @@ impl TokenResponse {
         };
         let access_token = match policy.access_token_format {
             AccessTokenFormat::Jwt => {
-                let claims = Claims::for_session(session, roles, &access, validity, server);
+                let claims = Claims::for_session(session, roles, access, validity, server);
                 access_token::sign(&claims, policy, validity.issued_at, server)?
             }
             AccessTokenFormat::Opaque => {
-                let token = OpaqueToken::of(session, &access, &server.settings.issuer);
+                let token = OpaqueToken::of(session, access, &server.settings.issuer);
                 // Possible only if the session began before the client's format was `opaque`.
                 let reason = "the session has too many scopes or audiences for an opaque token";
                 let token = token.ok_or_else(|| Error::InvalidGrant(reason.into()))?;
@@ -69,7 +69,7 @@ impl TokenResponse {
             generation,
         };
         let refresh_token = refresh_token.encode(&server.root_secrets);
-        let response = Self::new(&access_token, validity, &access, server);
+        let response = Self::new(&access_token, validity, access, server);
         Ok(Self {
             refresh_token: Some(refresh_token.expose().to_owned()),
             ..response
@@ -78,7 +78,7 @@ impl TokenResponse {
 
     /// The response for the client itself: a JWT, and no refresh token.
     pub fn for_client(
-        access: Access,
+        access: &Access,
         client: &AuthenticatedClient,
         server: &AuthorizationServer,
     ) -> Result<Self, Error> {
@@ -87,9 +87,9 @@ impl TokenResponse {
             issued_at: now,
             expires_at: now.plus(client.policy.access_token_lifetime),
         };
-        let claims = Claims::for_client(&client.client.id, &access, validity, server);
+        let claims = Claims::for_client(&client.client.id, access, validity, server);
         let access_token = access_token::sign(&claims, &client.policy, now, server)?;
-        Ok(Self::new(&access_token, validity, &access, server))
+        Ok(Self::new(&access_token, validity, access, server))
     }
 
     fn new(

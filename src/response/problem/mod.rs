@@ -38,7 +38,7 @@ pub enum Problem {
     MethodNotAllowed(String),
     /// The present state does not allow this. The reason is for the caller.
     Conflict(Cow<'static, str>),
-    /// The resource's ETag is not the one in `If-Match`.
+    /// The resource's `ETag` is not the one in `If-Match`.
     PreconditionFailed,
     /// The body is over `server.body_limit`.
     TooLarge,
