@@ -174,7 +174,7 @@ fn is_short(
     max_opaque: usize,
 ) -> Result<(), String> {
     let (max, reason) = if settings.access_token_format == Some(AccessTokenFormat::Opaque) {
-        (max_opaque, "an opaque token has no room for more")
+        (max_opaque, "an opaque token cannot hold more")
     } else {
         (
             MAX_WORDS,

@@ -23,8 +23,8 @@ fn count(answer: &Answer) -> usize {
     answer.json()["users"].as_array().unwrap().len()
 }
 
-/// Roles are told apart by case, as tokens and APIs do it: who has `Admin` cannot administer, and is
-/// nobody for whom the last administrator may go.
+/// Roles are told apart by case, as tokens and APIs do it: a user with the role `Admin` cannot
+/// administer, and does not replace the last administrator.
 #[tokio::test]
 async fn who_has_a_role_that_differs_in_case_is_no_other_admin() {
     let admin = Admin::start().await;
@@ -226,7 +226,7 @@ async fn every_line_of_if_match_is_read() {
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
-/// Nobody becomes an administrator where the audit log does not show it: behind roles that fill what is
+/// The audit log shows every new administrator: behind roles that fill what is
 /// kept of a text, or behind a name that fills the row.
 #[tokio::test]
 async fn an_administrator_is_not_made_behind_the_back_of_the_audit_log() {
@@ -244,9 +244,9 @@ async fn an_administrator_is_not_made_behind_the_back_of_the_audit_log() {
     let answer = admin.patch(&path, body, None).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     for action in [Action::UserCreated, Action::UserUpdated] {
-        let told = |row: &audit_event::Model| row.detail.contains("\"roles\":\"admin 0");
+        let names_role = |row: &audit_event::Model| row.detail.contains("\"roles\":\"admin 0");
         let rows = admin.jeton.audit_events(action).await;
-        let row = rows.iter().find(|row| told(row));
+        let row = rows.iter().find(|row| names_role(row));
         assert!(row.is_some(), "{action:?}: {rows:?}");
         assert!(row.unwrap().detail.contains("\"roles_in_all\":9"));
     }
@@ -281,7 +281,7 @@ async fn two_who_drop_all_keys_but_their_own_leave_one() {
     jeton.audit_event(Action::KeysRevoked).await;
 }
 
-/// People choose their names: whoever takes the id of another is not shielded by it, and the other is
+/// Users choose their names: a user who takes the id of another is not shielded by it, and the other is
 /// not hit.
 #[tokio::test]
 async fn a_user_whose_name_is_the_id_of_another_is_not_taken_for_them() {
@@ -307,9 +307,9 @@ async fn a_user_whose_name_is_the_id_of_another_is_not_taken_for_them() {
     };
     assert!(is_disabled(eve).await && !is_disabled(alice).await);
     // Where there is no such id, a name is one like others.
-    let nobody = Uuid::nil().to_string();
-    jeton.add_user(&nobody, "x").await;
-    data.jeton_ok(&["user", "disable", &nobody]).await;
+    let nil_id = Uuid::nil().to_string();
+    jeton.add_user(&nil_id, "x").await;
+    data.jeton_ok(&["user", "disable", &nil_id]).await;
     data.jeton_ok(&["user", "disable", ALICE.0]).await;
     assert!(is_disabled(alice).await);
 }

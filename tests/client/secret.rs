@@ -68,7 +68,9 @@ async fn an_invalid_secret_gets_the_same_response_as_an_unknown_client() {
     sign_in(&jeton, &brief).await.tokens();
     jeton.advance(Duration::from_micros(1));
     let expired = sign_in(&jeton, &brief).await;
-    let unknown = jeton.token_as(&basic_raw("nobody", SECRET), &SIGN_IN).await;
+    let unknown = jeton
+        .token_as(&basic_raw("unknown", SECRET), &SIGN_IN)
+        .await;
     let wrong = sign_in(&jeton, "wrong").await;
     let empty = sign_in(&jeton, "").await;
     for answer in [&expired, &wrong, &empty] {

@@ -424,7 +424,7 @@ async fn a_change_is_refused_only_for_what_it_makes_invalid() {
             other => panic!("{other:?}"),
         }
     }
-    let unknown = update(&jeton, "nobody", json!({})).await;
+    let unknown = update(&jeton, "unknown", json!({})).await;
     assert!(matches!(unknown, Err(ClientError::NotFound)));
 }
 

@@ -4,19 +4,19 @@ use serde_json::json;
 use super::{Admin, ROOT, assert_problem, give_roles, sign_in};
 use crate::support::{ALICE, Jeton, SECRET, claims};
 
-const DOOR: &str = "/admin/audit-events";
+const PATH: &str = "/admin/audit-events";
 
-/// The scope is one half, the role the other: neither alone opens the door.
+/// The scope and the role are both required.
 #[tokio::test]
 async fn it_takes_the_scope_and_the_role() {
     let admin = Admin::start().await;
-    assert_eq!(admin.get(DOOR).await.status, 200);
+    assert_eq!(admin.get(PATH).await.status, 200);
     let jeton = &admin.jeton;
-    assert_problem(&jeton.get(DOOR).await, 401, &[]);
+    assert_problem(&jeton.get(PATH).await, 401, &[]);
     let without_role = sign_in(jeton, ALICE, Some("admin")).await;
-    assert_problem(&jeton.get_with(DOOR, &without_role).await, 403, &[]);
+    assert_problem(&jeton.get_with(PATH, &without_role).await, 403, &[]);
     let without_scope = sign_in(jeton, ROOT, Some("account")).await;
-    let answer = jeton.get_with(DOOR, &without_scope).await;
+    let answer = jeton.get_with(PATH, &without_scope).await;
     assert_problem(&answer, 403, &[]);
     let challenge = answer.header("www-authenticate").unwrap();
     assert!(challenge.contains(r#"error="insufficient_scope", scope="admin""#));
@@ -30,9 +30,9 @@ async fn who_loses_the_role_is_out_at_once() {
     let alice = alice.unwrap().unwrap().id;
     give_roles(&admin.jeton, alice, "reader admin").await;
     give_roles(&admin.jeton, admin.id, "reader").await;
-    assert_problem(&admin.get(DOOR).await, 403, &[]);
+    assert_problem(&admin.get(PATH).await, 403, &[]);
     let token = sign_in(&admin.jeton, ALICE, Some("admin")).await;
-    assert_eq!(admin.jeton.get_with(DOOR, &token).await.status, 200);
+    assert_eq!(admin.jeton.get_with(PATH, &token).await.status, 200);
 }
 
 /// "If the client omits the scope parameter [...], the authorization server MUST either process the
@@ -72,22 +72,22 @@ async fn a_service_account_administers_while_it_is_registered_for_it() {
     ];
     let answer = jeton.token(&parameters).await.json();
     let token = answer["access_token"].as_str().unwrap();
-    assert_eq!(jeton.get_with(DOOR, token).await.status, 200);
-    // No person: the account door has nothing to show.
+    assert_eq!(jeton.get_with(PATH, token).await.status, 200);
+    // Without a user, the account API has nothing to show.
     let answer = jeton.get_with("/account", token).await;
     assert_problem(&answer, 403, &[]);
     let disabled = |disabled: bool| json!({ "disabled": disabled });
     jeton.change_client("nightly", disabled(true)).await;
-    assert_problem(&jeton.get_with(DOOR, token).await, 401, &[]);
+    assert_problem(&jeton.get_with(PATH, token).await, 401, &[]);
     jeton.change_client("nightly", disabled(false)).await;
-    assert_eq!(jeton.get_with(DOOR, token).await.status, 200);
+    assert_eq!(jeton.get_with(PATH, token).await.status, 200);
     // What it is registered for counts as it is now, not as it was when the token was made.
     let change = json!({ "scope": "read" });
     jeton.change_client("nightly", change).await;
-    assert_problem(&jeton.get_with(DOOR, token).await, 403, &[]);
+    assert_problem(&jeton.get_with(PATH, token).await, 403, &[]);
 }
 
-/// Whoever it is and by whatever way: disabled, deleted, or the role taken.
+/// By disabling, deleting or taking the role.
 #[tokio::test]
 async fn nobody_removes_the_last_admin() {
     let admin = Admin::start().await;

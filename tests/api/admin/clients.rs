@@ -88,12 +88,12 @@ async fn a_client_is_registered_and_read() {
       "created_at": 1767225600
     }
     "#);
-    let told = admin.jeton.audit_events(Action::ClientCreated).await;
-    let told = told
+    let events = admin.jeton.audit_events(Action::ClientCreated).await;
+    let event = events
         .iter()
         .find(|event| event.actor_kind == "user")
         .unwrap();
-    assert_eq!(told.actor_id, Some(admin.id.to_string()));
+    assert_eq!(event.actor_id, Some(admin.id.to_string()));
     let preflight = poem::Request::builder()
         .method(Method::OPTIONS)
         .uri("/token".parse().unwrap())
@@ -282,8 +282,8 @@ async fn a_client_is_changed_only_at_the_revision_of_if_match() {
     assert_eq!(json.get("access_token_lifetime"), None);
     assert_eq!(json["session_lifetime"], 7200);
     assert_eq!(json["session_idle_lifetime"], 60);
-    let told = admin.jeton.audit_event(Action::ClientUpdated).await;
-    assert_eq!(told.actor_id, Some(admin.id.to_string()));
+    let event = admin.jeton.audit_event(Action::ClientUpdated).await;
+    assert_eq!(event.actor_id, Some(admin.id.to_string()));
     let origins = json!({"origins": ["https://a.test", "https://b.test"]});
     let stale = admin.patch(WEB, origins.clone(), Some(seen)).await;
     assert_problem(&stale, 412, &[]);

@@ -1,4 +1,4 @@
-/// Who may open the door.
+/// Authentication of administrators.
 mod administrator;
 /// The audit log, searched page by page.
 mod audit_events;

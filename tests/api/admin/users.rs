@@ -61,15 +61,15 @@ async fn a_user_is_created_read_and_signs_in() {
     }
     "#);
     sign_in(&admin, BOB).await.tokens();
-    let told = admin.jeton.audit_event(Action::UserUpdated).await;
-    assert_eq!(told.actor_kind, "system");
-    let told = admin.jeton.audit_events(Action::UserCreated).await;
-    let told = told
+    let event = admin.jeton.audit_event(Action::UserUpdated).await;
+    assert_eq!(event.actor_kind, "system");
+    let events = admin.jeton.audit_events(Action::UserCreated).await;
+    let event = events
         .iter()
         .find(|event| event.actor_kind == "user")
         .unwrap();
-    assert_eq!(told.actor_id, Some(admin.id.to_string()));
-    assert!(!told.detail.contains(BOB.1));
+    assert_eq!(event.actor_id, Some(admin.id.to_string()));
+    assert!(!event.detail.contains(BOB.1));
 }
 
 #[tokio::test]
@@ -333,7 +333,7 @@ async fn what_is_gone_is_not_found() {
     assert_eq!(answer.header("allow"), Some("GET, HEAD, PATCH, DELETE"));
 }
 
-/// The same by HTTP as by the store: nobody locks everybody out.
+/// As in the store, the last administrator stays.
 #[tokio::test]
 async fn the_last_admin_stays() {
     let admin = Admin::start().await;
