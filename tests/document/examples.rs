@@ -207,6 +207,11 @@ async fn responses_to_users_and_clients_match_the_examples() {
     let feed = server.admin.jeton.send(feed.finish()).await;
     let shown = example(&find("listRevokedSessions").2["responses"]["200"], "ended").unwrap();
     assert_eq!(shape(shown), shape(&feed.json()));
+}
+
+#[tokio::test]
+async fn keys_and_metadata_match_the_examples() {
+    let server = ExampleServer::start().await;
     for (id, shown) in [
         ("fetchJsonWebKeySet", "keys"),
         ("fetchServerMetadata", "metadata"),

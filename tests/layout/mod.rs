@@ -104,7 +104,7 @@ fn cycle(start: &str, imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Ve
         let mut longer = Vec::new();
         for path in paths {
             for next in &imports[path.last().unwrap()] {
-                let path = [path.as_slice(), &[next.clone()]].concat();
+                let path = [path.as_slice(), std::slice::from_ref(next)].concat();
                 if next == start {
                     return Some(path);
                 }
