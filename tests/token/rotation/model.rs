@@ -122,14 +122,14 @@ impl Model {
 #[derive(Default)]
 struct Ledger {
     successors: HashMap<u32, String>,
-    /// The last response to each token, and its time.
+    /// The last response to each token, and the `rotated_at` of its row.
     last: HashMap<u32, (Tokens, i64)>,
     ids: HashMap<String, String>,
 }
 
 impl Ledger {
     /// Asserts that a token has one successor, and that a `jti` names one access token.
-    fn enter(&mut self, shown: u32, expected: Expected, tokens: &Tokens, now: i64) {
+    fn enter(&mut self, shown: u32, expected: Expected, tokens: &Tokens, rotated_at: i64) {
         let successor = self
             .successors
             .entry(shown)
@@ -150,7 +150,7 @@ impl Ledger {
             *known, tokens.access_token,
             "two access tokens with one jti"
         );
-        let before = self.last.insert(shown, (tokens.clone(), now));
+        let before = self.last.insert(shown, (tokens.clone(), rotated_at));
         match expected {
             Expected::Same => {
                 let (before, _) = before.unwrap();
@@ -160,10 +160,10 @@ impl Ledger {
                 );
             }
             Expected::Late => {
-                // At the same time, as after a rollback, it is the same response.
+                // With the same `rotated_at`, as after a rollback, it is the same response.
                 let (before, then) = before.unwrap();
                 let same = before.access_token == tokens.access_token;
-                assert_eq!(same, then == now, "an old access token");
+                assert_eq!(same, then == rotated_at, "an old access token");
             }
             Expected::Rotated | Expected::Refused | Expected::Unavailable => {}
         }
@@ -205,7 +205,7 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
             let (arrival, now) = (world.now(), world.now() + wait);
             let expected = model.present(shown, arrival, now);
             match world.present_after(wait, session, shown).await {
-                Ok(tokens) => ledger.enter(shown, expected, &tokens, now),
+                Ok(tokens) => ledger.enter(shown, expected, &tokens, model.row.rotated_at),
                 Err(Error::InvalidGrant(_)) => assert_eq!(expected, Expected::Refused),
                 Err(Error::TemporarilyUnavailable(_)) => {
                     assert_eq!(expected, Expected::Unavailable);
@@ -225,7 +225,7 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
             if let Some(tokens) = tokens {
                 let issued = world.decode(&tokens.refresh_token).generation;
                 assert_eq!(issued, model.row.generation);
-                ledger.enter(shown, expected, &tokens, world.now());
+                ledger.enter(shown, expected, &tokens, model.row.rotated_at);
             }
         }
     }
