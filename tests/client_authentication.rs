@@ -135,7 +135,7 @@ async fn a_client_id_beside_basic_must_be_the_same() {
         let basic = basic_raw(id, secret);
         let same = and(&SIGN_IN, &[("client_id", id)]);
         jeton.token_as(&basic, &same).await.tokens();
-        for other in ["first-party", "nobody", "Web"] {
+        for other in ["first-party", "missing", "Web"] {
             let differs = and(&SIGN_IN, &[("client_id", other)]);
             let answer = jeton.token_as(&basic, &differs).await;
             answer.assert_error(400, "invalid_request");
@@ -169,7 +169,7 @@ async fn a_client_that_fails_is_401_with_a_challenge() {
     let mut answers = Vec::new();
     for authorization in [
         basic_raw("web", "wrong"),
-        basic_raw("nobody", SECRET),
+        basic_raw("missing", SECRET),
         "Basic".to_owned(),
         "Basic ".to_owned(),
         "Basic !!!".to_owned(),
@@ -184,8 +184,8 @@ async fn a_client_that_fails_is_401_with_a_challenge() {
     }
     for post in [
         &[("client_id", "web"), ("client_secret", "wrong")][..],
-        &[("client_id", "nobody"), ("client_secret", SECRET)],
-        &[("client_id", "nobody")],
+        &[("client_id", "missing"), ("client_secret", SECRET)],
+        &[("client_id", "missing")],
         &[("client_secret", SECRET)],
     ] {
         answers.push(jeton.token(&and(&SIGN_IN, post)).await);
@@ -279,8 +279,8 @@ async fn unknown_wrong_and_disabled_clients_get_the_same_answer() {
     }
     let mut answers = Vec::new();
     for (id, secret) in [
-        ("nobody", SECRET),
-        ("nobody", ""),
+        ("missing", SECRET),
+        ("missing", ""),
         ("web", "wrong"),
         ("web", ""),
         ("off", SECRET),
@@ -344,9 +344,9 @@ async fn a_client_id_cannot_be_a_uuid() {
         "urn:uuid:0190a6c2-5b1c-7d2e-8f3a-0123456789ab",
     ] {
         let output = add(id);
-        let told = String::from_utf8(output.stderr).unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success(), "{id}");
-        assert!(told.contains("must not be a UUID"), "{told}");
+        assert!(error.contains("must not be a UUID"), "{error}");
     }
     let output = add("web");
     assert!(output.status.success(), "{output:?}");

@@ -23,10 +23,10 @@ fn count(answer: &Answer) -> usize {
     answer.json()["users"].as_array().unwrap().len()
 }
 
-/// Roles are told apart by case, as tokens and APIs do it: a user with the role `Admin` cannot
+/// Roles are case-sensitive, as in tokens and APIs: a user with the role `Admin` cannot
 /// administer, and does not replace the last administrator.
 #[tokio::test]
-async fn who_has_a_role_that_differs_in_case_is_no_other_admin() {
+async fn a_role_that_differs_in_case_is_another_role() {
     let admin = Admin::start().await;
     let (store, cause) = (&admin.jeton.server.store, admin.jeton.cause());
     let other = admin.jeton.add_user("other", "x").await;
@@ -125,7 +125,7 @@ async fn a_body_that_is_not_called_json_is_not_read() {
 
 /// "No character has a special meaning", and SQLite ends a pattern at the first NUL.
 #[tokio::test]
-async fn nobody_has_a_nul_in_their_name_or_role() {
+async fn a_name_or_role_with_a_nul_does_not_exist() {
     let admin = Admin::start().await;
     for query in [
         "search=%00",
@@ -144,7 +144,7 @@ async fn nobody_has_a_nul_in_their_name_or_role() {
 
 /// Names have 255 bytes at most, and SQLite fails on a pattern of more than 50,000.
 #[tokio::test]
-async fn nobody_has_a_name_longer_than_any() {
+async fn a_name_that_is_too_long_does_not_exist() {
     let admin = Admin::start().await;
     for letter in ["a", "_", "!", "%C4%B0"] {
         let query = format!("search={}", letter.repeat(60_000 / letter.len()));

@@ -96,10 +96,9 @@ async fn every_path_of_the_endpoint_table_is_routed() {
     }
 }
 
-/// The generator writes a path once for each door that has it, and whoever reads the document keeps
-/// the last one.
+/// poem-openapi writes a path once per definition that has it, and a reader keeps the last one.
 #[test]
-fn every_path_stands_there_once() {
+fn every_path_is_written_once() {
     let generated = document::service().spec();
     let document: Value = serde_json::from_str(&generated).unwrap();
     for path in document["paths"].as_object().unwrap().keys() {

@@ -149,7 +149,7 @@ async fn a_full_password_queue_is_503_with_retry_after() {
         assert!(seconds.parse::<u32>().unwrap() >= 1, "{seconds}");
     }
     refreshed.tokens();
-    // Afterwards there is room again.
+    // Afterwards the queue accepts requests again.
     jeton.sign_in().await;
 }
 
@@ -168,7 +168,7 @@ async fn a_store_that_is_away_is_503_with_retry_after() {
     }
 }
 
-/// row 38: nor is a full disk, which somebody will make room on.
+/// row 38: a full disk is a temporary error too.
 #[tokio::test]
 async fn a_full_disk_is_503_with_retry_after() {
     let data = DataDir::new();

@@ -147,9 +147,9 @@ async fn a_password_is_any_text_in_nfc_and_is_not_changed_otherwise() {
 }
 
 /// row 19: "`invalid_grant`: The provided authorization grant (e.g., [...] resource owner
-/// credentials) [...] is invalid", RFC 6749 §5.2; which part of it, nobody learns.
+/// credentials) [...] is invalid", RFC 6749 §5.2. The response does not say which part.
 #[tokio::test]
-async fn a_wrong_password_an_unknown_user_and_a_disabled_one_are_answered_alike() {
+async fn a_wrong_password_an_unknown_user_and_a_disabled_user_get_the_same_response() {
     let jeton = Jeton::start().await;
     let bob = jeton.add_user("bob", "bob's").await;
     user::change(&jeton.server.store, bob, Change::DISABLE, &jeton.cause())
@@ -165,7 +165,7 @@ async fn a_wrong_password_an_unknown_user_and_a_disabled_one_are_answered_alike(
     "#);
     let long = "x".repeat(5_000);
     for (username, password) in [
-        ("nobody", ALICE.1),
+        ("mallory", ALICE.1),
         ("bob", "bob's"),
         ("bob", "wrong"),
         ("🦀", ALICE.1),
@@ -193,13 +193,12 @@ fn without_id(answer: &Answer) -> Vec<(String, String)> {
     headers
 }
 
-/// row 19: the decoy. That it does the work of a hash is shown beside the hasher; here, that a name
-/// which nobody has is sent through the hasher at all: while that is full, such a sign-in is told to
-/// come back.
+/// row 19: a sign-in of an unknown user uses the hasher too: while its queue is full, the sign-in is
+/// refused. A test of the hasher shows that the decoy does the same work.
 #[tokio::test]
-async fn unknown_users_keep_the_hasher_as_busy_as_known_ones() {
+async fn a_sign_in_of_an_unknown_user_uses_the_hasher() {
     let jeton = Jeton::with(|settings| settings.password.queue = 1).await;
-    for username in [ALICE.0, "nobody", "\u{202e}ecila"] {
+    for username in [ALICE.0, "mallory", "\u{202e}ecila"] {
         let sign_in = || jeton.sign_in_as(username, "wrong");
         let answer = jeton.with_hasher_full(sign_in()).await;
         answer.assert_error(503, "temporarily_unavailable");
@@ -210,7 +209,7 @@ async fn unknown_users_keep_the_hasher_as_busy_as_known_ones() {
 /// row 21: "`unauthorized_client`: The authenticated client is not authorized to use this
 /// authorization grant type.", RFC 6749 §5.2.
 #[tokio::test]
-async fn a_client_that_is_not_registered_for_a_grant_is_told_so() {
+async fn a_client_that_is_not_registered_for_the_grant_is_refused() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("refresher", None, |row| {

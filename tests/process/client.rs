@@ -246,9 +246,9 @@ fn invalid_settings_are_named_by_their_flags() {
     jeton: --grant: the password grant shows users' passwords to the client (RFC 9700, 2.4): it requires --first-party
     --scope: account and admin give access to this server's own API: they require --first-party
     "#);
-    insta::assert_snapshot!(refusal(&["update", "nobody", "--name", "x"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
-    insta::assert_snapshot!(refusal(&["show", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
-    insta::assert_snapshot!(refusal(&["secret", "list", "nobody"]), @r#"jeton: there is no client nobody; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["update", "missing", "--name", "x"]), @r#"jeton: there is no client missing; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["show", "missing"]), @r#"jeton: there is no client missing; see `jeton client list`"#);
+    insta::assert_snapshot!(refusal(&["secret", "list", "missing"]), @r#"jeton: there is no client missing; see `jeton client list`"#);
     insta::assert_snapshot!(refusal(&["secret", "add", "first-party"]), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);
     let id = "01900000-0000-7000-8000-000000000001";
     insta::assert_snapshot!(refusal(&["secret", "remove", "first-party", id]), @r#"jeton: there is no confidential client first-party; see `jeton client list`"#);

@@ -26,12 +26,12 @@ async fn exhaust(jeton: &Jeton, address: impl Fn(usize) -> String) {
     }
 }
 
-/// row 20, row 38: so many failures at once, then one a second; others are not slowed.
+/// row 20, row 38: a burst of failures, then one per second; other addresses are not slowed.
 #[tokio::test]
 async fn an_address_that_tries_many_accounts_is_slowed() {
     let jeton = Jeton::start().await;
     exhaust(&jeton, |_| "203.0.113.9".to_owned()).await;
-    for (username, password) in [(ALICE.0, ALICE.1), (ALICE.0, WRONG), ("nobody", WRONG)] {
+    for (username, password) in [(ALICE.0, ALICE.1), (ALICE.0, WRONG), ("mallory", WRONG)] {
         let answer = sign_in(&jeton, "203.0.113.9", username, password).await;
         assert_eq!(answer.retry_after(), 1);
     }
@@ -48,9 +48,9 @@ async fn an_address_that_tries_many_accounts_is_slowed() {
             .await
             .tokens();
     }
-    let wrong = sign_in(&jeton, "203.0.113.9", "nobody", WRONG).await;
+    let wrong = sign_in(&jeton, "203.0.113.9", "mallory", WRONG).await;
     wrong.assert_error(400, "invalid_grant");
-    sign_in(&jeton, "203.0.113.9", "nobody", WRONG)
+    sign_in(&jeton, "203.0.113.9", "mallory", WRONG)
         .await
         .retry_after();
 }
@@ -83,6 +83,6 @@ async fn who_is_refused_without_a_look_at_the_password_takes_no_place() {
             .await
             .retry_after();
     }
-    let other = sign_in(&jeton, "203.0.113.8", "nobody", WRONG).await;
+    let other = sign_in(&jeton, "203.0.113.8", "mallory", WRONG).await;
     other.assert_error(400, "invalid_grant");
 }

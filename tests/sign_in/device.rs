@@ -30,7 +30,7 @@ async fn a_thousand_wrong_passwords_do_not_keep_the_owner_out() {
         } else {
             assert!((1..=30).contains(&answer.retry_after()), "{number}");
         }
-        let unknown = jeton.guess(number, "nobody", WRONG).await;
+        let unknown = jeton.guess(number, "mallory", WRONG).await;
         assert_eq!(unknown.status, answer.status, "{number}");
         assert_eq!(unknown.steady_headers(), answer.steady_headers());
         assert_eq!(unknown.body, answer.body);
@@ -45,8 +45,7 @@ async fn a_thousand_wrong_passwords_do_not_keep_the_owner_out() {
     assert_eq!(jeton.session(&owner).await.revoked_at, None);
 }
 
-/// row 20: it is known by the client, the address and the user agent of a session that lives; nobody
-/// else is.
+/// row 20: a device is known by the client, the address and the user agent of an active session.
 #[tokio::test]
 async fn a_device_is_known_by_a_living_session_with_its_client_address_and_user_agent() {
     let jeton = Jeton::with(|settings| {
@@ -91,8 +90,8 @@ async fn a_device_is_known_by_a_living_session_with_its_client_address_and_user_
     sign_in(&jeton, HOME, ALICE.1).await.retry_after();
 }
 
-/// row 20: whoever sits at the device, or behind the same address with the same browser, is slowed as
-/// anybody is, by what failed there.
+/// row 20: a user at the known device, or behind the same address with the same browser, is slowed by
+/// the failures there.
 #[tokio::test]
 async fn a_known_device_is_slowed_by_its_own_failures() {
     let jeton = Jeton::start().await;

@@ -1,5 +1,5 @@
-//! Guessing is slowed, for each account and each address; its owner is not shut out, and nobody learns
-//! who has an account.
+//! Throttling of guesses by account and by address. The owner is not shut out, and responses do not show
+//! which accounts exist.
 
 mod address;
 mod device;
@@ -25,7 +25,7 @@ const BURST: usize = 10;
 const INTERVAL: Duration = Duration::from_secs(30);
 
 impl Jeton {
-    /// Signs in from an address that nobody else has.
+    /// Signs in from an address of its own.
     async fn guess(&self, number: usize, username: &str, password: &str) -> Answer {
         let address = format!(
             "198.{}.{}.{}",
@@ -56,10 +56,10 @@ impl Answer {
     }
 }
 
-/// row 20, row 38: after so many failures at once an account is slowed, whatever the password is;
-/// `Retry-After` says the truth, and nobody is shut out for good.
+/// row 20, row 38: after a burst of failures an account is slowed, whatever the password is;
+/// after `Retry-After` the owner can sign in.
 #[tokio::test]
-async fn a_right_password_is_refused_while_slowed_and_taken_after_retry_after() {
+async fn a_right_password_is_refused_while_slowed_and_accepted_after_retry_after() {
     let jeton = Jeton::start().await;
     jeton.exhaust(ALICE.0).await;
     let refused = jeton.guess(900, ALICE.0, ALICE.1).await;
@@ -83,8 +83,8 @@ async fn a_right_password_is_refused_while_slowed_and_taken_after_retry_after() 
     jeton.exhaust(ALICE.0).await;
 }
 
-/// row 19, row 20: a name that somebody has, that nobody has and that nobody can have are answered
-/// alike, failure by failure, to the last header.
+/// row 19, row 20: known, unknown and impossible names get the same responses, headers included, at each
+/// failure.
 #[tokio::test]
 async fn known_and_unknown_names_are_slowed_alike() {
     let jeton = Jeton::start().await;
@@ -96,7 +96,7 @@ async fn known_and_unknown_names_are_slowed_alike() {
     for (at, (username, password)) in [
         (ALICE.0, WRONG),
         ("bob", "bob's"),
-        ("nobody", ALICE.1),
+        ("mallory", ALICE.1),
         ("not a name", ALICE.1),
         ("\u{202e}ecila", ALICE.1),
     ]
@@ -188,7 +188,7 @@ async fn who_is_turned_away_by_a_busy_server_has_not_guessed() {
 
 /// row 20: no clock keeps anyone out for good: what a clock that was a year ahead has left is forgotten.
 #[tokio::test]
-async fn a_clock_that_was_ahead_keeps_nobody_out() {
+async fn a_clock_that_was_ahead_shuts_out_no_owner() {
     let jeton = Jeton::start().await;
     jeton.advance(Duration::from_hours(24 * 365));
     jeton.exhaust(ALICE.0).await;
@@ -213,15 +213,15 @@ async fn a_limit_of_zero_is_none() {
     }
 }
 
-/// A flood of attempts is no flood of rows: each that is slowed is told once a minute.
+/// Many attempts make few rows: a slowed account is recorded once a minute.
 #[tokio::test]
-async fn that_an_account_is_slowed_is_told_once_a_minute() {
+async fn a_slowed_account_is_recorded_once_a_minute() {
     let jeton = Jeton::start().await;
     let alice = jeton.sign_in().await.user();
     jeton.exhaust(ALICE.0).await;
-    jeton.exhaust("nobody").await;
+    jeton.exhaust("mallory").await;
     for number in 0..100 {
-        for name in [ALICE.0, "nobody"] {
+        for name in [ALICE.0, "mallory"] {
             jeton.guess(number, name, WRONG).await.retry_after();
         }
         jeton.advance(Duration::from_millis(10));
@@ -234,7 +234,7 @@ async fn that_an_account_is_slowed_is_told_once_a_minute() {
     for row in rows {
         assert_eq!(row.detail, r#"{"by":"account","retry_after":30}"#);
         assert_eq!((&*row.outcome, &*row.address), ("failure", "198.18.0.0"));
-        assert!(!format!("{row:?}").contains("nobody"));
+        assert!(!format!("{row:?}").contains("mallory"));
     }
     assert_eq!(
         jeton.audit_events(Action::SignInFailed).await.len(),
@@ -276,7 +276,7 @@ async fn what_is_past_is_swept_and_what_is_not_is_kept() {
         assert_eq!(swept, removed);
     }
     jeton.guess(900, ALICE.0, ALICE.1).await.retry_after();
-    // The house does it by itself.
+    // Maintenance does it too.
     jeton
         .server
         .clock
@@ -301,7 +301,7 @@ async fn what_is_just_past_is_kept_for_a_minute() {
     })
     .await;
     jeton.add_client("first-party", None, |_| {}).await;
-    jeton.guess(1, "nobody", WRONG).await;
+    jeton.guess(1, "mallory", WRONG).await;
     let maintenance = tokio::spawn(maintenance::run(std::sync::Arc::clone(&jeton.server)));
     let rows = "SELECT concat(count(*), '') AS detail FROM sign_in_throttle";
     jeton.advance(INTERVAL + Duration::from_secs(59));

@@ -30,7 +30,7 @@ async fn two_hundred_guesses_at_once_on_three_nodes_are_ten() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let nodes = three_nodes(&data, &clock).await;
-    for username in [ALICE.0, "nobody"] {
+    for username in [ALICE.0, "mallory"] {
         let crowd = (0..200).map(|number| {
             let node = Arc::clone(&nodes[number % nodes.len()]);
             let username = username.to_owned();
@@ -72,7 +72,7 @@ async fn an_account_is_slowed_on_every_node_and_after_a_restart() {
     restarted.guess(900, ALICE.0, ALICE.1).await.tokens();
 }
 
-/// The table names nobody: a reader of the database does not learn which names were tried.
+/// The table has no names: a reader of the database does not learn which names were tried.
 #[tokio::test]
 async fn the_names_that_were_tried_are_not_on_disk() {
     let data = DataDir::of_file();

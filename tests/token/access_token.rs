@@ -85,7 +85,7 @@ async fn the_header_names_algorithm_key_and_type() {
     "#);
 }
 
-/// row 40: `JWT` for audiences that cannot be told to accept `at+jwt`, and for them alone.
+/// row 40: `JWT` for audiences that cannot accept `at+jwt`, and for them alone.
 #[tokio::test]
 async fn the_type_is_jwt_for_audiences_that_want_it() {
     let jeton = Jeton::with(|settings| {
@@ -110,8 +110,8 @@ async fn the_type_is_jwt_for_audiences_that_want_it() {
     }
 }
 
-/// row 40: a client's own choice wins, over the audience's too, and from the next token on; this server's
-/// own doors take its tokens whichever it is, also those from before it was changed.
+/// row 40: a client's own choice wins, over the audience's too, and from the next token on. This server's
+/// API accepts both types, also tokens from before the change.
 #[tokio::test]
 async fn the_type_is_what_the_client_wants() {
     let jeton = Jeton::with(|settings| {
@@ -142,10 +142,10 @@ async fn the_type_is_what_the_client_wants() {
         let mine = jeton.get_with("/account", &token).await;
         assert_eq!(mine.status, 200, "{}", mine.body);
         let basic = basic_raw("api", SECRET);
-        let told = jeton
+        let introspection = jeton
             .post("/introspect", &basic, &[("token", &token)])
             .await;
-        assert_eq!(told.json()["active"], true);
+        assert_eq!(introspection.json()["active"], true);
     }
 }
 
@@ -270,7 +270,7 @@ async fn auth_time_and_acr_are_fixed_and_every_token_has_an_id_of_its_own() {
         assert_eq!(again.access_token, next.access_token);
         tokens = next;
     }
-    // Sessions that begin in the same microsecond are told apart too.
+    // Sessions that begin in the same microsecond have different ids too.
     for _ in 0..50 {
         let other = jeton.sign_in().await;
         assert!(ids.insert(claims(&other.access_token)["jti"].to_string()));

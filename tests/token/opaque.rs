@@ -62,9 +62,9 @@ async fn an_opaque_token_says_nothing_by_itself_and_all_at_introspection() {
     "#);
 }
 
-/// It opens our own doors, and ends with its session.
+/// The server's own API accepts it until its session ends.
 #[tokio::test]
-async fn an_opaque_token_opens_our_own_doors_until_its_session_ends() {
+async fn the_api_accepts_an_opaque_token_until_its_session_ends() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("opaque").await;
     let answer = jeton.get_with("/account", &tokens.access_token).await;

@@ -54,8 +54,7 @@ async fn a_refresh_token_names_its_session_and_generation() {
     }
 }
 
-/// row 32: "stored rows let nobody make a token": nothing of a token is on disk, whichever way it
-/// may be written.
+/// row 32: no token can be made from stored rows: no part of a token is on disk, in any encoding.
 #[tokio::test]
 async fn nothing_of_a_token_a_password_or_a_client_secret_is_on_disk() {
     let data = DataDir::of_file();

@@ -89,7 +89,7 @@ async fn a_service_account_administers_while_it_is_registered_for_it() {
 
 /// By disabling, deleting or taking the role.
 #[tokio::test]
-async fn nobody_removes_the_last_admin() {
+async fn the_last_admin_cannot_be_removed() {
     let admin = Admin::start().await;
     let (store, cause) = (&admin.jeton.server.store, admin.jeton.cause());
     let change = async |change| user::change(store, admin.id, change, &cause).await;

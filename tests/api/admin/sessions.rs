@@ -87,7 +87,7 @@ async fn pages_of_sessions_follow_each_other() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_found_is_told() {
+async fn an_unknown_session_is_not_found() {
     let admin = Admin::start().await;
     let unknown = format!("{PATH}/{}", Uuid::from_u128(7));
     assert_problem(&admin.get(&unknown).await, 404, &[]);

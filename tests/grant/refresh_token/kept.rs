@@ -86,8 +86,8 @@ async fn a_public_clients_refresh_tokens_rotate_whatever_its_row_says() {
     assert_eq!(jeton.session(&second).await.generation, 1);
 }
 
-/// "the refresh token is bound to the client to which it was issued", RFC 6749 §6: nobody without the
-/// secret can use it.
+/// "the refresh token is bound to the client to which it was issued", RFC 6749 §6, so the
+/// client's secret is required.
 #[tokio::test]
 async fn a_kept_refresh_token_is_of_no_use_without_the_clients_secret() {
     let (jeton, tokens) = start().await;
@@ -156,7 +156,7 @@ async fn what_ends_sessions_ends_those_with_a_kept_token() {
     }
 }
 
-/// row 27: whoever asks at the same instant, wherever, stays signed in.
+/// row 27: concurrent refreshes on several nodes keep the session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_refreshes_at_once_on_two_nodes_keep_the_session() {
     let data = DataDir::new();

@@ -21,7 +21,7 @@ async fn node(store: Store, clock: Clock) -> Jeton {
     Jeton::on(store, clock, ROOT_SECRET, |_| {}).await
 }
 
-/// row 27: whoever asks at the same instant with the same token gets the same answer, wherever.
+/// row 27: concurrent refreshes with one token get the same response on every node.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_hundred_refreshes_at_once_on_three_nodes_move_a_session_on_once() {
     let data = DataDir::new();
@@ -90,7 +90,7 @@ async fn a_hundred_late_retries_at_once_are_one_late_retry() {
 
 /// row 26, over nodes: of those who replay at once, all are refused and the session ends once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn replays_at_once_end_the_session_and_let_nobody_in() {
+async fn concurrent_replays_revoke_the_session_and_get_no_tokens() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let mut nodes = Vec::new();
@@ -115,10 +115,10 @@ async fn replays_at_once_end_the_session_and_let_nobody_in() {
     }
 }
 
-/// row 26, over nodes: a request that a node held up, while its client gave up and went on elsewhere, is no
-/// replay, though its token is an old one by now; the next one like it, which nobody held up, is.
+/// row 26, over nodes: a request that waited at one node while its client refreshed at another is no replay,
+/// though its token is old by then. The same token in a request that did not wait is a replay.
 #[tokio::test]
-async fn a_request_that_was_held_up_ends_no_session() {
+async fn a_request_that_waited_revokes_no_session() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = node(data.open().await, clock).await;
@@ -148,14 +148,14 @@ async fn a_request_that_was_held_up_ends_no_session() {
             return;
         }
     }
-    panic!("a request that was held up was judged by its token");
+    panic!("a request that waited was judged by its token alone");
 }
 
-/// row 26, over nodes: it is no replay either, when it was held up before its session was looked at: while its
-/// client was looked up.
+/// row 26, over nodes: it is no replay either if it waited before the session was read, while the client was
+/// looked up.
 #[tokio::test]
 #[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
-async fn a_request_that_was_held_up_before_its_session_ends_none() {
+async fn a_request_that_waited_before_its_session_was_read_revokes_none() {
     // Readers do not wait for locks on SQLite.
     let (lock, unlock) = match server_engine() {
         Engine::Postgres => ("BEGIN; LOCK TABLE clients", "COMMIT"),
@@ -184,13 +184,13 @@ async fn a_request_that_was_held_up_before_its_session_ends_none() {
             return;
         }
     }
-    panic!("a request that was held up was judged by its token");
+    panic!("a request that waited was judged by its token alone");
 }
 
-/// row 29, over nodes: a request that a node held up uses nothing up of what is forgiven: its client has its
-/// answer from another node, and may lose a later one.
+/// row 29, over nodes: a request that waited is not recorded as a late retry: its client has the response of
+/// another node, and may lose a later one.
 #[tokio::test]
-async fn a_request_that_was_held_up_is_no_late_retry() {
+async fn a_request_that_waited_is_no_late_retry() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = node(data.open().await, clock).await;
@@ -219,13 +219,13 @@ async fn a_request_that_was_held_up_is_no_late_retry() {
             return;
         }
     }
-    panic!("a request that was held up was taken for a late retry");
+    panic!("a request that waited was recorded as a late retry");
 }
 
-/// row 30: order comes from the counter: nodes whose clocks are five seconds apart sign nobody out
-/// who asks again at the other node.
+/// row 30: order comes from the counter: with a clock skew of five seconds, a retry at the other node keeps
+/// the session.
 #[tokio::test]
-async fn nodes_whose_clocks_are_apart_sign_no_honest_client_out() {
+async fn clock_skew_between_nodes_revokes_no_honest_session() {
     let audit = AuditLog::listen();
     let behind = Jeton::start().await;
     let clock = Clock::standing_at(START.plus(SECOND * 5));
@@ -254,10 +254,10 @@ async fn nodes_whose_clocks_are_apart_sign_no_honest_client_out() {
     assert!(audit.entries("replay").is_empty());
 }
 
-/// row 30: a clock that steps back an hour signs nobody out, makes no token from the future, and
-/// hides no replay.
+/// row 30: when the clock steps back an hour, sessions stay, no token is issued in the future, and a replay
+/// is detected.
 #[tokio::test]
-async fn a_clock_that_steps_back_signs_no_honest_client_out() {
+async fn a_clock_that_steps_back_revokes_no_honest_session() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     let second = jeton.refresh_after(&first, HOUR).await;

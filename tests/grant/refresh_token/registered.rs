@@ -75,7 +75,7 @@ async fn a_session_of_which_nothing_is_left_needs_another_sign_in() {
         let answer = jeton.refresh_with(&first.refresh_token, &named).await;
         answer.assert_error(400, "invalid_grant");
         jeton.sign_in_at("app").await;
-        // Nothing was ended: who undoes the change in time loses nobody.
+        // No session was revoked: undoing the change restores them.
         let undone = json!({ "audience": [API, FILES], "scope": "account read write" });
         jeton.change_client("app", undone).await;
         jeton.refresh_at("app", &first).await.tokens();
@@ -113,10 +113,10 @@ async fn an_audience_that_the_client_lost_is_in_no_new_token() {
     jeton.refresh_at("app", &second).await.tokens();
 }
 
-/// RFC 9700 §2.4: a client that is first-party no more has no password grant, and its sessions open none
-/// of this server's own doors; also by a row that nobody checked.
+/// RFC 9700 §2.4: a client that is no longer first-party has no password grant, and its tokens have no
+/// reserved scopes, even if its row says otherwise.
 #[tokio::test]
-async fn a_client_that_is_not_first_party_has_no_token_for_this_servers_own_doors() {
+async fn a_client_that_is_not_first_party_gets_no_reserved_scopes() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
@@ -142,9 +142,9 @@ async fn a_client_that_is_not_first_party_has_no_token_for_this_servers_own_door
     answer.assert_error(400, "unauthorized_client");
 }
 
-/// RFC 7662 §2.2: what is told of a refresh token is what it is good for now.
+/// RFC 7662 §2.2: introspection of a refresh token shows its present scope.
 #[tokio::test]
-async fn introspection_tells_what_a_refresh_token_is_good_for_now() {
+async fn introspection_shows_the_present_scope_of_a_refresh_token() {
     let jeton = Jeton::start().await;
     jeton.add_client("web", Some(SECRET), |_| {}).await;
     let authorization = basic_raw("web", SECRET);
@@ -208,7 +208,7 @@ async fn access_tokens_change_with_the_next_refresh() {
     assert_eq!(third.expires_in, 900);
 }
 
-/// A session with more scopes than an opaque token can tell apart begins anew, and fails nobody.
+/// A session with more scopes than an opaque token can hold needs another sign-in.
 #[tokio::test]
 async fn a_session_too_wide_for_opaque_tokens_needs_another_sign_in() {
     let jeton = Jeton::start().await;

@@ -13,7 +13,7 @@ struct Round {
     tabs: Vec<bool>,
     /// What happens before the next round, in microseconds of the server's clock.
     pause: i64,
-    /// The store loses so many rotations in the pause.
+    /// The number of rotations that the store loses in the pause.
     lost: usize,
 }
 

@@ -16,11 +16,11 @@ use proptest::prelude::*;
 use super::world::{SECOND, SPACING, WINDOW, World, block_on};
 use crate::support::START;
 
-/// One request: by whom, with which of the tokens they hold, and how long after the last one.
+/// One request: its sender, its token, and the time since the last request.
 #[derive(Clone, Copy, Debug)]
 struct Request {
     by_thief: bool,
-    /// Shows the newest token held, or one so many generations older.
+    /// Presents the newest token of the sender, or one that is older by this number of generations.
     older: u32,
     /// At once after one's own last request; never after the other's.
     at_once: bool,
