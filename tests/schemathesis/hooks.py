@@ -113,7 +113,7 @@ class Targets:
         self.ids.clear()
 
 
-targets = Victims()
+targets = Targets()
 counts = {"path": 0}
 # Ids of the callers and of the client for sign-ins. Cases find them in lists and must not change them.
 protected = {"first-party", OPERATOR}

@@ -232,7 +232,7 @@ async fn only_serve_creates_tables_in_an_empty_database() {
         let output = data.jeton(arguments).await;
         assert!(!output.status.success());
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.contains("holds nothing of Jeton's"), "{stderr}");
+        assert!(stderr.contains("has no tables of Jeton"), "{stderr}");
         assert!(stderr.contains("JETON_DATABASE__URL"), "{stderr}");
     }
     let tables = if engine() == Some(Engine::Postgres) {
