@@ -122,51 +122,32 @@ impl Model {
 #[derive(Default)]
 struct Ledger {
     successors: HashMap<u32, String>,
-    /// The last response to each token, and the `rotated_at` of its row.
-    last: HashMap<u32, (Tokens, i64)>,
+    /// The access token for each presented generation and `rotated_at`, and the reverse.
+    access_tokens: HashMap<(u32, i64), String>,
+    rows: HashMap<String, (u32, i64)>,
     ids: HashMap<String, String>,
 }
 
 impl Ledger {
-    /// Asserts that a token has one successor, and that a `jti` names one access token.
+    /// Asserts that a token has one successor, that the same row gives the same access token and another row
+    /// another one, and that a `jti` names one access token.
     fn enter(&mut self, shown: u32, expected: Expected, tokens: &Tokens, rotated_at: i64) {
-        let successor = self
-            .successors
-            .entry(shown)
-            .or_insert_with(|| tokens.refresh_token.clone());
+        let (token, row) = (&tokens.access_token, (shown, rotated_at));
+        let successor = self.successors.entry(shown);
+        let successor = successor.or_insert_with(|| tokens.refresh_token.clone());
         assert_eq!(
             *successor, tokens.refresh_token,
             "two successors of {shown}"
         );
-        let id = claims(&tokens.access_token)["jti"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let known = self
-            .ids
-            .entry(id)
-            .or_insert_with(|| tokens.access_token.clone());
-        assert_eq!(
-            *known, tokens.access_token,
-            "two access tokens with one jti"
-        );
-        let before = self.last.insert(shown, (tokens.clone(), rotated_at));
-        match expected {
-            Expected::Same => {
-                let (before, _) = before.unwrap();
-                assert_eq!(
-                    before.access_token, tokens.access_token,
-                    "not the same answer"
-                );
-            }
-            Expected::Late => {
-                // With the same `rotated_at`, as after a rollback, it is the same response.
-                let (before, then) = before.unwrap();
-                let same = before.access_token == tokens.access_token;
-                assert_eq!(same, then == rotated_at, "an old access token");
-            }
-            Expected::Rotated | Expected::Refused | Expected::Unavailable => {}
+        match self.access_tokens.insert(row, token.clone()) {
+            Some(known) => assert_eq!(known, *token, "not the same response"),
+            None => assert_ne!(expected, Expected::Same, "a response for an unknown row"),
         }
+        let known = self.rows.entry(token.clone()).or_insert(row);
+        assert_eq!(*known, row, "an old access token");
+        let id = claims(token)["jti"].as_str().unwrap().to_owned();
+        let known = self.ids.entry(id).or_insert_with(|| token.clone());
+        assert_eq!(known, token, "two access tokens with one jti");
     }
 }
 
@@ -208,7 +189,7 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
                 Ok(tokens) => ledger.enter(shown, expected, &tokens, model.row.rotated_at),
                 Err(Error::InvalidGrant(_)) => assert_eq!(expected, Expected::Refused),
                 Err(Error::TemporarilyUnavailable(_)) => {
-                    assert_eq!(expected, Expected::Unavailable);
+                    assert_eq!(expected, Expected::Unavailable)
                 }
                 Err(error) => panic!("{error}"),
             }
