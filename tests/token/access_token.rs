@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use crate::support::file::DataDir;
 use crate::support::{
-    ALICE, Answer, ISSUER, Jeton, ROOT_SECRET, SECRET, START, Tokens, basic_raw, claims, part,
+    ALICE, Answer, ISSUER, Jeton, ROOT_SECRET, SECRET, SIGN_IN, START, Tokens, basic_raw, claims,
+    part,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -361,4 +362,28 @@ async fn a_session_for_one_resource_gets_no_token_for_another() {
         audience(&jeton.refresh_at("both", &tokens).await),
         json!(API)
     );
+}
+
+/// row 41: `acr` comes from the session, for sign-in methods other than the password.
+#[tokio::test]
+async fn the_acr_of_the_session_is_in_tokens_and_introspection() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", Some(SECRET), |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let basic = basic_raw("first-party", SECRET);
+    let first = jeton.token_as(&basic, &SIGN_IN).await.tokens();
+    data.execute("UPDATE sessions SET acr = 'urn:example:other'")
+        .await;
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &*first.refresh_token),
+    ];
+    let second = jeton.token_as(&basic, &refresh).await.tokens();
+    assert_eq!(claims(&second.access_token)["acr"], "urn:example:other");
+    for token in [&second.access_token, &second.refresh_token] {
+        let answer = jeton.post("/introspect", &basic, &[("token", token)]).await;
+        assert_eq!(answer.json()["acr"], "urn:example:other");
+    }
 }

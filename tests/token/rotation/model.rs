@@ -189,7 +189,7 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
                 Ok(tokens) => ledger.enter(shown, expected, &tokens, model.row.rotated_at),
                 Err(Error::InvalidGrant(_)) => assert_eq!(expected, Expected::Refused),
                 Err(Error::TemporarilyUnavailable(_)) => {
-                    assert_eq!(expected, Expected::Unavailable)
+                    assert_eq!(expected, Expected::Unavailable);
                 }
                 Err(error) => panic!("{error}"),
             }
