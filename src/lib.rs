@@ -1,7 +1,7 @@
 //! Jeton, an OAuth 2 authorization server.
 //!
-//! Imports point down this list; modules on one line do not import each other. `tests/layout.rs`
-//! checks it.
+//! Imports point down this list; modules on one line do not import each other. A test
+//! in `tests/layout/` checks it.
 //!
 //! - [`cli`]: the command line: one file per command group
 //! - [`app`], [`listener`]: router and request layers; connections, their limits and timeouts

@@ -66,7 +66,6 @@ pub static ENDPOINTS: &[Endpoint] = &[
     admin("/admin/audit-events", "GET, HEAD"),
     admin("/admin/*", "GET, HEAD"),
     open("/.well-known/*", "other"),
-    page("/*", "other"),
 ];
 
 /// Row for paths that no endpoint has.

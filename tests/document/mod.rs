@@ -74,14 +74,15 @@ fn the_endpoint_table_has_every_path_and_method_of_the_document() {
     }
 }
 
-/// The reverse: a row that no route has would promise what does not exist.
+/// The reverse: a row without a route. Pages and probes are not in the document, so they are requested.
 #[tokio::test]
 async fn every_path_of_the_endpoint_table_is_routed() {
     let jeton = Jeton::start().await;
-    for row in ENDPOINTS
-        .iter()
-        .filter(|row| !row.path.contains(['*', '{']))
-    {
+    for row in ENDPOINTS.iter().filter(|row| !row.path.contains('*')) {
+        if row.path.contains('{') {
+            assert!(DOCUMENT["paths"][row.path].is_object(), "{}", row.path);
+            continue;
+        }
         for method in row.allow.split(", ").filter(|method| !method.is_empty()) {
             let request = Request::builder()
                 .uri(row.path.parse().unwrap())
