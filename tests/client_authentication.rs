@@ -1,3 +1,5 @@
+//! Client authentication: Basic, body credentials, public clients.
+
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
@@ -7,11 +9,11 @@ use serde_json::json;
 
 use crate::support::{Answer, Jeton, SECRET, SIGN_IN, and, basic_raw, encode, form};
 
-/// A pair that every shortcut gets wrong: a slash, a space, a plus and a colon.
+/// Credentials with a slash, a space, a plus and a colon, which form-encoding changes.
 const ODD_ID: &str = "1PpG/Q 1";
 const ODD_SECRET: &str = "z/tZ9VwFZqApmIQ+ZH1I5pLk/uB4ud:X2/8bL+wfFTt1rFw=";
 
-async fn with_confidential() -> Jeton {
+async fn start_with_confidential_client() -> Jeton {
     let jeton = Jeton::start().await;
     jeton.add_client("web", Some(SECRET), |_| {}).await;
     jeton
@@ -43,9 +45,9 @@ async fn basic_credentials_are_form_decoded() {
     assert_eq!(basic_raw("1PpG%2FQ+1", secret), literal);
 }
 
-/// row 9: Swagger UI, curl and many others send the pair as it is.
+/// row 9: Swagger UI, curl and many others send the credentials without form-encoding.
 #[tokio::test]
-async fn basic_credentials_are_accepted_raw_too() {
+async fn basic_credentials_without_form_encoding_are_accepted() {
     let jeton = Jeton::start().await;
     jeton.add_client(ODD_ID, Some(ODD_SECRET), |_| {}).await;
     let first = jeton
@@ -54,7 +56,7 @@ async fn basic_credentials_are_accepted_raw_too() {
         .tokens();
     let again = refresh_as(&jeton, &basic_raw(ODD_ID, ODD_SECRET), &first.refresh_token).await;
     again.tokens();
-    // What cannot be decoded can still be meant as it is.
+    // Credentials that cannot be form-decoded are compared as they are.
     jeton.add_client("100%", Some("%zz%"), |_| {}).await;
     jeton
         .token_as(&basic_raw("100%", "%zz%"), &SIGN_IN)
@@ -62,9 +64,9 @@ async fn basic_credentials_are_accepted_raw_too() {
         .tokens();
 }
 
-/// row 9: the halves part at the first colon, and neither reading lets a wrong secret in.
+/// row 9: the credentials are split at the first colon. A wrong secret is refused with and without form-decoding.
 #[tokio::test]
-async fn basic_credentials_that_are_nearly_right_are_refused() {
+async fn basic_credentials_that_differ_slightly_are_refused() {
     let jeton = Jeton::start().await;
     jeton.add_client(ODD_ID, Some(ODD_SECRET), |_| {}).await;
     let cut = ODD_SECRET.split(':').next().unwrap();
@@ -86,11 +88,11 @@ async fn basic_credentials_that_are_nearly_right_are_refused() {
 }
 
 /// row 10: "The authorization server MUST support the HTTP Basic authentication scheme for
-/// authenticating clients that were issued a client password", RFC 6749 §2.3.1; the body is the
+/// authenticating clients that were issued a client password", RFC 6749 §2.3.1. The body is the
 /// alternative, for both grants.
 #[tokio::test]
-async fn a_confidential_client_signs_in_and_refreshes_by_basic_and_by_the_body() {
-    let jeton = with_confidential().await;
+async fn a_confidential_client_authenticates_by_basic_or_by_the_body() {
+    let jeton = start_with_confidential_client().await;
     let basic = basic_raw("web", SECRET);
     let post = [("client_id", "web"), ("client_secret", SECRET)];
     let by_basic = jeton.token_as(&basic, &SIGN_IN).await.tokens();
@@ -108,8 +110,8 @@ async fn a_confidential_client_signs_in_and_refreshes_by_basic_and_by_the_body()
 /// row 11: "The client MUST NOT use more than one authentication method in each request", RFC 6749
 /// §2.3.
 #[tokio::test]
-async fn two_mechanisms_in_one_request_are_refused() {
-    let jeton = with_confidential().await;
+async fn two_authentication_methods_in_one_request_are_refused() {
+    let jeton = start_with_confidential_client().await;
     let basic = basic_raw("web", SECRET);
     for post in [
         &[("client_id", "web"), ("client_secret", SECRET)][..],
@@ -126,10 +128,10 @@ async fn two_mechanisms_in_one_request_are_refused() {
     answer.assert_error(400, "invalid_request");
 }
 
-/// row 11: a client may name itself in the body as well, RFC 6749 §3.2.1, but not as another.
+/// row 11: a client may send its `client_id` in the body as well, RFC 6749 §3.2.1, but no other.
 #[tokio::test]
-async fn a_client_id_beside_basic_must_be_the_same() {
-    let jeton = with_confidential().await;
+async fn a_client_id_in_the_body_must_equal_the_basic_id() {
+    let jeton = start_with_confidential_client().await;
     jeton.add_client(ODD_ID, Some(ODD_SECRET), |_| {}).await;
     for (id, secret) in [("web", SECRET), (ODD_ID, ODD_SECRET)] {
         let basic = basic_raw(id, secret);
@@ -146,8 +148,8 @@ async fn a_client_id_beside_basic_must_be_the_same() {
 /// row 12: Swagger UI sends `Og==`, an empty id and an empty secret, when both fields are left
 /// empty.
 #[tokio::test]
-async fn empty_basic_credentials_are_as_good_as_none() {
-    let jeton = with_confidential().await;
+async fn empty_basic_credentials_are_ignored() {
+    let jeton = start_with_confidential_client().await;
     let empty = "Basic Og==";
     jeton.token_as(empty, &SIGN_IN).await.tokens();
     let public = and(&SIGN_IN, &[("client_id", "first-party")]);
@@ -164,8 +166,8 @@ async fn empty_basic_credentials_are_as_good_as_none() {
 /// include the "WWW-Authenticate" response header field matching the authentication scheme used by
 /// the client", RFC 6749 §5.2.
 #[tokio::test]
-async fn a_client_that_fails_is_401_with_a_challenge() {
-    let jeton = with_confidential().await;
+async fn a_client_that_fails_to_authenticate_gets_401_with_a_challenge() {
+    let jeton = start_with_confidential_client().await;
     let mut answers = Vec::new();
     for authorization in [
         basic_raw("web", "wrong"),
@@ -201,7 +203,7 @@ async fn a_client_that_fails_is_401_with_a_challenge() {
 /// the authorization server", RFC 6749 §3.2.1, §6.
 #[tokio::test]
 async fn a_confidential_client_authenticates_on_every_grant() {
-    let jeton = with_confidential().await;
+    let jeton = start_with_confidential_client().await;
     let tokens = jeton
         .token_as(&basic_raw("web", SECRET), &SIGN_IN)
         .await
@@ -222,15 +224,15 @@ async fn a_confidential_client_authenticates_on_every_grant() {
         let answer = jeton.token_as(&basic_raw("web", ""), request).await;
         answer.assert_error(401, "invalid_client");
     }
-    // None of that has used the token up.
+    // The refused requests did not rotate the refresh token.
     let answer = refresh_as(&jeton, &basic_raw("web", SECRET), &tokens.refresh_token).await;
     assert_ne!(answer.tokens().refresh_token, tokens.refresh_token);
 }
 
 /// row 14: "A client MAY use the "`client_id`" request parameter to identify itself when sending
-/// requests to the token endpoint", RFC 6749 §3.2.1; a public one has no secret to show.
+/// requests to the token endpoint", RFC 6749 §3.2.1. A public client has no secret.
 #[tokio::test]
-async fn a_public_client_names_itself() {
+async fn a_public_client_identifies_itself_by_client_id() {
     let jeton = Jeton::start().await;
     jeton.add_client("spa", None, |_| {}).await;
     let first = jeton.sign_in_at("spa").await;
@@ -238,7 +240,7 @@ async fn a_public_client_names_itself() {
         ("grant_type", "refresh_token"),
         ("refresh_token", &*first.refresh_token),
     ];
-    // Unnamed, it is the default client, whose token this is not.
+    // Without `client_id`, the request is the default client's, and the token is not.
     jeton
         .token(&refresh)
         .await
@@ -256,9 +258,9 @@ async fn a_public_client_names_itself() {
         .assert_error(401, "invalid_client");
 }
 
-/// row 14: a request that names no client comes from the default client, if there is one.
+/// row 14: a request without `client_id` comes from the default client, if there is one.
 #[tokio::test]
-async fn without_a_default_client_every_request_names_one() {
+async fn without_a_default_client_every_request_needs_a_client_id() {
     let jeton = Jeton::with(|settings| settings.default_client.clear()).await;
     jeton
         .token(&SIGN_IN)
@@ -267,10 +269,10 @@ async fn without_a_default_client_every_request_names_one() {
     jeton.sign_in_at("first-party").await;
 }
 
-/// row 15: nothing in the answer tells an unknown client from a wrong secret or a disabled client.
+/// row 15: a response does not show which clients exist or are disabled.
 #[tokio::test]
-async fn unknown_wrong_and_disabled_clients_get_the_same_answer() {
-    let jeton = with_confidential().await;
+async fn an_unknown_client_a_wrong_secret_and_a_disabled_client_get_the_same_response() {
+    let jeton = start_with_confidential_client().await;
     jeton.add_client("off", Some(SECRET), |_| {}).await;
     jeton.add_client("spa", None, |_| {}).await;
     jeton.add_client("spa-off", None, |_| {}).await;
@@ -307,8 +309,8 @@ async fn unknown_wrong_and_disabled_clients_get_the_same_answer() {
 
 /// row 16: "It uses a case-insensitive token to identify the authentication scheme", RFC 9110 §11.1.
 #[tokio::test]
-async fn the_name_of_the_scheme_is_case_insensitive() {
-    let jeton = with_confidential().await;
+async fn the_authentication_scheme_is_case_insensitive() {
+    let jeton = start_with_confidential_client().await;
     let credentials = basic_raw("web", SECRET).split_off("Basic ".len());
     for scheme in ["basic", "BASIC", "bAsIc", "Basic "] {
         let authorization = format!("{scheme} {credentials}");
@@ -326,8 +328,7 @@ async fn the_name_of_the_scheme_is_case_insensitive() {
     }
 }
 
-/// row 17: an operator cannot make a client that an API could take for a user, RFC 9700 §4.15 and
-/// RFC 9068 §5; a user's `sub` is a UUID.
+/// row 17: an API must not mistake a client for a user, RFC 9700 §4.15 and RFC 9068 §5. A user's `sub` is a UUID.
 #[tokio::test]
 async fn a_client_id_cannot_be_a_uuid() {
     let directory = tempfile::tempdir().unwrap();
@@ -335,7 +336,7 @@ async fn a_client_id_cannot_be_a_uuid() {
     std::fs::create_dir(&data).unwrap();
     let store = Store::open(&data.join("jeton.db")).await.unwrap();
     store.close().await.unwrap();
-    let add = |id: &str| run(directory.path(), &["client", "add", id]);
+    let add = |id: &str| run_jeton(directory.path(), &["client", "add", id]);
     for id in [
         "0190a6c2-5b1c-7d2e-8f3a-0123456789ab",
         "0190A6C2-5B1C-7D2E-8F3A-0123456789AB",
@@ -350,7 +351,7 @@ async fn a_client_id_cannot_be_a_uuid() {
     }
     let output = add("web");
     assert!(output.status.success(), "{output:?}");
-    let listed = run(directory.path(), &["client", "list"]).stdout;
+    let listed = run_jeton(directory.path(), &["client", "list"]).stdout;
     let listed = String::from_utf8(listed).unwrap();
     assert!(
         listed.contains("web") && !listed.contains("0190"),
@@ -358,17 +359,17 @@ async fn a_client_id_cannot_be_a_uuid() {
     );
 }
 
-/// row 17: what a `sub` is.
+/// row 17: a user's `sub` is a UUID, so it never equals a `client_id`.
 #[tokio::test]
-async fn a_sub_is_a_uuid() {
+async fn the_sub_of_a_user_is_a_uuid() {
     let jeton = Jeton::start().await;
     let claims = crate::support::claims(&jeton.sign_in().await.access_token);
     let sub = claims["sub"].as_str().unwrap();
     assert_eq!(sub.parse::<uuid::Uuid>().unwrap().to_string(), sub);
 }
 
-/// The command line with nothing from outside, its data below `directory`.
-fn run(directory: &std::path::Path, arguments: &[&str]) -> Output {
+/// Runs `jeton` in `directory`, with an empty environment.
+fn run_jeton(directory: &std::path::Path, arguments: &[&str]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_jeton"))
         .args(arguments)
         .current_dir(directory)

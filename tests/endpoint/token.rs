@@ -1,3 +1,5 @@
+//! The token endpoint: grant types, responses, overload, generated requests.
+
 use futures_util::future::join_all;
 use jeton::clock::Clock;
 use poem::http::{HeaderValue, Method};
@@ -23,7 +25,7 @@ async fn a_request_without_grant_type_is_invalid() {
 /// row 7: "The authorization grant type is not supported by the authorization server", RFC 6749
 /// §5.2; "all the protocol parameter names and values are case sensitive", §1.9.
 #[tokio::test]
-async fn an_unknown_grant_type_is_unsupported_and_case_matters() {
+async fn an_unknown_grant_type_is_unsupported_and_grant_types_are_case_sensitive() {
     let jeton = Jeton::start().await;
     for grant_type in [
         "Password",
@@ -47,7 +49,7 @@ async fn an_unknown_grant_type_is_unsupported_and_case_matters() {
 
 /// row 35: `token_type` is `Bearer`, `expires_in` is a number, nothing is null or unknown.
 #[tokio::test]
-async fn a_success_has_the_members_of_rfc_6749_and_no_others() {
+async fn a_token_response_has_the_members_of_rfc_6749_and_no_others() {
     let jeton = Jeton::start().await;
     let signed_in = jeton.token(&SIGN_IN).await;
     let refreshed = jeton.refresh(&signed_in.tokens().refresh_token).await;
@@ -109,9 +111,9 @@ async fn a_success_has_the_members_of_rfc_6749_and_no_others() {
 }
 
 /// row 36: "If the issued access token scope is different from the one requested by the client, the
-/// authorization server MUST include the "scope" response parameter", RFC 6749 §3.3; here always.
+/// authorization server MUST include the "scope" response parameter", RFC 6749 §3.3. Jeton always does.
 #[tokio::test]
-async fn every_success_names_the_scope_of_its_token() {
+async fn every_token_response_contains_the_scope() {
     let jeton = Jeton::start().await;
     for scope in ["read", "write account", "account read write"] {
         let answer = jeton.token(&and(&SIGN_IN, &[("scope", scope)])).await;
@@ -131,19 +133,18 @@ async fn every_success_names_the_scope_of_its_token() {
     assert_eq!(narrowed.tokens().scope, "read");
 }
 
-/// row 38: more sign-ins than the queue holds are put off, and nothing else goes wrong.
+/// row 38: a refresh needs no password, so it succeeds meanwhile.
 #[tokio::test]
-async fn a_full_password_queue_is_503_with_retry_after() {
+async fn a_sign_in_gets_503_with_retry_after_if_the_password_queue_is_full() {
     let jeton = Jeton::with(|settings| settings.password.queue = 1).await;
     let tokens = jeton.sign_in().await;
     let meanwhile = async {
-        let crowd = (0..32).map(|_| jeton.token(&SIGN_IN));
-        let put_off = join_all(crowd).await;
-        // A refresh needs no password.
-        (put_off, jeton.refresh(&tokens.refresh_token).await)
+        let sign_ins = (0..32).map(|_| jeton.token(&SIGN_IN));
+        let refused = join_all(sign_ins).await;
+        (refused, jeton.refresh(&tokens.refresh_token).await)
     };
-    let (put_off, refreshed) = jeton.with_hasher_full(meanwhile).await;
-    for answer in put_off {
+    let (refused, refreshed) = jeton.with_hasher_full(meanwhile).await;
+    for answer in refused {
         answer.assert_error(503, "temporarily_unavailable");
         let seconds = answer.header("retry-after").unwrap();
         assert!(seconds.parse::<u32>().unwrap() >= 1, "{seconds}");
@@ -153,9 +154,9 @@ async fn a_full_password_queue_is_503_with_retry_after() {
     jeton.sign_in().await;
 }
 
-/// row 38: a store that does not answer is an overload, not a fault of the request.
+/// row 38: an unavailable database is a temporary error.
 #[tokio::test]
-async fn a_store_that_is_away_is_503_with_retry_after() {
+async fn requests_get_503_with_retry_after_if_the_database_is_unavailable() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     jeton.server.store.clone().close().await.unwrap();
@@ -170,7 +171,7 @@ async fn a_store_that_is_away_is_503_with_retry_after() {
 
 /// row 38: a full disk is a temporary error too.
 #[tokio::test]
-async fn a_full_disk_is_503_with_retry_after() {
+async fn requests_get_503_with_retry_after_if_the_disk_is_full() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
@@ -194,7 +195,7 @@ async fn a_full_disk_is_503_with_retry_after() {
     }
 }
 
-/// Each engine's own words for it, when a session is written.
+/// Makes each write of a session fail with the engine's error for a full disk.
 const FILL_SQLITE: &str = "
     CREATE TRIGGER full_1 BEFORE INSERT ON sessions
         BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END;
@@ -211,9 +212,9 @@ const FILL_POSTGRES: &str = "
     CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON sessions
         FOR EACH ROW EXECUTE FUNCTION fill()";
 
-/// row 8, row 34: whatever is sent to /token, the answer has a shape that a client can read.
+/// row 8, row 34: any method, query, headers and body get tokens or an OAuth error.
 #[test]
-fn nothing_that_is_sent_breaks_token() {
+fn every_generated_token_request_gets_tokens_or_an_oauth_error() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -228,8 +229,8 @@ fn nothing_that_is_sent_breaks_token() {
         failure_persistence: None,
         ..Config::default()
     };
-    let outcome = TestRunner::new(config).run(&sent(), |sent| {
-        let answer = runtime.block_on(jeton.send(sent.request()));
+    let outcome = TestRunner::new(config).run(&generated_request(), |generated| {
+        let answer = runtime.block_on(jeton.send(generated.request()));
         prop_assert_eq!(answer.header("cache-control"), Some("no-store"));
         prop_assert_eq!(answer.header("pragma"), Some("no-cache"));
         if answer.status == 200 {
@@ -262,14 +263,14 @@ fn nothing_that_is_sent_breaks_token() {
 }
 
 #[derive(Clone, Debug)]
-struct Sent {
+struct GeneratedRequest {
     method: &'static str,
     query: String,
     headers: Vec<(&'static str, Vec<u8>)>,
     body: Vec<u8>,
 }
 
-impl Sent {
+impl GeneratedRequest {
     fn request(self) -> poem::Request {
         let mut request = form(&format!("/token?{}", self.query))
             .method(self.method.parse::<Method>().unwrap())
@@ -283,7 +284,7 @@ impl Sent {
     }
 }
 
-fn sent() -> impl Strategy<Value = Sent> {
+fn generated_request() -> impl Strategy<Value = GeneratedRequest> {
     let method = prop_oneof![20 => Just("POST"), 1 => Just("GET"), 1 => Just("OPTIONS")];
     let query = prop_oneof![4 => Just(String::new()), 1 => "[a-z_=&%+;0-9A-F]{0,30}"];
     let authorization = prop_oneof![
@@ -291,19 +292,19 @@ fn sent() -> impl Strategy<Value = Sent> {
         Just(basic_raw("kept", "x").into_bytes()),
         (".{0,20}", ".{0,20}").prop_map(|(id, secret)| basic_raw(&id, &secret).into_bytes()),
         "(Basic|bearer|é)? ?[A-Za-z0-9+/=]{0,40}".prop_map(String::into_bytes),
-        bytes(40),
+        random_bytes(40),
     ];
     let header = prop_oneof![
         authorization.prop_map(|value| ("authorization", value)),
-        bytes(300).prop_map(|value| ("user-agent", value)),
-        bytes(60).prop_map(|value| ("content-type", value)),
-        bytes(60).prop_map(|value| ("origin", value)),
-        bytes(60).prop_map(|value| ("accept", value)),
-        bytes(60).prop_map(|value| ("x-forwarded-for", value)),
+        random_bytes(300).prop_map(|value| ("user-agent", value)),
+        random_bytes(60).prop_map(|value| ("content-type", value)),
+        random_bytes(60).prop_map(|value| ("origin", value)),
+        random_bytes(60).prop_map(|value| ("accept", value)),
+        random_bytes(60).prop_map(|value| ("x-forwarded-for", value)),
     ];
     let headers = prop::collection::vec(header, 0..3);
-    let body = prop_oneof![4 => parameters(), 1 => bytes(300), 1 => bytes(20_000)];
-    (method, query, headers, body).prop_map(|(method, query, headers, body)| Sent {
+    let body = prop_oneof![4 => parameters(), 1 => random_bytes(300), 1 => random_bytes(20_000)];
+    (method, query, headers, body).prop_map(|(method, query, headers, body)| GeneratedRequest {
         method,
         query,
         headers,
@@ -311,7 +312,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     })
 }
 
-/// Parameters that come past the first checks often enough to reach what lies behind.
+/// A form with known names and values, so that many requests pass the first checks.
 fn parameters() -> impl Strategy<Value = Vec<u8>> {
     let values = || {
         prop_oneof![
@@ -353,6 +354,6 @@ fn parameters() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn bytes(length: usize) -> impl Strategy<Value = Vec<u8>> {
+fn random_bytes(length: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..=length)
 }

@@ -1,9 +1,12 @@
+//! The client credentials grant, RFC 6749 §4.4.
+
 use serde_json::json;
 
 use crate::support::{Answer, Jeton, SECRET, basic_raw, claims};
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
+/// A server with the confidential client `job`.
 async fn start() -> Jeton {
     let jeton = Jeton::start().await;
     jeton
@@ -16,16 +19,16 @@ async fn start() -> Jeton {
     jeton
 }
 
-async fn ask(jeton: &Jeton, more: &[(&str, &str)]) -> Answer {
+async fn token_request(jeton: &Jeton, more: &[(&str, &str)]) -> Answer {
     let parameters = [&[GRANT], more].concat();
     jeton.token_as(&basic_raw("job", SECRET), &parameters).await
 }
 
 /// RFC 6749 §4.4.3: "A refresh token SHOULD NOT be included"; RFC 9068 §2.2: `sub` is the client.
 #[tokio::test]
-async fn a_client_has_a_token_for_itself_and_no_refresh_token() {
+async fn a_client_gets_an_access_token_for_itself_and_no_refresh_token() {
     let jeton = start().await;
-    let answer = ask(&jeton, &[]).await;
+    let answer = token_request(&jeton, &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let json = answer.json();
     let members: Vec<_> = json.as_object().unwrap().keys().collect();
@@ -52,28 +55,28 @@ async fn a_client_has_a_token_for_itself_and_no_refresh_token() {
       "jti": "[id]"
     }
     "#);
-    let other = ask(&jeton, &[]).await.json();
+    let other = token_request(&jeton, &[]).await.json();
     assert_ne!(other["access_token"], json["access_token"]);
 }
 
 /// row 42: RFC 8707 §2.2, and RFC 6749 §3.3.
 #[tokio::test]
-async fn scope_and_resource_narrow_the_token() {
+async fn scope_and_resource_narrow_the_access_token() {
     let jeton = start().await;
-    let answer = ask(&jeton, &[("scope", "read"), ("resource", "https://b.test")]).await;
+    let answer = token_request(&jeton, &[("scope", "read"), ("resource", "https://b.test")]).await;
     let json = answer.json();
     assert_eq!(json["scope"], "read");
     let claims = claims(json["access_token"].as_str().unwrap());
     assert_eq!(claims["aud"], "https://b.test");
-    let more = ask(&jeton, &[("scope", "read admin")]).await;
+    let more = token_request(&jeton, &[("scope", "read admin")]).await;
     more.assert_error(400, "invalid_scope");
-    let elsewhere = ask(&jeton, &[("resource", "https://c.test")]).await;
+    let elsewhere = token_request(&jeton, &[("resource", "https://c.test")]).await;
     elsewhere.assert_error(400, "invalid_target");
 }
 
 /// "The client credentials grant type MUST only be used by confidential clients", RFC 6749 §4.4.
 #[tokio::test]
-async fn a_public_client_or_one_that_is_not_registered_for_it_is_refused() {
+async fn public_clients_and_clients_without_this_grant_are_refused() {
     let jeton = start().await;
     jeton
         .add_client("public", None, |row| {
@@ -89,12 +92,12 @@ async fn a_public_client_or_one_that_is_not_registered_for_it_is_refused() {
     answer.assert_error(401, "invalid_client");
 }
 
-/// Its token is active as long as the client is, and is no person's.
+/// The token is active while its client is enabled, and has no username.
 #[tokio::test]
 async fn a_clients_own_token_is_active_until_the_client_is_disabled() {
     let jeton = start().await;
     let job = basic_raw("job", SECRET);
-    let json = ask(&jeton, &[]).await.json();
+    let json = token_request(&jeton, &[]).await.json();
     let access_token = json["access_token"].as_str().unwrap();
     jeton
         .add_client("api", Some(SECRET), |row| {
@@ -119,14 +122,14 @@ async fn a_clients_own_token_is_active_until_the_client_is_disabled() {
 }
 
 #[tokio::test]
-async fn a_clients_own_token_opens_no_persons_door() {
+async fn a_clients_own_token_is_refused_by_the_account_api() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("job", Some(SECRET), |row| {
             "client_credentials".clone_into(&mut row.grant_types);
         })
         .await;
-    let json = ask(&jeton, &[]).await.json();
+    let json = token_request(&jeton, &[]).await.json();
     let access_token = json["access_token"].as_str().unwrap();
     assert_eq!(jeton.get_with("/account", access_token).await.status, 401);
 }

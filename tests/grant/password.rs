@@ -1,4 +1,4 @@
-//! The password grant: names and passwords as people type them, and refusals that say nothing.
+//! The password grant: parameters, Unicode in usernames and passwords, refusals, renewed hashes.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::support::audit::AuditLog;
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, encode, form};
 
-/// The password of the hashes below, which other programs have made of it.
+/// The password of the imported hashes below, which other programs made.
 const IMPORTED: &str = "correct horse battery stäple";
 
 fn credentials<'a>(username: &'a str, password: &'a str) -> [(&'a str, &'a str); 3] {
@@ -31,7 +31,7 @@ impl Jeton {
         self.token(&credentials(username, password)).await
     }
 
-    async fn hash_of(&self, username: &str) -> String {
+    async fn password_hash_of(&self, username: &str) -> String {
         let user = user::find_by_username(&self.server.store, username).await;
         user.unwrap().unwrap().password_hash
     }
@@ -39,7 +39,7 @@ impl Jeton {
 
 /// row 18: "username REQUIRED. [...] password REQUIRED.", RFC 6749 §4.3.2.
 #[tokio::test]
-async fn a_user_name_and_a_password_are_required() {
+async fn username_and_password_are_required() {
     let jeton = Jeton::start().await;
     let complete = credentials(ALICE.0, ALICE.1);
     for missing in ["username", "password"] {
@@ -58,9 +58,9 @@ async fn a_user_name_and_a_password_are_required() {
     jeton.token(&complete).await.tokens();
 }
 
-/// row 18: "scope OPTIONAL.", RFC 6749 §4.3.2; without it the client's own, as §3.3 wants it.
+/// row 18: "scope OPTIONAL.", RFC 6749 §4.3.2. Without it, the scope is the client's (§3.3).
 #[tokio::test]
-async fn scope_is_optional_and_never_more_than_the_client_may_have() {
+async fn scope_is_optional_and_limited_to_the_clients_scope() {
     let jeton = Jeton::start().await;
     let sign_in = async |scope| {
         let parameters = [&credentials(ALICE.0, ALICE.1)[..], &[("scope", scope)]].concat();
@@ -77,9 +77,9 @@ async fn scope_is_optional_and_never_more_than_the_client_may_have() {
         .assert_error(400, "invalid_scope");
 }
 
-/// row 18: one user, however the keyboard sends the name.
+/// row 18: the Unicode form, width and case of a username do not matter.
 #[tokio::test]
-async fn a_user_name_is_the_same_in_every_unicode_form_width_and_case() {
+async fn a_username_matches_in_every_unicode_form_width_and_case() {
     let jeton = Jeton::start().await;
     jeton.add_user("éloïse", "x").await;
     jeton.add_user("ガ日本", "x").await;
@@ -93,16 +93,16 @@ async fn a_user_name_is_the_same_in_every_unicode_form_width_and_case() {
     ] {
         assert_eq!(jeton.sign_in_as(typed, "x").await.status, 200, "{typed:?}");
     }
-    // Letters that merely look alike are another's.
+    // Letters that only look similar do not match.
     for typed in ["eloise", "éloіse", "éloïse "] {
         let answer = jeton.sign_in_as(typed, "x").await;
         answer.assert_error(400, "invalid_grant");
     }
 }
 
-/// row 18: a password is taken as it was typed, but for its Unicode form: NFC.
+/// row 18: only the Unicode form of a password is changed.
 #[tokio::test]
-async fn a_password_is_any_text_in_nfc_and_is_not_changed_otherwise() {
+async fn a_password_is_normalized_to_nfc_and_not_changed_otherwise() {
     let jeton = Jeton::start().await;
     for (username, password, others) in [
         (
@@ -178,12 +178,16 @@ async fn a_wrong_password_an_unknown_user_and_a_disabled_user_get_the_same_respo
         let answer = jeton.sign_in_as(username, password).await;
         assert_eq!(answer.body, wrong.body, "{username:?}");
         assert_eq!(answer.status, wrong.status, "{username:?}");
-        assert_eq!(without_id(&answer), without_id(&wrong), "{username:?}");
+        assert_eq!(
+            headers_without_request_id(&answer),
+            headers_without_request_id(&wrong),
+            "{username:?}"
+        );
     }
 }
 
-/// All headers but the one that names the request.
-fn without_id(answer: &Answer) -> Vec<(String, String)> {
+/// The sorted headers without `X-Request-Id`.
+fn headers_without_request_id(answer: &Answer) -> Vec<(String, String)> {
     let headers = answer.headers.iter();
     let mut headers: Vec<_> = headers
         .filter(|(name, _)| *name != "x-request-id")
@@ -193,8 +197,8 @@ fn without_id(answer: &Answer) -> Vec<(String, String)> {
     headers
 }
 
-/// row 19: a sign-in of an unknown user uses the hasher too: while its queue is full, the sign-in is
-/// refused. A test of the hasher shows that the decoy does the same work.
+/// row 19: a sign-in of an unknown user uses the hasher too. While its queue is full, the sign-in is refused.
+/// A test of the hasher shows that the decoy hash costs the same work.
 #[tokio::test]
 async fn a_sign_in_of_an_unknown_user_uses_the_hasher() {
     let jeton = Jeton::with(|settings| settings.password.queue = 1).await;
@@ -224,7 +228,7 @@ async fn a_client_that_is_not_registered_for_the_grant_is_refused() {
     let tokens = jeton.sign_in_at("signer").await;
     let refused = [
         ("refresher", credentials(ALICE.0, ALICE.1).to_vec()),
-        // Also with a wrong password: the client is refused before anyone's password is looked at.
+        // Also with a wrong password: the client is refused before the password is verified.
         ("refresher", credentials(ALICE.0, "wrong").to_vec()),
         (
             "signer",
@@ -241,10 +245,10 @@ async fn a_client_that_is_not_registered_for_the_grant_is_refused() {
     }
 }
 
-/// row 22: "The resource owner password credentials grant [...] MUST NOT be used", RFC 9700 §2.4:
-/// a client has it only when an operator says so.
+/// row 22: "The resource owner password credentials grant [...] MUST NOT be used", RFC 9700 §2.4.
+/// A client has it only if an operator adds it.
 #[tokio::test]
-async fn a_new_client_has_the_password_grant_only_when_it_is_asked_for() {
+async fn a_new_client_has_no_password_grant_unless_an_operator_adds_it() {
     let data = DataDir::new();
     let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
@@ -270,34 +274,45 @@ async fn a_new_client_has_the_password_grant_only_when_it_is_asked_for() {
     assert_eq!(jeton.refresh_at("trusted", &tokens).await.status, 200);
 }
 
-/// row 18, and what the settings promise: "Hashes made with other values are renewed at the next
-/// sign-in."
+/// row 18, and the comment in the settings: "Other hashes are renewed at the next sign-in."
 #[tokio::test]
 async fn a_sign_in_renews_a_hash_of_another_cost_and_ends_no_session() {
     let jeton = Jeton::start().await;
-    let before = jeton.hash_of(ALICE.0).await;
+    let before = jeton.password_hash_of(ALICE.0).await;
     let tokens = jeton.sign_in().await;
-    assert_eq!(jeton.hash_of(ALICE.0).await, before, "of the current cost");
-    let dearer = Jeton::on(
+    assert_eq!(
+        jeton.password_hash_of(ALICE.0).await,
+        before,
+        "a hash of the current cost was renewed"
+    );
+    let costlier = Jeton::on(
         jeton.server.store.clone(),
         jeton.server.clock.clone(),
         ROOT_SECRET,
         |settings| settings.password.iterations = 2,
     )
     .await;
-    let wrong = dearer.sign_in_as(ALICE.0, "wrong").await;
+    let wrong = costlier.sign_in_as(ALICE.0, "wrong").await;
     wrong.assert_error(400, "invalid_grant");
-    assert_eq!(jeton.hash_of(ALICE.0).await, before, "by a wrong password");
-    dearer.sign_in().await;
-    let after = jeton.hash_of(ALICE.0).await;
+    assert_eq!(
+        jeton.password_hash_of(ALICE.0).await,
+        before,
+        "a wrong password renewed the hash"
+    );
+    costlier.sign_in().await;
+    let after = jeton.password_hash_of(ALICE.0).await;
     assert!(after.starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{after}");
-    dearer.sign_in().await;
-    assert_eq!(jeton.hash_of(ALICE.0).await, after, "once is enough");
+    costlier.sign_in().await;
+    assert_eq!(
+        jeton.password_hash_of(ALICE.0).await,
+        after,
+        "the hash was renewed twice"
+    );
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
-/// Users who were brought along sign in with the password that they had, and leave their old hash
-/// behind. Hashes by libxcrypt, OpenSSL and argon2-cffi.
+/// Imported users sign in with their old password, and the hash is renewed. The hashes are by libxcrypt,
+/// OpenSSL and argon2-cffi.
 #[tokio::test]
 async fn an_imported_user_signs_in_and_is_rehashed() {
     let jeton = Jeton::start().await;
@@ -324,13 +339,13 @@ async fn an_imported_user_signs_in_and_is_rehashed() {
             .sign_in_as(username, "correct horse battery staple")
             .await;
         wrong.assert_error(400, "invalid_grant");
-        assert_eq!(jeton.hash_of(username).await, hash);
+        assert_eq!(jeton.password_hash_of(username).await, hash);
         assert_eq!(
             jeton.sign_in_as(username, IMPORTED).await.status,
             200,
             "{username}"
         );
-        let renewed = jeton.hash_of(username).await;
+        let renewed = jeton.password_hash_of(username).await;
         assert!(
             renewed.starts_with("$argon2id$v=19$m=64,t=1,p=1$"),
             "{renewed}"
@@ -343,7 +358,8 @@ async fn an_imported_user_signs_in_and_is_rehashed() {
     }
 }
 
-/// A hash that was changed while a sign-in renewed it stays: else the old password would come back.
+/// A rehash does not overwrite a hash that changed since the sign-in read it. Otherwise the old password would be
+/// valid again.
 #[tokio::test]
 async fn a_rehash_does_not_undo_a_new_password() {
     let jeton = Jeton::start().await;
@@ -375,9 +391,9 @@ async fn a_rehash_does_not_undo_a_new_password() {
     assert_eq!(jeton.sign_in_as(ALICE.0, "new").await.status, 200);
 }
 
-/// What a person needs to recognise a session in a list, and the row keeps its size.
+/// Users recognize a session in a list by its user agent. The stored text is limited to the column's length.
 #[tokio::test]
-async fn a_session_remembers_the_user_agent_cut_to_its_column() {
+async fn a_session_stores_the_user_agent_truncated_to_255_characters() {
     let jeton = Jeton::start().await;
     let long = "Mozilla/5.0 ".repeat(40);
     for (given, kept) in [("curl/8.5.0", "curl/8.5.0"), (&long, &long[..255])] {
@@ -388,9 +404,9 @@ async fn a_session_remembers_the_user_agent_cut_to_its_column() {
     }
 }
 
-/// The address that the connection comes from, as text.
+/// The address is that of the connection's peer.
 #[tokio::test]
-async fn a_session_and_the_audit_log_remember_the_address() {
+async fn a_session_and_the_audit_log_record_the_address() {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! One address that tries many accounts.
+//! Throttling by address: one address that tries many accounts.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ async fn sign_in(jeton: &Jeton, address: &str, username: &str, password: &str) -
         .await
 }
 
-async fn exhaust(jeton: &Jeton, address: impl Fn(usize) -> String) {
+/// Fails sign-ins of different accounts until the address is throttled.
+async fn fail_address_burst(jeton: &Jeton, address: impl Fn(usize) -> String) {
     for number in 0..BURST {
         let username = format!("name-{number}");
         let answer = sign_in(jeton, &address(number), &username, WRONG).await;
@@ -26,11 +27,11 @@ async fn exhaust(jeton: &Jeton, address: impl Fn(usize) -> String) {
     }
 }
 
-/// row 20, row 38: a burst of failures, then one per second; other addresses are not slowed.
+/// row 20, row 38: an address may fail in a burst, then once per second. Other addresses are not throttled.
 #[tokio::test]
-async fn an_address_that_tries_many_accounts_is_slowed() {
+async fn an_address_that_tries_many_accounts_is_throttled() {
     let jeton = Jeton::start().await;
-    exhaust(&jeton, |_| "203.0.113.9".to_owned()).await;
+    fail_address_burst(&jeton, |_| "203.0.113.9".to_owned()).await;
     for (username, password) in [(ALICE.0, ALICE.1), (ALICE.0, WRONG), ("mallory", WRONG)] {
         let answer = sign_in(&jeton, "203.0.113.9", username, password).await;
         assert_eq!(answer.retry_after(), 1);
@@ -42,7 +43,7 @@ async fn an_address_that_tries_many_accounts_is_slowed() {
     assert_eq!(row.detail, r#"{"by":"address","retry_after":1}"#);
     assert_eq!((row.user_id, &*row.address), (None, "203.0.113.9"));
     jeton.advance(Duration::from_secs(1));
-    // A sign-in that goes well takes no place.
+    // A successful sign-in does not count.
     for _ in 0..3 {
         sign_in(&jeton, "203.0.113.9", ALICE.0, ALICE.1)
             .await
@@ -55,29 +56,29 @@ async fn an_address_that_tries_many_accounts_is_slowed() {
         .retry_after();
 }
 
-/// row 20: who has one IPv6 address has 2^64 of them.
+/// row 20: a host usually has a whole IPv6 network of 2^64 addresses.
 #[tokio::test]
-async fn an_ipv6_network_is_one_address() {
+async fn all_addresses_of_an_ipv6_network_share_one_limit() {
     let jeton = Jeton::start().await;
-    exhaust(&jeton, |number| format!("2001:db8:1:2:{number:x}::1")).await;
+    fail_address_burst(&jeton, |number| format!("2001:db8:1:2:{number:x}::1")).await;
     let answer = sign_in(&jeton, "2001:db8:1:2:ffff::", ALICE.0, ALICE.1).await;
     answer.retry_after();
     let other = sign_in(&jeton, "2001:db8:1:3::1", ALICE.0, ALICE.1).await;
     other.tokens();
 }
 
-/// row 20: an address that is slowed costs the account that it names no place, and an account that is
-/// slowed costs the address that asks for it none.
+/// row 20: an attempt from a throttled address does not count for its account. An attempt at a throttled account does
+/// not count for its address.
 #[tokio::test]
-async fn who_is_refused_without_a_look_at_the_password_takes_no_place() {
+async fn an_attempt_throttled_by_one_limit_does_not_count_for_the_other() {
     let jeton = Jeton::start().await;
-    exhaust(&jeton, |_| "203.0.113.9".to_owned()).await;
+    fail_address_burst(&jeton, |_| "203.0.113.9".to_owned()).await;
     for _ in 0..50 {
         sign_in(&jeton, "203.0.113.9", ALICE.0, WRONG)
             .await
             .retry_after();
     }
-    jeton.exhaust(ALICE.0).await;
+    jeton.fail_account_burst(ALICE.0).await;
     for _ in 0..2 * BURST {
         sign_in(&jeton, "203.0.113.8", ALICE.0, WRONG)
             .await

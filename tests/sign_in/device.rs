@@ -1,4 +1,4 @@
-//! A device on which the owner is signed in is not slowed by strangers.
+//! Known devices: where the owner is signed in, failures from elsewhere do not throttle.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ async fn sign_in(jeton: &Jeton, device: (&str, &str), password: &str) -> Answer 
         .await
 }
 
-/// row 20: a thousand wrong passwords from as many addresses; the owner signs in all the while.
+/// row 20: the passwords come from a thousand addresses, while the owner keeps signing in.
 #[tokio::test]
-async fn a_thousand_wrong_passwords_do_not_keep_the_owner_out() {
+async fn a_thousand_wrong_passwords_do_not_throttle_the_owners_known_device() {
     let jeton = Jeton::start().await;
     let mut owner = sign_in(&jeton, HOME, ALICE.1).await.tokens();
-    let mut let_through = 0;
+    let mut verified = 0;
     for number in 0..1000 {
-        let answer = jeton.guess(number, ALICE.0, WRONG).await;
+        let answer = jeton.attempt(number, ALICE.0, WRONG).await;
         if answer.status == 400 {
-            let_through += 1;
+            verified += 1;
         } else {
             assert!((1..=30).contains(&answer.retry_after()), "{number}");
         }
-        let unknown = jeton.guess(number, "mallory", WRONG).await;
+        let unknown = jeton.attempt(number, "mallory", WRONG).await;
         assert_eq!(unknown.status, answer.status, "{number}");
         assert_eq!(unknown.steady_headers(), answer.steady_headers());
         assert_eq!(unknown.body, answer.body);
@@ -40,14 +40,14 @@ async fn a_thousand_wrong_passwords_do_not_keep_the_owner_out() {
         }
         jeton.advance(Duration::from_millis(300));
     }
-    // The burst, and one each thirty seconds of five minutes.
-    assert_eq!(let_through, BURST + 9);
+    // The burst, and one every thirty seconds for five minutes.
+    assert_eq!(verified, BURST + 9);
     assert_eq!(jeton.session(&owner).await.revoked_at, None);
 }
 
-/// row 20: a device is known by the client, the address and the user agent of an active session.
+/// row 20: client, address and user agent must all match, and the session must be active.
 #[tokio::test]
-async fn a_device_is_known_by_a_living_session_with_its_client_address_and_user_agent() {
+async fn a_device_is_known_by_the_client_address_and_user_agent_of_an_active_session() {
     let jeton = Jeton::with(|settings| {
         settings.session.idle_lifetime = Span(Duration::from_mins(4));
     })
@@ -59,7 +59,7 @@ async fn a_device_is_known_by_a_living_session_with_its_client_address_and_user_
         async move { jeton.token_from(device, &parameters).await }
     };
     let first = sign_in(&jeton, HOME, ALICE.1).await.tokens();
-    jeton.exhaust(ALICE.0).await;
+    jeton.fail_account_burst(ALICE.0).await;
     for stranger in [
         (HOME.0, "curl/8"),
         ("203.0.113.8", HOME.1),
@@ -82,21 +82,20 @@ async fn a_device_is_known_by_a_living_session_with_its_client_address_and_user_
     end(&third).await;
     sign_in(&jeton, HOME, ALICE.1).await.retry_after();
 
-    // Nor is a session that is idle too long.
+    // A session that ended by idle time does not count either.
     jeton.advance(Duration::from_mins(5));
     sign_in(&jeton, HOME, ALICE.1).await.tokens();
     jeton.advance(Duration::from_mins(4));
-    jeton.exhaust(ALICE.0).await;
+    jeton.fail_account_burst(ALICE.0).await;
     sign_in(&jeton, HOME, ALICE.1).await.retry_after();
 }
 
-/// row 20: a user at the known device, or behind the same address with the same browser, is slowed by
-/// the failures there.
+/// row 20: a known device has a burst of its own. A stranger with the same address and user agent shares it.
 #[tokio::test]
-async fn a_known_device_is_slowed_by_its_own_failures() {
+async fn a_known_device_is_throttled_by_its_own_failures() {
     let jeton = Jeton::start().await;
     sign_in(&jeton, HOME, ALICE.1).await.tokens();
-    jeton.exhaust(ALICE.0).await;
+    jeton.fail_account_burst(ALICE.0).await;
     for _ in 0..BURST {
         let answer = sign_in(&jeton, HOME, WRONG).await;
         answer.assert_error(400, "invalid_grant");

@@ -1,4 +1,4 @@
-//! Throttling of guesses by account and by address. The owner is not shut out, and responses do not show
+//! Throttling of failed sign-ins by account and by address. The owner can still sign in, and responses do not show
 //! which accounts exist.
 
 mod address;
@@ -25,8 +25,8 @@ const BURST: usize = 10;
 const INTERVAL: Duration = Duration::from_secs(30);
 
 impl Jeton {
-    /// Signs in from an address of its own.
-    async fn guess(&self, number: usize, username: &str, password: &str) -> Answer {
+    /// Attempts a sign-in from the address with this number.
+    async fn attempt(&self, number: usize, username: &str, password: &str) -> Answer {
         let address = format!(
             "198.{}.{}.{}",
             18 + number / 65_536,
@@ -37,17 +37,17 @@ impl Jeton {
             .await
     }
 
-    /// Guesses wrong until the account is slowed.
-    async fn exhaust(&self, username: &str) {
+    /// Fails sign-ins from different addresses until the account is throttled.
+    async fn fail_account_burst(&self, username: &str) {
         for number in 0..BURST {
-            let answer = self.guess(number, username, WRONG).await;
+            let answer = self.attempt(number, username, WRONG).await;
             answer.assert_error(400, "invalid_grant");
         }
     }
 }
 
 impl Answer {
-    /// Asserts 429 and gives the seconds of `Retry-After`.
+    /// Asserts 429 and returns the seconds of `Retry-After`.
     #[track_caller]
     fn retry_after(&self) -> u64 {
         self.assert_error(429, "temporarily_unavailable");
@@ -56,13 +56,12 @@ impl Answer {
     }
 }
 
-/// row 20, row 38: after a burst of failures an account is slowed, whatever the password is;
-/// after `Retry-After` the owner can sign in.
+/// row 20, row 38: after a burst of failures, the account is throttled for right and wrong passwords.
 #[tokio::test]
-async fn a_right_password_is_refused_while_slowed_and_accepted_after_retry_after() {
+async fn the_right_password_is_refused_while_throttled_and_accepted_after_retry_after() {
     let jeton = Jeton::start().await;
-    jeton.exhaust(ALICE.0).await;
-    let refused = jeton.guess(900, ALICE.0, ALICE.1).await;
+    jeton.fail_account_burst(ALICE.0).await;
+    let refused = jeton.attempt(900, ALICE.0, ALICE.1).await;
     assert_eq!(refused.retry_after(), 30);
     insta::assert_json_snapshot!(refused.json(), @r#"
     {
@@ -71,22 +70,21 @@ async fn a_right_password_is_refused_while_slowed_and_accepted_after_retry_after
     }
     "#);
     jeton.advance(Duration::from_millis(29_001));
-    assert_eq!(jeton.guess(900, ALICE.0, ALICE.1).await.retry_after(), 1);
+    assert_eq!(jeton.attempt(900, ALICE.0, ALICE.1).await.retry_after(), 1);
     jeton.advance(Duration::from_millis(999));
-    jeton.guess(900, ALICE.0, ALICE.1).await.tokens();
-    // That it went well has used nothing up.
-    let wrong = jeton.guess(901, ALICE.0, WRONG).await;
+    jeton.attempt(900, ALICE.0, ALICE.1).await.tokens();
+    // The successful sign-in did not use the permitted attempt.
+    let wrong = jeton.attempt(901, ALICE.0, WRONG).await;
     wrong.assert_error(400, "invalid_grant");
-    assert_eq!(jeton.guess(902, ALICE.0, WRONG).await.retry_after(), 30);
-    // To be refused does not make it longer, and after a while all is forgotten.
+    assert_eq!(jeton.attempt(902, ALICE.0, WRONG).await.retry_after(), 30);
+    // A throttled attempt does not extend the wait. After ten intervals a whole burst is permitted again.
     jeton.advance(INTERVAL * 10);
-    jeton.exhaust(ALICE.0).await;
+    jeton.fail_account_burst(ALICE.0).await;
 }
 
-/// row 19, row 20: known, unknown and impossible names get the same responses, headers included, at each
-/// failure.
+/// row 19, row 20: known, unknown and invalid usernames get the same responses to each attempt, headers included.
 #[tokio::test]
-async fn known_and_unknown_names_are_slowed_alike() {
+async fn known_and_unknown_usernames_are_throttled_alike() {
     let jeton = Jeton::start().await;
     let bob = jeton.add_user("bob", "bob's").await;
     user::change(&jeton.server.store, bob, Change::DISABLE, &jeton.cause())
@@ -105,7 +103,7 @@ async fn known_and_unknown_names_are_slowed_alike() {
     {
         let mut answers = Vec::new();
         for number in 0..BURST + 3 {
-            let answer = jeton.guess(at * 100 + number, username, password).await;
+            let answer = jeton.attempt(at * 100 + number, username, password).await;
             answers.push((answer.status, answer.steady_headers(), answer.body));
         }
         assert_eq!(answers[BURST - 1].0, 400);
@@ -113,37 +111,36 @@ async fn known_and_unknown_names_are_slowed_alike() {
         seen.push(answers);
     }
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
-    // However a name is typed, it is one account.
-    let answer = jeton.guess(900, "ＡＬＩＣＥ", WRONG).await;
+    // Another width and case of a username is the same account.
+    let answer = jeton.attempt(900, "ＡＬＩＣＥ", WRONG).await;
     answer.retry_after();
 }
 
-/// row 20: what went well counts for nothing, one after another and all at once.
+/// row 20: successful sign-ins do not count, neither in sequence nor concurrently.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_signs_in_often_is_not_slowed() {
+async fn successful_sign_ins_are_not_throttled() {
     let jeton = Jeton::start().await;
     for number in 0..30 {
-        jeton.guess(number, ALICE.0, ALICE.1).await.tokens();
+        jeton.attempt(number, ALICE.0, ALICE.1).await.tokens();
     }
-    // Five have failed, so that there are fewer places than those who come at once.
+    // After five failures, there are fewer permits than concurrent sign-ins.
     for number in 0..5 {
-        jeton.guess(number, ALICE.0, WRONG).await;
+        jeton.attempt(number, ALICE.0, WRONG).await;
     }
-    let crowd = (0..50).map(|number| jeton.guess(100 + number, ALICE.0, ALICE.1));
-    for answer in join_all(crowd).await {
+    let sign_ins = (0..50).map(|number| jeton.attempt(100 + number, ALICE.0, ALICE.1));
+    for answer in join_all(sign_ins).await {
         answer.tokens();
     }
     for number in 0..5 {
-        let answer = jeton.guess(200 + number, ALICE.0, WRONG).await;
+        let answer = jeton.attempt(200 + number, ALICE.0, WRONG).await;
         answer.assert_error(400, "invalid_grant");
     }
-    jeton.guess(300, ALICE.0, ALICE.1).await.retry_after();
+    jeton.attempt(300, ALICE.0, ALICE.1).await.retry_after();
 }
 
-/// row 20: "a failed refresh never counts as a password guess"; neither does a request that is refused
-/// before the password is looked at.
+/// row 20: neither a failed refresh counts, nor a request that is refused before the password is verified.
 #[tokio::test]
-async fn failed_refreshes_and_malformed_requests_never_count() {
+async fn failed_refreshes_and_invalid_requests_do_not_count_as_failed_sign_ins() {
     let jeton = Jeton::start().await;
     let device = ("203.0.113.9", "curl/8");
     let first = jeton.sign_in().await;
@@ -160,69 +157,69 @@ async fn failed_refreshes_and_malformed_requests_never_count() {
         let parameters = [("grant_type", "refresh_token"), ("refresh_token", token)];
         let answer = jeton.token_from(device, &parameters).await;
         answer.assert_error(400, "invalid_grant");
-        let own = credentials(ALICE.0, WRONG);
-        let greedy = [&own[..], &[("scope", "more")]].concat();
-        let answer = jeton.token_from(device, &greedy).await;
+        let wrong = credentials(ALICE.0, WRONG);
+        let with_invalid_scope = [&wrong[..], &[("scope", "more")]].concat();
+        let answer = jeton.token_from(device, &with_invalid_scope).await;
         answer.assert_error(400, "invalid_scope");
     }
     let right = credentials(ALICE.0, ALICE.1);
     jeton.token_from(device, &right).await.tokens();
-    jeton.exhaust(ALICE.0).await;
+    jeton.fail_account_burst(ALICE.0).await;
 }
 
-/// row 38: a sign-in that found no thread to hash it has not been judged, and costs no place.
+/// row 38: the password was not verified, so the attempt is not a failure.
 #[tokio::test]
-async fn who_is_turned_away_by_a_busy_server_has_not_guessed() {
+async fn a_sign_in_refused_by_a_full_password_queue_does_not_count_as_a_failure() {
     let jeton = Jeton::with(|settings| settings.password.queue = 1).await;
     let device = ("203.0.113.9", "curl/8");
-    let own = credentials(ALICE.0, ALICE.1);
-    let turned_away = async {
+    let right = credentials(ALICE.0, ALICE.1);
+    let refused_sign_ins = async {
         for _ in 0..2 * BURST {
-            let answer = jeton.token_from(device, &own).await;
+            let answer = jeton.token_from(device, &right).await;
             answer.assert_error(503, "temporarily_unavailable");
         }
     };
-    jeton.with_hasher_full(turned_away).await;
-    jeton.exhaust(ALICE.0).await;
+    jeton.with_hasher_full(refused_sign_ins).await;
+    jeton.fail_account_burst(ALICE.0).await;
 }
 
-/// row 20: no clock keeps anyone out for good: what a clock that was a year ahead has left is forgotten.
+/// row 20: times that a node recorded while its clock was a year ahead do not throttle after the correction.
 #[tokio::test]
-async fn a_clock_that_was_ahead_shuts_out_no_owner() {
+async fn a_clock_that_was_a_year_ahead_does_not_keep_an_account_throttled() {
     let jeton = Jeton::start().await;
     jeton.advance(Duration::from_hours(24 * 365));
-    jeton.exhaust(ALICE.0).await;
-    jeton.guess(900, ALICE.0, ALICE.1).await.retry_after();
+    jeton.fail_account_burst(ALICE.0).await;
+    jeton.attempt(900, ALICE.0, ALICE.1).await.retry_after();
     jeton.server.clock.set(START);
-    jeton.guess(900, ALICE.0, ALICE.1).await.tokens();
-    jeton.exhaust(ALICE.0).await;
-    jeton.guess(901, ALICE.0, ALICE.1).await.retry_after();
+    jeton.attempt(900, ALICE.0, ALICE.1).await.tokens();
+    jeton.fail_account_burst(ALICE.0).await;
+    jeton.attempt(901, ALICE.0, ALICE.1).await.retry_after();
 }
 
 /// 0 turns each limit off.
 #[tokio::test]
-async fn a_limit_of_zero_is_none() {
+async fn a_burst_of_zero_turns_the_limit_off() {
     let jeton = Jeton::with(|settings| {
         settings.sign_in.account_burst = 0;
         settings.sign_in.address_burst = 0;
     })
     .await;
     for _ in 0..120 {
-        let answer = jeton.guess(1, ALICE.0, WRONG).await;
+        let answer = jeton.attempt(1, ALICE.0, WRONG).await;
         answer.assert_error(400, "invalid_grant");
     }
 }
 
-/// Many attempts make few rows: a slowed account is recorded once a minute.
+/// Many throttled attempts write few audit events.
 #[tokio::test]
-async fn a_slowed_account_is_recorded_once_a_minute() {
+async fn a_throttled_account_is_recorded_once_a_minute() {
     let jeton = Jeton::start().await;
     let alice = jeton.sign_in().await.user();
-    jeton.exhaust(ALICE.0).await;
-    jeton.exhaust("mallory").await;
+    jeton.fail_account_burst(ALICE.0).await;
+    jeton.fail_account_burst("mallory").await;
     for number in 0..100 {
         for name in [ALICE.0, "mallory"] {
-            jeton.guess(number, name, WRONG).await.retry_after();
+            jeton.attempt(number, name, WRONG).await.retry_after();
         }
         jeton.advance(Duration::from_millis(10));
     }
@@ -241,13 +238,13 @@ async fn a_slowed_account_is_recorded_once_a_minute() {
         2 * BURST
     );
     jeton.advance(Duration::from_secs(10));
-    jeton.guess(900, ALICE.0, WRONG).await.retry_after();
+    jeton.attempt(900, ALICE.0, WRONG).await.retry_after();
     assert_eq!(jeton.audit_events(Action::SignInThrottled).await.len(), 2);
 }
 
-/// Names that were made up leave rows for a while only.
+/// Attempts with unknown usernames insert rows too. These rows are removed when they have expired.
 #[tokio::test]
-async fn what_is_past_is_swept_and_what_is_not_is_kept() {
+async fn expired_throttle_rows_are_removed_and_others_are_kept() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |settings| {
@@ -259,10 +256,10 @@ async fn what_is_past_is_swept_and_what_is_not_is_kept() {
     let store = &jeton.server.store;
     for number in 0..12 {
         jeton
-            .guess(number, &format!("made-up-{number}"), WRONG)
+            .attempt(number, &format!("unknown-{number}"), WRONG)
             .await;
     }
-    jeton.exhaust(ALICE.0).await;
+    jeton.fail_account_burst(ALICE.0).await;
     let free_at = |interval: u32| -> Timestamp { START.plus(INTERVAL * interval) };
     assert_eq!(
         sign_in_throttle::sweep(store, free_at(1), 99)
@@ -275,8 +272,8 @@ async fn what_is_past_is_swept_and_what_is_not_is_kept() {
         let swept = sign_in_throttle::sweep(store, later, 5).await.unwrap();
         assert_eq!(swept, removed);
     }
-    jeton.guess(900, ALICE.0, ALICE.1).await.retry_after();
-    // Maintenance does it too.
+    jeton.attempt(900, ALICE.0, ALICE.1).await.retry_after();
+    // Maintenance removes expired rows too.
     jeton
         .server
         .clock
@@ -289,10 +286,9 @@ async fn what_is_past_is_swept_and_what_is_not_is_kept() {
     maintenance.abort();
 }
 
-/// Not to the instant: another node's clock may be a little behind, and to it what is forgotten here is
-/// not over yet.
+/// The clock of another node may be a little behind. For that node the row has not expired yet.
 #[tokio::test]
-async fn what_is_just_past_is_kept_for_a_minute() {
+async fn an_expired_throttle_row_is_kept_for_another_minute() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |settings| {
@@ -301,11 +297,11 @@ async fn what_is_just_past_is_kept_for_a_minute() {
     })
     .await;
     jeton.add_client("first-party", None, |_| {}).await;
-    jeton.guess(1, "mallory", WRONG).await;
+    jeton.attempt(1, "mallory", WRONG).await;
     let maintenance = tokio::spawn(maintenance::run(std::sync::Arc::clone(&jeton.server)));
     let rows = "SELECT concat(count(*), '') AS detail FROM sign_in_throttle";
     jeton.advance(INTERVAL + Duration::from_secs(59));
-    // Old events are swept after it, so that when they are gone this has been looked at.
+    // Maintenance removes old events after expired throttle rows. So without events, it has checked the row.
     while !jeton.audit_events(Action::SignInFailed).await.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

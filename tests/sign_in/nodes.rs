@@ -1,4 +1,4 @@
-//! Several nodes, and one that starts again: an account has one memory.
+//! Throttling on several nodes and after a restart.
 
 use std::sync::Arc;
 
@@ -23,63 +23,62 @@ async fn three_nodes(data: &DataDir, clock: &Clock) -> Vec<Arc<Jeton>> {
     nodes
 }
 
-/// row 20: who guesses at the same instant at every node gets as many guesses as who does it one after
-/// another.
+/// row 20: concurrent attempts on all nodes get the same burst as attempts in sequence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hundred_guesses_at_once_on_three_nodes_are_ten() {
+async fn two_hundred_concurrent_attempts_on_three_nodes_are_limited_to_ten() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let nodes = three_nodes(&data, &clock).await;
     for username in [ALICE.0, "mallory"] {
-        let crowd = (0..200).map(|number| {
+        let attempts = (0..200).map(|number| {
             let node = Arc::clone(&nodes[number % nodes.len()]);
             let username = username.to_owned();
-            tokio::spawn(async move { node.guess(number, &username, WRONG).await })
+            tokio::spawn(async move { node.attempt(number, &username, WRONG).await })
         });
-        let mut judged = 0;
-        for task in crowd.collect::<Vec<_>>() {
+        let mut verified = 0;
+        for task in attempts.collect::<Vec<_>>() {
             let answer = task.await.unwrap();
             if answer.status == 400 {
                 answer.assert_error(400, "invalid_grant");
-                judged += 1;
+                verified += 1;
             } else {
                 answer.retry_after();
             }
         }
-        assert_eq!(judged, BURST, "{username}");
+        assert_eq!(verified, BURST, "{username}");
     }
 }
 
-/// row 20: the memory of an account is in the store: every node has it, and it outlives them.
+/// row 20: the count of failures is in the database.
 #[tokio::test]
-async fn an_account_is_slowed_on_every_node_and_after_a_restart() {
+async fn an_account_is_throttled_on_every_node_and_after_a_restart() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let nodes = three_nodes(&data, &clock).await;
     for number in 0..BURST {
-        let answer = nodes[number % 3].guess(number, ALICE.0, WRONG).await;
+        let answer = nodes[number % 3].attempt(number, ALICE.0, WRONG).await;
         answer.assert_error(400, "invalid_grant");
     }
     for node in &nodes {
-        node.guess(900, ALICE.0, ALICE.1).await.retry_after();
+        node.attempt(900, ALICE.0, ALICE.1).await.retry_after();
     }
     for node in nodes {
         node.server.store.clone().close().await.unwrap();
     }
     let restarted = node(&data, &clock).await;
-    let wait = restarted.guess(900, ALICE.0, ALICE.1).await.retry_after();
+    let wait = restarted.attempt(900, ALICE.0, ALICE.1).await.retry_after();
     restarted.advance(std::time::Duration::from_secs(wait));
-    restarted.guess(900, ALICE.0, ALICE.1).await.tokens();
+    restarted.attempt(900, ALICE.0, ALICE.1).await.tokens();
 }
 
-/// The table has no names: a reader of the database does not learn which names were tried.
+/// A reader of the database does not learn what was typed.
 #[tokio::test]
-async fn the_names_that_were_tried_are_not_on_disk() {
+async fn attempted_usernames_and_passwords_are_not_on_disk() {
     let data = DataDir::of_file();
     let clock = Clock::standing_at(START);
     let nodes = three_nodes(&data, &clock).await;
     let typed = "hunter2hunter2";
-    nodes[0].guess(1, typed, "another-secret-typed").await;
+    nodes[0].attempt(1, typed, "another-secret-typed").await;
     let bytes = data.bytes();
     for secret in [typed, "another-secret-typed"] {
         let found = bytes

@@ -1,4 +1,4 @@
-//! The access token, RFC 9068: header and claims, to the member.
+//! The access token, RFC 9068: header, claims, audience.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,8 +19,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 const API: &str = "https://api.example.com";
 const FILES: &str = "https://files.example.com/v1";
 
-/// A server with a client for two APIs.
-async fn with_audiences() -> Jeton {
+/// A server with the client `api` for one API and the client `both` for two.
+async fn start_with_audiences() -> Jeton {
     let jeton = Jeton::start().await;
     jeton
         .add_client("api", None, |row| API.clone_into(&mut row.audience))
@@ -32,7 +32,7 @@ async fn with_audiences() -> Jeton {
 }
 
 impl Jeton {
-    /// A user whose id does not change and who has roles; the password is `x`.
+    /// Adds the user `carol` with a fixed id, two roles and the password `x`.
     async fn add_carol(&self) {
         let hash = self.server.hasher.hash(Password::new("x")).await.unwrap();
         let carol = user::Model {
@@ -50,7 +50,7 @@ impl Jeton {
             .unwrap();
     }
 
-    async fn sign_in_for(&self, client_id: &str, resources: &[&str]) -> Answer {
+    async fn sign_in_for_resources(&self, client_id: &str, resources: &[&str]) -> Answer {
         let mut parameters = vec![
             ("grant_type", "password"),
             ("username", ALICE.0),
@@ -62,13 +62,13 @@ impl Jeton {
     }
 }
 
-fn audience(answer: &Answer) -> Value {
+fn audience_of(answer: &Answer) -> Value {
     claims(&answer.tokens().access_token)["aud"].clone()
 }
 
-/// row 40: "The "typ" value used SHOULD be "at+jwt"", RFC 9068 §2.1; nothing else in the header.
+/// row 40: "The "typ" value used SHOULD be "at+jwt"", RFC 9068 §2.1.
 #[tokio::test]
-async fn the_header_names_algorithm_key_and_type() {
+async fn the_header_contains_only_typ_alg_and_kid() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     let second = jeton.refresh(&first.refresh_token).await.tokens();
@@ -86,9 +86,9 @@ async fn the_header_names_algorithm_key_and_type() {
     "#);
 }
 
-/// row 40: `JWT` for audiences that cannot accept `at+jwt`, and for them alone.
+/// row 40: some APIs do not accept `at+jwt`. Tokens for other audiences keep it.
 #[tokio::test]
-async fn the_type_is_jwt_for_audiences_that_want_it() {
+async fn the_typ_is_jwt_for_the_configured_audiences_only() {
     let jeton = Jeton::with(|settings| {
         settings.access_token.jwt_typ_audiences = format!("https://else.example {FILES}");
     })
@@ -102,7 +102,10 @@ async fn the_type_is_jwt_for_audiences_that_want_it() {
         ("both", &[FILES], "JWT"),
         ("both", &[], "JWT"),
     ] {
-        let tokens = jeton.sign_in_for(client, resources).await.tokens();
+        let tokens = jeton
+            .sign_in_for_resources(client, resources)
+            .await
+            .tokens();
         assert_eq!(
             part(&tokens.access_token, 0)["typ"],
             typ,
@@ -111,10 +114,10 @@ async fn the_type_is_jwt_for_audiences_that_want_it() {
     }
 }
 
-/// row 40: a client's own choice wins, over the audience's too, and from the next token on. This server's
-/// API accepts both types, also tokens from before the change.
+/// row 40: the client's setting applies from the next token on. This server's API accepts both types, also in tokens
+/// from before the change.
 #[tokio::test]
-async fn the_type_is_what_the_client_wants() {
+async fn the_clients_access_token_type_overrides_the_one_of_the_audience() {
     let jeton = Jeton::with(|settings| {
         settings.access_token.jwt_typ_audiences = ISSUER.to_owned();
     })
@@ -151,9 +154,9 @@ async fn the_type_is_what_the_client_wants() {
 }
 
 /// row 41: "iss REQUIRED [...] exp REQUIRED [...] aud REQUIRED [...] sub REQUIRED [...] `client_id`
-/// REQUIRED [...] iat REQUIRED [...] jti REQUIRED", RFC 9068 §2.2, and what was granted.
+/// REQUIRED [...] iat REQUIRED [...] jti REQUIRED", RFC 9068 §2.2. The others are as granted.
 #[tokio::test]
-async fn the_claims_are_these_and_no_others() {
+async fn an_access_token_contains_these_claims_and_no_others() {
     let jeton = Jeton::start().await;
     jeton.add_carol().await;
     let carol = [
@@ -215,9 +218,9 @@ async fn the_claims_are_these_and_no_others() {
     "#);
 }
 
-/// row 41: what was not granted is absent, not empty.
+/// row 41: a claim without a value is absent, not empty.
 #[tokio::test]
-async fn claims_that_say_nothing_are_absent() {
+async fn scope_and_roles_are_absent_if_empty() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("scopeless", None, |row| row.scope = String::new())
@@ -229,9 +232,9 @@ async fn claims_that_say_nothing_are_absent() {
     }
 }
 
-/// row 41: roles are those of the moment: a refresh brings what has changed.
+/// row 41: each refresh reads the roles of the user.
 #[tokio::test]
-async fn a_refresh_brings_the_roles_of_the_moment() {
+async fn a_refreshed_access_token_has_the_current_roles() {
     let data = DataDir::new();
     let jeton = Jeton::on(
         data.open().await,
@@ -248,10 +251,10 @@ async fn a_refresh_brings_the_roles_of_the_moment() {
     assert_eq!(claims(&second.access_token)["roles"], json!(["admin"]));
 }
 
-/// row 41: "`auth_time` [...] jti": `auth_time` and `acr` are the sign-in's for the whole session, RFC
-/// 9068 §2.2.1, and no two tokens share a `jti`.
+/// row 41: "`auth_time` [...] jti": all tokens of a session have the `auth_time` and `acr` of the sign-in, RFC
+/// 9068 §2.2.1. No two access tokens share a `jti`.
 #[tokio::test]
-async fn auth_time_and_acr_are_fixed_and_every_token_has_an_id_of_its_own() {
+async fn auth_time_and_acr_do_not_change_and_every_access_token_has_its_own_jti() {
     let jeton = Jeton::start().await;
     let mut tokens = jeton.sign_in().await;
     let first = claims(&tokens.access_token);
@@ -271,7 +274,7 @@ async fn auth_time_and_acr_are_fixed_and_every_token_has_an_id_of_its_own() {
         assert_eq!(again.access_token, next.access_token);
         tokens = next;
     }
-    // Sessions that begin in the same microsecond have different ids too.
+    // Access tokens of sessions that begin in the same microsecond have different `jti`s too.
     for _ in 0..50 {
         let other = jeton.sign_in().await;
         assert!(ids.insert(claims(&other.access_token)["jti"].to_string()));
@@ -281,8 +284,8 @@ async fn auth_time_and_acr_are_fixed_and_every_token_has_an_id_of_its_own() {
 /// row 42: "If the request does not include a "resource" parameter, the authorization server MUST
 /// use a default resource indicator in the "aud" claim", RFC 9068 §3.
 #[tokio::test]
-async fn the_audience_is_the_clients_or_else_the_issuer() {
-    let jeton = with_audiences().await;
+async fn the_default_audience_is_the_clients_or_else_the_issuer() {
+    let jeton = start_with_audiences().await;
     for (client, expected) in [
         ("first-party", json!(ISSUER)),
         ("api", json!(API)),
@@ -291,46 +294,51 @@ async fn the_audience_is_the_clients_or_else_the_issuer() {
         let first = jeton.sign_in_at(client).await;
         assert_eq!(claims(&first.access_token)["aud"], expected);
         let second = jeton.refresh_at(client, &first).await;
-        assert_eq!(audience(&second), expected);
+        assert_eq!(audience_of(&second), expected);
     }
 }
 
 /// row 42: "it SHOULD audience-restrict issued access tokens to the resource(s) indicated by the
 /// "resource" parameter", RFC 8707 §2.
 #[tokio::test]
-async fn a_resource_narrows_the_audience_of_one_token() {
-    let jeton = with_audiences().await;
+async fn a_resource_narrows_the_audience_of_one_access_token() {
+    let jeton = start_with_audiences().await;
     let whole = jeton.sign_in_at("both").await;
     for resource in [API, FILES] {
-        let refreshed = jeton.go_on_for("both", &whole, resource).await;
-        assert_eq!(audience(&refreshed), json!(resource));
+        let refreshed = jeton.refresh_for_resource("both", &whole, resource).await;
+        assert_eq!(audience_of(&refreshed), json!(resource));
     }
     assert_eq!(
-        audience(&jeton.refresh_at("both", &whole).await),
+        audience_of(&jeton.refresh_at("both", &whole).await),
         json!([API, FILES])
     );
     assert_eq!(
-        audience(&jeton.sign_in_for("both", &[FILES]).await),
+        audience_of(&jeton.sign_in_for_resources("both", &[FILES]).await),
         json!(FILES)
     );
     assert_eq!(
-        audience(&jeton.sign_in_for("first-party", &[ISSUER]).await),
+        audience_of(&jeton.sign_in_for_resources("first-party", &[ISSUER]).await),
         json!(ISSUER)
     );
 }
 
 impl Jeton {
-    async fn go_on_for(&self, client_id: &str, tokens: &Tokens, resource: &str) -> Answer {
+    async fn refresh_for_resource(
+        &self,
+        client_id: &str,
+        tokens: &Tokens,
+        resource: &str,
+    ) -> Answer {
         let more = [("client_id", client_id), ("resource", resource)];
         self.refresh_with(&tokens.refresh_token, &more).await
     }
 }
 
 /// row 42: "`invalid_target`: The requested resource is invalid, missing, unknown, or malformed", RFC
-/// 8707 §2: at sign-in and on refresh, and it consumes nothing.
+/// 8707 §2. This holds at sign-in and on refresh, and the refused refresh does not rotate.
 #[tokio::test]
 async fn an_unknown_or_a_second_resource_is_an_invalid_target() {
-    let jeton = with_audiences().await;
+    let jeton = start_with_audiences().await;
     for resources in [
         &["https://evil.example"][..],
         &[API, FILES],
@@ -339,7 +347,7 @@ async fn an_unknown_or_a_second_resource_is_an_invalid_target() {
         &["HTTPS://API.EXAMPLE.COM"],
         &[ISSUER],
     ] {
-        let answer = jeton.sign_in_for("both", resources).await;
+        let answer = jeton.sign_in_for_resources("both", resources).await;
         answer.assert_error(400, "invalid_target");
         let tokens = jeton.sign_in_at("both").await;
         let row = jeton.session(&tokens).await;
@@ -351,15 +359,15 @@ async fn an_unknown_or_a_second_resource_is_an_invalid_target() {
     }
 }
 
-/// row 42: a session that was begun for one resource gets no token for another.
+/// row 42: `resource` at sign-in limits the whole session.
 #[tokio::test]
-async fn a_session_for_one_resource_gets_no_token_for_another() {
-    let jeton = with_audiences().await;
-    let tokens = jeton.sign_in_for("both", &[API]).await.tokens();
-    let answer = jeton.go_on_for("both", &tokens, FILES).await;
+async fn a_session_for_one_resource_gets_no_access_token_for_another() {
+    let jeton = start_with_audiences().await;
+    let tokens = jeton.sign_in_for_resources("both", &[API]).await.tokens();
+    let answer = jeton.refresh_for_resource("both", &tokens, FILES).await;
     answer.assert_error(400, "invalid_target");
     assert_eq!(
-        audience(&jeton.refresh_at("both", &tokens).await),
+        audience_of(&jeton.refresh_at("both", &tokens).await),
         json!(API)
     );
 }

@@ -1,8 +1,10 @@
+//! Opaque access tokens: introspection, our own API, narrower tokens, expiry, the MAC.
+
 use std::time::Duration;
 
 use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
 
-/// A client with opaque tokens for two audiences, and an API that asks about them.
+/// A server with a client that gets opaque tokens for two audiences, and an API that introspects them.
 async fn start() -> Jeton {
     let jeton = Jeton::start().await;
     jeton
@@ -26,9 +28,9 @@ async fn introspect(jeton: &Jeton, token: &str) -> Answer {
         .await
 }
 
-/// Same length and manner as the refresh token: it says nothing, and nothing is stored for it.
+/// An opaque access token has the length of a refresh token.
 #[tokio::test]
-async fn an_opaque_token_says_nothing_by_itself_and_all_at_introspection() {
+async fn introspection_returns_all_claims_of_an_opaque_token() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("opaque").await;
     assert_eq!(tokens.access_token.len(), tokens.refresh_token.len());
@@ -62,9 +64,9 @@ async fn an_opaque_token_says_nothing_by_itself_and_all_at_introspection() {
     "#);
 }
 
-/// The server's own API accepts it until its session ends.
+/// When the session has ended, the token is inactive at introspection too.
 #[tokio::test]
-async fn the_api_accepts_an_opaque_token_until_its_session_ends() {
+async fn the_account_api_accepts_an_opaque_token_until_its_session_ends() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("opaque").await;
     let answer = jeton.get_with("/account", &tokens.access_token).await;
@@ -86,7 +88,7 @@ async fn the_api_accepts_an_opaque_token_until_its_session_ends() {
     assert_eq!(jeton.refresh_at("opaque", &tokens).await.status, 400);
 }
 
-/// row 24 and row 42: it is narrowed like a JWT, and so is what it opens.
+/// row 24 and row 42: it is narrowed like a JWT. The server's own API checks what is left.
 #[tokio::test]
 async fn an_opaque_token_is_narrowed_by_scope_and_resource() {
     let jeton = start().await;
@@ -120,9 +122,9 @@ async fn an_opaque_token_is_narrowed_by_scope_and_resource() {
     );
 }
 
-/// An older token lives out its own time, and the session's end is its end at the latest.
+/// A refresh does not change the expiry of older tokens.
 #[tokio::test]
-async fn an_opaque_token_expires_when_it_was_said_to() {
+async fn an_opaque_token_expires_after_its_expires_in() {
     let jeton = start().await;
     let old = jeton.sign_in_at("opaque").await;
     jeton.advance(Duration::from_mins(10));
@@ -141,10 +143,10 @@ async fn an_opaque_token_expires_when_it_was_said_to() {
     assert_eq!((active(&old).await, active(&new).await), (false, true));
 }
 
-/// rows 28, 32 and 33: the same answer is the same token; each bit matters; the two kinds of token are
-/// not taken for each other.
+/// rows 28, 32 and 33: a retry gets the same token. A token with any changed character is refused. An access token is
+/// refused as a refresh token, and the reverse.
 #[tokio::test]
-async fn an_opaque_token_is_made_by_a_mac() {
+async fn an_opaque_token_is_authenticated_by_its_mac() {
     let jeton = start().await;
     let first = jeton.sign_in_at("opaque").await;
     let answers = [
@@ -167,7 +169,7 @@ async fn an_opaque_token_is_made_by_a_mac() {
     answer.assert_error(400, "invalid_grant");
     let swapped = answers[0].refresh_token.replace("jrt_", "jat_");
     assert_eq!(jeton.get_with("/account", &swapped).await.status, 401);
-    // A JWT of the same server has nothing to do with it.
+    // Another client of the same server still gets a JWT.
     assert_eq!(
         claims(&jeton.sign_in().await.access_token)["client_id"],
         "first-party"

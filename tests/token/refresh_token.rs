@@ -1,4 +1,4 @@
-//! What a refresh token is worth: every bit of it, and nothing of it in the store.
+//! The refresh token: its bits, its contents, and its absence from the disk.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,15 +9,15 @@ use crate::support::file::DataDir;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, SECRET, START, basic_raw, claims};
 
 /// row 32: "The probability of an attacker guessing generated tokens [...] MUST be less than or
-/// equal to 2^(-128) and SHOULD be less than or equal to 2^(-160)", RFC 6749 §10.10: all 216 bits of
-/// the MAC count, and all that it covers.
+/// equal to 2^(-128) and SHOULD be less than or equal to 2^(-160)", RFC 6749 §10.10. All 216 bits of
+/// the MAC are checked, and all that it covers.
 #[tokio::test]
-async fn every_bit_of_a_refresh_token_counts() {
+async fn a_refresh_token_with_any_bit_changed_is_refused() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let row = jeton.session(&tokens).await;
-    let good = tokens.refresh_token.strip_prefix("jrt_").unwrap();
-    let bytes = URL_SAFE_NO_PAD.decode(good).unwrap();
+    let valid = tokens.refresh_token.strip_prefix("jrt_").unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(valid).unwrap();
     assert_eq!(bytes.len(), 48);
     for bit in 0..8 * bytes.len() {
         let mut other = bytes.clone();
@@ -35,9 +35,9 @@ async fn every_bit_of_a_refresh_token_counts() {
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
-/// row 32: the token is version, session, generation and a MAC, and nothing else.
+/// row 32: the token consists of version, session, generation and MAC.
 #[tokio::test]
-async fn a_refresh_token_names_its_session_and_generation() {
+async fn a_refresh_token_contains_its_session_and_generation() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     let second = jeton.refresh(&first.refresh_token).await.tokens();
@@ -54,9 +54,9 @@ async fn a_refresh_token_names_its_session_and_generation() {
     }
 }
 
-/// row 32: no token can be made from stored rows: no part of a token is on disk, in any encoding.
+/// row 32: no token can be made from stored rows, because no part of a token is on disk in any encoding.
 #[tokio::test]
-async fn nothing_of_a_token_a_password_or_a_client_secret_is_on_disk() {
+async fn no_part_of_a_token_a_password_or_a_client_secret_is_on_disk() {
     let data = DataDir::of_file();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
@@ -77,10 +77,10 @@ async fn nothing_of_a_token_a_password_or_a_client_secret_is_on_disk() {
         seen.push(jeton.refresh(&newest).await.tokens());
     }
     let disk = data.bytes();
-    let holds = |needle: &[u8]| disk.windows(needle.len()).any(|window| window == needle);
-    // What is there is found, or this test would find nothing.
-    assert!(holds(seen[0].session().as_bytes()));
-    assert!(holds(ALICE.0.as_bytes()));
+    let contains = |needle: &[u8]| disk.windows(needle.len()).any(|window| window == needle);
+    // The search finds what is on disk.
+    assert!(contains(seen[0].session().as_bytes()));
+    assert!(contains(ALICE.0.as_bytes()));
     let mut secrets = vec![ALICE.1.as_bytes().to_vec(), SECRET.as_bytes().to_vec()];
     secrets.push(URL_SAFE_NO_PAD.decode(ROOT_SECRET).unwrap());
     for tokens in &seen {
@@ -104,6 +104,6 @@ async fn nothing_of_a_token_a_password_or_a_client_secret_is_on_disk() {
         ]);
     }
     for secret in secrets {
-        assert!(!holds(&secret), "{:?}", String::from_utf8_lossy(&secret));
+        assert!(!contains(&secret), "{:?}", String::from_utf8_lossy(&secret));
     }
 }

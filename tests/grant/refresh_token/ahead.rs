@@ -1,4 +1,4 @@
-//! A store that has lost its last writes: the token proves the generation by itself.
+//! Refresh tokens that are ahead of a database that lost its last writes.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::support::{ALICE, Jeton, ROOT_SECRET, START, Tokens};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A session that was refreshed five times, of which the store has forgotten four: its tokens, the
-/// first one first.
-async fn forgetful() -> (DataDir, Jeton, Vec<Tokens>) {
+/// A session that was refreshed five times, in a database that lost the last four rotations. The tokens are in the
+/// order in which they were issued.
+async fn start_with_lost_rotations() -> (DataDir, Jeton, Vec<Tokens>) {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
@@ -35,11 +35,11 @@ async fn forgetful() -> (DataDir, Jeton, Vec<Tokens>) {
     (data, jeton, tokens)
 }
 
-/// The counter jumps forward, and an audit event says by how much.
+/// An audit event records the number of lost generations.
 #[tokio::test]
-async fn a_token_ahead_of_the_store_is_taken_and_the_counter_jumps() {
+async fn a_refresh_token_ahead_of_the_database_is_accepted_and_the_counter_jumps_forward() {
     let audit = AuditLog::listen();
-    let (_data, jeton, tokens) = forgetful().await;
+    let (_data, jeton, tokens) = start_with_lost_rotations().await;
     assert!(audit.entries("refresh_ahead_of_store").is_empty());
     let next = jeton.refresh(&tokens[5].refresh_token).await.tokens();
     assert_eq!(jeton.session(&next).await.generation, 6);
@@ -48,7 +48,7 @@ async fn a_token_ahead_of_the_store_is_taken_and_the_counter_jumps() {
     assert_eq!(entries[0]["generations"], "4");
     assert_eq!(entries[0]["session"], next.session().to_string());
     assert_eq!(entries[0]["user"], next.user().to_string());
-    // From here on, life is ordinary.
+    // Later refreshes are ordinary.
     let retried = jeton.refresh(&tokens[5].refresh_token).await.tokens();
     assert_eq!(retried, next);
     let later = jeton.refresh_after(&next, HOUR).await;
@@ -57,12 +57,12 @@ async fn a_token_ahead_of_the_store_is_taken_and_the_counter_jumps() {
     assert_eq!(audit.entries("replay").len(), 0);
 }
 
-/// What lies behind the jump is a replay as ever.
+/// A token of a generation before the jump is a replay.
 #[tokio::test]
-async fn replays_are_caught_behind_the_jump() {
+async fn replays_are_detected_after_the_counter_jumped_forward() {
     for older in 0..=4 {
         let audit = AuditLog::listen();
-        let (_data, jeton, tokens) = forgetful().await;
+        let (_data, jeton, tokens) = start_with_lost_rotations().await;
         let next = jeton.refresh(&tokens[5].refresh_token).await.tokens();
         jeton.assert_refresh_refused(&tokens[older]).await;
         jeton.assert_refresh_refused(&next).await;
@@ -71,11 +71,10 @@ async fn replays_are_caught_behind_the_jump() {
     }
 }
 
-/// A thief who comes first, while the store is behind, is found out when the owner
-/// has come and the thief comes again.
+/// The theft is detected when the owner has refreshed and the thief refreshes again.
 #[tokio::test]
-async fn a_thief_who_comes_first_to_a_forgetful_store_is_found_out() {
-    let (_data, jeton, tokens) = forgetful().await;
+async fn a_thief_that_refreshes_first_after_lost_writes_is_detected() {
+    let (_data, jeton, tokens) = start_with_lost_rotations().await;
     let thief = jeton.refresh(&tokens[3].refresh_token).await.tokens();
     assert_eq!(jeton.session(&thief).await.generation, 4);
     let owner = jeton.refresh_after(&tokens[5], HOUR).await;
@@ -83,10 +82,10 @@ async fn a_thief_who_comes_first_to_a_forgetful_store_is_found_out() {
     jeton.assert_refresh_refused(&owner).await;
 }
 
-/// A token ahead of the store still needs a session that lives.
+/// A refresh token ahead of the database still needs an active session.
 #[tokio::test]
-async fn a_token_ahead_of_the_store_does_not_revive_a_revoked_session() {
-    let (_data, jeton, tokens) = forgetful().await;
+async fn a_refresh_token_ahead_of_the_database_does_not_reactivate_a_revoked_session() {
+    let (_data, jeton, tokens) = start_with_lost_rotations().await;
     let cause = jeton.cause();
     let revoked = jeton::store::session::revoke(
         &jeton.server.store,

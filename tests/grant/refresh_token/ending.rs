@@ -1,4 +1,4 @@
-//! How sessions end: by time, by what happens to their user or client, and on request.
+//! Ends of sessions: by time, by changes to their user or client, and on request.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// row 31: fourteen days since the last rotation, to the microsecond.
 #[tokio::test]
-async fn a_session_ends_when_it_was_idle_too_long() {
+async fn a_session_ends_after_its_idle_lifetime() {
     let jeton = Jeton::start().await;
     let idle = DAY * 14;
     let first = jeton.sign_in().await;
@@ -24,14 +24,14 @@ async fn a_session_ends_when_it_was_idle_too_long() {
     let third = jeton.refresh_after(&second, short_of(idle)).await;
     jeton.advance(idle);
     jeton.assert_refresh_refused(&third).await;
-    // The end is not taken for a replay, and the last predecessor does not revive it.
+    // The use of an expired token is not a replay. The predecessor does not reactivate the session.
     jeton.assert_refresh_refused(&second).await;
     assert_eq!(jeton.session(&third).await.revoked_at, None);
 }
 
-/// row 31: a late retry counts as use, and cannot revive what is over.
+/// row 31: a late retry begins the idle time again.
 #[tokio::test]
-async fn a_late_retry_keeps_a_session_alive_only_while_it_lives() {
+async fn a_late_retry_extends_an_active_session_and_does_not_reactivate_an_ended_one() {
     let jeton = Jeton::start().await;
     let idle = DAY * 14;
     let first = jeton.sign_in().await;
@@ -45,8 +45,7 @@ async fn a_late_retry_keeps_a_session_alive_only_while_it_lives() {
     jeton.assert_refresh_refused(&second).await;
 }
 
-/// row 31: ninety days since sign-in, however often it was refreshed; and no access token outlives
-/// its session.
+/// row 31: the end does not depend on the number of refreshes. No access token outlives its session.
 #[tokio::test]
 async fn a_session_ends_ninety_days_after_sign_in() {
     let jeton = Jeton::start().await;
@@ -65,7 +64,7 @@ async fn a_session_ends_ninety_days_after_sign_in() {
     jeton.assert_refresh_refused(&tokens).await;
 }
 
-/// row 31: a client's own lifetimes.
+/// row 31: a client's own lifetimes override the server's.
 #[tokio::test]
 async fn each_client_has_its_own_session_lifetimes() {
     let jeton = Jeton::start().await;
@@ -88,10 +87,10 @@ async fn each_client_has_its_own_session_lifetimes() {
     over.assert_error(400, "invalid_grant");
 }
 
-/// row 31: on password change, on disabling and deleting the user; everywhere, and of this user
-/// alone. To enable the user again revives nothing.
+/// row 31: the user's sessions at all clients end, and no other user's. Enabling the user again does not reactivate
+/// them.
 #[tokio::test]
-async fn what_happens_to_a_user_ends_all_their_sessions() {
+async fn a_new_password_disabling_and_deleting_a_user_end_all_their_sessions() {
     let jeton = Jeton::start().await;
     jeton.add_client("other", None, |_| {}).await;
     let store = &jeton.server.store;
@@ -106,7 +105,7 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         ("disabled", Change::DISABLE, Ending::UserDisabled),
         ("deleted", Change::Delete, Ending::UserDeleted),
     ] {
-        let bystander = jeton.sign_in().await;
+        let others_session = jeton.sign_in().await;
         let id = jeton.add_user(name, "x").await;
         let sign_in = async |client| {
             let parameters = [
@@ -129,13 +128,13 @@ async fn what_happens_to_a_user_ends_all_their_sessions() {
         let enabled = user::change(store, id, Change::ENABLE, &jeton.cause()).await;
         assert_eq!(enabled.is_err(), deleted);
         jeton.assert_refresh_refused(&here).await;
-        jeton.refresh(&bystander.refresh_token).await.tokens();
+        jeton.refresh(&others_session.refresh_token).await.tokens();
     }
 }
 
-/// To enable who is not disabled changes nothing.
+/// The user is enabled already.
 #[tokio::test]
-async fn enabling_a_user_ends_no_session() {
+async fn enabling_an_enabled_user_ends_no_session() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let (store, cause) = (&jeton.server.store, jeton.cause());
@@ -144,13 +143,13 @@ async fn enabling_a_user_ends_no_session() {
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
 
-/// row 31: on disabling and deleting the client, although it is enabled or added again.
+/// row 31: the sessions stay ended when the client is enabled or added again.
 #[tokio::test]
-async fn what_happens_to_a_client_ends_all_its_sessions() {
+async fn disabling_and_deleting_a_client_end_all_its_sessions() {
     let jeton = Jeton::start().await;
     let store = &jeton.server.store;
     jeton.add_client("app", None, |_| {}).await;
-    let bystander = jeton.sign_in().await;
+    let others_session = jeton.sign_in().await;
 
     let tokens = jeton.sign_in_at("app").await;
     let disabled = disable(store, "app", &jeton.cause()).await.unwrap();
@@ -174,12 +173,12 @@ async fn what_happens_to_a_client_ends_all_its_sessions() {
     let row = jeton.session(&tokens).await;
     assert_eq!(row.revocation_reason, Some(Ending::ClientDeleted));
 
-    jeton.refresh(&bystander.refresh_token).await.tokens();
+    jeton.refresh(&others_session.refresh_token).await.tokens();
 }
 
-/// row 31: on request, one or all of a user; the window gives nothing of it back.
+/// row 31: on request, one session or all sessions of a user end. The retry window does not apply afterwards.
 #[tokio::test]
-async fn a_revoked_session_is_over_at_once() {
+async fn a_revoked_session_ends_at_once() {
     let jeton = Jeton::start().await;
     jeton.add_user("bob", "x").await;
     let bob = jeton
@@ -198,7 +197,7 @@ async fn a_revoked_session_is_over_at_once() {
     let cause = jeton.cause();
     let revoke = || session::revoke(store, new.session(), Ending::Operator, &cause);
     assert!(revoke().await.unwrap());
-    assert!(!revoke().await.unwrap(), "it is over already");
+    assert!(!revoke().await.unwrap(), "the session was revoked twice");
     for tokens in [&new, &old] {
         jeton.assert_refresh_refused(tokens).await;
     }
@@ -213,9 +212,9 @@ async fn a_revoked_session_is_over_at_once() {
     jeton.refresh(&bob.refresh_token).await.tokens();
 }
 
-/// What was over by itself is not ended once more, nor counted.
+/// A session that ended by time is not revoked.
 #[tokio::test]
-async fn only_sessions_that_go_on_are_counted_when_all_end() {
+async fn only_active_sessions_are_counted_when_all_sessions_are_ended() {
     let jeton = Jeton::start().await;
     let over = jeton.sign_in().await;
     jeton.advance(jeton.server.settings.session.lifetime.0);

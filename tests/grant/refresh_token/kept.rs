@@ -1,4 +1,4 @@
-//! Refresh tokens that stay the same, of clients that prove themselves by a secret.
+//! Clients without rotation: the refresh token stays the same, and the client's secret is required.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,13 +21,15 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const CLIENT: &str = "web";
 
-fn never(row: &mut client::Model) {
+fn without_rotation(row: &mut client::Model) {
     row.rotation = Some("never".to_owned());
 }
 
 async fn start() -> (Jeton, Tokens) {
     let jeton = Jeton::start().await;
-    jeton.add_client(CLIENT, Some(SECRET), never).await;
+    jeton
+        .add_client(CLIENT, Some(SECRET), without_rotation)
+        .await;
     let tokens = sign_in(&jeton).await;
     (jeton, tokens)
 }
@@ -46,9 +48,9 @@ async fn refresh(jeton: &Jeton, tokens: &Tokens) -> Answer {
     jeton.token_as(&authorization, &parameters).await
 }
 
-/// "The authorization server MAY issue a new refresh token", RFC 6749 §6: it need not.
+/// "The authorization server MAY issue a new refresh token", RFC 6749 §6. It may also keep the old one.
 #[tokio::test]
-async fn a_refresh_brings_the_same_refresh_token_and_a_new_access_token() {
+async fn a_refresh_without_rotation_returns_the_same_refresh_token_and_a_new_access_token() {
     let (jeton, first) = start().await;
     let mut ids = BTreeSet::from([claims(&first.access_token)["jti"].to_string()]);
     for _ in 0..20 {
@@ -74,11 +76,11 @@ async fn a_refresh_brings_the_same_refresh_token_and_a_new_access_token() {
 }
 
 /// "Refresh tokens for public clients MUST be sender-constrained or use refresh token rotation", RFC 9700
-/// §2.2.2: also where a row says otherwise.
+/// §2.2.2. This holds even if the client's row says otherwise.
 #[tokio::test]
-async fn a_public_clients_refresh_tokens_rotate_whatever_its_row_says() {
+async fn a_public_clients_refresh_tokens_rotate_even_if_its_row_turns_rotation_off() {
     let jeton = Jeton::start().await;
-    jeton.add_client("app", None, never).await;
+    jeton.add_client("app", None, without_rotation).await;
     let first = jeton.sign_in_at("app").await;
     jeton.advance(HOUR);
     let second = jeton.refresh_at("app", &first).await.tokens();
@@ -89,21 +91,21 @@ async fn a_public_clients_refresh_tokens_rotate_whatever_its_row_says() {
 /// "the refresh token is bound to the client to which it was issued", RFC 6749 §6, so the
 /// client's secret is required.
 #[tokio::test]
-async fn a_kept_refresh_token_is_of_no_use_without_the_clients_secret() {
+async fn an_unrotated_refresh_token_requires_the_clients_secret() {
     let (jeton, tokens) = start().await;
     let row = jeton.session(&tokens).await;
     jeton.advance(HOUR);
-    let nameless = jeton.refresh_at(CLIENT, &tokens).await;
-    nameless.assert_error(401, "invalid_client");
+    let without_secret = jeton.refresh_at(CLIENT, &tokens).await;
+    without_secret.assert_error(401, "invalid_client");
     let other = jeton.refresh(&tokens.refresh_token).await;
     other.assert_error(400, "invalid_grant");
     assert_eq!(jeton.session(&tokens).await, row);
 }
 
 /// row 31: "Refresh tokens SHOULD expire if the client has been inactive for some time", RFC 9700
-/// §4.14.2; each use counts.
+/// §4.14.2. Each refresh begins the idle time again.
 #[tokio::test]
-async fn a_session_with_a_kept_token_ends_by_idle_time_and_by_absolute_time() {
+async fn a_session_without_rotation_ends_by_idle_time_and_by_absolute_lifetime() {
     let (jeton, tokens) = start().await;
     let idle = DAY * 14;
     for _ in 0..3 {
@@ -124,9 +126,9 @@ async fn a_session_with_a_kept_token_ends_by_idle_time_and_by_absolute_time() {
     over.assert_error(400, "invalid_grant");
 }
 
-/// row 31: on request, on password change, on disabling the user or the client.
+/// row 31: sessions end on request, on password change, and when the user or the client is disabled.
 #[tokio::test]
-async fn what_ends_sessions_ends_those_with_a_kept_token() {
+async fn revocation_a_new_password_and_disabling_end_a_session_without_rotation() {
     for what in ["revoked", "password", "disabled", "client"] {
         let (jeton, tokens) = start().await;
         let (store, cause) = (&jeton.server.store, jeton.cause());
@@ -158,33 +160,34 @@ async fn what_ends_sessions_ends_those_with_a_kept_token() {
 
 /// row 27: concurrent refreshes on several nodes keep the session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_hundred_refreshes_at_once_on_two_nodes_keep_the_session() {
+async fn a_hundred_concurrent_refreshes_on_two_nodes_keep_the_session() {
     let data = DataDir::new();
     let mut nodes = Vec::new();
-    // Clocks apart, so that two who both wrote would write different times.
+    // The clocks differ, so two nodes that both wrote would write different times.
     for apart in 0..2 {
         let clock = Clock::standing_at(START.plus(Duration::from_secs(apart)));
         let node = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
         nodes.push(Arc::new(node));
     }
-    nodes[0].add_client(CLIENT, Some(SECRET), never).await;
+    nodes[0]
+        .add_client(CLIENT, Some(SECRET), without_rotation)
+        .await;
     nodes[0].add_user(ALICE.0, ALICE.1).await;
     let tokens = sign_in(&nodes[0]).await;
-    let crowd = (0..100).map(|number| {
+    let requests = (0..100).map(|number| {
         let (node, tokens) = (Arc::clone(&nodes[number % 2]), tokens.clone());
         tokio::spawn(async move { refresh(&node, &tokens).await.tokens() })
     });
-    for task in crowd.collect::<Vec<_>>() {
+    for task in requests.collect::<Vec<_>>() {
         assert_eq!(task.await.unwrap().refresh_token, tokens.refresh_token);
     }
     let row = nodes[0].session(&tokens).await;
     assert_eq!((row.generation, row.revoked_at), (0, None));
 }
 
-/// A store that lost its last writes, from before the client's tokens were kept: the token proves its
-/// generation, as ever.
+/// The database lost rotations from before rotation was turned off. The token still proves its generation.
 #[tokio::test]
-async fn a_kept_token_ahead_of_the_store_is_taken() {
+async fn an_unrotated_refresh_token_ahead_of_the_database_is_accepted() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
@@ -207,9 +210,9 @@ async fn a_kept_token_ahead_of_the_store_is_taken() {
     jeton.audit_event(Action::RefreshAheadOfStore).await;
 }
 
-/// What was rotated before is judged as ever: two hold the session's tokens.
+/// A token that was rotated before rotation was turned off shows that somebody else may hold the session's tokens.
 #[tokio::test]
-async fn an_older_token_is_a_replay_after_rotation_has_ended() {
+async fn a_rotated_refresh_token_is_a_replay_after_rotation_was_turned_off() {
     let (jeton, first) = start().await;
     jeton
         .change_client(CLIENT, json!({ "rotation": "always" }))
@@ -237,9 +240,9 @@ async fn an_older_token_is_a_replay_after_rotation_has_ended() {
     assert_eq!(row.revocation_reason, Some(Ending::Replay));
 }
 
-/// A token that was kept goes on where rotation begins again.
+/// The session stays active, and replays are detected again.
 #[tokio::test]
-async fn a_kept_token_rotates_when_the_client_wants_rotation_again() {
+async fn an_unrotated_refresh_token_rotates_after_rotation_is_turned_on_again() {
     let (jeton, first) = start().await;
     jeton.advance(HOUR);
     refresh(&jeton, &first).await.tokens();

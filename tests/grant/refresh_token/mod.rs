@@ -1,4 +1,4 @@
-//! The refresh token grant: whose token it is, what it may be narrowed to, and what is refused.
+//! The refresh token grant: the bound client, narrower scopes, refused tokens.
 
 mod ahead;
 mod ending;
@@ -26,7 +26,7 @@ async fn a_refresh_token_is_required() {
 
 /// row 23: "the refresh token is bound to the client to which it was issued", RFC 6749 §6.
 #[tokio::test]
-async fn another_client_cannot_use_a_refresh_token_and_does_not_spoil_it() {
+async fn another_client_cannot_use_a_refresh_token_and_does_not_end_its_session() {
     let jeton = Jeton::start().await;
     jeton.add_client("public", None, |_| {}).await;
     jeton.add_client("confidential", Some(SECRET), |_| {}).await;
@@ -34,8 +34,8 @@ async fn another_client_cannot_use_a_refresh_token_and_does_not_spoil_it() {
     let current = jeton.refresh(&old.refresh_token).await.tokens();
     let newest = jeton.refresh(&current.refresh_token).await.tokens();
     let row = jeton.session(&newest).await;
-    // Also a token that would be a replay if its owner showed it: else a thief who stole it could
-    // sign the owner out.
+    // Also a token that would be a replay at its own client. Otherwise a thief could sign the user out by using it at
+    // another client.
     for tokens in [&old, &current, &newest] {
         for more in [vec![], vec![("scope", "read")], vec![("scope", "admin")]] {
             let more = [&more[..], &[("client_id", "public")]].concat();
@@ -55,9 +55,9 @@ async fn another_client_cannot_use_a_refresh_token_and_does_not_spoil_it() {
 }
 
 /// row 24: "if omitted is treated as equal to the scope originally granted by the resource owner",
-/// RFC 6749 §6; a narrower one is granted for this access token alone.
+/// RFC 6749 §6. A narrower scope is granted for this access token only.
 #[tokio::test]
-async fn a_narrower_scope_narrows_one_access_token_and_not_the_session() {
+async fn a_narrower_scope_applies_to_one_access_token_and_not_to_the_session() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     let narrow = jeton
@@ -77,7 +77,7 @@ async fn a_narrower_scope_narrows_one_access_token_and_not_the_session() {
 /// row 24: "The requested scope MUST NOT include any scope not originally granted by the resource
 /// owner", RFC 6749 §6.
 #[tokio::test]
-async fn more_scope_than_the_session_has_is_refused_and_consumes_nothing() {
+async fn a_scope_that_the_session_was_not_granted_is_refused_without_a_rotation() {
     let jeton = Jeton::start().await;
     let first = jeton
         .token(&[
@@ -89,7 +89,7 @@ async fn more_scope_than_the_session_has_is_refused_and_consumes_nothing() {
         .await
         .tokens();
     let row = jeton.session(&first).await;
-    // `write` is the client's to have, but was not granted to this session.
+    // The client is registered for `write`, but this session was not granted it.
     for scope in ["write", "read write", "admin", "read\"", "read  read"] {
         let answer = jeton
             .refresh_with(&first.refresh_token, &[("scope", scope)])
@@ -103,8 +103,7 @@ async fn more_scope_than_the_session_has_is_refused_and_consumes_nothing() {
     assert_eq!(jeton.session(&second).await.generation, 1);
 }
 
-/// row 24: the same retry with another scope gets another access token, never the same `jti`, and
-/// the same refresh token.
+/// row 24: a retry with another scope gets another access token with another `jti`.
 #[tokio::test]
 async fn a_retry_with_another_scope_gets_the_same_refresh_token() {
     let jeton = Jeton::start().await;
@@ -121,30 +120,30 @@ async fn a_retry_with_another_scope_gets_the_same_refresh_token() {
 }
 
 /// row 25: "`invalid_grant`: The provided [...] refresh token is invalid, expired, revoked", RFC 6749
-/// §5.2; all of them in the same words.
+/// §5.2. All of them get the same response.
 #[tokio::test]
-async fn garbage_and_unknown_tokens_are_invalid_grants() {
+async fn malformed_and_unknown_refresh_tokens_get_the_same_invalid_grant() {
     let jeton = Jeton::start().await;
     let tokens = jeton.sign_in().await;
     let row = jeton.session(&tokens).await;
-    let made = |session, generation| {
+    let encode = |session, generation| {
         let token = RefreshToken {
             session,
             generation,
         };
         token.encode(&jeton.server.root_secrets).expose().to_owned()
     };
-    let good = &tokens.refresh_token;
-    let garbage = [
-        made(Uuid::from_u128(1), 0),
-        made(tokens.session(), u32::MAX),
-        good.to_uppercase(),
-        good[4..].to_owned(),
-        format!("{good} "),
-        format!("{good}A"),
-        format!("{good}=="),
-        good[..67].to_owned(),
-        good.replacen("jrt_", "JRT_", 1),
+    let valid = &tokens.refresh_token;
+    let invalid = [
+        encode(Uuid::from_u128(1), 0),
+        encode(tokens.session(), u32::MAX),
+        valid.to_uppercase(),
+        valid[4..].to_owned(),
+        format!("{valid} "),
+        format!("{valid}A"),
+        format!("{valid}=="),
+        valid[..67].to_owned(),
+        valid.replacen("jrt_", "JRT_", 1),
         "x".repeat(68),
         "jrt_".to_owned(),
         "é🦀".to_owned(),
@@ -152,7 +151,7 @@ async fn garbage_and_unknown_tokens_are_invalid_grants() {
         tokens.access_token.clone(),
     ];
     let mut bodies = Vec::new();
-    for token in garbage {
+    for token in invalid {
         let answer = jeton.refresh(&token).await;
         answer.assert_error(400, "invalid_grant");
         bodies.push(answer.body);
@@ -160,5 +159,5 @@ async fn garbage_and_unknown_tokens_are_invalid_grants() {
     bodies.dedup();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert_eq!(jeton.session(&tokens).await, row);
-    jeton.refresh(good).await.tokens();
+    jeton.refresh(valid).await.tokens();
 }

@@ -1,4 +1,4 @@
-//! Several equal nodes on one database: at the same instant, and with clocks that disagree.
+//! Refreshes at several nodes: concurrent requests, requests that waited, clock skew.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,12 +23,11 @@ async fn node(store: Store, clock: Clock) -> Jeton {
 
 /// row 27: concurrent refreshes with one token get the same response on every node.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hundred_refreshes_at_once_on_three_nodes_move_a_session_on_once() {
+async fn two_hundred_concurrent_refreshes_on_three_nodes_rotate_once() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let shared = data.open().await;
-    // Two share connections as tasks of one process do, the third has its own as a process of its
-    // own has.
+    // Two nodes share connections, like tasks of one process. The third has its own, like another process.
     let mut nodes = Vec::new();
     for store in [shared.clone(), shared, data.open().await] {
         nodes.push(Arc::new(node(store, clock.clone()).await));
@@ -38,14 +37,14 @@ async fn two_hundred_refreshes_at_once_on_three_nodes_move_a_session_on_once() {
     let mut tokens = nodes[0].sign_in().await;
     for round in 1..=3 {
         nodes[0].advance(HOUR);
-        let crowd = (0..200).map(|number| {
+        let requests = (0..200).map(|number| {
             let node = Arc::clone(&nodes[number % nodes.len()]);
             let refresh_token = tokens.refresh_token.clone();
             tokio::spawn(async move { node.refresh(&refresh_token).await.tokens() })
         });
         let mut refresh_tokens = BTreeSet::new();
         let mut access_tokens = BTreeSet::new();
-        for task in crowd.collect::<Vec<_>>() {
+        for task in requests.collect::<Vec<_>>() {
             tokens = task.await.unwrap();
             refresh_tokens.insert(tokens.refresh_token.clone());
             access_tokens.insert(tokens.access_token.clone());
@@ -57,12 +56,12 @@ async fn two_hundred_refreshes_at_once_on_three_nodes_move_a_session_on_once() {
     }
 }
 
-/// row 27: late retries at once converge as well: one of them writes, the others find what it wrote.
+/// row 27: concurrent late retries get the same response. One of them writes, and the others read what it wrote.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_hundred_late_retries_at_once_are_one_late_retry() {
+async fn a_hundred_concurrent_late_retries_get_the_same_tokens() {
     let data = DataDir::new();
     let mut nodes = Vec::new();
-    // Clocks apart, so that two who both wrote would write different times.
+    // The clocks differ, so two nodes that both wrote would write different times.
     for apart in 0..2 {
         let clock = Clock::standing_at(START.plus(SECOND * apart));
         nodes.push(Arc::new(node(data.open().await, clock).await));
@@ -74,13 +73,13 @@ async fn a_hundred_late_retries_at_once_are_one_late_retry() {
     for node in &nodes {
         node.advance(HOUR);
     }
-    let crowd = (0..100).map(|number| {
+    let requests = (0..100).map(|number| {
         let node = Arc::clone(&nodes[number % nodes.len()]);
         let refresh_token = first.refresh_token.clone();
         tokio::spawn(async move { node.refresh(&refresh_token).await.tokens() })
     });
     let mut access_tokens = BTreeSet::new();
-    for task in crowd.collect::<Vec<_>>() {
+    for task in requests.collect::<Vec<_>>() {
         let tokens = task.await.unwrap();
         assert_eq!(tokens.refresh_token, second.refresh_token);
         access_tokens.insert(tokens.access_token);
@@ -88,7 +87,7 @@ async fn a_hundred_late_retries_at_once_are_one_late_retry() {
     assert_eq!(access_tokens.len(), 1);
 }
 
-/// row 26, over nodes: of those who replay at once, all are refused and the session ends once.
+/// row 26, over nodes: all concurrent replays are refused, and the session is revoked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_replays_revoke_the_session_and_get_no_tokens() {
     let data = DataDir::new();
@@ -102,12 +101,12 @@ async fn concurrent_replays_revoke_the_session_and_get_no_tokens() {
     let first = nodes[0].sign_in().await;
     let second = nodes[1].refresh(&first.refresh_token).await.tokens();
     let third = nodes[0].refresh(&second.refresh_token).await.tokens();
-    let crowd = (0..50).map(|number| {
+    let requests = (0..50).map(|number| {
         let node = Arc::clone(&nodes[number % nodes.len()]);
         let refresh_token = first.refresh_token.clone();
         tokio::spawn(async move { node.refresh(&refresh_token).await })
     });
-    for task in crowd.collect::<Vec<_>>() {
+    for task in requests.collect::<Vec<_>>() {
         task.await.unwrap().assert_error(400, "invalid_grant");
     }
     for node in nodes {
@@ -116,7 +115,7 @@ async fn concurrent_replays_revoke_the_session_and_get_no_tokens() {
 }
 
 /// row 26, over nodes: a request that waited at one node while its client refreshed at another is no replay,
-/// though its token is old by then. The same token in a request that did not wait is a replay.
+/// although its token is old by then. The same token in a request that did not wait is a replay.
 #[tokio::test]
 async fn a_request_that_waited_revokes_no_session() {
     let data = DataDir::new();
@@ -124,38 +123,40 @@ async fn a_request_that_waited_revokes_no_session() {
     let jeton = node(data.open().await, clock).await;
     jeton.add_client("first-party", None, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
-    // A machine that is slow to begin the request has not held it up: then once more.
+    // On a slow machine, a request may begin too late to wait. Then the test tries again.
     for _ in 0..5 {
         let tokens = jeton.sign_in().await;
-        let elsewhere = data.connect().await;
-        let moved_on = format!(
+        let other_connection = data.connect().await;
+        let rotation = format!(
             "BEGIN; UPDATE sessions SET generation = 2, rotated_at = {}",
             START.as_micros()
         );
-        elsewhere.execute_unprepared(&moved_on).await.unwrap();
-        let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+        other_connection
+            .execute_unprepared(&rotation)
+            .await
+            .unwrap();
+        let (waited, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             jeton.advance(SECOND * 6);
-            elsewhere.execute_unprepared("COMMIT").await.unwrap();
-            elsewhere.close().await.unwrap();
+            other_connection.execute_unprepared("COMMIT").await.unwrap();
+            other_connection.close().await.unwrap();
         });
         let revoked = jeton.session(&tokens).await.revoked_at;
-        if held_up.status == 503 {
+        if waited.status == 503 {
             assert_eq!(revoked, None);
-            held_up.assert_error(503, "temporarily_unavailable");
+            waited.assert_error(503, "temporarily_unavailable");
             jeton.assert_refresh_refused(&tokens).await;
             assert!(jeton.session(&tokens).await.revoked_at.is_some());
             return;
         }
     }
-    panic!("a request that waited was judged by its token alone");
+    panic!("the waiting time of the request was ignored");
 }
 
-/// row 26, over nodes: it is no replay either if it waited before the session was read, while the client was
-/// looked up.
+/// row 26, over nodes: a request that waited for the row of its client is no replay either.
 #[tokio::test]
 #[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
-async fn a_request_that_waited_before_its_session_was_read_revokes_none() {
+async fn a_request_that_waited_before_its_session_was_read_revokes_no_session() {
     // Readers do not wait for locks on SQLite.
     let (lock, unlock) = match server_engine() {
         Engine::Postgres => ("BEGIN; LOCK TABLE clients", "COMMIT"),
@@ -166,66 +167,69 @@ async fn a_request_that_waited_before_its_session_was_read_revokes_none() {
     let jeton = node(data.open().await, clock).await;
     jeton.add_client("first-party", None, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
-    // A machine that is slow to begin the request has not held it up: then once more.
+    // On a slow machine, a request may begin too late to wait. Then the test tries again.
     for _ in 0..5 {
         let tokens = jeton.sign_in().await;
         data.execute("UPDATE sessions SET generation = 2").await;
-        let elsewhere = data.connect().await;
-        elsewhere.execute_unprepared(lock).await.unwrap();
-        let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+        let other_connection = data.connect().await;
+        other_connection.execute_unprepared(lock).await.unwrap();
+        let (waited, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             jeton.advance(SECOND * 6);
-            elsewhere.execute_unprepared(unlock).await.unwrap();
-            elsewhere.close().await.unwrap();
+            other_connection.execute_unprepared(unlock).await.unwrap();
+            other_connection.close().await.unwrap();
         });
-        if held_up.status == 503 {
-            held_up.assert_error(503, "temporarily_unavailable");
+        if waited.status == 503 {
+            waited.assert_error(503, "temporarily_unavailable");
             assert_eq!(jeton.session(&tokens).await.revoked_at, None);
             return;
         }
     }
-    panic!("a request that waited was judged by its token alone");
+    panic!("the waiting time of the request was ignored");
 }
 
-/// row 29, over nodes: a request that waited is not recorded as a late retry: its client has the response of
-/// another node, and may lose a later one.
+/// row 29, over nodes: the client has the response of the other node, and may still need a late retry if it
+/// loses a later one.
 #[tokio::test]
-async fn a_request_that_waited_is_no_late_retry() {
+async fn a_request_that_waited_is_not_recorded_as_a_late_retry() {
     let data = DataDir::new();
     let clock = Clock::standing_at(START);
     let jeton = node(data.open().await, clock).await;
     jeton.add_client("first-party", None, |_| {}).await;
     jeton.add_user(ALICE.0, ALICE.1).await;
-    // A machine that is slow to begin the request has not held it up: then once more.
+    // On a slow machine, a request may begin too late to wait. Then the test tries again.
     for _ in 0..5 {
         let tokens = jeton.sign_in().await;
-        let elsewhere = data.connect().await;
-        let moved_on = format!(
+        let other_connection = data.connect().await;
+        let rotation = format!(
             "BEGIN; UPDATE sessions SET generation = 1, rotated_at = {}",
             jeton.server.clock.now().as_micros()
         );
-        elsewhere.execute_unprepared(&moved_on).await.unwrap();
-        let (held_up, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+        other_connection
+            .execute_unprepared(&rotation)
+            .await
+            .unwrap();
+        let (waited, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             jeton.advance(SECOND * 11);
-            elsewhere.execute_unprepared("COMMIT").await.unwrap();
-            elsewhere.close().await.unwrap();
+            other_connection.execute_unprepared("COMMIT").await.unwrap();
+            other_connection.close().await.unwrap();
         });
-        held_up.tokens();
+        waited.tokens();
         if jeton.session(&tokens).await.late_retry_generation.is_none() {
             jeton.refresh(&tokens.refresh_token).await.tokens();
-            let forgiven = jeton.session(&tokens).await.late_retry_generation;
-            assert_eq!(forgiven, Some(1));
+            let late_retry = jeton.session(&tokens).await.late_retry_generation;
+            assert_eq!(late_retry, Some(1));
             return;
         }
     }
     panic!("a request that waited was recorded as a late retry");
 }
 
-/// row 30: order comes from the counter: with a clock skew of five seconds, a retry at the other node keeps
-/// the session.
+/// row 30: the counter decides the order. With a clock skew of five seconds, a retry at the other node keeps the
+/// session.
 #[tokio::test]
-async fn clock_skew_between_nodes_revokes_no_honest_session() {
+async fn clock_skew_between_nodes_revokes_no_session() {
     let audit = AuditLog::listen();
     let behind = Jeton::start().await;
     let clock = Clock::standing_at(START.plus(SECOND * 5));
@@ -246,7 +250,7 @@ async fn clock_skew_between_nodes_revokes_no_honest_session() {
             assert_eq!(retried.refresh_token, next.refresh_token);
             assert_eq!(retried.access_token, next.access_token);
         }
-        // The node behind moves on what the node ahead has written, at once.
+        // The other node rotates the new token at once, whichever clock is behind.
         tokens = other.refresh(&next.refresh_token).await.tokens();
         assert_eq!(behind.session(&tokens).await.generation, 2 * round);
     }
@@ -254,10 +258,10 @@ async fn clock_skew_between_nodes_revokes_no_honest_session() {
     assert!(audit.entries("replay").is_empty());
 }
 
-/// row 30: when the clock steps back an hour, sessions stay, no token is issued in the future, and a replay
-/// is detected.
+/// row 30: when the clock steps back, retries get the same refresh token, no access token has an `iat` in the
+/// future, and a replay is still detected.
 #[tokio::test]
-async fn a_clock_that_steps_back_revokes_no_honest_session() {
+async fn a_clock_that_steps_back_revokes_no_session() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     let second = jeton.refresh_after(&first, HOUR).await;
@@ -266,7 +270,7 @@ async fn a_clock_that_steps_back_revokes_no_honest_session() {
     let other = jeton.refresh(&other.refresh_token).await.tokens();
     assert_eq!(other.expires_in, 900);
     jeton.refresh_after(&other, SECOND).await;
-    // A retry across the step, again and again.
+    // Repeated retries of a refresh that preceded the step.
     for _ in 0..3 {
         jeton.advance(SECOND);
         let retried = jeton.refresh(&first.refresh_token).await.tokens();
@@ -281,17 +285,16 @@ async fn a_clock_that_steps_back_revokes_no_honest_session() {
     assert_eq!((row.generation, row.rotated_at), (2, jeton.now()));
     let retried = jeton.refresh(&second.refresh_token).await.tokens();
     assert_eq!(retried, third);
-    // Then the clock is put right, forward by two hours.
+    // The clock is corrected: two hours forward.
     let fourth = jeton.refresh_after(&third, HOUR * 2).await;
     assert_eq!(fourth.expires_in, 900);
     jeton.assert_refresh_refused(&first).await;
     jeton.assert_refresh_refused(&fourth).await;
 }
 
-/// row 30: after the step a replay is one by the counter, though by the clock it would be the
-/// earliest of all.
+/// row 30: the counter shows the replay, although the clock says that it precedes the sign-in.
 #[tokio::test]
-async fn a_replay_after_the_clock_stepped_back_is_a_replay() {
+async fn a_replay_is_detected_after_the_clock_stepped_back() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     let second = jeton.refresh_after(&first, HOUR).await;

@@ -1,4 +1,4 @@
-//! A session's tokens and what its client may have by now: a change counts from the next refresh on.
+//! Changes to a client's registration: they apply to its sessions from the next refresh on.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const FILES: &str = "https://files.example.com";
 const HOUR: Duration = Duration::from_hours(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A session with all that its client may have.
+/// A session with all scopes and audiences of its client, an hour after the sign-in.
 async fn start() -> (Jeton, Tokens) {
     let jeton = Jeton::start().await;
     jeton
@@ -35,32 +35,32 @@ fn audiences(audiences: &[&str]) -> Value {
 }
 
 /// row 24, row 36: "The authorization server MAY fully or partially ignore the scope requested by the
-/// client, based on the authorization server policy", RFC 6749 §3.3, and says so by `scope`.
+/// client, based on the authorization server policy", RFC 6749 §3.3. `scope` in the response says what was granted.
 #[tokio::test]
-async fn a_scope_that_the_client_lost_is_in_no_new_token() {
+async fn a_scope_removed_from_the_client_is_in_no_new_access_token() {
     let (jeton, first) = start().await;
     jeton.change_client("app", scopes(&["read", "more"])).await;
     let second = jeton.refresh_at("app", &first).await.tokens();
     assert_eq!(second.scope, "read");
     assert_eq!(claims(&second.access_token)["scope"], "read");
-    // What is asked for by name is not there to give, and asking costs nothing.
+    // A request for a scope that was removed, or never granted, is refused and does not rotate.
     for scope in ["write", "read write", "more"] {
         let more = [("client_id", "app"), ("scope", scope)];
         let answer = jeton.refresh_with(&second.refresh_token, &more).await;
         answer.assert_error(400, "invalid_scope");
     }
     assert_eq!(jeton.session(&second).await.generation, 1);
-    // The session remembers what was granted to it, and no more than that comes back.
+    // The session keeps its granted scope: it gets back what the client regains, and nothing else.
     let all = scopes(&["account", "read", "write", "more"]);
     jeton.change_client("app", all).await;
     let third = jeton.refresh_at("app", &second).await.tokens();
     assert_eq!(third.scope, "account read write");
 }
 
-/// row 25: "`invalid_grant`: The provided [...] refresh token is invalid", RFC 6749 §5.2: with nothing left
-/// of what was granted, the person signs in again.
+/// row 25: "`invalid_grant`: The provided [...] refresh token is invalid", RFC 6749 §5.2. If all
+/// granted scopes or audiences were removed, the user must sign in again.
 #[tokio::test]
-async fn a_session_of_which_nothing_is_left_needs_another_sign_in() {
+async fn a_session_whose_scopes_or_audiences_were_all_removed_needs_another_sign_in() {
     for change in [
         scopes(&["other"]),
         scopes(&[]),
@@ -82,9 +82,9 @@ async fn a_session_of_which_nothing_is_left_needs_another_sign_in() {
     }
 }
 
-/// A session that was granted no scope keeps none, and lives.
+/// A session that was granted no scope stays active, and gets no scope later.
 #[tokio::test]
-async fn a_session_without_scope_goes_on_without() {
+async fn a_session_without_scope_is_refreshed_without_scope() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("app", None, |row| row.scope = String::new())
@@ -97,7 +97,7 @@ async fn a_session_without_scope_goes_on_without() {
 
 /// row 42: the same for audiences.
 #[tokio::test]
-async fn an_audience_that_the_client_lost_is_in_no_new_token() {
+async fn an_audience_removed_from_the_client_is_in_no_new_access_token() {
     let (jeton, first) = start().await;
     assert_eq!(claims(&first.access_token)["aud"], json!([API, FILES]));
     jeton
@@ -142,9 +142,9 @@ async fn a_client_that_is_not_first_party_gets_no_reserved_scopes() {
     answer.assert_error(400, "unauthorized_client");
 }
 
-/// RFC 7662 §2.2: introspection of a refresh token shows its present scope.
+/// RFC 7662 §2.2: introspection of a refresh token returns the scope that it can still get.
 #[tokio::test]
-async fn introspection_shows_the_present_scope_of_a_refresh_token() {
+async fn introspection_returns_the_current_scope_of_a_refresh_token() {
     let jeton = Jeton::start().await;
     jeton.add_client("web", Some(SECRET), |_| {}).await;
     let authorization = basic_raw("web", SECRET);
@@ -152,23 +152,23 @@ async fn introspection_shows_the_present_scope_of_a_refresh_token() {
         .token_as(&authorization, &crate::support::SIGN_IN)
         .await;
     let tokens = sign_in.tokens();
-    let ask = async || {
+    let introspect = async || {
         let token = [("token", &*tokens.refresh_token)];
         jeton
             .post("/introspect", &authorization, &token)
             .await
             .json()
     };
-    assert_eq!(ask().await["scope"], "account read write");
+    assert_eq!(introspect().await["scope"], "account read write");
     jeton.change_client("web", scopes(&["read"])).await;
-    assert_eq!(ask().await["scope"], "read");
+    assert_eq!(introspect().await["scope"], "read");
     jeton.change_client("web", scopes(&["other"])).await;
-    assert_eq!(ask().await, json!({ "active": false }));
+    assert_eq!(introspect().await, json!({ "active": false }));
 }
 
-/// row 31: shorter lifetimes count for sessions that are under way; longer ones for those that begin.
+/// row 31: a longer lifetime applies to new sessions only.
 #[tokio::test]
-async fn a_session_ends_when_the_shorter_lifetime_says() {
+async fn a_shorter_session_lifetime_applies_to_active_sessions() {
     let lifetimes = |hours: u64| json!({ "session_lifetime": hours * 3600 });
     let (jeton, first) = start().await;
     jeton.change_client("app", lifetimes(3)).await;
@@ -184,7 +184,7 @@ async fn a_session_ends_when_the_shorter_lifetime_says() {
         let answer = jeton.refresh_with(&tokens.refresh_token, &more).await;
         answer.assert_error(400, "invalid_grant");
     }
-    // It was short when it began, and stays so.
+    // A longer lifetime does not extend a session that has begun.
     let tokens = jeton.sign_in_at("app").await;
     jeton.change_client("app", lifetimes(30)).await;
     jeton.advance(HOUR * 3);
@@ -192,9 +192,9 @@ async fn a_session_ends_when_the_shorter_lifetime_says() {
     answer.assert_error(400, "invalid_grant");
 }
 
-/// The lifetime, the format and the `typ` of access tokens: from the next refresh on, both ways.
+/// The lifetime, format and `typ` of access tokens change with the next refresh, and change back.
 #[tokio::test]
-async fn access_tokens_change_with_the_next_refresh() {
+async fn access_token_settings_apply_from_the_next_refresh() {
     let (jeton, first) = start().await;
     let change = json!({ "access_token_lifetime": 86_400, "access_token_format": "opaque" });
     jeton.change_client("app", change).await;
@@ -210,7 +210,7 @@ async fn access_tokens_change_with_the_next_refresh() {
 
 /// A session with more scopes than an opaque token can hold needs another sign-in.
 #[tokio::test]
-async fn a_session_too_wide_for_opaque_tokens_needs_another_sign_in() {
+async fn a_session_with_too_many_scopes_for_opaque_tokens_needs_another_sign_in() {
     let jeton = Jeton::start().await;
     let many: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();
     jeton

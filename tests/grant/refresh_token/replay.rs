@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// row 26: "the authorization server issues a new refresh token with every access token refresh
 /// response", RFC 9700 §4.14.2.
 #[tokio::test]
-async fn every_refresh_rotates() {
+async fn every_refresh_rotates_the_refresh_token() {
     let jeton = Jeton::start().await;
     let mut tokens = jeton.sign_in().await;
     let mut seen = vec![tokens.refresh_token.clone()];
@@ -25,13 +25,13 @@ async fn every_refresh_rotates() {
         assert_eq!(jeton.session(&tokens).await.generation, generation);
     }
     let sessions = session::list(&jeton.server.store, None, 9).await.unwrap();
-    assert_eq!(sessions.len(), 1, "one row, however often it is refreshed");
+    assert_eq!(sessions.len(), 1, "a refresh inserted a row");
 }
 
 /// row 26: "the authorization server cannot determine which party submitted the invalid refresh
-/// token, but it will revoke the active refresh token", RFC 9700 §4.14.2; and the audit log tells.
+/// token, but it will revoke the active refresh token", RFC 9700 §4.14.2. The audit log records it.
 #[tokio::test]
-async fn a_replayed_token_revokes_its_session() {
+async fn a_replayed_refresh_token_revokes_its_session() {
     for distance in [2, 3, 7] {
         let audit = AuditLog::listen();
         let jeton = Jeton::start().await;
@@ -48,7 +48,7 @@ async fn a_replayed_token_revokes_its_session() {
         jeton.assert_refresh_refused(&newest).await;
         jeton.assert_refresh_refused(&old).await;
         let entries = audit.entries("replay");
-        assert_eq!(entries.len(), 1, "the session is ended once");
+        assert_eq!(entries.len(), 1, "the session was not revoked exactly once");
         assert_eq!(entries[0]["distance"], distance.to_string());
         assert_eq!(entries[0]["session"], newest.session().to_string());
         assert_eq!(entries[0]["client"], "first-party");
@@ -57,9 +57,9 @@ async fn a_replayed_token_revokes_its_session() {
     }
 }
 
-/// row 26: a replay that asks for less, or for more than there is, is a replay all the same.
+/// row 26: a request with a narrower or an invalid scope can be a replay too.
 #[tokio::test]
-async fn a_replay_with_a_scope_revokes_its_session_too() {
+async fn a_replay_with_a_scope_revokes_its_session() {
     for scope in ["read", "admin"] {
         let jeton = Jeton::start().await;
         let old = jeton.sign_in().await;
@@ -73,10 +73,10 @@ async fn a_replay_with_a_scope_revokes_its_session_too() {
     }
 }
 
-/// row 26: the ending is written although the answer is a refusal: another process sees it, and so
-/// does a store that is opened again.
+/// row 26: the revocation is committed although the response is an error. Another process reads it, and so does a
+/// store that is opened later.
 #[tokio::test]
-async fn the_ending_of_a_replayed_session_is_durable() {
+async fn the_revocation_of_a_replayed_session_is_durable() {
     let data = DataDir::new();
     let store = data.open().await;
     let clock = Clock::standing_at(START);
@@ -86,9 +86,9 @@ async fn the_ending_of_a_replayed_session_is_durable() {
     let old = jeton.sign_in().await;
     let second = jeton.refresh(&old.refresh_token).await.tokens();
     let third = jeton.refresh(&second.refresh_token).await.tokens();
-    let elsewhere = data.open().await;
+    let other_store = data.open().await;
     jeton.assert_refresh_refused(&old).await;
-    for store in [elsewhere, data.open().await] {
+    for store in [other_store, data.open().await] {
         let found = session::find(&store, third.session()).await.unwrap();
         let row = found.unwrap().session;
         assert_eq!(row.revocation_reason, Some(Ending::Replay));

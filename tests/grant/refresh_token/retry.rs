@@ -1,4 +1,4 @@
-//! A client that asks again: at once, late, and how often.
+//! Retries: within the retry window, late, and repeated.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ const WINDOW: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 
 impl Jeton {
-    /// A refresh whose answer is lost, and what a retry an hour later gets.
-    async fn lose_an_answer(&self, tokens: &Tokens) -> crate::support::Answer {
+    /// Refreshes, discards the response, and returns the response to a retry an hour later.
+    async fn retry_after_a_lost_response(&self, tokens: &Tokens) -> crate::support::Answer {
         self.refresh(&tokens.refresh_token).await.tokens();
         self.advance(HOUR);
         self.refresh(&tokens.refresh_token).await
     }
 }
 
-/// row 28, and row 29's "the window closes by time": it is open for less than its length.
+/// row 28, and the end of the window by time in row 29: a retry after exactly the window's length is late.
 #[tokio::test]
-async fn a_retry_within_the_window_gets_the_same_answer_counted_down() {
+async fn a_retry_within_the_window_gets_the_same_tokens_with_a_smaller_expires_in() {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
@@ -40,7 +40,11 @@ async fn a_retry_within_the_window_gets_the_same_answer_counted_down() {
         ..second.clone()
     };
     assert_eq!(retried, whole);
-    assert_eq!(jeton.session(&second).await, row, "no write");
+    assert_eq!(
+        jeton.session(&second).await,
+        row,
+        "the retry changed the row"
+    );
     assert_eq!(audit.entries("late_retry").len(), 0);
     jeton.advance(MICROSECOND);
     let late = jeton.refresh(&first.refresh_token).await.tokens();
@@ -49,9 +53,9 @@ async fn a_retry_within_the_window_gets_the_same_answer_counted_down() {
     assert_eq!(audit.entries("late_retry").len(), 1);
 }
 
-/// row 28: a session of any age, and one retry after the other.
+/// row 28: this holds in a session of any age, and for every retry.
 #[tokio::test]
-async fn six_tabs_that_wake_at_once_get_one_answer() {
+async fn six_tabs_that_refresh_with_the_same_token_get_the_same_response() {
     let jeton = Jeton::start().await;
     let mut tokens = jeton.sign_in().await;
     for _ in 0..20 {
@@ -64,8 +68,7 @@ async fn six_tabs_that_wake_at_once_get_one_answer() {
     assert_eq!(jeton.session(&tokens).await.generation, 20);
 }
 
-/// row 29: the window closes by the first use of the successor; only the immediate predecessor has
-/// it.
+/// row 29: the first use of the successor closes the window. Only the immediate predecessor has a window.
 #[tokio::test]
 async fn the_window_closes_when_the_successor_is_used() {
     let jeton = Jeton::start().await;
@@ -76,10 +79,9 @@ async fn the_window_closes_when_the_successor_is_used() {
     jeton.assert_refresh_refused(&third).await;
 }
 
-/// row 29: "a late retry gets the same RT and a new AT, as often as needed while that generation
-/// stands".
+/// row 29: a late retry gets the same refresh token and a new access token.
 #[tokio::test]
-async fn a_late_retry_is_forgiven_again_and_again_while_its_generation_stands() {
+async fn a_late_retry_is_accepted_repeatedly_while_its_generation_is_current() {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
@@ -105,9 +107,9 @@ async fn a_late_retry_is_forgiven_again_and_again_while_its_generation_stands() 
     jeton.refresh(&second.refresh_token).await.tokens();
 }
 
-/// row 29: a late retry opens the window anew, so that the other five tabs converge too.
+/// row 29: a late retry opens the window again.
 #[tokio::test]
-async fn after_a_late_retry_the_other_tabs_get_the_same_answer() {
+async fn after_a_late_retry_the_other_tabs_get_the_same_response() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     jeton.refresh(&first.refresh_token).await.tokens();
@@ -122,25 +124,25 @@ async fn after_a_late_retry_the_other_tabs_get_the_same_answer() {
     assert_ne!(later.access_token, late.access_token);
 }
 
-/// row 29: "a late retry at another generation within `late_retry_spacing` is a replay": exactly
-/// the spacing is within, one more is not.
+/// row 29: a late retry at another generation within `late_retry_spacing` is a replay. A distance equal to the
+/// spacing is within it.
 #[tokio::test]
-async fn a_second_late_retry_is_forgiven_only_beyond_the_spacing() {
-    for (apart, forgiven) in [(1, false), (2, false), (3, false), (4, true), (5, true)] {
+async fn a_second_late_retry_is_accepted_only_beyond_the_spacing() {
+    for (apart, accepted) in [(1, false), (2, false), (3, false), (4, true), (5, true)] {
         let jeton = Jeton::with(|settings| settings.session.late_retry_spacing = 3).await;
         let first = jeton.sign_in().await;
-        let mut tokens = jeton.lose_an_answer(&first).await.tokens();
+        let mut tokens = jeton.retry_after_a_lost_response(&first).await.tokens();
         for _ in 1..apart {
             tokens = jeton.refresh_after(&tokens, HOUR).await;
         }
-        let answer = jeton.lose_an_answer(&tokens).await;
-        if forgiven {
+        let answer = jeton.retry_after_a_lost_response(&tokens).await;
+        if accepted {
             tokens = answer.tokens();
             let row = jeton.session(&tokens).await;
             assert_eq!(row.late_retry_generation, Some(1 + apart));
-            // The spacing counts from the last that was forgiven.
+            // The spacing counts from the last accepted late retry.
             tokens = jeton.refresh_after(&tokens, HOUR).await;
-            let again = jeton.lose_an_answer(&tokens).await;
+            let again = jeton.retry_after_a_lost_response(&tokens).await;
             again.assert_error(400, "invalid_grant");
         } else {
             answer.assert_error(400, "invalid_grant");
@@ -149,9 +151,9 @@ async fn a_second_late_retry_is_forgiven_only_beyond_the_spacing() {
     }
 }
 
-/// row 29: "a thief who follows one step behind is caught at the second step".
+/// row 29: the thief's second refresh is a late retry within the spacing, and so a replay.
 #[tokio::test]
-async fn a_thief_one_step_behind_is_caught_at_the_second_step() {
+async fn a_thief_one_generation_behind_is_detected_at_its_second_refresh() {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     let stolen = jeton.sign_in().await;
@@ -165,10 +167,10 @@ async fn a_thief_one_step_behind_is_caught_at_the_second_step() {
     assert_eq!(audit.entries("replay")[0]["distance"], "1");
 }
 
-/// row 29: "With window 0 and late retry `never`, every reuse is a replay", by the settings or by
-/// the client's own.
+/// row 29: with window 0 and `late_retry = "never"`, every reuse is a replay. The settings may be the server's or the
+/// client's.
 #[tokio::test]
-async fn the_strict_reading_takes_every_reuse_for_a_replay() {
+async fn every_reuse_is_a_replay_without_a_retry_window_and_late_retries() {
     let by_settings = Jeton::with(|settings| {
         settings.session.retry_window = Span(Duration::ZERO);
         settings.session.late_retry = LateRetry::Never;
@@ -182,7 +184,7 @@ async fn the_strict_reading_takes_every_reuse_for_a_replay() {
     by_client.add_client("strict", None, strict).await;
     by_settings.add_client("strict", None, |_| {}).await;
     for jeton in [by_settings, by_client] {
-        // The clock stands: not even in the same microsecond.
+        // The clock does not move: a reuse in the same microsecond is a replay too.
         let first = jeton.sign_in_at("strict").await;
         let second = jeton.refresh_at("strict", &first).await.tokens();
         let again = jeton.refresh_at("strict", &first).await;
@@ -192,9 +194,9 @@ async fn the_strict_reading_takes_every_reuse_for_a_replay() {
     }
 }
 
-/// row 29: each of the two switches alone.
+/// row 29: a client without a window may have late retries, and the reverse.
 #[tokio::test]
-async fn window_and_late_retry_are_switched_one_by_one() {
+async fn the_retry_window_and_late_retries_are_separate_settings() {
     let jeton = Jeton::start().await;
     let no_window = |row: &mut jeton::store::client::Model| row.retry_window = Some(0);
     jeton.add_client("no-window", None, no_window).await;
@@ -219,9 +221,9 @@ async fn window_and_late_retry_are_switched_one_by_one() {
     owner.assert_error(400, "invalid_grant");
 }
 
-/// row 29: the settings of one client are not another's, and override those of the server.
+/// row 29: a client's settings override the server's, and do not affect another client.
 #[tokio::test]
-async fn each_client_has_its_own_window_and_spacing() {
+async fn each_client_has_its_own_retry_window_and_spacing() {
     let jeton = Jeton::with(|settings| settings.session.late_retry = LateRetry::Never).await;
     let patient = |row: &mut jeton::store::client::Model| {
         row.retry_window = Some(60_000_000);
@@ -236,7 +238,7 @@ async fn each_client_has_its_own_window_and_spacing() {
     assert_eq!(retried.access_token, second.access_token);
     jeton.advance(MICROSECOND);
     jeton.refresh_at("patient", &first).await.tokens();
-    // Marked at generation 1; with a spacing of 1, generation 3 is free again.
+    // The late retry was at generation 1. With a spacing of 1, another one is accepted at generation 3.
     let third = jeton.refresh_at("patient", &second).await.tokens();
     jeton.refresh_at("patient", &third).await.tokens();
     jeton.advance(HOUR);
@@ -248,9 +250,9 @@ async fn each_client_has_its_own_window_and_spacing() {
     jeton.assert_refresh_refused(&first).await;
 }
 
-/// row 28: the same answer is of use only while its access token has some life left.
+/// row 28: the access token of a repeated response is valid for at least half its lifetime.
 #[tokio::test]
-async fn the_window_is_at_most_half_the_life_of_an_access_token() {
+async fn the_retry_window_is_at_most_half_the_access_token_lifetime() {
     let jeton = Jeton::start().await;
     let short = |row: &mut jeton::store::client::Model| {
         row.access_token_lifetime = Some(6_000_000);

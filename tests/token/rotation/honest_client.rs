@@ -1,19 +1,19 @@
-//! An honest client is never signed out: any number of tabs, any retries inside the window, a lost
-//! answer now and then outside it, clock steps, and a store that loses its last rotations.
+//! An honest client is never signed out by many tabs, retries within the window, occasional late retries, clock steps,
+//! or a database that loses its last rotations.
 
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::world::{Row, SECOND, SPACING, WINDOW, World, block_on};
 
-/// One moment at which the client finds its access token expired.
+/// One refresh by several tabs after the access token has expired.
 #[derive(Clone, Debug)]
 struct Round {
-    /// For each tab that refreshes, whether its answer arrives.
+    /// For each tab that refreshes, whether its response arrives.
     tabs: Vec<bool>,
-    /// What happens before the next round, in microseconds of the server's clock.
+    /// The change of the server's clock before the next round, in microseconds.
     pause: i64,
-    /// The number of rotations that the store loses in the pause.
+    /// The number of rotations that the database loses before the next round.
     lost: usize,
 }
 
@@ -33,35 +33,36 @@ fn rounds() -> impl Strategy<Value = Vec<Round>> {
     prop::collection::vec(round, 1..28)
 }
 
-/// What a client's tabs share.
+/// The state that all tabs of a client share.
 struct Client {
     session: Uuid,
     stored: u32,
-    /// The generation at which an answer was last lost for longer than the window.
-    late: Option<u32>,
+    /// The generation of the last late retry.
+    late_retry_generation: Option<u32>,
     history: Vec<Row>,
 }
 
 impl Client {
-    /// All tabs read the stored token, then each sends it. An answer is lost for longer than the
-    /// window only now and then; otherwise the network is back in time.
+    /// All tabs read the stored token, then each sends it. If no response arrives and another late retry is not allowed
+    /// yet, the client retries within the window.
     async fn refresh(&mut self, world: &World, tabs: &[bool]) {
-        let shown = self.stored;
+        let presented = self.stored;
         for arrives in tabs {
-            self.send(world, shown, *arrives).await;
+            self.send(world, presented, *arrives).await;
         }
-        if self.stored == shown && !self.may_be_late() {
-            self.send(world, shown, true).await;
+        if self.stored == presented && !self.may_be_late() {
+            self.send(world, presented, true).await;
         }
     }
 
-    async fn send(&mut self, world: &World, shown: u32, arrives: bool) {
+    async fn send(&mut self, world: &World, presented: u32, arrives: bool) {
         let row = world.row(self.session).await;
-        if shown < row.generation && (world.now() - row.rotated_at).abs() >= WINDOW {
-            self.late = Some(row.generation);
+        if presented < row.generation && (world.now() - row.rotated_at).abs() >= WINDOW {
+            self.late_retry_generation = Some(row.generation);
         }
-        let tokens = world.present(self.session, shown).await;
-        let tokens = tokens.unwrap_or_else(|| panic!("signed out at generation {shown}"));
+        let tokens = world.present(self.session, presented).await;
+        let tokens =
+            tokens.unwrap_or_else(|| panic!("the client was signed out at generation {presented}"));
         self.history.push(world.row(self.session).await);
         if arrives {
             self.stored = world.decode(&tokens.refresh_token).generation;
@@ -69,21 +70,20 @@ impl Client {
         world.step_clock(WINDOW / 16);
     }
 
-    /// Whether an answer may be lost for longer than the window: not at another generation within
-    /// the spacing of the last one.
+    /// Whether the next retry may be late: not at another generation within the spacing of the last late retry.
     fn may_be_late(&self) -> bool {
         let generation = self.stored + 1;
-        self.late
+        self.late_retry_generation
             .is_none_or(|late| late == generation || generation - late > SPACING)
     }
 }
 
-async fn live(world: &World, rounds: &[Round]) {
+async fn run_rounds(world: &World, rounds: &[Round]) {
     let (session, _) = world.sign_in().await;
     let mut client = Client {
         session,
         stored: 0,
-        late: None,
+        late_retry_generation: None,
         history: vec![world.row(session).await],
     };
     for round in rounds {
@@ -96,11 +96,11 @@ async fn live(world: &World, rounds: &[Round]) {
     client.refresh(world, &[true]).await;
 }
 
-/// rows 27 to 30.
+/// rows 27 to 30, in random rounds.
 #[test]
 fn an_honest_client_is_never_signed_out() {
     let world = block_on(World::new());
     proptest!(ProptestConfig::with_cases(48), |(rounds in rounds())| {
-        block_on(live(&world, &rounds));
+        block_on(run_rounds(&world, &rounds));
     });
 }

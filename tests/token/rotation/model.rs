@@ -1,4 +1,4 @@
-//! Any interleaving of refreshes, waits, retries, replays, clock steps, store rollbacks and revocations
+//! Any interleaving of refreshes, waits, retries, replays, clock steps, database rollbacks and revocations
 //! follows a small model.
 
 use std::collections::HashMap;
@@ -15,11 +15,11 @@ use crate::support::{Tokens, claims};
 enum Step {
     /// Presents the newest token that was issued, or one that is older by this number of generations.
     Present { older: u32 },
-    /// The same in a request that waits, in microseconds, before the session is read.
+    /// The same in a request that waits this number of microseconds before the session is read.
     PresentAfter { wait: i64, older: u32 },
     /// The clock moves, forward or backward, by microseconds.
     Clock(i64),
-    /// The store loses this number of its last rotations.
+    /// The database loses this number of its last rotations.
     Rollback { lost: usize },
     /// An operator revokes the session.
     Revoke,
@@ -41,7 +41,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-/// The time after which a waiting request is no replay.
+/// The waiting time in microseconds beyond which a request is no replay.
 const CLIENT_TIMEOUT: i64 = 5 * SECOND;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ enum Expected {
     Unavailable,
 }
 
-/// The expected content of the store.
+/// The expected row of the session.
 struct Model {
     row: Row,
     /// Older rows, back to the last durable write.
@@ -62,14 +62,14 @@ struct Model {
 }
 
 impl Model {
-    fn present(&mut self, shown: u32, arrival: i64, now: i64) -> Expected {
+    fn present(&mut self, presented: u32, arrival: i64, now: i64) -> Expected {
         if self.row.revoked {
             return Expected::Refused;
         }
         let current = self.row.generation;
-        if shown >= current {
+        if presented >= current {
             self.write(Row {
-                generation: shown + 1,
+                generation: presented + 1,
                 rotated_at: now,
                 ..self.row
             });
@@ -81,9 +81,9 @@ impl Model {
             || (arrival - rotated_at).abs() < WINDOW
             || (now - rotated_at).abs() < WINDOW;
         let near_mark = mark.is_some_and(|mark| mark != current && current - mark <= SPACING);
-        if shown + 1 == current && is_in_window {
+        if presented + 1 == current && is_in_window {
             Expected::Same
-        } else if shown + 1 == current && !near_mark {
+        } else if presented + 1 == current && !near_mark {
             self.write(Row {
                 rotated_at: now,
                 late_retry_generation: Some(current),
@@ -120,7 +120,7 @@ impl Model {
 
 /// The responses of one session.
 #[derive(Default)]
-struct Ledger {
+struct Responses {
     successors: HashMap<u32, String>,
     /// The access token for each presented generation and `rotated_at`, and the reverse.
     access_tokens: HashMap<(u32, i64), String>,
@@ -128,46 +128,52 @@ struct Ledger {
     ids: HashMap<String, String>,
 }
 
-impl Ledger {
+impl Responses {
     /// Asserts that a token has one successor, that the same row gives the same access token and another row
     /// another one, and that a `jti` names one access token.
-    fn enter(&mut self, shown: u32, expected: Expected, tokens: &Tokens, rotated_at: i64) {
-        let (token, row) = (&tokens.access_token, (shown, rotated_at));
-        let successor = self.successors.entry(shown);
+    fn record(&mut self, presented: u32, expected: Expected, tokens: &Tokens, rotated_at: i64) {
+        let (token, row) = (&tokens.access_token, (presented, rotated_at));
+        let successor = self.successors.entry(presented);
         let successor = successor.or_insert_with(|| tokens.refresh_token.clone());
         assert_eq!(
             *successor, tokens.refresh_token,
-            "two successors of {shown}"
+            "two successors of generation {presented}"
         );
         match self.access_tokens.insert(row, token.clone()) {
-            Some(known) => assert_eq!(known, *token, "not the same response"),
-            None => assert_ne!(expected, Expected::Same, "a response for an unknown row"),
+            Some(known) => assert_eq!(known, *token, "two access tokens for one row"),
+            None => assert_ne!(expected, Expected::Same, "a retry got a new access token"),
         }
         let known = self.rows.entry(token.clone()).or_insert(row);
-        assert_eq!(*known, row, "an old access token");
+        assert_eq!(*known, row, "one access token for two rows");
         let id = claims(token)["jti"].as_str().unwrap().to_owned();
         let known = self.ids.entry(id).or_insert_with(|| token.clone());
         assert_eq!(known, token, "two access tokens with one jti");
     }
 }
 
-async fn run(world: &World, steps: &[Step]) {
+async fn run_steps(world: &World, steps: &[Step]) {
     let (session, _) = world.sign_in().await;
     let mut model = Model {
         row: world.row(session).await,
         past: Vec::new(),
         newest: 0,
     };
-    let mut ledger = Ledger::default();
+    let mut responses = Responses::default();
     let size = world.size().await;
     for step in steps {
-        take(world, session, step, &mut model, &mut ledger).await;
+        run_step(world, session, step, &mut model, &mut responses).await;
         assert_eq!(world.row(session).await, model.row, "after {step:?}");
     }
-    assert_eq!(world.size().await, size, "a row grew");
+    assert_eq!(world.size().await, size, "the size of the rows changed");
 }
 
-async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledger: &mut Ledger) {
+async fn run_step(
+    world: &World,
+    session: Uuid,
+    step: &Step,
+    model: &mut Model,
+    responses: &mut Responses,
+) {
     match *step {
         Step::Clock(micros) => world.step_clock(micros),
         Step::Rollback { lost } => {
@@ -182,11 +188,11 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
                 .unwrap();
         }
         Step::PresentAfter { wait, older } => {
-            let shown = model.newest.saturating_sub(older);
+            let presented = model.newest.saturating_sub(older);
             let (arrival, now) = (world.now(), world.now() + wait);
-            let expected = model.present(shown, arrival, now);
-            match world.present_after(wait, session, shown).await {
-                Ok(tokens) => ledger.enter(shown, expected, &tokens, model.row.rotated_at),
+            let expected = model.present(presented, arrival, now);
+            match world.present_after(wait, session, presented).await {
+                Ok(tokens) => responses.record(presented, expected, &tokens, model.row.rotated_at),
                 Err(Error::InvalidGrant(_)) => assert_eq!(expected, Expected::Refused),
                 Err(Error::TemporarilyUnavailable(_)) => {
                     assert_eq!(expected, Expected::Unavailable);
@@ -195,9 +201,9 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
             }
         }
         Step::Present { older } => {
-            let shown = model.newest.saturating_sub(older);
-            let expected = model.present(shown, world.now(), world.now());
-            let tokens = world.present(session, shown).await;
+            let presented = model.newest.saturating_sub(older);
+            let expected = model.present(presented, world.now(), world.now());
+            let tokens = world.present(session, presented).await;
             assert_eq!(
                 tokens.is_none(),
                 expected == Expected::Refused,
@@ -206,18 +212,18 @@ async fn take(world: &World, session: Uuid, step: &Step, model: &mut Model, ledg
             if let Some(tokens) = tokens {
                 let issued = world.decode(&tokens.refresh_token).generation;
                 assert_eq!(issued, model.row.generation);
-                ledger.enter(shown, expected, &tokens, model.row.rotated_at);
+                responses.record(presented, expected, &tokens, model.row.rotated_at);
             }
         }
     }
 }
 
-/// rows 26 to 30: response and row follow the rules; a token has one successor; a replay revokes the
-/// session; no row grows.
+/// rows 26 to 30: responses and the row follow the rules. A token has one successor. A replay revokes the session. No
+/// row grows.
 #[test]
 fn every_interleaving_follows_the_model() {
     let world = block_on(World::new());
     proptest!(ProptestConfig::with_cases(96), |(steps in steps())| {
-        block_on(run(&world, &steps));
+        block_on(run_steps(&world, &steps));
     });
 }

@@ -1,8 +1,8 @@
-//! A thief who holds a copy of a token, and whose requests lie farther from the owner's than the
-//! window, is noticed at the latest when thief and owner have each come twice.
+//! A thief that holds a copy of a refresh token, and whose requests are further apart from the owner's than the retry
+//! window, is detected at the latest when thief and owner have both advanced twice.
 //!
-//! To come is to show a token newer than any that one showed before; see the rules for why showing
-//! the same one again cannot count.
+//! A holder *advances* when it presents a token newer than each token that it presented before. `src/token/rotation.rs`
+//! explains why another use of the same token does not count.
 
 use std::time::Duration;
 
@@ -16,32 +16,32 @@ use proptest::prelude::*;
 use super::world::{SECOND, SPACING, WINDOW, World, block_on};
 use crate::support::START;
 
-/// One request: its sender, its token, and the time since the last request.
+/// One request: its sender, its token, and its time.
 #[derive(Clone, Copy, Debug)]
 struct Request {
     by_thief: bool,
     /// Presents the newest token of the sender, or one that is older by this number of generations.
     older: u32,
-    /// At once after one's own last request; never after the other's.
+    /// Within the window after the sender's own last request. Has no effect after a request of the other.
     at_once: bool,
 }
 
-/// Someone who holds tokens.
+/// A holder of tokens: the owner or the thief.
 #[derive(Clone, Copy, Debug)]
 struct Holder {
     newest: u32,
-    shown: Option<u32>,
-    came: u32,
+    presented: Option<u32>,
+    advances: u32,
 }
 
 impl Holder {
-    fn show(&mut self, older: u32) -> u32 {
-        let shown = self.newest.saturating_sub(older);
-        if self.shown.is_none_or(|before| shown > before) {
-            self.came += 1;
-            self.shown = Some(shown);
+    fn present(&mut self, older: u32) -> u32 {
+        let presented = self.newest.saturating_sub(older);
+        if self.presented.is_none_or(|before| presented > before) {
+            self.advances += 1;
+            self.presented = Some(presented);
         }
-        shown
+        presented
     }
 }
 
@@ -53,11 +53,11 @@ struct Pair {
 }
 
 impl Pair {
-    fn holding(generation: u32) -> Self {
+    fn with_copies_of(generation: u32) -> Self {
         let holder = Holder {
             newest: generation,
-            shown: None,
-            came: 0,
+            presented: None,
+            advances: 0,
         };
         Self {
             owner: holder,
@@ -74,7 +74,7 @@ impl Pair {
         }
     }
 
-    /// How long after the last request this one comes, in microseconds.
+    /// The time between the last request and this one, in microseconds.
     fn pause(&mut self, request: Request) -> i64 {
         let own = self.last_by_thief.replace(request.by_thief) == Some(request.by_thief);
         if own && request.at_once {
@@ -84,17 +84,17 @@ impl Pair {
         }
     }
 
-    /// "at the latest": once both have come twice, it is too late not to have noticed.
-    fn assert_not_overdue(&self, requests: &[Request]) {
-        let overdue = self.owner.came >= 2 && self.thief.came >= 2;
-        assert!(!overdue, "not noticed: {requests:?}");
+    /// Asserts that not both have advanced twice without detection.
+    fn assert_detected_in_time(&self, requests: &[Request]) {
+        let overdue = self.owner.advances >= 2 && self.thief.advances >= 2;
+        assert!(!overdue, "the thief was not detected: {requests:?}");
     }
 }
 
-/// Every sequence of requests up to this length.
+/// The length of the longest sequences of requests.
 const DEPTH: usize = 8;
 
-/// A row by itself, judged by the rules.
+/// The row of a session in memory, to which the rules apply.
 #[derive(Clone, Copy)]
 struct Session {
     position: Position,
@@ -102,18 +102,18 @@ struct Session {
 }
 
 impl Session {
-    /// The successor that the answer holds; `None` when the session is ended.
-    fn present(&mut self, shown: u32, pause: i64, policy: &Policy) -> Option<u32> {
+    /// The generation of the refresh token in the response; `None` if the request is refused.
+    fn present(&mut self, presented: u32, pause: i64, policy: &Policy) -> Option<u32> {
         self.now = Timestamp::from_micros(self.now.as_micros() + pause);
         let position = &mut self.position;
         match judge(
-            shown,
+            presented,
             *position,
             policy,
             RequestTime::without_wait(self.now),
         ) {
             Judgement::Rotate => {
-                position.generation = shown + 1;
+                position.generation = presented + 1;
                 position.rotated_at = self.now;
             }
             Judgement::SameAnswer => {}
@@ -141,11 +141,11 @@ fn policy() -> Policy {
     }
 }
 
-/// Twelve possible requests at each of eight steps, from each way in which a theft can begin: with
-/// the owner's answer received or lost, and with or without an earlier late retry.
+/// Twelve possible requests at each of eight steps, from each state in which a theft can begin: with the owner's
+/// response received or lost, and with or without an earlier late retry.
 #[test]
-fn every_short_sequence_of_thief_and_owner_is_noticed() {
-    let begin = |generation, mark| Session {
+fn the_thief_is_detected_in_every_short_sequence_of_requests() {
+    let start_at = |generation, mark| Session {
         position: Position {
             generation,
             rotated_at: START,
@@ -159,10 +159,10 @@ fn every_short_sequence_of_thief_and_owner_is_noticed() {
             if mark.is_some_and(|mark| mark > generation) {
                 continue;
             }
-            // Both hold generation 20; the row is there, or one further with the answer lost.
-            explore(
-                begin(generation, mark),
-                &Pair::holding(20),
+            // Both hold generation 20. The row has it too, or 21 if the owner's last response was lost.
+            explore_requests(
+                start_at(generation, mark),
+                &Pair::with_copies_of(20),
                 &mut Vec::new(),
                 &mut sequences,
             );
@@ -174,9 +174,14 @@ fn every_short_sequence_of_thief_and_owner_is_noticed() {
     );
 }
 
-fn explore(session: Session, pair: &Pair, requests: &mut Vec<Request>, sequences: &mut u32) {
+fn explore_requests(
+    session: Session,
+    pair: &Pair,
+    requests: &mut Vec<Request>,
+    sequences: &mut u32,
+) {
     *sequences += 1;
-    pair.assert_not_overdue(requests);
+    pair.assert_detected_in_time(requests);
     if requests.len() == DEPTH {
         return;
     }
@@ -192,31 +197,31 @@ fn explore(session: Session, pair: &Pair, requests: &mut Vec<Request>, sequences
     for request in choices {
         let (mut session, mut pair) = (session, Pair { ..*pair });
         let pause = pair.pause(request);
-        let shown = pair.holder(request).show(request.older);
-        if let Some(successor) = session.present(shown, pause, &policy()) {
+        let presented = pair.holder(request).present(request.older);
+        if let Some(successor) = session.present(presented, pause, &policy()) {
             let holder = pair.holder(request);
             holder.newest = holder.newest.max(successor);
             requests.push(request);
-            explore(session, &pair, requests, sequences);
+            explore_requests(session, &pair, requests, sequences);
             requests.pop();
         }
     }
 }
 
-async fn steal(world: &World, honest: u32, requests: &[Request]) {
+async fn run_requests(world: &World, honest: u32, requests: &[Request]) {
     let (session, _) = world.sign_in().await;
     for generation in 0..honest {
         world.step_clock(900 * SECOND);
         world.present(session, generation).await.unwrap();
     }
-    let mut pair = Pair::holding(honest);
-    let mut done = Vec::new();
+    let mut pair = Pair::with_copies_of(honest);
+    let mut sent = Vec::new();
     for request in requests {
         world.step_clock(pair.pause(*request));
-        let shown = pair.holder(*request).show(request.older);
-        done.push(*request);
-        let Some(tokens) = world.present(session, shown).await else {
-            // Noticed: neither of the two has a token that works any more.
+        let presented = pair.holder(*request).present(request.older);
+        sent.push(*request);
+        let Some(tokens) = world.present(session, presented).await else {
+            // The thief is detected: neither of the two has a valid token.
             assert!(world.row(session).await.revoked);
             for holder in [pair.owner, pair.thief] {
                 assert!(world.present(session, holder.newest).await.is_none());
@@ -226,13 +231,13 @@ async fn steal(world: &World, honest: u32, requests: &[Request]) {
         let successor = world.decode(&tokens.refresh_token).generation;
         let holder = pair.holder(*request);
         holder.newest = holder.newest.max(successor);
-        pair.assert_not_overdue(&done);
+        pair.assert_detected_in_time(&sent);
     }
 }
 
-/// rows 26 and 29, through the whole server.
+/// rows 26 and 29, with random requests to a server.
 #[test]
-fn a_thief_is_noticed_when_both_have_come_twice() {
+fn the_thief_is_detected_when_thief_and_owner_have_both_advanced_twice() {
     let world = block_on(World::new());
     let request =
         (any::<bool>(), 0..3_u32, any::<bool>()).prop_map(|(by_thief, older, at_once)| Request {
@@ -242,6 +247,6 @@ fn a_thief_is_noticed_when_both_have_come_twice() {
         });
     let requests = prop::collection::vec(request, 1..14);
     proptest!(ProptestConfig::with_cases(96), |(honest in 0..4_u32, requests in requests)| {
-        block_on(steal(&world, honest, &requests));
+        block_on(run_requests(&world, honest, &requests));
     });
 }

@@ -1,4 +1,4 @@
-//! One server whose store a test can change.
+//! A server whose database rows a test can set back.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -28,7 +28,7 @@ pub const SPACING: u32 = 10;
 /// A server whose rows can be set back, as a failover to a lagging replica does.
 pub struct World {
     pub jeton: Jeton,
-    hand: DatabaseConnection,
+    connection: DatabaseConnection,
     _data: DataDir,
 }
 
@@ -41,7 +41,7 @@ pub struct Row {
     pub revoked: bool,
 }
 
-/// Runs one case on a runtime that all cases share.
+/// Runs a future on a runtime that all cases share.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME
@@ -63,12 +63,12 @@ impl World {
         jeton.add_user(ALICE.0, ALICE.1).await;
         Self {
             jeton,
-            hand: data.connect().await,
+            connection: data.connect().await,
             _data: data,
         }
     }
 
-    /// Moves the clock by microseconds, backwards too.
+    /// Moves the clock by microseconds, forward or backward.
     pub fn step_clock(&self, micros: i64) {
         let now = self.jeton.now().as_micros() + micros;
         self.jeton.server.clock.set(Timestamp::from_micros(now));
@@ -78,7 +78,7 @@ impl World {
         self.jeton.now().as_micros()
     }
 
-    /// Begins a session at the start; a case before may have moved the clock.
+    /// Sets the clock to [`START`], because an earlier case may have moved it, and signs in.
     pub async fn sign_in(&self) -> (Uuid, Tokens) {
         self.jeton.server.clock.set(START);
         let tokens = self.jeton.sign_in().await;
@@ -111,8 +111,8 @@ impl World {
         None
     }
 
-    /// Presents the token of a generation in a request that waits, in microseconds, between its arrival and
-    /// the first look at the session.
+    /// Presents the token of a generation in a request that waits `wait` microseconds between its arrival and the
+    /// first read of the session.
     pub async fn present_after(
         &self,
         wait: i64,
@@ -138,7 +138,9 @@ impl World {
     }
 
     pub async fn row(&self, session: Uuid) -> Row {
-        let found = session::Entity::find_by_id(session).one(&self.hand).await;
+        let found = session::Entity::find_by_id(session)
+            .one(&self.connection)
+            .await;
         let row = found.unwrap().unwrap();
         let number = |value: i64| u32::try_from(value).unwrap();
         Row {
@@ -157,12 +159,12 @@ impl World {
             .col_expr(Column::RotatedAt, Expr::value(row.rotated_at))
             .col_expr(Column::LateRetryGeneration, Expr::value(late))
             .filter(Column::Id.eq(session));
-        restored.exec(&self.hand).await.unwrap();
+        restored.exec(&self.connection).await.unwrap();
     }
 
     /// The number of sessions, and the bytes of text in all of them.
     pub async fn size(&self) -> (usize, usize) {
-        let rows = session::Entity::find().all(&self.hand).await.unwrap();
+        let rows = session::Entity::find().all(&self.connection).await.unwrap();
         let size = |row: &session::Model| {
             let texts = [
                 &row.client_id,
