@@ -1,5 +1,7 @@
 //! Bearer authentication of the API: `Authorization: Bearer`, RFC 6750 §2.1, and its security schemes.
 
+use std::sync::Arc;
+
 use poem::Request;
 use poem::http::header;
 use poem_openapi::OAuthScopes;
@@ -75,6 +77,13 @@ impl Bearer {
             device: caller::device(request, &server.settings),
         }
     }
+}
+
+/// The server that a request was sent to.
+pub fn server(request: &Request) -> Result<&AuthorizationServer, Problem> {
+    let server = request.data::<Arc<AuthorizationServer>>();
+    let missing = || Problem::Failed("no server in the request".into());
+    server.map(Arc::as_ref).ok_or_else(missing)
 }
 
 /// The token of the single `Authorization: Bearer` header.

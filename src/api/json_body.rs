@@ -1,7 +1,6 @@
 //! JSON request bodies of the API. Errors name the invalid field.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use poem::http::Method;
 use poem::{Request, RequestBody};
@@ -12,8 +11,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
+use crate::api::bearer;
 use crate::response::problem::Problem;
-use crate::server::AuthorizationServer;
 
 const JSON: &str = "application/json";
 /// A JSON merge patch, RFC 7396.
@@ -53,9 +52,7 @@ impl<'a, T: DeserializeOwned, S: Type> ApiExtractor<'a> for JsonBody<T, S> {
         if !is_json(request.content_type(), is_patch) {
             return Err(Problem::UnsupportedMediaType { is_patch }.into());
         }
-        let server = request.data::<Arc<AuthorizationServer>>();
-        let server = server.ok_or_else(|| Problem::Failed("no server in the request".into()))?;
-        let limit = server.settings.server.body_limit;
+        let limit = bearer::server(request)?.settings.server.body_limit;
         let bytes = body.take()?.into_bytes_limit(limit).await?;
         Ok(Self(parse(&bytes)?, PhantomData))
     }

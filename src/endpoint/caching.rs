@@ -41,23 +41,21 @@ pub enum Cached<T: ToJSON> {
 impl<T: ToJSON> Cached<T> {
     /// The document, or 304 if the client has it.
     pub fn answer(document: T, if_none_match: Option<&str>, age: Duration) -> Self {
-        let tag = entity_tag(&document.to_json_string());
-        let age = format!("public, max-age={}", age.as_secs());
-        if matches(if_none_match, &tag) {
-            Self::NotModified(tag, age)
-        } else {
-            Self::Ok(Json(document), tag, age)
-        }
+        let cache_control = format!("public, max-age={}", age.as_secs());
+        Self::conditional(document, if_none_match, cache_control)
     }
 
     /// The same, for a document that a cache must revalidate each time.
     pub fn private(document: T, if_none_match: Option<&str>) -> Self {
+        Self::conditional(document, if_none_match, "private, no-cache".to_owned())
+    }
+
+    fn conditional(document: T, if_none_match: Option<&str>, cache_control: String) -> Self {
         let tag = entity_tag(&document.to_json_string());
-        let control = "private, no-cache".to_owned();
         if matches(if_none_match, &tag) {
-            Self::NotModified(tag, control)
+            Self::NotModified(tag, cache_control)
         } else {
-            Self::Ok(Json(document), tag, control)
+            Self::Ok(Json(document), tag, cache_control)
         }
     }
 }

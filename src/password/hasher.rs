@@ -5,14 +5,14 @@ use std::sync::mpsc::Sender;
 
 use super::cost::Cost;
 use super::plain::Password;
-use super::pool::{Busy, Pool};
 use super::rules::{Rules, Weakness};
+use super::threads::{Busy, Threads};
 use super::worker::Verdict;
 use crate::username::Username;
 
 /// Hashes and verifies passwords on a thread pool; a clone shares the pool.
 #[derive(Clone, Debug)]
-pub struct PasswordHasher(Pool);
+pub struct PasswordHasher(Threads);
 
 impl PasswordHasher {
     /// Starts `threads` threads, each with the memory of one hash of `cost`. At most `queue` jobs wait
@@ -21,7 +21,7 @@ impl PasswordHasher {
     /// `InvalidInput` when `threads` is 0 or `cost` is out of the bounds for stored hashes. A cost that
     /// [`Cost::check`] refuses as too cheap is accepted, so that tests are fast.
     pub fn start(cost: Cost, threads: usize, queue: usize) -> io::Result<Self> {
-        Pool::start(cost, threads, queue).map(Self)
+        Threads::start(cost, threads, queue).map(Self)
     }
 
     /// The PHC string of a new Argon2id hash of `password`, with a random salt.

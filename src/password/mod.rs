@@ -6,15 +6,15 @@ mod hasher;
 mod parse;
 mod phc;
 mod plain;
-mod pool;
 mod rules;
 mod stored;
+mod threads;
 mod worker;
 
 pub use self::cost::Cost;
 pub use self::hasher::{HashError, PasswordHasher};
 pub use self::parse::check_stored;
 pub use self::plain::Password;
-pub use self::pool::Busy;
 pub use self::rules::{Rules, Weakness};
+pub use self::threads::Busy;
 pub use self::worker::Verdict;

@@ -15,11 +15,11 @@ type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
 /// A thread pool; a clone shares it. The threads end when the last clone is dropped and the queue is empty.
 #[derive(Clone, Debug)]
-pub(super) struct Pool {
+pub(super) struct Threads {
     jobs: SyncSender<Job>,
 }
 
-impl Pool {
+impl Threads {
     pub fn start(cost: Cost, threads: usize, queue: usize) -> io::Result<Self> {
         if threads == 0 {
             return Err(invalid("passwords need at least 1 thread".to_owned()));
@@ -105,36 +105,36 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_without_a_receiver_is_skipped() {
-        let pool = Pool::start(Cost::TINY, 1, 1).unwrap();
-        let release = pool.occupy().unwrap();
+        let threads = Threads::start(Cost::TINY, 1, 1).unwrap();
+        let release = threads.occupy().unwrap();
         let (done, was_done) = channel();
-        drop(pool.submit(move |_| done.send(()).unwrap()).unwrap());
+        drop(threads.submit(move |_| done.send(()).unwrap()).unwrap());
         drop(release);
         // An error means that the job was dropped without a message.
         assert!(was_done.recv().is_err());
-        assert!(pool.submit(|_| ()).unwrap().await.is_ok());
+        assert!(threads.submit(|_| ()).unwrap().await.is_ok());
     }
 
     #[tokio::test]
     async fn a_thread_continues_after_a_panic() {
-        let pool = Pool::start(Cost::TINY, 1, 8).unwrap();
-        let answer = pool.submit(|_| -> () { panic!("on purpose") }).unwrap();
+        let threads = Threads::start(Cost::TINY, 1, 8).unwrap();
+        let answer = threads.submit(|_| -> () { panic!("on purpose") }).unwrap();
         assert!(answer.await.is_err());
-        assert!(pool.submit(|_| ()).unwrap().await.is_ok());
+        assert!(threads.submit(|_| ()).unwrap().await.is_ok());
     }
 
     #[test]
     fn the_threads_end_with_the_last_clone() {
         let (jobs, waiting) = sync_channel(1);
-        let threads = spawn(waiting, Cost::TINY, 3).unwrap();
-        assert_eq!(threads[2].thread().name(), Some("jeton-password-3"));
-        let pool = Pool { jobs };
-        let clone = pool.clone();
-        drop(pool);
-        assert!(threads.iter().all(|thread| !thread.is_finished()));
+        let handles = spawn(waiting, Cost::TINY, 3).unwrap();
+        assert_eq!(handles[2].thread().name(), Some("jeton-password-3"));
+        let threads = Threads { jobs };
+        let clone = threads.clone();
+        drop(threads);
+        assert!(handles.iter().all(|thread| !thread.is_finished()));
         drop(clone);
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !threads.iter().all(JoinHandle::is_finished) {
+        while !handles.iter().all(JoinHandle::is_finished) {
             assert!(Instant::now() < deadline, "a thread has not ended");
             sleep(Duration::from_millis(1));
         }
@@ -147,7 +147,7 @@ mod tests {
                 memory_kib,
                 ..Cost::TINY
             };
-            let error = Pool::start(cost, threads, 1).unwrap_err();
+            let error = Threads::start(cost, threads, 1).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
         }
     }

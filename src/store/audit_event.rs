@@ -6,7 +6,7 @@ use sea_orm::sea_query::{InsertStatement, IntoCondition as _};
 use sea_orm::{QueryOrder, QuerySelect, QueryTrait as _};
 
 use super::Store;
-use super::sweep::sweep as delete_batch;
+use super::delete_batch::delete_batch;
 use super::text_search::without_nul;
 use super::writer::Durability;
 use crate::audit::{Action, Event};

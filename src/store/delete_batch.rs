@@ -8,7 +8,7 @@ use super::Store;
 use super::writer::Durability;
 
 /// Deletes at most `limit` rows that match the condition; returns their number.
-pub(in crate::store) async fn sweep<E: EntityTrait>(
+pub(in crate::store) async fn delete_batch<E: EntityTrait>(
     store: &Store,
     key: E::Column,
     condition: Condition,

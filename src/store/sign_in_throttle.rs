@@ -7,7 +7,7 @@ use sea_orm::sea_query::{CaseStatement, ExprTrait as _, IntoCondition as _, OnCo
 use sea_orm::{ActiveValue::Set, DbBackend, QueryTrait as _, SqlErr};
 
 use super::Store;
-use super::sweep::sweep as delete_batch;
+use super::delete_batch::delete_batch;
 use super::writer::{Durability, Writer};
 use crate::clock::{Timestamp, micros};
 use crate::throttle::{Quota, Subject};

@@ -1,6 +1,5 @@
 //! The signed-in user of a request, by an access token of this server.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use poem::{Request, RequestBody};
@@ -83,8 +82,7 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        let server = request.data::<Arc<AuthorizationServer>>();
-        let server = server.ok_or_else(|| Problem::Failed("no server in the request".into()))?;
+        let server = bearer::server(request)?;
         Ok(Self::authenticate(request, server).await?)
     }
 }

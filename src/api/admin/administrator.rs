@@ -1,8 +1,6 @@
 //! Authentication of administrators: a user with the role `admin`, or a client with its own token. The access token
 //! needs the scope `admin`.
 
-use std::sync::Arc;
-
 use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
@@ -68,8 +66,7 @@ impl<'a> ApiExtractor<'a> for Administrator {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        let server = request.data::<Arc<AuthorizationServer>>();
-        let server = server.ok_or_else(|| Problem::Failed("no server in the request".into()))?;
+        let server = bearer::server(request)?;
         Ok(Self::authenticate(request, server).await?)
     }
 }

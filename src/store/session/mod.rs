@@ -6,6 +6,7 @@ mod revoke;
 mod revoked;
 mod rotate;
 mod search;
+mod sweep;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
@@ -14,10 +15,11 @@ use sea_orm::{FromQueryResult, Iterable as _};
 pub use begin::{NewSession, begin};
 pub use known_device::{KnownDevice, is_known};
 pub(super) use revoke::{carry_over, revoke_of_client, revoke_of_user};
-pub use revoke::{revoke, revoke_replayed, sweep};
+pub use revoke::{revoke, revoke_replayed};
 pub use revoked::{Revoked, revoked_after};
 pub use rotate::{RotationRequest, restamp, retry_late, rotate};
 pub use search::{SessionFilter, list, search};
+pub use sweep::sweep;
 
 use super::Store;
 use super::client;

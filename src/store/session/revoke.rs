@@ -1,14 +1,12 @@
-//! The revocation of sessions, and the removal of old ones.
+//! The revocation of sessions.
 
 use sea_orm::UpdateMany;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::IntoCondition as _;
 
 use super::{Column, Ending, Entity, Model, event};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
 use crate::store::Store;
-use crate::store::sweep::sweep as sweep_table;
 use crate::store::writer::Durability;
 
 /// Revokes a session; `false` if there is none or it was revoked before.
@@ -48,12 +46,6 @@ pub async fn revoke_replayed(
         tx.record(event).await
     });
     revocation.await
-}
-
-/// Deletes at most `limit` sessions that expired or were revoked before `cutoff`. Returns their number.
-pub async fn sweep(store: &Store, cutoff: Timestamp, limit: u64) -> Result<u64, DbErr> {
-    let old = Column::ExpiresAt.lt(cutoff);
-    sweep_table::<Entity>(store, Column::Id, old.into_condition(), limit).await
 }
 
 /// Revokes the active sessions of a user, except `kept`. Returns their number.

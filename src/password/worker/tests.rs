@@ -1,0 +1,160 @@
+//! Tests of hashing and verifying.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+
+const TINY: Cost = Cost::TINY;
+
+/// A hash of `PASSWORD` at that cost, computed by argon2-cffi.
+const CURRENT: &str = "$argon2id$v=19$m=64,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$BYC2aRvXLBN2PL0aaTTyUyQZLPGRJiCuB/PalABPfRw";
+const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuUmjNXq1XyawyZ/BlKYVX3Rw7vQMuTEm";
+const PASSWORD: &str = "correct horse battery stäple";
+
+fn verify(worker: &mut Worker, stored: &str) -> Verdict {
+    worker.verify(&Password::new(PASSWORD), Some(stored))
+}
+
+/// Whether Argon2 has written all of the memory, which is zero before.
+fn has_worked(worker: &Worker) -> bool {
+    worker
+        .memory
+        .iter()
+        .all(|block| block.as_ref().iter().any(|word| *word != 0))
+}
+
+#[test]
+fn a_new_hash_is_a_phc_string_with_a_random_salt() {
+    let mut worker = Worker::new(TINY).unwrap();
+    let [one, two] = [(); 2].map(|()| worker.hash(&Password::new("🦀\0")).unwrap());
+    assert!(one.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{one}");
+    assert_ne!(one, two);
+    let stored = parse(&one).unwrap();
+    assert_eq!((stored.salt.len(), stored.digest.len()), (16, 32));
+    let right = worker.verify(&Password::new("🦀\0"), Some(&one));
+    assert_eq!(right, Verdict::Right);
+    let wrong = worker.verify(&Password::new("🦀"), Some(&one));
+    assert_eq!(wrong, Verdict::Wrong);
+}
+
+#[test]
+fn a_hash_of_the_current_cost_is_not_rehashed() {
+    let mut worker = Worker::new(TINY).unwrap();
+    assert_eq!(verify(&mut worker, CURRENT), Verdict::Right);
+    let decomposed = Password::new("correct horse battery sta\u{308}ple");
+    assert_eq!(worker.verify(&decomposed, Some(CURRENT)), Verdict::Right);
+}
+
+#[test]
+fn a_hash_of_another_cost_or_algorithm_is_rehashed_at_the_current_cost() {
+    let higher = Cost {
+        iterations: 2,
+        ..TINY
+    };
+    for (cost, stored) in [(higher, CURRENT), (TINY, BCRYPT)] {
+        let mut worker = Worker::new(cost).unwrap();
+        let Verdict::RightOutdated { rehashed } = verify(&mut worker, stored) else {
+            panic!("{stored} is not outdated");
+        };
+        assert_eq!(verify(&mut worker, &rehashed), Verdict::Right);
+    }
+}
+
+#[test]
+fn a_wrong_password_is_not_rehashed() {
+    let mut worker = Worker::new(TINY).unwrap();
+    let verdict = worker.verify(&Password::new("hunter2"), Some(BCRYPT));
+    assert_eq!(verdict, Verdict::Wrong);
+    assert!(!has_worked(&worker));
+}
+
+#[test]
+fn an_unknown_user_costs_the_same_work_as_a_known_one() {
+    let mut worker = Worker::new(TINY).unwrap();
+    assert!(!has_worked(&worker));
+    let verdict = worker.verify(&Password::new(PASSWORD), None);
+    assert_eq!(verdict, Verdict::Wrong);
+    assert!(has_worked(&worker));
+    assert_eq!(worker.decoy.recipe, argon2id(TINY));
+}
+
+#[test]
+fn an_unacceptable_hash_costs_the_same_work_and_is_logged_once_without_its_text() {
+    let salt_and_hash = CURRENT.split_once("p=1$").unwrap().1;
+    for (stored, expected) in [
+        (
+            format!("$argon2id$v=19$m=4194304,t=1,p=1${salt_and_hash}"),
+            r#"algorithm="argon2id" reason="memory in KiB is 4194304; from 8 to 262144"#,
+        ),
+        (
+            BCRYPT.replace("$04$", "$31$"),
+            r#"algorithm="bcrypt" reason="cost is 31; from"#,
+        ),
+        (
+            PASSWORD.to_owned(),
+            r#"algorithm="unknown algorithm" reason="not the beginning"#,
+        ),
+    ] {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(log.clone())
+            .with_ansi(false);
+        let mut worker = Worker::new(TINY).unwrap();
+        let verdict =
+            tracing::subscriber::with_default(subscriber.finish(), || verify(&mut worker, &stored));
+        assert_eq!(verdict, Verdict::Wrong);
+        assert!(has_worked(&worker));
+        let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(lines.matches("ERROR").count(), 1, "{lines}");
+        assert!(lines.contains(expected), "{lines}");
+        for secret in stored
+            .split('$')
+            .chain([PASSWORD])
+            .filter(|part| part.len() > 20)
+        {
+            assert!(!lines.contains(secret), "{lines}");
+        }
+    }
+}
+
+#[test]
+fn a_larger_stored_hash_does_not_enlarge_the_kept_memory() {
+    let larger = "$argon2id$v=19$m=256,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$sZWUZYIGtFlmBziVe3iubA";
+    let mut worker = Worker::new(TINY).unwrap();
+    let verdict = verify(&mut worker, larger);
+    assert!(matches!(verdict, Verdict::RightOutdated { .. }));
+    assert_eq!(worker.memory.len(), 64);
+}
+
+#[test]
+fn debug_prints_no_hash() {
+    let verdict = Verdict::RightOutdated {
+        rehashed: "$argon2id$".to_owned(),
+    };
+    assert_eq!(format!("{verdict:?}"), "RightOutdated");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
