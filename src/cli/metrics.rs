@@ -1,29 +1,37 @@
 //! `/metrics` for Prometheus, on a separate listener.
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 
 use super::CommandError;
-use crate::config::{MetricsSettings, ServerSettings};
+use super::log::LostLines;
+use crate::config::{ServerSettings, Settings};
 use crate::endpoint;
 use crate::listener;
 
+const LOG_LINES_LOST: &str = "jeton_log_lines_lost_total";
+
 /// Starts the metrics and their listener at `metrics.listen`.
-pub async fn start(settings: &MetricsSettings, server: ServerSettings) -> Result<(), CommandError> {
-    if settings.listen.is_empty() {
+pub async fn start(settings: &Settings, lost_lines: LostLines) -> Result<(), CommandError> {
+    let listen = &settings.metrics.listen;
+    if listen.is_empty() {
         return Ok(());
     }
     let recorder = PrometheusBuilder::new().install_recorder();
     let recorder = recorder.map_err(|error| CommandError::new(error.to_string()))?;
     describe();
-    match TcpListener::bind(&settings.listen).await {
+    match TcpListener::bind(listen).await {
         Ok(listener) => {
-            tracing::info!(listen = settings.listen, "metrics at /metrics");
-            tokio::spawn(serve(listener, recorder, server));
+            tracing::info!(listen, "metrics at /metrics");
+            let render = move || {
+                metrics::counter!(LOG_LINES_LOST).absolute(lost_lines.count());
+                recorder.render()
+            };
+            tokio::spawn(serve(listener, render, settings.server.clone()));
         }
         // The server must start even if its metrics are not available.
         Err(error) => {
-            tracing::warn!(listen = settings.listen, %error, "cannot serve metrics; set metrics.listen to a free address");
+            tracing::warn!(listen, %error, "cannot serve metrics; set metrics.listen to a free address");
         }
     }
     Ok(())
@@ -63,10 +71,18 @@ fn describe() {
         "jeton_store_conflicts_total",
         "Transactions that the database rolled back because of a conflict and that were retried."
     );
+    metrics::describe_counter!(
+        LOG_LINES_LOST,
+        "Lines of the log that were not written: nothing read standard error fast enough, or it was closed."
+    );
 }
 
-async fn serve(listener: TcpListener, recorder: PrometheusHandle, server: ServerSettings) {
-    let app = endpoint::metrics::app(move || recorder.render());
+async fn serve(
+    listener: TcpListener,
+    render: impl Fn() -> String + Send + Sync + 'static,
+    server: ServerSettings,
+) {
+    let app = endpoint::metrics::app(render);
     let never = std::future::pending();
     if let Err(error) = listener::serve(listener, app, &server, never).await {
         tracing::error!(%error, "the metrics listener stopped");

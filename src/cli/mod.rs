@@ -12,6 +12,7 @@ mod session;
 mod settings;
 mod user;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -90,7 +91,8 @@ pub async fn run(line: CommandLine) -> ExitCode {
     match Box::pin(execute(line)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("jeton: {error}");
+            // Not `eprintln!`, which panics if standard error is closed.
+            drop(writeln!(io::stderr(), "jeton: {error}"));
             ExitCode::FAILURE
         }
     }

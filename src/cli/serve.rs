@@ -17,11 +17,11 @@ use crate::server::AuthorizationServer;
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn run(settings: Settings) -> Result<(), CommandError> {
-    log::start(&settings.log)?;
+    let log = log::start(&settings.log)?;
     // Binds the port first: a second server on the same data must fail before it changes the data.
     let listener = listen(&settings).await?;
     let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
-    metrics::start(&server.settings.metrics, server.settings.server.clone()).await?;
+    metrics::start(&server.settings, log.lost_lines()).await?;
     let password = bootstrap::populate(&server).await?;
     welcome(&server, password.as_ref())?;
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&server)));
@@ -49,37 +49,45 @@ async fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
     })
 }
 
-/// Prints how to use the server. The generated password goes to standard output, not to the log.
+/// Prints how to use the server on standard output. A generated password is shown once and not in the log, so the
+/// start waits until it is written. Nothing else may delay the start if nothing reads standard output.
 fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<(), CommandError> {
+    let text = greeting(server, password);
+    let printer = std::thread::spawn(move || output::text(&text));
+    match password {
+        Some(_) => printer.join().unwrap_or(Ok(())),
+        None => Ok(()),
+    }
+}
+
+fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
     let settings = &server.settings;
     let base = format!("http://{}", settings.server.listen);
     tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
-    output::line(&format!(
-        "\nJeton listens on {base}\nOpen in a browser: {base}/docs\n"
-    ))?;
+    let listens = format!("\nJeton listens on {base}\nOpen in a browser: {base}/docs\n\n");
     // Another or no default client: the request must name the client.
     let client = if settings.default_client == FIRST_PARTY {
         String::new()
     } else {
         format!(" -d client_id={FIRST_PARTY}")
     };
-    if let Some(password) = password {
+    let token = if let Some(password) = password {
         let password = password.expose();
-        output::line(&format!(
+        format!(
             "The first user is {ADMIN:?}, with the password {password}\n\
              (shown only once; change it with `jeton user password {ADMIN}`)\n\n\
              Get a token:\n\n  \
              curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
-             -d password={password}\n"
-        ))?;
+             -d password={password}\n\n"
+        )
     } else {
-        output::line(&format!(
+        format!(
             "Get a token:\n\n  \
              curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
-             --data-urlencode password=YOUR-PASSWORD\n"
-        ))?;
-    }
-    Ok(())
+             --data-urlencode password=YOUR-PASSWORD\n\n"
+        )
+    };
+    listens + &token
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {

@@ -8,6 +8,7 @@ mod concurrency;
 mod connection;
 mod crash;
 mod http;
+mod log;
 mod origin;
 mod refusal;
 mod start;
