@@ -1,5 +1,7 @@
 //! `jeton serve`: starts the server and stops it gracefully.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -15,7 +17,7 @@ use crate::maintenance;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 
-/// Serves until SIGTERM or Ctrl-C.
+/// Serves until SIGTERM, SIGHUP or Ctrl-C.
 pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let log = log::start(&settings.log)?;
     // Binds the port first: a second server on the same data must fail before it changes the data.
@@ -41,12 +43,24 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
 
 async fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
     let address = settings.server.listen;
-    TcpListener::bind(address).await.map_err(|error| {
-        CommandError::new(format!(
-            "cannot listen on {address}: {error}; stop the process that uses it, or set server.listen \
-             (JETON_SERVER__LISTEN) to another address"
-        ))
-    })
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| CommandError::new(cannot_listen(address, &error)))
+}
+
+/// The message for an address that cannot be used, with the remedy.
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => "stop the process that uses it, or ",
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): grant it, or "
+        }
+        io::ErrorKind::AddrNotAvailable => "no network interface of this machine has it; ",
+        _ => "",
+    };
+    format!(
+        "cannot listen on {address}: {error}; {remedy}set server.listen (JETON_SERVER__LISTEN) to another \
+         address"
+    )
 }
 
 /// Prints how to use the server on standard output. A generated password is shown once and not in the log, so the
@@ -91,12 +105,40 @@ fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
+    let ignores_hangup = ignores_hangup();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
             _ = interrupt.recv() => tracing::info!("Ctrl-C: stopping"),
+            _ = hangup.recv(), if !ignores_hangup => tracing::info!("SIGHUP: stopping"),
         }
     })
+}
+
+/// Whether the process was started to survive a closed terminal, as `nohup` does. Known on Linux only.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let hangup = 1 << (SignalKind::hangup().as_raw_value() - 1);
+    ignored.is_some_and(|mask| mask & hangup != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_without_permission_is_reported_as_such() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let message = cannot_listen(([0, 0, 0, 0], 443).into(), &denied);
+        assert!(
+            message.contains("ports below 1024 need a privilege"),
+            "{message}"
+        );
+        assert!(!message.contains("stop the process"), "{message}");
+    }
 }

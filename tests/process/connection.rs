@@ -1,9 +1,11 @@
 //! Connections: shutdown, timeouts, large bodies, invalid HTTP.
 
+use std::fs::File;
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 
 use super::http::Connection;
-use super::{PASSWORD, Place, Process, eventually};
+use super::{PASSWORD, Place, Process, eventually, free_address, read};
 use crate::support::encode;
 
 const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
@@ -59,6 +61,47 @@ fn sigterm_lets_an_open_request_finish() {
 #[test]
 fn ctrl_c_lets_an_open_request_finish() {
     finishes_open_requests("INT");
+}
+
+#[test]
+fn sighup_lets_an_open_request_finish() {
+    finishes_open_requests("HUP");
+}
+
+#[test]
+fn sighup_does_not_stop_a_server_that_was_started_to_ignore_it() {
+    let place = Place::furnished();
+    let address = free_address();
+    let log = File::create(place.path("stderr")).unwrap();
+    // As `nohup` does.
+    let script = "trap '' HUP; exec \"$0\" serve";
+    let jeton = place.command(&[]);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", script, env!("CARGO_BIN_EXE_jeton")])
+        .current_dir(place.directory.path())
+        .envs(
+            jeton
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("JETON_SERVER__LISTEN", address.to_string())
+        .stdout(Stdio::null())
+        .stderr(log);
+    let process = Process {
+        child: shell.spawn().unwrap(),
+        address,
+        directory: place.directory.path().to_owned(),
+    };
+    let process = process.ready().unwrap();
+    process.signal("HUP");
+    assert_eq!(process.get("/healthz").status, 200);
+    process.stop("TERM");
+    let log = read(&place.path("stderr"));
+    assert!(
+        log.contains("SIGTERM: stopping") && !log.contains("SIGHUP"),
+        "{log}"
+    );
 }
 
 #[test]
