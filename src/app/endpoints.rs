@@ -55,6 +55,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     admin("/admin/users", "GET, HEAD, POST"),
     admin("/admin/users/{id}", "GET, HEAD, PATCH, DELETE"),
     admin("/admin/users/{id}/password", "PUT"),
+    admin("/admin/users/{id}/failed-sign-ins", "DELETE"),
     admin("/admin/users/{id}/sessions", "DELETE"),
     admin("/admin/clients", "GET, HEAD, POST"),
     admin("/admin/clients/{id}", "GET, HEAD, PATCH, DELETE"),

@@ -46,6 +46,7 @@ actions! {
     UserDisabled "user_disabled" "a user was disabled"
     UserEnabled "user_enabled" "a user was enabled"
     UserDeleted "user_deleted" "a user was deleted"
+    UserUnlocked "user_unlocked" "failed sign-ins of a user were forgotten"
     ClientCreated "client_created" "a client was created"
     ClientUpdated "client_updated" "the settings of a client were changed"
     ClientSecretAdded "client_secret_added" "a client secret was added"

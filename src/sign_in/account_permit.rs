@@ -33,7 +33,7 @@ impl AccountPermit {
         let Some(quota) = server.throttle.accounts else {
             return Ok(None);
         };
-        let subject = server.root_secrets.sign_in_subject(&["account", account]);
+        let subject = subject(account, server);
         let mut tried_own = false;
         loop {
             let others = server.throttle.in_flight.watch(subject);
@@ -84,7 +84,12 @@ impl AccountPermit {
     }
 }
 
-/// The session of the attempt, or else its device if that has a session of the user.
+/// The subject of an account, by its normalized username or by what was typed.
+pub(super) fn subject(account: &str, server: &AuthorizationServer) -> Subject {
+    server.root_secrets.sign_in_subject(&["account", account])
+}
+
+/// The session of the attempt, or else its device if the user was signed in there.
 async fn own_subject(
     attempt: Attempt<'_>,
     user_id: Option<Uuid>,
@@ -103,15 +108,13 @@ async fn known_device(
     server: &AuthorizationServer,
 ) -> Result<Option<Subject>, DbErr> {
     let AttemptSource { client, device } = source;
-    let now = server.clock.now();
-    let policy = client.policy(&server.settings);
+    let retention = server.settings.session.retention.0;
     let known = KnownDevice {
         // An unknown user costs the same work: the nil id has no session.
         user_id: user_id.unwrap_or_default(),
         client_id: &client.id,
         device,
-        idle_since: now.minus(policy.session_idle_lifetime),
-        now,
+        ended_since: server.clock.now().minus(retention),
     };
     if !session::is_known(&server.store, known).await? {
         return Ok(None);

@@ -1,18 +1,20 @@
 //! User authentication by username and password. Every refusal costs the same work and has the same text.
 //!
-//! Failed attempts are limited for each address and for each account, known or not. An attempt takes a
-//! permit of both before the password is checked, and returns it unless the password was wrong. Permits
-//! come back with time. No account is locked: a device that has a session of the user has permits of its
-//! own, which no stranger can take. So has a session whose user confirms the password.
+//! Failed attempts are limited for each address and for each account, known or not. An attempt takes a permit of
+//! its account before the password is checked, so that concurrent guesses get no more attempts than consecutive
+//! ones, and returns it unless the password was wrong. Permits come back with time. An address is counted after a
+//! wrong password, and after a refusal because of the account: polling for a permit has a price. No account is
+//! locked: a device on which the user was signed in has permits of its own, which no stranger can take. So has a
+//! session whose user confirms the password.
 
 mod account_permit;
-mod address_permit;
+pub mod address_limit;
 mod throttled;
 
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 pub use self::account_permit::AccountPermit;
-pub use self::address_permit::AddressPermit;
 use crate::audit::{Action, Actor, Cause, Event};
 use crate::clock::Timestamp;
 use crate::device::Device;
@@ -20,7 +22,7 @@ use crate::error::Error;
 use crate::password::{Password, Verdict};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::{audit_event, client, user};
+use crate::store::{audit_event, client, sign_in_throttle, user};
 use crate::username::Username;
 
 /// The `acr` of an authentication by password alone. "Parties using this claim will need to agree upon
@@ -71,13 +73,24 @@ pub async fn authenticate(
     attempt: Attempt<'_>,
     server: &AuthorizationServer,
 ) -> Result<AuthenticatedUser, Error> {
-    let permit = AddressPermit::take(attempt.source, server).await?;
+    address_limit::check(attempt.source, server).await?;
     let outcome = attempt.authenticate_at_account(server).await;
-    // Only a password that was checked and was wrong counts.
-    if !matches!(outcome, Err(Error::InvalidGrant(_))) {
-        permit.give_back(server);
+    if let Err(Error::InvalidGrant(_) | Error::TooManyAttempts(_)) = outcome {
+        address_limit::count(attempt.source, server);
     }
     outcome
+}
+
+/// Forgets the failed attempts of an account, by an operator. Returns whether any were counted. Those of its
+/// devices and sessions stay.
+pub async fn unlock(
+    user: &user::Model,
+    cause: &Cause,
+    server: &AuthorizationServer,
+) -> Result<bool, DbErr> {
+    let subject = account_permit::subject(&user.username, server);
+    let event = Event::new(Action::UserUnlocked, cause).user(Some(user.id));
+    sign_in_throttle::clear(&server.store, subject, event).await
 }
 
 impl Attempt<'_> {

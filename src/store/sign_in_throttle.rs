@@ -9,6 +9,7 @@ use sea_orm::{ActiveValue::Set, DbBackend, QueryTrait as _, SqlErr};
 use super::Store;
 use super::delete_batch::delete_batch;
 use super::writer::{Durability, Writer};
+use crate::audit::Event;
 use crate::clock::{Timestamp, micros};
 use crate::throttle::{Quota, Subject};
 
@@ -132,6 +133,22 @@ async fn wait(
         .one(store.read())
         .await?;
     Ok(row.and_then(|row| quota.wait(row.free_at, now)))
+}
+
+/// Forgets the attempts of a subject and records the event. Returns whether any were counted.
+pub async fn clear(store: &Store, subject: Subject, event: Event) -> Result<bool, DbErr> {
+    let event = &event;
+    let cleared = store.transaction(Durability::Durable, |tx| async move {
+        let counted =
+            Entity::delete_by_id(subject.to_vec()).filter(Column::FreeAt.gt(event.cause.at));
+        let deleted = counted.exec(&tx).await?;
+        if deleted.rows_affected == 0 {
+            return Ok(false);
+        }
+        tx.record(event.clone()).await?;
+        Ok(true)
+    });
+    cleared.await
 }
 
 /// Gives an attempt back, because its password was right.

@@ -42,29 +42,33 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
         }
     }
 
-    /// Counts an attempt. The error is the time to wait before one is allowed.
-    pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
+    /// The time to wait before an attempt is allowed; `None` when it is allowed now.
+    pub fn wait(&self, key: K, now: Timestamp) -> Option<Duration> {
+        let free_at = self.all().get(&key).copied()?;
+        self.quota?.wait(free_at, now)
+    }
+
+    /// Counts an attempt, allowed or not. At most a whole burst is counted, so that the wait is never longer than an
+    /// interval.
+    pub fn count(&self, key: K, now: Timestamp) {
         let Some(quota) = self.quota else {
-            return Ok(());
+            return;
         };
         let mut all = self.all();
-        let free_at = all.get(&key).copied().unwrap_or(now);
-        if let Some(wait) = quota.wait(free_at, now) {
-            return Err(wait);
-        }
         if all.len() >= CAPACITY && !all.contains_key(&key) {
             evict(&mut all, now);
         }
-        all.insert(key, quota.take(free_at, now));
-        Ok(())
+        let free_at = all.entry(key).or_insert(now);
+        *free_at = quota.take(*free_at, now);
     }
 
-    /// Uncounts an attempt.
-    pub fn give_back(&self, key: K) {
-        let interval = self.quota.map(Quota::interval).unwrap_or_default();
-        if let Some(free_at) = self.all().get_mut(&key) {
-            *free_at = free_at.minus(interval);
+    /// Counts an attempt if it is allowed. The error is the time to wait.
+    pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
+        if let Some(wait) = self.wait(key, now) {
+            return Err(wait);
         }
+        self.count(key, now);
+        Ok(())
     }
 
     /// Removes the keys with a whole burst.
@@ -154,16 +158,15 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_is_given_back_does_not_count() {
+    fn attempts_beyond_the_burst_do_not_make_the_wait_longer_than_an_interval() {
         let throttle = throttle(2);
-        for _ in 0..50 {
-            assert_eq!(throttle.take(1, START), Ok(()));
-            throttle.give_back(1);
+        for _ in 0..1000 {
+            throttle.count(1, START);
         }
-        assert_eq!(throttle.take(1, START), Ok(()));
-        assert_eq!(throttle.take(1, START), Ok(()));
-        assert_eq!(throttle.take(1, START), Err(SECOND));
-        throttle.give_back(7);
+        assert_eq!(throttle.wait(1, START), Some(SECOND));
+        assert_eq!(throttle.take(1, START.plus(SECOND)), Ok(()));
+        assert_eq!(throttle.take(1, START.plus(SECOND)), Err(SECOND));
+        assert_eq!(throttle.wait(2, START), None);
     }
 
     #[test]

@@ -51,10 +51,11 @@ impl Quota {
         (!wait.is_zero() && free_at <= self.horizon(now)).then_some(wait)
     }
 
-    /// The new `free_at` after an attempt.
+    /// The new `free_at` after an attempt, at most that of a whole burst.
     pub(super) fn take(self, free_at: Timestamp, now: Timestamp) -> Timestamp {
         let used = free_at > now && free_at <= self.horizon(now);
         let from = if used { free_at } else { now };
-        from.plus(self.interval)
+        let whole_burst = now.plus(self.interval.saturating_mul(self.burst));
+        from.plus(self.interval).min(whole_burst)
     }
 }

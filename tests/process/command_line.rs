@@ -50,6 +50,10 @@ fn a_user_is_added_changed_disabled_enabled_and_deleted() {
         .assert_error(400, "invalid_grant");
     let token = server.sign_in("alice", NEW).refresh_token();
 
+    for said in ["is unlocked", "had no failed sign-ins"] {
+        let unlocked = place.ok(&["user", "unlock", "alice"]);
+        assert_eq!(unlocked, format!("user alice {said}\n"));
+    }
     place.ok(&["user", "disable", "alice"]);
     server.refresh(&token).assert_error(400, "invalid_grant");
     server
@@ -310,7 +314,9 @@ fn every_command_has_a_help_text() {
         ("serve", &[]),
         (
             "user",
-            &["add", "list", "password", "disable", "enable", "delete"],
+            &[
+                "add", "list", "password", "unlock", "disable", "enable", "delete",
+            ],
         ),
         (
             "client",

@@ -14,7 +14,7 @@ use crate::response::cors::set_client;
 use crate::response::problem::Problem;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::sign_in::{AddressPermit, AttemptSource};
+use crate::sign_in::{AttemptSource, address_limit};
 use crate::store::client;
 use crate::store::user::{self, InsertError};
 use crate::username::Username;
@@ -72,12 +72,11 @@ pub(super) async fn register(
         client: &client,
         device: &device,
     };
-    // Refunded only if the server failed: a success fills the store, and a refusal tells which names
-    // are taken.
-    let permit = AddressPermit::take(source, server).await?;
+    address_limit::check(source, server).await?;
     let outcome = add(&username, &password, source, server).await;
-    if let Err(Problem::Busy(_) | Problem::Failed(_)) = outcome {
-        permit.give_back(server);
+    // A success fills the store, and a refusal tells which names are taken. A failure of the server does not count.
+    if !matches!(outcome, Err(Problem::Busy(_) | Problem::Failed(_))) {
+        address_limit::count(source, server);
     }
     Ok(RegistrationAnswer::Created(Json(Registered {
         sub: outcome?,

@@ -14,6 +14,7 @@ use crate::api::admin::users::User;
 use crate::password::Password;
 use crate::roles;
 use crate::server::AuthorizationServer;
+use crate::sign_in;
 use crate::store::user::{self, Change, Changed, UserAttributes};
 use crate::username::Username;
 
@@ -41,6 +42,11 @@ enum UserCommand {
     Update(UserUpdate),
     /// Set a new password and revoke all sessions of the user.
     Password {
+        /// Username or id.
+        user: String,
+    },
+    /// Forget the failed sign-ins of a user, so that the next one is not slowed.
+    Unlock {
         /// Username or id.
         user: String,
     },
@@ -102,6 +108,10 @@ impl UserGroup {
                 let hash = hash_new_password(server, &parse(&user.username)?).await?;
                 (user, Change::password(hash), "has a new password")
             }
+            UserCommand::Unlock { user } => {
+                let user = find(server, &user).await?;
+                return unlock(user, server, json).await;
+            }
             UserCommand::Disable { user } => {
                 (find(server, &user).await?, Change::DISABLE, "is disabled")
             }
@@ -113,7 +123,11 @@ impl UserGroup {
                 (find(server, &user).await?, Change::Delete, "is deleted")
             }
         };
+        let sets_password = matches!(change, Change::Password { .. });
         let changed = user::change(&server.store, user.id, change, &operator(server)).await?;
+        if sets_password {
+            sign_in::unlock(&changed.user, &operator(server), server).await?;
+        }
         report(changed, what, json)
     }
 }
@@ -129,6 +143,23 @@ impl UserFlags {
             disabled: None,
         })
     }
+}
+
+async fn unlock(
+    user: user::Model,
+    server: &AuthorizationServer,
+    as_json: bool,
+) -> Result<(), CommandError> {
+    let unlocked = sign_in::unlock(&user, &operator(server), server).await?;
+    if as_json {
+        return output::json([json!({"user": json(&User::from(user)), "unlocked": unlocked})]);
+    }
+    let what = if unlocked {
+        "is unlocked"
+    } else {
+        "had no failed sign-ins"
+    };
+    output::line(&format!("user {} {what}", user.username))
 }
 
 fn report(changed: Changed, what: &str, as_json: bool) -> Result<(), CommandError> {

@@ -304,6 +304,29 @@ async fn a_new_password_ends_the_sessions_and_the_old_password() {
     assert_eq!(answer.json()["sessions_ended"], 2);
 }
 
+/// row 20: an operator unlocks a user, or sets a password.
+#[tokio::test]
+async fn unlocking_or_a_new_password_lifts_the_throttling_of_a_user() {
+    let admin = Admin::start().await;
+    let id = create(&admin, "bob").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let fail = async || {
+        while sign_in(&admin, ("bob", "wrong")).await.status != 429 {}
+    };
+    fail().await;
+    let unlock = format!("{PATH}/{id}/failed-sign-ins");
+    for _ in 0..2 {
+        assert_eq!(admin.delete(&unlock).await.status, 204);
+    }
+    sign_in(&admin, BOB).await.tokens();
+    fail().await;
+    let body = json!({"password": BOB.1});
+    admin.put(&format!("{PATH}/{id}/password"), body).await;
+    sign_in(&admin, BOB).await.tokens();
+}
+
 /// "repeated requests with the same method [...] have the same intended effect", RFC 9110 §9.2.2;
 /// that it was done is another answer than that there is nothing to do it to.
 #[tokio::test]
@@ -324,6 +347,7 @@ async fn what_is_gone_is_not_found() {
         admin.patch(&path, json!({}), None).await,
         admin.put(&format!("{path}/password"), password).await,
         admin.delete(&format!("{path}/sessions")).await,
+        admin.delete(&format!("{path}/failed-sign-ins")).await,
         admin.get(&format!("{PATH}/bob")).await,
     ] {
         assert_problem(&answer, 404, &[]);

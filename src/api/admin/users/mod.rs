@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 pub use self::schema::User;
 use self::schema::{
-    CreateUserResponse, DeleteUserResponse, NewPassword, SessionsEndedResponse, UserChange,
-    UserCreation, UserListResponse, UserPage, UserResponse, parse_roles, parse_username,
+    CreateUserResponse, DeleteUserResponse, NewPassword, SessionsEndedResponse, UnlockUserResponse,
+    UserChange, UserCreation, UserListResponse, UserPage, UserResponse, parse_roles,
+    parse_username,
 };
 use super::Tag;
 use super::administrator::Administrator;
@@ -25,6 +26,7 @@ use crate::password::{Password, check_stored};
 use crate::response::problem::Problem;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
+use crate::sign_in;
 use crate::store::Target;
 use crate::store::user::{self, Change, InsertError, UserFilter};
 use crate::username::Username;
@@ -198,7 +200,29 @@ impl UsersApi {
         let hash = hash(body.0.password, &username, &server).await?;
         let (store, cause) = (&server.store, administrator.cause());
         let changed = user::change(store, id.0, Change::password(hash), cause).await?;
+        sign_in::unlock(&changed.user, cause, &server).await?;
         Ok(changed.sessions_ended.into())
+    }
+
+    /// Unlock a user
+    ///
+    /// Forgets the failed sign-ins of the account, so that the next sign-in is not slowed. Setting a password does the
+    /// same. Those of the user's known devices stay.
+    #[oai(
+        path = "/:id/failed-sign-ins",
+        method = "delete",
+        operation_id = "unlockUser"
+    )]
+    async fn unlock(
+        &self,
+        server: Data<&Arc<AuthorizationServer>>,
+        #[oai(scope = "Scopes::Admin")] administrator: Administrator,
+        /// The user's id.
+        id: Path<Uuid>,
+    ) -> Result<UnlockUserResponse, Problem> {
+        let user = find(id.0, &server).await?;
+        sign_in::unlock(&user, administrator.cause(), &server).await?;
+        Ok(UnlockUserResponse::Unlocked)
     }
 
     /// End all sessions of a user

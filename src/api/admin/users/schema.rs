@@ -142,6 +142,13 @@ pub enum SessionsEndedResponse {
 }
 
 #[derive(ApiResponse)]
+pub enum UnlockUserResponse {
+    /// No failed sign-ins of the account are counted.
+    #[oai(status = 204)]
+    Unlocked,
+}
+
+#[derive(ApiResponse)]
 pub enum DeleteUserResponse {
     /// The user is deleted, and their sessions are revoked.
     #[oai(status = 204)]
