@@ -11,7 +11,7 @@ use super::cost::within;
 pub(super) const COST_MAX: u32 = 16;
 
 /// Bytes that bcrypt uses: the password and a zero byte, cut to this length.
-const KEY_LENGTH: usize = 72;
+pub(super) const KEY_LENGTH: usize = 72;
 
 /// The last letter of a salt may have unused bits set. crypt(3) ignores them.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -9,16 +9,24 @@ use crate::secret::Secret;
 /// Unlike RFC 8265's `OpaqueString`, it keeps spaces and control characters and may be empty, because
 /// imported hashes were computed without that profile. Wiped on drop, not printed by `Debug`.
 #[derive(Debug)]
-pub struct Password(Secret);
+pub struct Password {
+    normalized: Secret,
+    /// As typed, if NFC changed it: other systems hash that.
+    typed: Option<Secret>,
+}
 
 impl Password {
-    /// `text` in NFC. The caller wipes its own copy.
+    /// `text`, and its NFC. The caller wipes its own copy.
     pub fn new(text: &str) -> Self {
         // NFC lengthens UTF-8 at most threefold (UAX #15), so the string is never reallocated, which
         // would leave a copy that is not wiped.
         let mut normalized = String::with_capacity(text.len().saturating_mul(3));
         normalized.extend(text.nfc());
-        Self(Secret::new(normalized))
+        let typed = (normalized != text).then(|| Secret::new(text.to_owned()));
+        Self {
+            normalized: Secret::new(normalized),
+            typed,
+        }
     }
 
     /// Whether both are the same password.
@@ -31,8 +39,13 @@ impl Password {
         self.text().as_bytes()
     }
 
+    /// The bytes as typed, if NFC changed them.
+    pub(super) fn typed_bytes(&self) -> Option<&[u8]> {
+        self.typed.as_ref().map(|typed| typed.expose().as_bytes())
+    }
+
     pub(super) fn text(&self) -> &str {
-        self.0.expose()
+        self.normalized.expose()
     }
 }
 
@@ -48,6 +61,13 @@ mod tests {
     fn composed_and_decomposed_letters_are_one_password() {
         assert_eq!(bytes("e\u{301}"), bytes("\u{e9}"));
         assert_eq!(bytes("\u{1112}\u{1161}\u{11ab}"), bytes("\u{d55c}"));
+    }
+
+    #[test]
+    fn the_typed_form_is_kept_if_nfc_changes_it() {
+        let password = Password::new("e\u{301}");
+        assert_eq!(password.typed_bytes(), Some("e\u{301}".as_bytes()));
+        assert_eq!(Password::new("\u{e9}").typed_bytes(), None);
     }
 
     #[test]
@@ -76,9 +96,7 @@ mod tests {
 
     #[test]
     fn debug_prints_no_password() {
-        assert_eq!(
-            format!("{:?}", Password::new("hunter2")),
-            "Password([secret])"
-        );
+        let printed = format!("{:?}", Password::new("hunter2e\u{301}"));
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
 }

@@ -72,6 +72,15 @@ impl Recipe {
         }
     }
 
+    /// Whether the digest depends on all bytes of the password and on its end. bcrypt uses the terminating zero byte
+    /// only of passwords that are shorter than its key.
+    pub const fn uses_all(&self, password: &[u8]) -> bool {
+        match self {
+            Self::Bcrypt { .. } => password.len() < bcrypt::KEY_LENGTH,
+            _ => true,
+        }
+    }
+
     /// The digest of `password`, `length` bytes long. Argon2 uses `memory` if it is large enough; otherwise
     /// it allocates memory for this call, as scrypt does.
     pub fn digest(

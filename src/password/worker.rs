@@ -72,10 +72,16 @@ impl Worker {
 
     fn judge(&mut self, password: &Password, stored: &str) -> Result<Verdict, Refusal> {
         let stored = parse(stored)?;
-        if !stored.matches(password.as_bytes(), &mut self.memory)? {
-            return Ok(Verdict::Wrong);
-        }
-        if stored.recipe == argon2id(self.cost) {
+        let is_normalized = stored.matches(password.as_bytes(), &mut self.memory)?;
+        let typed = password.typed_bytes().filter(|_| !is_normalized);
+        let hashed = match typed {
+            Some(typed) if stored.matches(typed, &mut self.memory)? => typed,
+            _ if is_normalized => password.as_bytes(),
+            _ => return Ok(Verdict::Wrong),
+        };
+        let is_current = stored.recipe == argon2id(self.cost) && is_normalized;
+        // Bytes that the stored hash did not use may be wrong, and must not become part of the password.
+        if is_current || !stored.recipe.uses_all(hashed) {
             return Ok(Verdict::Right);
         }
         // Without a new hash the stored one stays.
@@ -89,11 +95,10 @@ impl Worker {
 
     /// Does the work of a wrong password, so that the response time does not reveal which users exist.
     fn pretend(&mut self, password: &Password) -> Verdict {
-        black_box(
-            self.decoy
-                .matches(password.as_bytes(), &mut self.memory)
-                .ok(),
-        );
+        for bytes in [Some(password.as_bytes()), password.typed_bytes()] {
+            let matches = bytes.map(|bytes| self.decoy.matches(bytes, &mut self.memory));
+            black_box(matches.and_then(Result::ok));
+        }
         Verdict::Wrong
     }
 }

@@ -63,6 +63,43 @@ fn a_hash_of_another_cost_or_algorithm_is_rehashed_at_the_current_cost() {
     }
 }
 
+/// bcrypt ignores the bytes after the 72nd. If the new hash contained a wrong one, the right password would be refused
+/// from then on.
+#[test]
+fn a_password_that_bcrypt_did_not_use_whole_is_not_rehashed() {
+    let digits = "0123456789".repeat(8);
+    let of_80 = "$2b$04$abcdefghijklmnopqrstuum2G75IXDN/xsgbNa/hCiPSKyIHQd70S";
+    let of_71 = "$2b$04$abcdefghijklmnopqrstuukow.iL/GuIgNNTSpCKVqIJG617.YQsi";
+    let mut worker = Worker::new(TINY).unwrap();
+    let mut verify = |typed: &str, stored| worker.verify(&Password::new(typed), Some(stored));
+    let slip = format!("{}wrong", &digits[..75]);
+    for typed in [&*digits, &slip, &digits[..72]] {
+        assert_eq!(verify(typed, of_80), Verdict::Right, "{typed}");
+    }
+    let verdict = verify(&digits[..71], of_71);
+    assert!(matches!(verdict, Verdict::RightOutdated { .. }));
+}
+
+/// Python's hashlib, of the decomposed form (NFD).
+#[test]
+fn a_hash_of_the_typed_form_is_verified_and_renewed_over_nfc() {
+    let stored =
+        "$pbkdf2-sha256$i=1000$AAECAwQFBgcICQoLDA0ODw$tl/DwkITl1ucmZhPAjrelopGbD143aJpxDBJxMw42sU";
+    let mut worker = Worker::new(TINY).unwrap();
+    let composed = Password::new(PASSWORD);
+    assert_eq!(worker.verify(&composed, Some(stored)), Verdict::Wrong);
+    let decomposed = Password::new("correct horse battery sta\u{308}ple");
+    let verdict = worker.verify(&decomposed, Some(stored));
+    let Verdict::RightOutdated { rehashed } = verdict else {
+        panic!("{verdict:?}");
+    };
+    for password in [composed, decomposed] {
+        assert_eq!(worker.verify(&password, Some(&rehashed)), Verdict::Right);
+    }
+    let wrong = Password::new("correct horse battery sta\u{308}pl");
+    assert_eq!(worker.verify(&wrong, Some(stored)), Verdict::Wrong);
+}
+
 #[test]
 fn a_wrong_password_is_not_rehashed() {
     let mut worker = Worker::new(TINY).unwrap();
