@@ -13,7 +13,7 @@ use crate::audit::{Actor, Cause};
 use crate::response::caller;
 use crate::response::cors::set_client;
 use crate::response::problem::Problem;
-use crate::scope::{self, Scope};
+use crate::scope;
 use crate::server::AuthorizationServer;
 use crate::store::user;
 use crate::token::active::{ActiveToken, bearer_token};
@@ -55,15 +55,18 @@ impl Bearer {
         server: &AuthorizationServer,
     ) -> Result<Self, Problem> {
         let token = token(request)?;
-        let ActiveToken { claims, user } = ActiveToken::find(token, server).await?;
-        set_client(&claims.client_id, request);
-        if !claims.is_for(&server.settings.issuer) {
+        let active = ActiveToken::find(token, server).await?;
+        set_client(&active.claims.client_id, request);
+        if !active.claims.is_for(&server.settings.issuer) {
             return Err(Problem::InvalidToken("for another audience".to_owned()));
         }
-        if !claims.scope().covers(&Scope::from_stored(scope)) {
+        if !active.permits(scope) {
             return Err(Problem::InsufficientScope(scope));
         }
-        Ok(Self { claims, user })
+        Ok(Self {
+            claims: active.claims,
+            user: active.user,
+        })
     }
 
     /// The cause of audit events of this request.

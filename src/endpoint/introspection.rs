@@ -119,7 +119,7 @@ async fn access_token(
     server: &AuthorizationServer,
 ) -> Result<Introspection, Error> {
     match ActiveToken::find(token, server).await {
-        Ok(ActiveToken { claims, user })
+        Ok(ActiveToken { claims, user, .. })
             if caller.may_see(&claims.client_id, audience(&claims)) =>
         {
             Ok(Introspection::of(claims, user))

@@ -7,7 +7,6 @@ use crate::client_authentication::{self, AuthenticatedClient};
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::response::cors::set_client;
-use crate::scope::Scope;
 use crate::server::AuthorizationServer;
 use crate::token::active::{ActiveToken, Inactive, bearer_token};
 
@@ -32,13 +31,12 @@ impl ResourceServer {
     ) -> Result<Self, Error> {
         let authorization = single_authorization(request.headers())?;
         if let Some(token) = authorization.and_then(bearer_token) {
-            let ActiveToken { claims, .. } =
-                ActiveToken::find(token, server).await.map_err(refused)?;
-            if !claims.is_for(&server.settings.issuer) {
+            let active = ActiveToken::find(token, server).await.map_err(refused)?;
+            if !active.claims.is_for(&server.settings.issuer) {
                 return Err(Error::InvalidToken("for another audience".into()));
             }
-            set_client(&claims.client_id, request);
-            if !claims.scope().covers(&Scope::from_stored(INTROSPECT)) {
+            set_client(&active.claims.client_id, request);
+            if !active.permits(INTROSPECT) {
                 return Err(Error::InsufficientScope(INTROSPECT));
             }
             return Ok(Self::Operator);

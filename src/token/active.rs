@@ -8,6 +8,7 @@ use super::access_token;
 use super::claims::{Claims, Validity};
 use super::opaque::{self, OpaqueToken};
 use crate::clock::Timestamp;
+use crate::scope::Scope;
 use crate::server::AuthorizationServer;
 use crate::store::session::SessionRecord;
 use crate::store::{client, session, user};
@@ -28,6 +29,8 @@ pub struct ActiveToken {
     pub claims: Claims,
     /// The user; `None` if the token is for the client itself.
     pub user: Option<user::Model>,
+    /// The client's present row.
+    pub client: client::Model,
 }
 
 /// The reason why there is no active token.
@@ -50,14 +53,25 @@ impl ActiveToken {
         }
         let claims = access_token::verify(text, now, server).map_err(Inactive::Refused)?;
         if let Some(sid) = claims.sid {
-            let record = active_session(sid, now, server).await?;
-            return Self::with_user(claims, record.session.user_id, server).await;
+            let (record, client) = active_session(sid, now, server).await?;
+            return Self::with_user(claims, record.session.user_id, client, server).await;
         }
         let client = client::find(&server.store, &claims.client_id).await?;
-        if client.is_none_or(|client| client.disabled_at.is_some()) {
-            return Err(refused("its client is disabled or deleted"));
-        }
-        Ok(Self { claims, user: None })
+        let client = client
+            .filter(|client| client.disabled_at.is_none())
+            .ok_or_else(|| refused("its client is disabled or deleted"))?;
+        Ok(Self {
+            claims,
+            user: None,
+            client,
+        })
+    }
+
+    /// Whether the token has this scope and its client is still registered for it: a client that has lost a scope
+    /// must not use it with tokens that it got before.
+    pub fn permits(&self, scope: &str) -> bool {
+        let required = Scope::from_stored(scope);
+        self.claims.scope().covers(&required) && self.client.scope().covers(&required)
     }
 
     async fn find_opaque(
@@ -67,10 +81,8 @@ impl ActiveToken {
     ) -> Result<Self, Inactive> {
         let token = OpaqueToken::decode(text, &server.root_secrets)
             .map_err(|error| Inactive::Refused(error.to_string()))?;
-        let record = active_session(token.session, now, server).await?;
+        let (record, client) = active_session(token.session, now, server).await?;
         let session = &record.session;
-        let client = client::find(&server.store, &session.client_id).await?;
-        let client = client.ok_or_else(|| refused("its client is deleted"))?;
         let issued_at = Timestamp::from_micros(i64::from(token.issued_at) * 1_000_000);
         let policy = client.policy(&server.settings);
         let expires_at = issued_at.plus(policy.access_token_lifetime);
@@ -89,28 +101,30 @@ impl ActiveToken {
         let roles = record.roles.as_deref().unwrap_or_default();
         let access = token.access(session, &server.settings.issuer);
         let claims = Claims::for_session(&then, roles, &access, validity, server);
-        Self::with_user(claims, session.user_id, server).await
+        Self::with_user(claims, session.user_id, client, server).await
     }
 
     async fn with_user(
         claims: Claims,
         user: Uuid,
+        client: client::Model,
         server: &AuthorizationServer,
     ) -> Result<Self, Inactive> {
         let user = user::find(&server.store, user).await?;
         Ok(Self {
             claims,
             user: Some(user.ok_or_else(|| refused("its user is deleted"))?),
+            client,
         })
     }
 }
 
-/// The session with this id, if it is active.
+/// The session with this id, if it is active, and its client.
 async fn active_session(
     id: Uuid,
     now: Timestamp,
     server: &AuthorizationServer,
-) -> Result<SessionRecord, Inactive> {
+) -> Result<(SessionRecord, client::Model), Inactive> {
     let inactive = || refused("its session, user or client is not active");
     let record = session::find(&server.store, id)
         .await?
@@ -118,7 +132,7 @@ async fn active_session(
     let client = client::find(&server.store, &record.session.client_id).await?;
     let client = client.ok_or_else(inactive)?;
     if record.is_alive(now, &client.policy(&server.settings)) {
-        Ok(record)
+        Ok((record, client))
     } else {
         Err(inactive())
     }

@@ -157,6 +157,13 @@ async fn an_access_token_with_the_scope_introspect_authorizes_introspection() {
     let challenge = answer.header("www-authenticate").unwrap();
     assert!(challenge.contains("scope=\"introspect\""), "{challenge}");
 
+    // The client has lost the scope since.
+    let scope = |scope: &str| serde_json::json!({ "scope": scope });
+    jeton.change_client("operator", scope("read")).await;
+    let answer = jeton.post("/introspect", &bearer(&operator), &token).await;
+    answer.assert_error(403, "insufficient_scope");
+    jeton.change_client("operator", scope("introspect")).await;
+
     // A token of a revoked session, one for another audience, and no tokens.
     jeton
         .post(

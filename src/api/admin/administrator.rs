@@ -9,10 +9,9 @@ use super::NOT_ALLOWED;
 use crate::api::bearer::{self, Bearer};
 use crate::audit::Cause;
 use crate::response::problem::Problem;
-use crate::scope::{self, Scope};
+use crate::scope;
 use crate::server::AuthorizationServer;
-use crate::store::client;
-use crate::store::user::ADMIN_ROLE;
+use crate::store::user::{self, ADMIN_ROLE};
 
 /// An authenticated administrator.
 pub struct Administrator {
@@ -25,14 +24,8 @@ impl Administrator {
         server: &AuthorizationServer,
     ) -> Result<Self, Problem> {
         let bearer = Bearer::authenticate(request, scope::ADMIN, server).await?;
-        let may = match &bearer.user {
-            Some(user) => user.roles().any(|role| role == ADMIN_ROLE),
-            // The client's scope now, not that of the token.
-            None => client::find(&server.store, &bearer.claims.client_id)
-                .await?
-                .is_some_and(|client| client.scope().covers(&Scope::from_stored(scope::ADMIN))),
-        };
-        if !may {
+        let has_role = |user: &user::Model| user.roles().any(|role| role == ADMIN_ROLE);
+        if !bearer.user.as_ref().is_none_or(has_role) {
             return Err(Problem::Forbidden(NOT_ALLOWED.into()));
         }
         Ok(Self {

@@ -87,6 +87,30 @@ async fn a_service_account_administers_while_it_is_registered_for_it() {
     assert_problem(&jeton.get_with(PATH, token).await, 403, &[]);
 }
 
+/// The token was issued before the change, and the user keeps the role.
+#[tokio::test]
+async fn a_client_that_lost_a_scope_cannot_use_it_with_outstanding_tokens() {
+    for change in [
+        json!({"scope": "account"}),
+        json!({"first_party": false, "scope": "read", "grant_types": ["refresh_token"]}),
+    ] {
+        let admin = Admin::start().await;
+        assert_eq!(admin.get(PATH).await.status, 200);
+        admin.jeton.change_client("console", change.clone()).await;
+        let answer = admin.get(PATH).await;
+        assert_problem(&answer, 403, &[]);
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.contains("insufficient_scope"), "{change}");
+    }
+    let admin = Admin::start().await;
+    let token = sign_in(&admin.jeton, ALICE, Some("account")).await;
+    assert_eq!(admin.jeton.get_with("/account", &token).await.status, 200);
+    let change = json!({"scope": "admin"});
+    admin.jeton.change_client("console", change).await;
+    let answer = admin.jeton.get_with("/account", &token).await;
+    assert_problem(&answer, 403, &[]);
+}
+
 /// By disabling, deleting or taking the role.
 #[tokio::test]
 async fn the_last_admin_cannot_be_removed() {
