@@ -42,6 +42,7 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServe
         Some(root_secrets) => root_secrets,
         None => create_root_secret(&settings.root_secret.file, &store).await?,
     };
+    maintenance::clock::compare_at_start(&store, &clock).await?;
     assemble(settings, store, root_secrets, clock).await
 }
 

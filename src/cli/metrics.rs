@@ -56,6 +56,10 @@ fn describe() {
         "Seconds by which this node's clock is ahead of the database server's; negative if behind."
     );
     metrics::describe_gauge!(
+        "jeton_clock_in_doubt",
+        "1 while the clock is in doubt and this node deletes no row and no key, else 0."
+    );
+    metrics::describe_gauge!(
         "jeton_sweeping",
         "1 on the node that removes old rows, else 0."
     );

@@ -6,15 +6,11 @@ mod signing_keys;
 pub mod sweep;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 pub use self::signing_keys::{MaintenanceError, refresh_keys};
 use self::sweep::Sweeper;
-use crate::clock::JumpDetector;
+use crate::clock::Limits;
 use crate::server::AuthorizationServer;
-
-/// Pause of sweeping after the clock was set: it may be set back.
-const PAUSE_AFTER_JUMP: Duration = Duration::from_hours(1);
 
 /// Runs until it is dropped. A long sweep does not delay the signing keys: caches depend on their times.
 pub async fn run(server: Arc<AuthorizationServer>) {
@@ -23,11 +19,13 @@ pub async fn run(server: Arc<AuthorizationServer>) {
 
 async fn maintain_keys(server: &AuthorizationServer) {
     loop {
-        if let Err(error) = clock::compare(server).await {
+        tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
+        if let Err(error) = clock::compare(&server.store, &server.clock).await {
             tracing::warn!(%error, "cannot compare the clock with the database server's");
         }
-        tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
-        server.throttle.sweep(server.clock.now());
+        if server.clock.doubt(Limits::MAINTENANCE).is_none() {
+            server.throttle.sweep(server.clock.now());
+        }
         if let Err(error) = refresh_keys(server).await {
             tracing::error!(%error, "cannot refresh the signing keys; the loaded ones stay in use");
         }
@@ -35,20 +33,9 @@ async fn maintain_keys(server: &AuthorizationServer) {
 }
 
 async fn sweep(server: &AuthorizationServer) {
-    let mut jumps = JumpDetector::start(server.clock.now());
-    let mut paused_until = None;
     let sweeper = Sweeper::new();
     loop {
         tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
-        if let Some(micros) = jumps.look(server.clock.now()) {
-            tracing::warn!(
-                seconds = micros / 1_000_000,
-                "the clock was set; check it. Nothing is swept for an hour"
-            );
-            paused_until = Some(Instant::now() + PAUSE_AFTER_JUMP);
-        }
-        if paused_until.is_none_or(|until| until <= Instant::now()) {
-            sweeper.sweep(server).await;
-        }
+        sweeper.sweep(server).await;
     }
 }

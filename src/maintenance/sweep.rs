@@ -5,12 +5,12 @@ use std::time::Duration;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::clock::Timestamp;
+use super::clock;
+use crate::clock::{Limits, Timestamp};
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 use crate::store::{audit_event, lease, session, sign_in_throttle};
 
-const LEASE: &str = "sweep";
 /// Duration of the lease. Another node sweeps when it expires.
 const LEASE_DURATION: Duration = Duration::from_mins(1);
 
@@ -40,15 +40,14 @@ impl Sweeper {
         }
     }
 
-    /// Removes rows past their retention if this node gets the lease; returns whether it did. Errors are logged,
-    /// and the next sweep retries.
+    /// Removes rows past their retention if the clock is not in doubt and this node gets the lease; returns whether it
+    /// did. Errors are logged, and the next sweep retries.
     pub async fn sweep(&self, server: &AuthorizationServer) -> bool {
-        let held_at = server.clock.now();
-        let holds_lease = match self.hold(server, held_at).await {
-            Ok(holds_lease) => holds_lease,
+        let (holds_lease, held_at) = match self.begin(server).await {
+            Ok(begun) => begun,
             Err(error) => {
                 log("leases", &error);
-                false
+                (false, server.clock.trusted_now())
             }
         };
         metrics::gauge!("jeton_sweeping").set(if holds_lease { 1.0 } else { 0.0 });
@@ -63,8 +62,24 @@ impl Sweeper {
         holds_lease
     }
 
+    /// Compares the clocks and takes the lease. Rows are judged by the database server's clock, on SQLite by this
+    /// node's.
+    async fn begin(&self, server: &AuthorizationServer) -> Result<(bool, Timestamp), DbErr> {
+        clock::compare(&server.store, &server.clock).await?;
+        let now = server.clock.trusted_now();
+        let is_certain = server.clock.doubt(Limits::MAINTENANCE).is_none();
+        Ok((is_certain && self.hold(server, now).await?, now))
+    }
+
     async fn hold(&self, server: &AuthorizationServer, now: Timestamp) -> Result<bool, DbErr> {
-        lease::hold(&server.store, LEASE, self.holder, now, LEASE_DURATION).await
+        lease::hold(
+            &server.store,
+            lease::SWEEP,
+            self.holder,
+            now,
+            LEASE_DURATION,
+        )
+        .await
     }
 }
 
@@ -116,7 +131,11 @@ impl Pass<'_> {
 
     /// Renews the lease after a third of its duration.
     async fn renew_lease(&mut self) -> Result<bool, DbErr> {
-        let now = self.server.clock.now();
+        let clock = &self.server.clock;
+        if clock.doubt(Limits::MAINTENANCE).is_some() {
+            return Ok(false);
+        }
+        let now = clock.trusted_now();
         if now.apart(self.held_at) < LEASE_DURATION / 3 {
             return Ok(true);
         }

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
 use super::Store;
 use crate::clock::Timestamp;
 
-/// The time on the database server, for comparison only; `None` on SQLite.
+/// The time on the database server; `None` on SQLite.
 pub async fn now(store: &Store) -> Result<Option<Timestamp>, DbErr> {
     let connection = store.read();
     let backend = connection.get_database_backend();

@@ -9,6 +9,9 @@ use super::Store;
 use super::writer::Durability;
 use crate::clock::Timestamp;
 
+/// The task that deletes old rows.
+pub const SWEEP: &str = "sweep";
+
 /// A task and the node that does it.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "leases")]
@@ -55,6 +58,16 @@ pub async fn hold(
             Ok(updated.rows_affected == 1)
         })
         .await
+}
+
+/// The time until which the lease was last held; `None` if it never was.
+pub async fn expiry(store: &Store, name: &str) -> Result<Option<Timestamp>, DbErr> {
+    let row = Entity::find_by_id(name.to_owned())
+        .one(store.read())
+        .await?;
+    Ok(row
+        .filter(|row| row.holder.is_some())
+        .map(|row| row.expires_at))
 }
 
 /// Fails when the database accepts no writes. Changes no row.

@@ -7,15 +7,6 @@ seconds=60 one_token_seconds=20
 [[ -z $short ]] || seconds=12 one_token_seconds=4
 readonly provider=/usr/lib/galera/libgalera_smm.so
 
-# MariaDB refuses to run as root.
-as_member() {
-  if [[ $(id -u) == 0 ]]; then
-    (cd / && setpriv --reuid=mysql --regid=mysql --clear-groups "$@")
-  else
-    "$@"
-  fi
-}
-
 query_member() {
   mariadb --no-defaults -u root -S "$work/member-$1/socket" --batch --skip-column-names -e "$2" 2>/dev/null
 }
@@ -24,7 +15,7 @@ query_member() {
 start_member() {
   local number=$1 member=$work/member-$1 address=127.0.0.1:${group_port[$1]}
   shift
-  as_member mariadbd --no-defaults --datadir="$member/data" --socket="$member/socket" \
+  as_mariadb mariadbd --no-defaults --datadir="$member/data" --socket="$member/socket" \
     --pid-file="$member/pid" --port="${member_port[number]}" --bind-address=127.0.0.1 --max-connections=100 --performance-schema=OFF \
     --binlog-format=ROW --innodb-autoinc-lock-mode=2 --innodb-flush-log-at-trx-commit=0 \
     --wsrep-on=ON --wsrep-provider="$provider" --wsrep-cluster-name=jeton --wsrep-slave-threads=2 \
@@ -64,7 +55,7 @@ for number in 0 1 2; do
   member_port+=("$(free_port)") group_port+=("$(free_port)")
 done
 members=127.0.0.1:${group_port[0]},127.0.0.1:${group_port[1]},127.0.0.1:${group_port[2]}
-as_member mariadb-install-db --no-defaults --datadir="$work/member-0/data" --skip-test-db \
+as_mariadb mariadb-install-db --no-defaults --datadir="$work/member-0/data" --skip-test-db \
   --auth-root-authentication-method=normal >/dev/null
 for number in 1 2; do cp -a "$work/member-0/data" "$work/member-$number/data"; done
 start_member 0 --wsrep-new-cluster

@@ -103,6 +103,42 @@ query() {
   psql -X -q -A -t -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$1" -U jeton -d postgres -c "$2"
 }
 
+# --- MariaDB.
+
+# MariaDB refuses to run as root.
+as_mariadb() {
+  if [[ $(id -u) == 0 ]]; then
+    (cd / && setpriv --reuid=mysql --regid=mysql --clear-groups "$@")
+  else
+    "$@"
+  fi
+}
+
+# start_mariadb PORT: creates a server in $work/mariadb with the database jeton, and waits until it accepts connections.
+start_mariadb() {
+  local directory=$work/mariadb sql="CREATE USER jeton@'127.0.0.1'; GRANT ALL ON jeton.* TO jeton@'127.0.0.1'"
+  install -d "$directory"
+  [[ $(id -u) != 0 ]] || chown mysql "$directory"
+  as_mariadb mariadb-install-db --no-defaults --datadir="$directory/data" --skip-test-db \
+    --auth-root-authentication-method=normal >/dev/null
+  as_mariadb mariadbd --no-defaults --datadir="$directory/data" --socket="$directory/socket" \
+    --pid-file="$directory/pid" --port="$1" --bind-address=127.0.0.1 --max-connections=100 >"$work/mariadb.log" 2>&1 &
+  disown
+  for _ in {1..300}; do
+    if query_mariadb "$sql; CREATE DATABASE jeton" mysql 2>/dev/null; then
+      helpers+=("$(cat "$directory/pid")")
+      return
+    fi
+    sleep 0.1
+  done
+  fail "MariaDB does not accept connections"
+}
+
+# query_mariadb SQL [DATABASE]
+query_mariadb() {
+  mariadb --no-defaults -u root -S "$work/mariadb/socket" --batch --skip-column-names -e "$1" "${2:-jeton}"
+}
+
 # --- Nodes.
 
 # launch_node NUMBER [NAME=VALUE ...]: starts a node on $database without waiting for it.

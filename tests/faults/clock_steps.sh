@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# A clock that is 130 days ahead: of one of two nodes on MariaDB, of a SQLite node that starts, and of a SQLite node that
+# runs. Then the clock is set back. No session may be deleted.
+#   tests/faults/clock_steps.sh [--short]
+source "$(dirname "$0")/nodes.sh"
+# A node sweeps every second.
+pause=20
+[[ -z $short ]] || pause=4
+readonly clients=5 ahead=130
+
+library=$(find /usr/lib -name libfaketimeMT.so.1 | head -n 1 | grep .) || fail "libfaketime not found: install it"
+command -v mariadbd >/dev/null || fail "MariaDB not found: install mariadb-server"
+binary=$(binary "${BINARY:-}" jeton)
+
+# launch NUMBER [NAME=VALUE ...]: starts a node and waits until it listens.
+launch() {
+  launch_node "$1" JETON_KEYS__REFRESH_INTERVAL=1s JETON_LOG__FILTER=warn "${@:2}"
+  for _ in {1..150}; do
+    curl --silent --max-time 2 --output /dev/null "http://127.0.0.1:${node_port[$1]}/healthz" && return
+    sleep 0.1
+  done
+  fail "node $1 does not listen"
+}
+
+# launch_ahead NUMBER: starts a node whose clock is ahead.
+launch_ahead() {
+  launch "$1" LD_PRELOAD="$library" FAKETIME="+${ahead}d" FAKETIME_DONT_FAKE_MONOTONIC=1
+}
+
+# request NUMBER PATH [CURL ARGUMENTS]: sets $status and $answer.
+request() {
+  answer=$(curl --silent --max-time 8 --write-out '\n%{http_code}' "http://127.0.0.1:${node_port[$1]}$2" "${@:3}") || true
+  status=${answer##*$'\n'}
+  answer=${answer%$'\n'*}
+}
+
+# sign_in NUMBER: sets $access_token and $refresh_token.
+sign_in() {
+  request "$1" /token -d grant_type=password -d username=admin -d "password=$password"
+  [[ $status == 200 ]] || fail "sign-in: $status $answer"
+  access_token=$(jq -r .access_token <<<"$answer")
+  refresh_token=$(jq -r .refresh_token <<<"$answer")
+}
+
+# begin NUMBER: signs the clients in and sets $before, the rows that must stay.
+begin() {
+  refresh_tokens=()
+  for ((client = 0; client < clients; client++)); do
+    sign_in "$1"
+    refresh_tokens+=("$refresh_token")
+  done
+  request "$1" /token -d grant_type=password -d username=nobody -d password=wrong-1
+  before=$(rows)
+}
+
+# rows: prints the sessions and the counts of failed sign-ins.
+rows() {
+  sql "SELECT count(*), 'sessions' FROM sessions"
+  sql "SELECT count(*), 'failed sign-ins' FROM sign_in_throttle"
+}
+
+expect_rows() {
+  local now
+  now=$(rows)
+  [[ $now == "$before" ]] || fail "$1: rows before: $before; after: $now"
+}
+
+# refresh_all NUMBER: each client refreshes, as an honest one.
+refresh_all() {
+  for client in "${!refresh_tokens[@]}"; do
+    request "$1" /token -d grant_type=refresh_token -d "refresh_token=${refresh_tokens[client]}"
+    [[ $status == 200 ]] || fail "$2: client $client was signed out: $status $answer"
+    refresh_tokens[client]=$(jq -r .refresh_token <<<"$answer")
+    access_token=$(jq -r .access_token <<<"$answer")
+  done
+}
+
+# issued_at: prints the iat of $access_token.
+issued_at() {
+  jq -Rr 'split(".")[1] | gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson | .iat' <<<"$access_token"
+}
+
+# expect_ahead NUMBER: fails when the clock of the node is not ahead.
+expect_ahead() {
+  sign_in "$1"
+  (($(issued_at) - $(date +%s) > (ahead - 1) * 86400)) || fail "libfaketime did not change the clock of node $1"
+  # The session of this sign-in.
+  before=$(rows)
+}
+
+port=$(free_port)
+start_mariadb "$port"
+database=mysql://jeton@127.0.0.1:$port/jeton
+sql() { query_mariadb "$1"; }
+launch 0
+begin 0
+launch_ahead 1
+expect_ahead 1
+sleep "$pause"
+expect_rows "MariaDB, one node ahead"
+refresh_all 0 "MariaDB, one node ahead"
+kill_node 1
+kill_node 0
+echo "MariaDB, one of two nodes $ahead days ahead: ${before//[$'\n\t']/ }, all kept"
+
+database=sqlite:$work/jeton.db
+sql() { sqlite3 -cmd '.timeout 5000' -separator ' ' "$work/jeton.db" "$1"; }
+launch 2
+begin 2
+sleep 2
+kill_node 2
+launch_ahead 2
+expect_ahead 2
+sleep "$pause"
+expect_rows "SQLite, started ahead"
+kill_node 2
+launch 2
+sleep 2
+expect_rows "SQLite, set back"
+refresh_all 2 "SQLite, set back"
+kill_node 2
+echo "SQLite, started $ahead days ahead and set back: ${before//[$'\n\t']/ }, all kept"
+
+# A step of the clock of a running node.
+rm -f "$work"/jeton.db*
+echo +0 >"$work/offset"
+launch 3 LD_PRELOAD="$library" FAKETIME_TIMESTAMP_FILE="$work/offset" FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
+begin 3
+sleep 2
+echo "+${ahead}d" >"$work/offset"
+expect_ahead 3
+sleep "$pause"
+expect_rows "SQLite, set forward"
+echo +0 >"$work/offset"
+sleep 2
+expect_rows "SQLite, set forward and back"
+refresh_all 3 "SQLite, set forward and back"
+echo "SQLite, set $ahead days forward and back: ${before//[$'\n\t']/ }, all kept"
