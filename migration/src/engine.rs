@@ -60,7 +60,8 @@ impl Engine {
             let sql = format!(
                 "ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}"
             );
-            database.execute_unprepared(&sql).await?;
+            let statement = Statement::from_string(DbBackend::MySql, sql);
+            database.execute_raw(statement).await?;
         }
         Ok(())
     }

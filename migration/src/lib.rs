@@ -1,5 +1,7 @@
 //! The schema of a Jeton store, as a history: one file per step. A step is never edited after its release.
 //!
+//! A step can be repeated, because a node may be killed while it runs it: see [`Schema`].
+//!
 //! Migrations use plain strings and never import the application. So an old step keeps its meaning when the
 //! application changes.
 
@@ -7,8 +9,10 @@ mod column;
 mod engine;
 mod m20261128_000001_create_schema;
 mod migrator;
+mod schema;
 
 pub use migrator::{down, steps, up};
+pub use schema::Schema;
 
 use migrator::Step;
 

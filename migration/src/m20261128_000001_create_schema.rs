@@ -5,7 +5,9 @@
 //! foreign keys: sessions and audit events outlive the users and clients that they name.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Index, IndexCreateStatement, Table, TableCreateStatement};
+use sea_orm::sea_query::{
+    Index, IndexCreateStatement, InsertStatement, OnConflict, Query, TableCreateStatement,
+};
 use sea_orm::{ConnectionTrait as _, DatabaseExecutor, DbErr};
 
 use crate::column::{
@@ -14,6 +16,7 @@ use crate::column::{
 };
 use crate::engine::Engine;
 use crate::migrator::{self, Step};
+use crate::schema::Schema;
 
 /// A table and the columns of an index. The index is named after the table and the first column.
 const INDEXES: [(&str, &[&str]); 10] = [
@@ -38,30 +41,29 @@ impl Step for CreateSchema {
     }
 
     async fn up(&self, database: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
-        let engine = Engine::of(database).await?;
+        let schema = Schema::of(database).await?;
+        let engine = schema.engine();
         engine.convert(database, migrator::TABLE).await?;
         for table in [
-            users(&engine),
-            clients(&engine),
-            client_secrets(&engine),
-            sessions(&engine),
-            signing_keys(&engine),
-            audit_events(&engine),
-            sign_in_throttle(&engine),
-            leases(&engine),
+            users(engine),
+            clients(engine),
+            client_secrets(engine),
+            sessions(engine),
+            signing_keys(engine),
+            audit_events(engine),
+            sign_in_throttle(engine),
+            leases(engine),
         ] {
-            database.execute(&table).await?;
+            schema.create_table(&table).await?;
         }
         for (table, columns) in INDEXES {
-            database.execute(&index(table, columns)).await?;
+            schema.create_index(table, &index(table, columns)).await?;
         }
-        // The lease that nodes take to delete old rows. It exists from the start: a node only updates it.
-        let sweep = "INSERT INTO leases (name, expires_at) VALUES ('sweep', 0)";
-        database.execute_unprepared(sweep).await?;
-        Ok(())
+        database.execute(&sweep_lease()).await.map(drop)
     }
 
     async fn down(&self, database: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
+        let schema = Schema::of(database).await?;
         for table in [
             "users",
             "clients",
@@ -72,8 +74,7 @@ impl Step for CreateSchema {
             "sign_in_throttle",
             "leases",
         ] {
-            let table = Table::drop().table(table).take();
-            database.execute(&table).await?;
+            schema.drop_table(table).await?;
         }
         Ok(())
     }
@@ -212,6 +213,20 @@ fn leases(engine: &Engine) -> TableCreateStatement {
         .col(string_len("name", 32).primary_key())
         .col(uuid_null("holder"))
         .col(big_integer("expires_at"))
+        .take()
+}
+
+/// The lease that nodes take to delete old rows. It exists from the start: a node only updates it.
+fn sweep_lease() -> InsertStatement {
+    Query::insert()
+        .into_table("leases")
+        .columns(["name", "expires_at"])
+        .values_panic(["sweep".into(), 0_i64.into()])
+        .on_conflict(
+            OnConflict::column("name")
+                .do_nothing_on(["name"])
+                .to_owned(),
+        )
         .take()
 }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{ColumnDef, Expr, ExprTrait as _, Query, Table};
+use sea_orm::sea_query::{ColumnDef, Expr, ExprTrait as _, OnConflict, Query};
 use sea_orm::{ConnectionTrait as _, DatabaseExecutor, DbErr, IntoDatabaseExecutor};
 
 use crate::STEPS;
+use crate::engine::Engine;
 
 /// The table of the applied steps.
 pub(crate) const TABLE: &str = "seaql_migrations";
@@ -18,6 +19,7 @@ pub(crate) trait Step: Sync {
     /// The name of the step's file, which orders the steps.
     fn name(&self) -> &'static str;
 
+    /// Applies the step. A node may be killed meanwhile; then the step runs again from its beginning.
     async fn up(&self, database: &DatabaseExecutor<'_>) -> Result<(), DbErr>;
 
     async fn down(&self, database: &DatabaseExecutor<'_>) -> Result<(), DbErr>;
@@ -57,7 +59,8 @@ pub async fn down<'c>(database: impl IntoDatabaseExecutor<'c>) -> Result<(), DbE
 async fn applied(database: &DatabaseExecutor<'_>) -> Result<BTreeSet<String>, DbErr> {
     let mut version = ColumnDef::new("version");
     let mut applied_at = ColumnDef::new("applied_at");
-    let table = Table::create()
+    let engine = Engine::of(database).await?;
+    let table = engine
         .table(TABLE)
         .if_not_exists()
         .col(version.string().not_null().primary_key())
@@ -91,6 +94,11 @@ async fn record(database: &DatabaseExecutor<'_>, name: &str) -> Result<(), DbErr
         .into_table(TABLE)
         .columns(["version", "applied_at"])
         .values_panic([name.into(), now.cast_signed().into()])
+        .on_conflict(
+            OnConflict::column("version")
+                .do_nothing_on(["version"])
+                .to_owned(),
+        )
         .take();
     database.execute(&insert).await.map(drop)
 }

@@ -24,6 +24,8 @@ impl OpenError {
             message
         } else if text.contains("not a database") || text.contains("malformed") {
             format!("{path} is not a SQLite database, or is damaged; restore a backup ({text})")
+        } else if let DbErr::Migration(why) = error {
+            format!("cannot migrate the tables of the database {path}: {why}")
         } else if is_locked(error) {
             format!("the database {path} is locked by another program; stop it and try again")
         } else {

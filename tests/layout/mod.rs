@@ -3,6 +3,8 @@
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use self::source::{Source, layers, sources};
 
@@ -159,4 +161,15 @@ fn no_file_is_too_long() {
     let long = sources.iter().filter(|source| source.lines > LONGEST_FILE);
     let complaints = long.map(|source| format!("{} has {} lines", source.path, source.lines));
     assert_none(&complaints.collect::<Vec<_>>());
+}
+
+/// The test of interrupted migrations counts prepared statements.
+#[test]
+fn migrations_execute_prepared_statements_only() {
+    let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("migration/src");
+    for entry in fs::read_dir(steps).unwrap() {
+        let path = entry.unwrap().path();
+        let code = fs::read_to_string(&path).unwrap();
+        assert!(!code.contains("execute_unprepared"), "{}", path.display());
+    }
 }

@@ -8,6 +8,7 @@ mod client;
 mod concurrent_writers;
 /// Durability of commits.
 mod durability;
+mod migration;
 /// The schema on each engine.
 mod schema;
 /// Database servers: outages, deadlocks, locks, collations.
