@@ -57,7 +57,7 @@ fn describe() {
     );
     metrics::describe_gauge!(
         "jeton_clock_in_doubt",
-        "1 while the clock is in doubt and this node deletes no row and no key, else 0."
+        "1 while the clock is in doubt and this node deletes no row and changes no key, else 0."
     );
     metrics::describe_gauge!(
         "jeton_sweeping",

@@ -99,6 +99,16 @@ impl Clock {
         }
     }
 
+    /// `time`, but while the clock is in doubt not later than the trusted time. A signing key that a clock ahead would
+    /// retire stays in use.
+    pub fn not_in_doubt(&self, time: Timestamp) -> Timestamp {
+        let (trust, own) = (self.trust(), self.read());
+        match trust.doubt(own, Limits::MAINTENANCE) {
+            None => time,
+            Some(_) => time.min(trust.now(own)),
+        }
+    }
+
     fn trust(&self) -> MutexGuard<'_, Trust> {
         lock(&self.trust)
     }

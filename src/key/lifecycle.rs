@@ -13,6 +13,8 @@ use crate::root_secret::EMPTY_SEAL_LENGTH;
 
 /// Maximum difference between the clocks of nodes and verifiers.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
+/// A key that was created later than this from now was created by a clock that was wrong.
+const FAR_AHEAD: Duration = Duration::from_hours(24);
 
 /// A signing key as the store keeps it.
 #[derive(Clone, PartialEq, Eq)]
@@ -124,22 +126,49 @@ pub fn lead(settings: &Settings) -> Duration {
     settings.keys.jwks_max_age.0 + settings.keys.refresh_interval.0 * 2 + CLOCK_SKEW
 }
 
-/// The activation time of the key that is due at `now`; `None` when none is due.
-pub fn due(all: &[StoredKey], settings: &Settings, now: Timestamp) -> Option<Timestamp> {
+/// A key to create.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueKey {
+    /// Time from which it signs.
+    pub activates_at: Timestamp,
+    /// Not created if another key becomes active within this time, as when two nodes create one at once.
+    pub unless: RangeInclusive<Timestamp>,
+}
+
+/// The key that is due at `now`; `None` when none is due.
+pub fn due(all: &[StoredKey], settings: &Settings, now: Timestamp) -> Option<DueKey> {
     let soonest = now.plus(lead(settings));
-    let mut living = all.iter().filter(|key| key.revoked_at.is_none()).peekable();
-    if living.peek().is_none() {
+    if all.iter().all(|key| key.revoked_at.is_some()) {
         // No JWKS is cached yet: the first key signs at once.
-        return Some(now);
+        return Some(DueKey {
+            activates_at: now,
+            unless: ANY_TIME,
+        });
     }
-    // A key that was created by a clock far ahead of this one does not count as successor. If all were, this
-    // clock is behind, and no key is due.
-    let newest = living
+    let mut able = all.iter().filter(|key| is_able(key, now)).peekable();
+    if able.peek().is_none() {
+        // A clock far ahead has erased the key before and created the next. No other key can sign until then.
+        return Some(DueKey {
+            activates_at: now,
+            unless: now.minus(CLOCK_SKEW)..=soonest,
+        });
+    }
+    // A key that was created by a clock ahead of this one does not count as successor. If all were, this clock is
+    // behind, and no key is due.
+    let newest = able
         .map(|key| key.activates_at)
         .filter(|time| *time <= soonest.plus(CLOCK_SKEW))
         .max()?;
     let successor = newest.plus(settings.keys.rotation_interval.0);
-    (successor <= soonest).then_some(soonest)
+    (successor <= soonest).then_some(DueKey {
+        activates_at: soonest,
+        unless: now..=soonest,
+    })
+}
+
+/// Whether the key signs or will sign, and was not created far ahead of `now`.
+fn is_able(key: &StoredKey, now: Timestamp) -> bool {
+    key.has_private_half() && key.revoked_at.is_none() && key.created_at <= now.plus(FAR_AHEAD)
 }
 
 /// The longest lifetime of a token in microseconds, by the settings and by `longest_of_clients`.

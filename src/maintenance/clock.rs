@@ -20,8 +20,8 @@ pub async fn compare_at_start(store: &Store, clock: &Clock) -> Result<(), DbErr>
     if let Some(doubt) = clock.compare_start(swept_at) {
         tracing::warn!(
             %doubt,
-            "check the clock. It is right if the server was stopped meanwhile. No row and no key is deleted for a \
-             day"
+            "check the clock. It is right if the server was stopped meanwhile. No row is deleted and \
+             no key is changed for a day"
         );
     }
     Ok(())
@@ -38,7 +38,7 @@ pub async fn compare(store: &Store, clock: &Clock) -> Result<Option<i64>, DbErr>
     let after = clock.read();
     let database = database.map(|time| reading(clock.database_time(time), before, after));
     if let Some(doubt) = clock.observe(after, database) {
-        tracing::warn!(%doubt, "check the clock. No row and no key is deleted for a day");
+        tracing::warn!(%doubt, "check the clock. No row is deleted and no key is changed for a day");
     }
     let doubt = clock.doubt(Limits::MAINTENANCE);
     metrics::gauge!("jeton_clock_in_doubt").set(if doubt.is_some() { 1.0 } else { 0.0 });
@@ -76,8 +76,8 @@ fn report(ahead: i64) {
         tracing::warn!(
             seconds_ahead = seconds,
             "this node's clock differs from the database server's; synchronize all clocks by NTP, or retries of \
-             honest clients may be judged late. While it differs by over a minute, this node deletes no row and \
-             no key"
+             honest clients may be judged late. While it differs by over a minute, this node deletes no row \
+             and changes no key"
         );
     }
 }

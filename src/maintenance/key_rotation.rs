@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use super::MaintenanceError;
 use super::signing_keys::add_key;
 use crate::audit::Cause;
-use crate::clock::Timestamp;
+use crate::clock::{Doubt, Limits, Timestamp};
 use crate::key::{State, lifecycle};
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
@@ -32,6 +32,7 @@ pub async fn rotate(
     server: &AuthorizationServer,
     cause: &Cause,
 ) -> Result<NewSigningKey, KeyRotationError> {
+    check_clock(server)?;
     let now = cause.at;
     let keys = signing_key::list(&server.store).await?;
     let activates_at = now.plus(lifecycle::lead(&server.settings));
@@ -60,6 +61,7 @@ pub async fn replace_at_once(
     server: &AuthorizationServer,
     cause: &Cause,
 ) -> Result<NewSigningKey, KeyRotationError> {
+    check_clock(server)?;
     let kid = add_key(server, cause.at, NO_TIME, cause).await?;
     let kid = kid.ok_or(KeyRotationError::Raced)?;
     // The audit log shows the new key first.
@@ -75,6 +77,15 @@ pub async fn replace_at_once(
     })
 }
 
+/// Refuses a rotation by a clock that is wrong: other nodes would ignore a key from the future. A long pause before the
+/// start is no reason, because the operator has looked.
+fn check_clock(server: &AuthorizationServer) -> Result<(), KeyRotationError> {
+    match server.clock.doubt(Limits::MAINTENANCE) {
+        None | Some(Doubt::Paused(_)) => Ok(()),
+        Some(doubt) => Err(KeyRotationError::Doubt(doubt)),
+    }
+}
+
 /// Why the signing key was not rotated.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyRotationError {
@@ -88,6 +99,9 @@ pub enum KeyRotationError {
         /// The time from which it signs.
         activates_at: Timestamp,
     },
+    /// The clock may be wrong.
+    #[error("{0}. Set the clock, or rotate at another node")]
+    Doubt(Doubt),
     /// Another node rotated at the same time.
     #[error("another node has just rotated the key; see the list of keys")]
     Raced,

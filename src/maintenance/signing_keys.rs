@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use sea_orm::DbErr;
 
 use crate::audit::Cause;
-use crate::clock::Timestamp;
+use crate::clock::{Limits, Timestamp};
 use crate::key::{self, KeyError, KeyRing, StoredKey, lifecycle};
 use crate::server::AuthorizationServer;
 use crate::store::{client, signing_key};
@@ -22,22 +22,21 @@ pub enum MaintenanceError {
 }
 
 /// Loads the signing keys, removes expired ones, creates the one that is due, and replaces the keys in memory.
-/// After an error, the keys in memory stay.
+/// After an error, the keys in memory stay. While the clock is in doubt, only the first key of a store is created, and
+/// none is removed.
 pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), MaintenanceError> {
-    let now = server.clock.now();
+    let now = server.clock.trusted_now();
+    let is_certain = server.clock.doubt(Limits::MAINTENANCE).is_none();
     let keys = signing_key::list(&server.store).await?;
     // Fails first if the root secret is wrong: nodes with the right one could not open a key that this node
     // creates.
-    clean_up(server, &keys, now).await?;
+    clean_up(server, &keys, is_certain.then_some(now)).await?;
     record_longest_lifetime(server, &keys).await?;
-    if let Some(activates_at) = lifecycle::due(&keys, &server.settings, now) {
-        let unless = if keys.iter().all(|key| key.revoked_at.is_some()) {
-            lifecycle::ANY_TIME
-        } else {
-            now..=activates_at
-        };
-        let cause = Cause::system(server.clock.now());
-        add_key(server, activates_at, unless, &cause).await?;
+    if let Some(due) = lifecycle::due(&keys, &server.settings, now)
+        && (is_certain || due.unless == lifecycle::ANY_TIME)
+    {
+        let cause = Cause::system(now);
+        add_key(server, due.activates_at, due.unless, &cause).await?;
     }
     let ring = KeyRing::open(
         signing_key::list(&server.store).await?,
@@ -47,25 +46,26 @@ pub async fn refresh_keys(server: &AuthorizationServer) -> Result<(), Maintenanc
     Ok(())
 }
 
-/// Deletes expired keys, erases private halves that do not sign any more, and seals keys with the current
-/// root secret.
+/// Seals keys with the current root secret. At the time `now`, if it is certain, also deletes expired keys and erases
+/// private halves that do not sign any more.
 async fn clean_up(
     server: &AuthorizationServer,
     keys: &[StoredKey],
-    now: Timestamp,
+    now: Option<Timestamp>,
 ) -> Result<(), MaintenanceError> {
+    let revoked_for = server.settings.keys.rotation_interval.0;
     for key in keys {
         let superseded_at = lifecycle::superseded_at(key, keys);
-        let expired = now >= lifecycle::expires_at(key, superseded_at);
-        let revoked = key
-            .revoked_at
-            .is_some_and(|at| at.plus(server.settings.keys.rotation_interval.0) <= now);
-        if expired || revoked {
-            signing_key::delete(&server.store, &key.id, &Cause::system(now)).await?;
-            continue;
+        if let Some(now) = now {
+            let expired = now >= lifecycle::expires_at(key, superseded_at);
+            let revoked = key.revoked_at.is_some_and(|at| at.plus(revoked_for) <= now);
+            if expired || revoked {
+                signing_key::delete(&server.store, &key.id, &Cause::system(now)).await?;
+                continue;
+            }
         }
         if let Some(sealed) = &key.sealed_private_key {
-            let may_be_erased = lifecycle::may_be_erased(superseded_at, now);
+            let may_be_erased = now.is_some_and(|now| lifecycle::may_be_erased(superseded_at, now));
             update_seal(server, key, sealed, may_be_erased).await?;
         }
     }

@@ -23,7 +23,7 @@ pub fn sign(
     let failed = |what: &'static str| Error::ServerError(what.into());
     let ring = server.keys.ring();
     let key = ring
-        .signer(at)
+        .signer(server.clock.not_in_doubt(at))
         .ok_or_else(|| failed("no active signing key"))?;
     let mut header = Header::new(Algorithm::RS256);
     header.typ = Some(typ(claims, policy, server).as_str().to_owned());
@@ -66,7 +66,9 @@ pub fn verify(text: &str, now: Timestamp, server: &AuthorizationServer) -> Resul
     let issuer = &server.settings.issuer;
     let ring = server.keys.ring();
     let id = header.kid.as_deref().unwrap_or_default();
-    let key = ring.find(id, now).ok_or("signed by an unknown key")?;
+    let key = ring
+        .find(id, server.clock.not_in_doubt(now))
+        .ok_or("signed by an unknown key")?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     validation.set_issuer(&[issuer]);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A clock that is 130 days ahead: of one of two nodes on MariaDB, of a SQLite node that starts, and of a SQLite node that
-# runs. Then the clock is set back. No session may be deleted.
+# runs. Then the clock is set back. No session and no signing key may be deleted or changed.
 #   tests/faults/clock_steps.sh [--short]
 source "$(dirname "$0")/nodes.sh"
 # A node sweeps every second.
@@ -53,10 +53,11 @@ begin() {
   before=$(rows)
 }
 
-# rows: prints the sessions and the counts of failed sign-ins.
+# rows: prints the number of sessions and of counts of failed sign-ins, and the signing keys.
 rows() {
+  sql "SELECT 1, 'key', id, activates_at, length(sealed_private_key) FROM signing_keys"
   sql "SELECT count(*), 'sessions' FROM sessions"
-  sql "SELECT count(*), 'failed sign-ins' FROM sign_in_throttle"
+  sql "SELECT count(*), 'counts' FROM sign_in_throttle"
 }
 
 expect_rows() {
@@ -72,7 +73,14 @@ refresh_all() {
     [[ $status == 200 ]] || fail "$2: client $client was signed out: $status $answer"
     refresh_tokens[client]=$(jq -r .refresh_token <<<"$answer")
     access_token=$(jq -r .access_token <<<"$answer")
+    request "$1" /account -H "Authorization: Bearer $access_token"
+    [[ $status == 200 ]] || fail "$2: a new access token was refused: $status $answer"
   done
+}
+
+# kept: prints the number of rows that must stay.
+kept() {
+  awk '{ printf "%s%s %s", separator, $1, $2; separator = ", " }' <<<"$before"
 }
 
 # issued_at: prints the iat of $access_token.
@@ -101,7 +109,7 @@ expect_rows "MariaDB, one node ahead"
 refresh_all 0 "MariaDB, one node ahead"
 kill_node 1
 kill_node 0
-echo "MariaDB, one of two nodes $ahead days ahead: ${before//[$'\n\t']/ }, all kept"
+echo "MariaDB, one of two nodes $ahead days ahead: $(kept) kept"
 
 database=sqlite:$work/jeton.db
 sql() { sqlite3 -cmd '.timeout 5000' -separator ' ' "$work/jeton.db" "$1"; }
@@ -119,7 +127,7 @@ sleep 2
 expect_rows "SQLite, set back"
 refresh_all 2 "SQLite, set back"
 kill_node 2
-echo "SQLite, started $ahead days ahead and set back: ${before//[$'\n\t']/ }, all kept"
+echo "SQLite, started $ahead days ahead and set back: $(kept) kept"
 
 # A step of the clock of a running node.
 rm -f "$work"/jeton.db*
@@ -135,4 +143,4 @@ echo +0 >"$work/offset"
 sleep 2
 expect_rows "SQLite, set forward and back"
 refresh_all 3 "SQLite, set forward and back"
-echo "SQLite, set $ahead days forward and back: ${before//[$'\n\t']/ }, all kept"
+echo "SQLite, set $ahead days forward and back: $(kept) kept"

@@ -1,6 +1,7 @@
 //! Signing keys over four hundred days, and the background tasks.
 
 mod clock;
+mod doubtful_keys;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -186,7 +186,9 @@ impl From<KeyRotationError> for Problem {
                 )
                 .into(),
             ),
-            KeyRotationError::Raced => Self::Conflict(error.to_string().into()),
+            KeyRotationError::Raced | KeyRotationError::Doubt(_) => {
+                Self::Conflict(error.to_string().into())
+            }
             KeyRotationError::Failed(error) => Self::Failed(error.to_string()),
         }
     }
