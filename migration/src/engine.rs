@@ -4,6 +4,12 @@
 use sea_orm::sea_query::{ColumnDef, Table, TableCreateStatement};
 use sea_orm::{ConnectionTrait as _, DatabaseExecutor, DbBackend, DbErr, Statement};
 
+/// Whether a table, or one of its columns, has another collation.
+const OTHER_CHARACTER_SETS: &str = "SELECT 1 FROM information_schema.tables \
+    WHERE table_schema = DATABASE() AND table_name = ? AND table_collation <> ? \
+    UNION SELECT 1 FROM information_schema.columns \
+    WHERE table_schema = DATABASE() AND table_name = ? AND collation_name <> ?";
+
 /// The database engine that a migration runs on.
 pub enum Engine {
     Sqlite,
@@ -57,6 +63,12 @@ impl Engine {
     /// Sets character set and collation of a table that was created with the server's defaults.
     pub async fn convert(&self, database: &DatabaseExecutor<'_>, table: &str) -> Result<(), DbErr> {
         if let Self::MySql { collation } = self {
+            let values = [table, collation, table, collation].map(Into::into);
+            let query =
+                Statement::from_sql_and_values(DbBackend::MySql, OTHER_CHARACTER_SETS, values);
+            if database.query_one_raw(query).await?.is_none() {
+                return Ok(());
+            }
             let sql = format!(
                 "ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}"
             );

@@ -8,6 +8,7 @@
 mod column;
 mod engine;
 mod m20261128_000001_create_schema;
+mod m20261128_000020_set_character_sets;
 mod migrator;
 mod schema;
 
@@ -17,4 +18,7 @@ pub use schema::Schema;
 use migrator::Step;
 
 /// The history, oldest step first.
-static STEPS: &[&dyn Step] = &[&m20261128_000001_create_schema::CreateSchema];
+static STEPS: &[&dyn Step] = &[
+    &m20261128_000001_create_schema::CreateSchema,
+    &m20261128_000020_set_character_sets::SetCharacterSets,
+];

@@ -21,7 +21,7 @@ pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
     if server.keys.ring().signer(now).is_none() {
         return not_ready("no signing key\n");
     }
-    match server.store.ping().await {
+    match server.store.check_ready(now).await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "readiness: the store is not reachable");

@@ -24,9 +24,9 @@ const CONFLICTS: [&str; 2] = ["40001", "40P01"];
 const TEMPORARY_NUMBERS: [u16; 16] = [
     1021, 1037, 1038, 1041, 1114, 1129, 1180, 1203, 1205, 1226, 1290, 1317, 1836, 1927, 1969, 3024,
 ];
-/// Error numbers of conflicts: changed record (1020), Galera member that is not ready (1047), lock wait timeout
-/// (1205), conflict in group replication (3101).
-const CONFLICT_NUMBERS: [u16; 4] = [1020, 1047, 1205, 3101];
+/// Error numbers of conflicts: changed record (1020), Galera member that is not ready (1047), conflict in group
+/// replication (3101). A lock wait timeout (1205) is none: a retry would wait as long again.
+const CONFLICT_NUMBERS: [u16; 3] = [1020, 1047, 3101];
 
 /// Whether the database rolled the transaction back because of a concurrent one, so that it can be retried at
 /// once.

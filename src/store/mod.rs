@@ -11,6 +11,7 @@ mod mysql;
 mod open_error;
 mod pool;
 mod postgres;
+mod readiness;
 mod retry;
 mod server;
 pub mod session;
@@ -29,6 +30,7 @@ pub use client::secret as client_secret;
 pub use connect::Limits;
 pub use open_error::OpenError;
 use pool::Pool;
+use readiness::Readiness;
 use sea_orm::DbErr;
 pub use target::Target;
 use tokio::sync::Mutex;
@@ -46,6 +48,7 @@ pub struct Store {
     relaxed: Pool,
     turn: Option<Arc<Mutex<()>>>,
     rotation_durability: RotationDurability,
+    readiness: Arc<Readiness>,
 }
 
 impl Store {

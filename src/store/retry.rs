@@ -11,7 +11,7 @@ use crate::error::database::is_conflict;
 use crate::secret::random_bytes;
 
 const MAX_TRIES: u32 = 12;
-/// No third or later try begins later than this after the first.
+/// No try begins later than this after the first.
 const MAX_TIME: Duration = Duration::from_secs(3);
 /// Average pause before the second try; it doubles with each try.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -39,7 +39,7 @@ where
     loop {
         let outcome = attempt().await;
         let error = outcome.as_ref().err().and_then(RetryError::database_error);
-        let is_late = tries > 1 && started.elapsed() > MAX_TIME;
+        let is_late = started.elapsed() > MAX_TIME;
         if !error.is_some_and(is_conflict) || tries == MAX_TRIES || is_late {
             return outcome;
         }

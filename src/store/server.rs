@@ -1,5 +1,7 @@
 //! Opens stores on database servers.
 
+use std::sync::Arc;
+
 use super::connect::{ConnectError, Limits, within};
 use super::pool::{Pool, Timeout};
 use super::{OpenError, Store, mysql, postgres};
@@ -25,6 +27,7 @@ impl Store {
             relaxed: pool,
             turn: None,
             rotation_durability: RotationDurability::Relaxed,
+            readiness: Arc::default(),
         })
     }
 

@@ -68,6 +68,7 @@ impl Store {
             relaxed: without_timeout(relaxed),
             turn: Some(Arc::default()),
             rotation_durability: RotationDurability::Relaxed,
+            readiness: Arc::default(),
         }
     }
 }

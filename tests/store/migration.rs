@@ -159,3 +159,29 @@ async fn a_table_of_another_program_is_refused_and_kept() {
     }
     rows(&connection, "SELECT email FROM users").await;
 }
+
+/// A store that was created by a version that left this to the server.
+#[tokio::test]
+#[ignore = "needs MariaDB: tests/stores.sh mariadb"]
+async fn tables_with_the_character_set_of_the_server_are_converted_on_mariadb() {
+    assert_eq!(server_engine(), Engine::MySql);
+    let (_data, connection) = empty_database().await;
+    migration::up(&connection).await.unwrap();
+    for sql in [
+        "ALTER TABLE leases CONVERT TO CHARACTER SET latin1",
+        "ALTER TABLE seaql_migrations CONVERT TO CHARACTER SET latin1",
+        "ALTER TABLE signing_keys DEFAULT CHARACTER SET latin1",
+        "INSERT INTO leases (name, expires_at) VALUES ('säut', 0)",
+        "DELETE FROM seaql_migrations WHERE version LIKE '%set_character_sets'",
+    ] {
+        connection.execute_unprepared(sql).await.unwrap();
+    }
+    migration::up(&connection).await.unwrap();
+    let others = "SELECT table_name FROM information_schema.columns WHERE table_schema = DATABASE() \
+        AND collation_name <> 'utf8mb4_nopad_bin' UNION SELECT table_name \
+        FROM information_schema.tables WHERE table_schema = DATABASE() \
+        AND table_collation <> 'utf8mb4_nopad_bin'";
+    assert!(rows(&connection, others).await.is_empty());
+    let kept = "SELECT name FROM leases WHERE name = 'säut'";
+    assert_eq!(rows(&connection, kept).await.len(), 1);
+}

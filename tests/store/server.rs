@@ -1,6 +1,6 @@
 //! Stores on a database server: outages, deadlocks, locks, collations.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jeton::clock::Clock;
 use jeton::database_url::Engine;
@@ -127,7 +127,7 @@ async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
     row.try_get_by_index(0).unwrap()
 }
 
-/// MariaDB ends the lock wait; the client can retry.
+/// MariaDB ends the lock wait; the client can retry. The node does not: it would wait as long again.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs MariaDB: tests/stores.sh mariadb"]
 async fn a_lock_wait_timeout_gives_503_on_mariadb() {
@@ -139,9 +139,12 @@ async fn a_lock_wait_timeout_gives_503_on_mariadb() {
     let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
     update(&other, "UPDATE sessions SET address = 'here'").await;
+    let started = Instant::now();
     let answer = jeton.refresh(&tokens.refresh_token).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert!(answer.headers.contains_key("retry-after"));
+    let whole = started.elapsed();
+    assert!(whole < LIMITS.statement_timeout * 2, "{whole:?}");
     other.rollback().await.unwrap();
     jeton.refresh(&tokens.refresh_token).await.tokens();
 }
