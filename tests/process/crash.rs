@@ -214,8 +214,7 @@ async fn a_store_that_lost_its_last_writes_signs_no_user_out() {
         *token = server.refresh(token).refresh_token();
         *token = server.refresh(token).refresh_token();
     }
-    let log = server.log();
-    assert!(log.contains("refresh_ahead_of_store"), "{log}");
+    server.log_with("refresh_ahead_of_store");
 }
 
 fn put_back(data: &Path, database: &[u8]) {

@@ -269,11 +269,16 @@ impl Process {
 
     /// What it has printed for the person who started it.
     fn console(&self) -> String {
-        read(&self.directory.join("stdout"))
+        wait_for("Get a token", || read(&self.directory.join("stdout")))
     }
 
     fn log(&self) -> String {
         read(&self.directory.join("stderr"))
+    }
+
+    /// The log, once it contains `text`: a thread writes it.
+    fn log_with(&self, text: &str) -> String {
+        wait_for(text, || self.log())
     }
 
     fn connect(&self) -> Connection {
@@ -349,6 +354,12 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "never: {what}");
         sleep(Duration::from_millis(20));
     }
+}
+
+/// What `output` returns, once it contains `text`.
+fn wait_for(text: &str, output: impl Fn() -> String) -> String {
+    eventually(text, || output().contains(text));
+    output()
 }
 
 fn signal(process: u32, name: &str) {
