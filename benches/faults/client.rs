@@ -43,6 +43,7 @@ pub struct Client<'a> {
     run: &'a Run,
     random: Random,
     node: usize,
+    user_agent: &'static str,
     connection: Option<Connection>,
 }
 
@@ -63,7 +64,16 @@ impl<'a> Client<'a> {
             run,
             random,
             node,
+            user_agent: "owner",
             connection: None,
+        }
+    }
+
+    /// An attacker on another device.
+    pub fn thief(session: &'a Session, run: &'a Run, random: Random) -> Self {
+        Self {
+            user_agent: "thief",
+            ..Self::new(session, run, random)
         }
     }
 
@@ -139,7 +149,8 @@ impl<'a> Client<'a> {
         let node = node.ok_or_else(|| io::Error::other("the node list is empty"))?;
         let mut connection = match self.connection.take() {
             Some(open) => open,
-            None => Connection::open_with_timeout(self.run.timeout, node)?,
+            None => Connection::open_with_timeout(self.run.timeout, node)?
+                .with_user_agent(self.user_agent),
         };
         let client = &self.run.client_id;
         let form = format!("grant_type=refresh_token&client_id={client}&refresh_token={token}");

@@ -50,6 +50,7 @@ pub fn replay_old_tokens(
 struct Replay<'a> {
     session: &'a Session,
     client: Client<'a>,
+    thief: Client<'a>,
     run: &'a Run,
 }
 
@@ -58,6 +59,7 @@ impl<'a> Replay<'a> {
         Self {
             session,
             client: Client::new(session, run, Random::new(7)),
+            thief: Client::thief(session, run, Random::new(7)),
             run,
         }
     }
@@ -117,7 +119,7 @@ impl<'a> Replay<'a> {
     /// Sends the token until it is accepted or refused.
     fn send(&mut self, token: &str) -> Outcome {
         loop {
-            match self.client.attempt(token) {
+            match self.thief.attempt(token) {
                 Outcome::Retry(after) if Instant::now() < self.run.deadline => {
                     std::thread::sleep(after);
                 }

@@ -20,6 +20,7 @@ pub struct Response {
 pub struct Connection {
     stream: BufReader<TcpStream>,
     host: SocketAddr,
+    user_agent: &'static str,
 }
 
 impl Connection {
@@ -36,7 +37,14 @@ impl Connection {
         Ok(Self {
             stream: BufReader::new(stream),
             host,
+            user_agent: "owner",
         })
+    }
+
+    /// Sends this `User-Agent` from now on: another one is another device.
+    pub fn with_user_agent(mut self, user_agent: &'static str) -> Self {
+        self.user_agent = user_agent;
+        self
     }
 
     pub fn get(&mut self, path: &str) -> io::Result<Response> {
@@ -49,9 +57,11 @@ impl Connection {
     pub fn post(&mut self, path: &str, form: &str) -> io::Result<()> {
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\n\
+             User-Agent: {}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n\r\n{form}",
             self.host,
+            self.user_agent,
             form.len(),
         );
         self.stream.get_mut().write_all(request.as_bytes())

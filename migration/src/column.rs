@@ -43,7 +43,11 @@ pub(crate) fn boolean(name: &'static str) -> ColumnDef {
 }
 
 pub(crate) fn binary_len(name: &'static str, length: u32) -> ColumnDef {
-    ColumnDef::new(name).binary_len(length).not_null().take()
+    binary_len_null(name, length).not_null().take()
+}
+
+pub(crate) fn binary_len_null(name: &'static str, length: u32) -> ColumnDef {
+    ColumnDef::new(name).binary_len(length).take()
 }
 
 pub(crate) fn blob_null(name: &'static str) -> ColumnDef {

@@ -9,6 +9,7 @@ mod column;
 mod engine;
 mod m20261128_000001_create_schema;
 mod m20261128_000020_set_character_sets;
+mod m20261128_000030_add_session_devices;
 mod migrator;
 mod schema;
 
@@ -21,4 +22,5 @@ use migrator::Step;
 static STEPS: &[&dyn Step] = &[
     &m20261128_000001_create_schema::CreateSchema,
     &m20261128_000020_set_character_sets::SetCharacterSets,
+    &m20261128_000030_add_session_devices::AddSessionDevices,
 ];

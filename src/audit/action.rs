@@ -35,6 +35,7 @@ actions! {
     SignInFailed "sign_in_failed" "a sign-in was refused"
     SignInThrottled "sign_in_throttled" "sign-ins are throttled after many failures"
     LateRetry "late_retry" "a refresh was retried after the retry window"
+    RefreshRepeatedElsewhere "refresh_repeated_elsewhere" "a refresh was repeated by another User-Agent"
     RefreshAheadOfStore "refresh_ahead_of_store" "a refresh token proved rotations that the store had lost"
     Replay "replay" "a refresh token was replayed; its session is revoked"
     SignOut "sign_out" "a user signed out"

@@ -49,7 +49,7 @@ fn describe() {
     );
     metrics::describe_counter!(
         "jeton_refreshes_total",
-        "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; also ahead_of_store."
+        "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; also ahead_of_store, repeated_elsewhere."
     );
     metrics::describe_gauge!(
         "jeton_clock_ahead_seconds",

@@ -78,6 +78,7 @@ fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
     let settings = &server.settings;
     let base = format!("http://{}", settings.server.listen);
     tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
+    warn_of_unknown_proxy(settings);
     let listens = format!("\nJeton listens on {base}\nOpen in a browser: {base}/docs\n\n");
     // Another or no default client: the request must name the client.
     let client = if settings.default_client == FIRST_PARTY {
@@ -102,6 +103,17 @@ fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
         )
     };
     listens + &token
+}
+
+/// The server speaks HTTP, so a proxy is in front of an issuer with https.
+fn warn_of_unknown_proxy(settings: &Settings) {
+    if settings.issuer.starts_with("https:") && settings.server.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "server.trusted_proxies is empty: all requests that a proxy forwards have its address, so devices \
+             are told apart by User-Agent alone, and all clients share the limits per address; set \
+             server.trusted_proxies to the networks of the proxies"
+        );
+    }
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {

@@ -115,9 +115,8 @@ fn print(
             session.user_id.to_string(),
             session.client_id.clone(),
             state(&session, now),
-            session.generation.to_string(),
             session.authenticated_at.to_string(),
-            session.rotated_at.to_string(),
+            session.last_used_at().to_string(),
             session.address.clone(),
         ]
     });
@@ -126,7 +125,6 @@ fn print(
         "USER",
         "CLIENT",
         "STATE",
-        "REFRESHED",
         "SIGNED IN",
         "LAST USED",
         "ADDRESS",

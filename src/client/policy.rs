@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{AccessTokenFormat, AccessTokenType, ClientSettings, RefreshTokenRotation};
-use crate::config::{LateRetry, Settings};
+use crate::config::{LateRetry, RetryDevice, Settings};
 
 /// The settings in force for the sessions and tokens of one client: its own, or else the server's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,11 @@ pub struct Policy {
     pub session_idle_lifetime: Duration,
     /// The time in which the same refresh token gets the same response.
     pub retry_window: Duration,
+    /// The devices that get it.
+    pub retry_device: RetryDevice,
     /// Whether a retry after the retry window is allowed.
     pub late_retry: LateRetry,
-    /// Minimum number of generations between two late retries.
+    /// The number of generations after a late retry from another device in which the next one is a replay.
     pub late_retry_spacing: u32,
     /// Format of access tokens.
     pub access_token_format: AccessTokenFormat,
@@ -45,6 +47,7 @@ impl Policy {
             // The same response is useful only while its access token is valid.
             retry_window: lifetime(own.retry_window, session.retry_window.0)
                 .min(access_token_lifetime / 2),
+            retry_device: own.retry_device.unwrap_or(session.retry_device),
             late_retry: own.late_retry.unwrap_or(session.late_retry),
             late_retry_spacing: own
                 .late_retry_spacing

@@ -7,7 +7,7 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::LateRetry;
+use crate::config::{LateRetry, RetryDevice};
 
 /// The settings of a client. An absent setting follows the server's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Object)]
@@ -51,9 +51,14 @@ pub struct ClientSettings {
     /// Seconds in which the same refresh token gets the same response, at most 60. Default: the server's setting.
     #[oai(validator(minimum(value = "0"), maximum(value = "60")))]
     pub retry_window: Option<i64>,
-    /// Whether a retry after the retry window is allowed. Default: the server's setting.
+    /// Devices that get the same response within the retry window. With `same`, a retry with another `User-Agent` is
+    /// a late one. Default: the server's setting.
+    pub retry_device: Option<RetryDevice>,
+    /// Whether a retry after the retry window is allowed: `same_device` allows it from the same device, and from
+    /// another one once in a while; `once` treats every device as another. Default: the server's setting.
     pub late_retry: Option<LateRetry>,
-    /// Minimum number of generations between two late retries. Default: the server's setting.
+    /// Number of generations after a late retry from another device in which the next one is a replay. Default: the
+    /// server's setting.
     #[oai(validator(minimum(value = "1"), maximum(value = "4294967295")))]
     pub late_retry_spacing: Option<i64>,
     /// Origins of the pages that may call the server as this client (CORS), such as `https://app.example.com`.

@@ -37,6 +37,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(micros(duration)))
     }
 
+    /// This time rounded down to a multiple of `unit` since 1970.
+    #[must_use]
+    pub fn floor(self, unit: Duration) -> Self {
+        let unit = micros(unit).max(1);
+        Self(self.0.div_euclid(unit).saturating_mul(unit))
+    }
+
     /// The absolute difference from `other`.
     pub const fn apart(self, other: Self) -> Duration {
         Duration::from_micros(self.0.abs_diff(other.0))
@@ -97,6 +104,14 @@ mod tests {
     fn seconds_round_down_on_both_sides_of_1970() {
         assert_eq!(Timestamp::from_micros(1_999_999).as_seconds(), 1);
         assert_eq!(Timestamp::from_micros(-1).as_seconds(), -1);
+    }
+
+    #[test]
+    fn a_time_is_rounded_down_to_a_unit() {
+        let floor = |micros| Timestamp::from_micros(micros).floor(Duration::from_secs(1));
+        assert_eq!(floor(1_999_999), Timestamp::from_micros(1_000_000));
+        assert_eq!(floor(-1), Timestamp::from_micros(-1_000_000));
+        assert_eq!(floor(2_000_000), Timestamp::from_micros(2_000_000));
     }
 
     #[test]

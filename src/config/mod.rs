@@ -14,8 +14,8 @@ use serde::Deserialize;
 pub use section::{
     AccessTokenSettings, AccountSettings, AuditSettings, BootstrapSettings, DatabaseSettings,
     KeySettings, LateRetry, LogFormat, LogSettings, MetricsSettings, PasswordSettings,
-    RegistrationPolicy, RootSecretSettings, RotationDurability, ServerSettings, SessionSettings,
-    SignInSettings, SweepSettings,
+    RegistrationPolicy, RetryDevice, RootSecretSettings, RotationDurability, ServerSettings,
+    SessionSettings, SignInSettings, SweepSettings,
 };
 pub use source::{SettingSource, SettingSources, SettingsError};
 pub use value::{SecretText, Span};

@@ -75,9 +75,34 @@ pub struct SessionSettings {
     pub idle_lifetime: Span,
     pub lifetime: Span,
     pub retry_window: Span,
+    pub retry_device: RetryDevice,
     pub late_retry: LateRetry,
     pub late_retry_spacing: u32,
     pub retention: Span,
+}
+
+/// The devices that get the same response within the retry window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum RetryDevice {
+    /// Every device. The first repetition by another `User-Agent` is written to the audit log.
+    Any,
+    /// The `User-Agent` that received it before. For another one, it is a late retry.
+    Same,
+}
+
+impl RetryDevice {
+    /// All variants.
+    pub const ALL: [Self; 2] = [Self::Any, Self::Same];
+
+    /// The value in settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Same => "same",
+        }
+    }
 }
 
 /// Whether the predecessor of the current refresh token is accepted after the retry window.
@@ -85,7 +110,9 @@ pub struct SessionSettings {
 #[serde(rename_all = "snake_case")]
 #[oai(rename_all = "snake_case")]
 pub enum LateRetry {
-    /// At one generation within the spacing.
+    /// From the same device always, from another one at one generation within the spacing.
+    SameDevice,
+    /// At one generation within the spacing, from every device.
     Once,
     /// Never: the strict reading of RFC 9700 §4.14.2.
     Never,
@@ -93,19 +120,15 @@ pub enum LateRetry {
 
 impl LateRetry {
     /// All variants.
-    pub const ALL: [Self; 2] = [Self::Once, Self::Never];
+    pub const ALL: [Self; 3] = [Self::SameDevice, Self::Once, Self::Never];
 
     /// The value in settings.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::SameDevice => "same_device",
             Self::Once => "once",
             Self::Never => "never",
         }
-    }
-
-    /// The variant with this name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.name() == name)
     }
 }
 

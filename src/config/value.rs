@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{LateRetry, LogFormat, RegistrationPolicy, RotationDurability};
+use super::{LateRetry, LogFormat, RegistrationPolicy, RetryDevice, RotationDurability};
 use crate::database_url::DatabaseUrl;
 use crate::device::{NotANetwork, TrustedProxies};
 use crate::secret::Secret;
@@ -52,6 +52,12 @@ impl<'de> Deserialize<'de> for LateRetry {
     }
 }
 
+impl<'de> Deserialize<'de> for RetryDevice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word(deserializer, &Self::ALL.map(|one| (one.name(), one)))
+    }
+}
+
 impl<'de> Deserialize<'de> for RegistrationPolicy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         word(
@@ -90,8 +96,16 @@ fn word<'de, D: Deserializer<'de>, T: Copy>(
     let found = words.iter().find(|(word, _)| *word == text);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let words: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-        D::Error::custom(format!("must be {}", words.join(" or ")))
+        D::Error::custom(format!("must be {}", alternatives(&words)))
     })
+}
+
+/// `a, b or c`.
+fn alternatives(words: &[String]) -> String {
+    match words {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => words.join(""),
+    }
 }
 
 /// An IP address and a port.

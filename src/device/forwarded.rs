@@ -53,6 +53,11 @@ impl TrustedProxies {
         }
     }
 
+    /// Whether no proxy is trusted.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }

@@ -2,7 +2,7 @@
 
 mod forwarded;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use forwarded::{Forwarding, NotANetwork, TrustedProxies};
 
@@ -11,6 +11,9 @@ const LENGTH_MAX: usize = 255;
 
 /// Prefix length of an IPv6 network, all addresses of which have one owner.
 const IPV6_PREFIX: u32 = 64;
+
+/// Prefix lengths of the networks that tell devices apart: a device changes its address within them.
+const DEVICE_PREFIXES: (u32, u32) = (24, 48);
 
 /// The device that sends a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,13 +49,30 @@ impl Device {
 
     /// The addresses of one owner: an IPv4 address, or the /64 network of an IPv6 address.
     pub fn network(&self) -> Option<IpAddr> {
-        self.address.map(|address| match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(address) => {
-                let mask = u128::MAX << (u128::BITS - IPV6_PREFIX);
-                Ipv6Addr::from_bits(address.to_bits() & mask).into()
-            }
-        })
+        self.address
+            .map(|address| network_of(address, u32::BITS, IPV6_PREFIX))
+    }
+
+    /// The text that is equal for two requests of the same device: the `User-Agent`, and the IPv4 /24 or
+    /// IPv6 /48 network.
+    pub fn identity(&self) -> String {
+        let (ipv4, ipv6) = DEVICE_PREFIXES;
+        let network = self.address.map(|address| network_of(address, ipv4, ipv6));
+        let network = network.map(|network| network.to_string());
+        // No `User-Agent` contains a line end, see `printable`.
+        format!("{}\n{}", self.user_agent, network.unwrap_or_default())
+    }
+}
+
+/// The first address of the network with this prefix length, for IPv4 and IPv6.
+fn network_of(address: IpAddr, ipv4: u32, ipv6: u32) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << (u32::BITS - ipv4))).into()
+        }
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (u128::BITS - ipv6))).into()
+        }
     }
 }
 
@@ -106,5 +126,18 @@ mod tests {
         assert_eq!(network("192.0.2.1"), "192.0.2.1".parse().ok());
         assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1".parse().ok());
         assert_eq!(network("none"), None);
+    }
+
+    #[test]
+    fn a_device_is_a_user_agent_in_an_ipv4_24_or_ipv6_48_network() {
+        let identity = |address: &str| Device::new(b"a", address.parse().ok()).identity();
+        assert_eq!(identity("192.0.2.1"), identity("192.0.2.255"));
+        assert_ne!(identity("192.0.2.1"), identity("192.0.3.1"));
+        assert_eq!(identity("2001:db8:1::1"), identity("2001:db8:1:ffff::2"));
+        assert_ne!(identity("2001:db8:1::1"), identity("2001:db8:2::1"));
+        assert_eq!(identity("::ffff:192.0.2.1"), identity("192.0.2.9"));
+        let other = Device::new(b"b", "192.0.2.1".parse().ok()).identity();
+        assert_ne!(identity("192.0.2.1"), other);
+        assert_ne!(Device::default().identity(), identity("none"));
     }
 }

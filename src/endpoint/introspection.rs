@@ -19,6 +19,7 @@ use crate::token::active::{ActiveToken, Inactive};
 use crate::token::claims::{Audience, Claims};
 use crate::token::refresh_token::RefreshToken;
 use crate::token::rotation::{Judgement, Position, RequestTime, judge};
+use crate::token::sender::Sender;
 
 /// The introspection endpoint.
 #[derive(Default)]
@@ -58,7 +59,7 @@ struct Introspection {
     scope: Option<String>,
     /// `Bearer` for an access token.
     token_type: Option<String>,
-    /// When it was issued, in seconds since 1970.
+    /// When an access token was issued, in seconds since 1970.
     iat: Option<i64>,
     /// When it expires, in seconds since 1970.
     exp: Option<i64>,
@@ -152,15 +153,16 @@ async fn refresh_token(
     };
     let (now, policy) = (server.clock.now(), client.policy(&server.settings));
     let position = Position::from(session);
-    let is_replay = matches!(
-        judge(
-            token.generation,
-            position,
-            &policy,
-            RequestTime::without_wait(now)
-        ),
-        Judgement::Replay { .. }
+    let time = RequestTime::without_wait(now);
+    // The caller is not the device that holds the token.
+    let judgement = judge(
+        token.generation,
+        position,
+        &policy,
+        time,
+        Sender::SameDevice,
     );
+    let is_replay = matches!(judgement, Judgement::Replay { .. });
     if is_replay || !record.is_alive(now, &policy) {
         return Ok(inactive);
     }
@@ -176,7 +178,7 @@ async fn refresh_token(
         client_id: Some(session.client_id.clone()),
         username: user.map(|user| user.username),
         scope: Some(granted.scope.to_string()),
-        iat: Some(session.rotated_at.as_seconds()),
+        // Without `iat`: no API tells the moment of a rotation.
         exp: Some(session.ends_at(&policy).as_seconds()),
         auth_time: Some(session.authenticated_at.as_seconds()),
         acr: Some(session.acr.clone()),

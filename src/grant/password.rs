@@ -15,6 +15,7 @@ use crate::sign_in::{self, Attempt, AttemptSource};
 use crate::store::session::{self, NewSession};
 use crate::token::access::Access;
 use crate::token::response::TokenResponse;
+use crate::token::sender;
 
 #[derive(Debug)]
 pub struct PasswordGrant {
@@ -63,6 +64,7 @@ impl PasswordGrant {
             acr: authenticated.acr,
             authenticated_at: authenticated.at,
             expires_at: authenticated.at.plus(client.policy.session_lifetime),
+            device: sender::digests(&device, &server.root_secrets),
         };
         let cause = Cause {
             at: server.clock.now(),

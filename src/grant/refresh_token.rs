@@ -13,11 +13,12 @@ use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event;
-use crate::store::session::{self, RotationRequest, SessionRecord};
+use crate::store::session::{self, ForgivenRetry, RotationRequest, SessionRecord};
 use crate::token::access::Access;
 use crate::token::refresh_token::RefreshToken;
 use crate::token::response::TokenResponse;
 use crate::token::rotation::{Judgement, Position, RequestTime, is_window_half_over, judge};
+use crate::token::sender::{self, Sender};
 
 /// The number of times that the row is read again after a concurrent refresh has changed it. One is
 /// usual with two tabs; more means that many refreshes arrive at the same instant.
@@ -91,11 +92,13 @@ impl Refresh<'_> {
             }
             let access = self.access(&seen)?;
             let record = match judgement {
-                Judgement::SameAnswer => {
-                    count("same_answer");
+                Judgement::SameAnswer { is_elsewhere } => {
+                    self.repeat(&seen.session, is_elsewhere).await?;
                     Some(seen)
                 }
-                Judgement::LateRetry => self.retry_late(&seen.session).await?,
+                Judgement::LateRetry { is_elsewhere } => {
+                    self.retry_late(&seen.session, is_elsewhere).await?
+                }
                 _ => self.rotate().await?,
             };
             if let Some(record) = record {
@@ -124,6 +127,7 @@ impl Refresh<'_> {
             client_id: &self.client.client.id,
             presented,
             next,
+            device: sender::digests(&self.device, &self.server.root_secrets),
             now,
             idle_since: now.minus(policy.session_idle_lifetime),
             begun_since: now.minus(policy.session_lifetime),
@@ -139,9 +143,29 @@ impl Refresh<'_> {
         self.begin_window(record).await.map(Some)
     }
 
-    async fn retry_late(&self, seen: &session::Model) -> Result<Option<SessionRecord>, Error> {
-        let retried = session::retry_late(&self.server.store, seen, &self.cause()).await?;
-        let Some(record) = retried else {
+    /// The same response again changes nothing that rotation compares. It is refused if its event cannot be
+    /// stored.
+    async fn repeat(&self, seen: &session::Model, is_elsewhere: bool) -> Result<(), Error> {
+        if is_elsewhere {
+            session::record_repeated_elsewhere(&self.server.store, seen, &self.cause()).await?;
+            count("repeated_elsewhere");
+        }
+        count("same_answer");
+        Ok(())
+    }
+
+    async fn retry_late(
+        &self,
+        seen: &session::Model,
+        is_elsewhere: bool,
+    ) -> Result<Option<SessionRecord>, Error> {
+        let retry = ForgivenRetry {
+            seen,
+            device: sender::digests(&self.device, &self.server.root_secrets),
+            is_elsewhere,
+        };
+        let written = session::retry_late(&self.server.store, retry, &self.cause()).await?;
+        let Some(record) = written else {
             return Ok(None);
         };
         count("late_retry");
@@ -203,7 +227,8 @@ impl Refresh<'_> {
             now: self.now(),
         };
         let (presented, policy) = (self.token.generation, &self.client.policy);
-        judge(presented, Position::from(session), policy, time)
+        let sender = Sender::of(&self.device, session, &self.server.root_secrets);
+        judge(presented, Position::from(session), policy, time, sender)
     }
 
     /// The refusal of an old token. Revokes the session of a replayed one.
@@ -213,7 +238,9 @@ impl Refresh<'_> {
         session: &session::Model,
     ) -> Result<Option<Error>, Error> {
         match judgement {
-            Judgement::Rotate | Judgement::SameAnswer | Judgement::LateRetry => Ok(None),
+            Judgement::Rotate | Judgement::SameAnswer { .. } | Judgement::LateRetry { .. } => {
+                Ok(None)
+            }
             Judgement::WaitedTooLong => {
                 let reason = "waited too long to tell a replay from a retry";
                 Ok(Some(Error::TemporarilyUnavailable(reason.into())))
@@ -266,7 +293,7 @@ impl Refresh<'_> {
     }
 }
 
-/// Counts refreshes by outcome. A rotation ahead of the store counts twice.
+/// Counts refreshes by outcome. A rotation ahead of the store and a repetition elsewhere count twice.
 fn count(outcome: &'static str) {
     metrics::counter!("jeton_refreshes_total", "outcome" => outcome).increment(1);
 }

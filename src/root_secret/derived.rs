@@ -15,6 +15,7 @@ pub(super) struct Derived {
     pub access_token: hmac::Key,
     pub token_id: hmac::Key,
     pub sign_in_subject: hmac::Key,
+    pub device: hmac::Key,
     pub sealing: LessSafeKey,
 }
 
@@ -28,6 +29,7 @@ impl Derived {
             access_token: hmac_key(root, b"jeton access token v1")?,
             token_id: hmac_key(root, b"jeton token id v1")?,
             sign_in_subject: hmac_key(root, b"jeton sign-in subject v1")?,
+            device: hmac_key(root, b"jeton device v1")?,
             sealing: LessSafeKey::new(sealing),
         })
     }

@@ -17,6 +17,9 @@ use self::derived::{Derived, LENGTH};
 pub use self::error::RootSecretError;
 pub use self::seal::{EMPTY_SEAL_LENGTH, Opened, SealingFailed};
 
+/// Bytes of the digest of a device.
+pub const DEVICE_DIGEST_LENGTH: usize = 16;
+
 /// One or several root secrets: the first signs and seals, all verify and open.
 ///
 /// Three steps replace a root secret without ending sessions. Each is done on all nodes before the next
@@ -89,12 +92,22 @@ impl RootSecrets {
     /// The subject of the sign-in throttle: a MAC over a name by the current secret, so that the table does not
     /// contain names.
     pub fn sign_in_subject(&self, name: &[&str]) -> [u8; LENGTH] {
-        let tag = hmac::sign(&self.current().sign_in_subject, name.join("\0").as_bytes());
-        let mut subject = [0; LENGTH];
-        for (place, byte) in subject.iter_mut().zip(tag.as_ref()) {
-            *place = *byte;
-        }
-        subject
+        truncated(&hmac::sign(
+            &self.current().sign_in_subject,
+            name.join("\0").as_bytes(),
+        ))
+    }
+
+    /// The digest of a description of a device: a MAC by the current secret, so that the table does not tell
+    /// which network a user is in.
+    pub fn digest_device(&self, description: &str) -> [u8; DEVICE_DIGEST_LENGTH] {
+        truncated(&hmac::sign(&self.current().device, description.as_bytes()))
+    }
+
+    /// Whether `digest` is the digest of this description by one of the secrets.
+    pub fn is_device(&self, description: &str, digest: &[u8]) -> bool {
+        digest.len() == DEVICE_DIGEST_LENGTH
+            && self.verify(|derived| &derived.device, description.as_bytes(), digest)
     }
 
     /// The first secret; `parse` refuses an empty list.
@@ -102,6 +115,14 @@ impl RootSecrets {
     fn current(&self) -> &Derived {
         &self.0[0]
     }
+}
+
+fn truncated<const LENGTH: usize>(tag: &hmac::Tag) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    for (place, byte) in bytes.iter_mut().zip(tag.as_ref()) {
+        *place = *byte;
+    }
+    bytes
 }
 
 impl fmt::Debug for RootSecrets {
@@ -125,6 +146,18 @@ mod tests {
         assert!(both.verify_refresh_token(b"token", mac.as_ref()));
         let mac = both.sign_refresh_token(b"token");
         assert!(!old.verify_refresh_token(b"token", mac.as_ref()));
+    }
+
+    #[test]
+    fn a_device_is_recognized_by_every_secret() {
+        let old = RootSecrets::parse(OLD).unwrap();
+        let both = RootSecrets::parse(&format!("{NEW}\n{OLD}\n")).unwrap();
+        for digest in [old.digest_device("a"), both.digest_device("a")] {
+            assert!(both.is_device("a", &digest));
+            assert!(!both.is_device("b", &digest));
+            assert!(!both.is_device("a", &[]));
+        }
+        assert!(!old.is_device("a", &both.digest_device("a")));
     }
 
     #[test]

@@ -9,3 +9,4 @@ pub mod proof;
 pub mod refresh_token;
 pub mod response;
 pub mod rotation;
+pub mod sender;

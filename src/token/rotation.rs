@@ -7,11 +7,14 @@
 //! honest client that lost a response. The rules here:
 //!
 //! 1. A token of the current generation, or of a later one (the store lost its last writes), begins the
-//!    next generation.
-//! 2. The token of the generation before, within the retry window, gets the same response.
-//! 3. The same token after the window is a late retry. It is forgiven any number of times while its
-//!    generation is current, and the session records the generation. At another generation within the
-//!    spacing of the recorded one it is a replay.
+//!    next generation. The session records the device that it answers.
+//! 2. The token of the generation before, within the retry window, gets the same response. With
+//!    `retry_device = "same"` it must come from the same `User-Agent`; a phone may change its network within
+//!    seconds. With `"any"` the first repetition by another `User-Agent` is written to the audit log.
+//! 3. Otherwise the same token is a late retry. From the same device (`User-Agent` and network) it is
+//!    forgiven. From another device it is forgiven any number of times while its generation is current, and
+//!    the session records the generation. At another generation within the spacing of the recorded one it is
+//!    a replay.
 //! 4. An older token is a replay. The session is revoked.
 //!
 //! # Time
@@ -29,13 +32,17 @@
 //!
 //! # Detection of a thief
 //!
-//! A holder *advances* when it presents a token newer than each token that it presented before. Let
-//! thief and owner hold the same token, with requests that are further apart than the window. The first
-//! to advance begins the next generation. The second is forgiven by rule 3, and the generation is
-//! recorded. Now both hold the same token again. Of the next two to advance, the first begins a
-//! generation, and the second is a late retry one generation after the recorded one: a replay. If one of
-//! them runs ahead instead, the token of the other is older than the predecessor, and rule 4 applies. So
-//! the thief is detected at the latest when both have advanced twice.
+//! Let thief and owner hold the same token on two devices. A holder *advances* when it presents that token
+//! or a newer one, and one newer than each token that it presented before. The first to advance begins the next generation, and
+//! the session records its device. The second is forgiven by rule 3, and the generation is recorded. Now
+//! both hold the same token again. Of the next two to advance, the first begins a generation on its device,
+//! and the second is a late retry from the other device, one generation after the recorded one: a replay. If
+//! one of them runs ahead instead, the token of the other is older than the predecessor, and rule 4 applies.
+//! So the thief is detected at the latest when both have advanced twice.
+//!
+//! Two cases are left. Within the retry window, a thief who sends the owner's `User-Agent` gets the same
+//! response; with `"any"`, each thief does, and is audited. After it, a thief who also shares the owner's
+//! network is the same device.
 //!
 //! To present the same old token again is no advance. It returns the same refresh token and begins no
 //! generation. An honest client that loses several responses in a row sends the same requests. They must
@@ -45,8 +52,9 @@ use std::time::Duration;
 
 use crate::client::Policy;
 use crate::clock::Timestamp;
-use crate::config::LateRetry;
+use crate::config::{LateRetry, RetryDevice};
 use crate::store::session;
+use crate::token::sender::Sender;
 
 /// The time after which the client of a waiting request is assumed to have given up.
 pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +66,7 @@ pub struct Position {
     pub generation: u32,
     /// The start of the generation, or its last late retry.
     pub rotated_at: Timestamp,
-    /// The generation of the last forgiven late retry.
+    /// The generation of the last late retry that was forgiven from another device.
     pub late_retry_generation: Option<u32>,
 }
 
@@ -107,9 +115,15 @@ pub enum Judgement {
     /// The next generation begins.
     Rotate,
     /// The token gets the same response again, to the byte.
-    SameAnswer,
+    SameAnswer {
+        /// Whether another `User-Agent` received it before.
+        is_elsewhere: bool,
+    },
     /// The response may have been lost: the same refresh token, a new access token.
-    LateRetry,
+    LateRetry {
+        /// Whether it counts as one from another device: the generation is recorded.
+        is_elsewhere: bool,
+    },
     /// The token is old, but the request waited too long to prove a replay: try again.
     WaitedTooLong,
     /// Two parties hold the token: the session is revoked.
@@ -119,22 +133,45 @@ pub enum Judgement {
     },
 }
 
-/// Judges a token of the generation `presented`.
-pub fn judge(presented: u32, position: Position, policy: &Policy, time: RequestTime) -> Judgement {
+/// Judges a token of the generation `presented`, which `sender` sent.
+pub fn judge(
+    presented: u32,
+    position: Position,
+    policy: &Policy,
+    time: RequestTime,
+    sender: Sender,
+) -> Judgement {
     let distance = position.generation.saturating_sub(presented);
     let is_in_window = time.distance(position.rotated_at) < policy.retry_window;
     match distance {
         0 => Judgement::Rotate,
-        1 if is_in_window => Judgement::SameAnswer,
-        1 if forgives(position, policy) => Judgement::LateRetry,
+        1 if is_in_window && may_repeat(sender, policy) => Judgement::SameAnswer {
+            is_elsewhere: sender == Sender::OtherUserAgent,
+        },
+        1 if forgives(position, policy, sender) => Judgement::LateRetry {
+            is_elsewhere: is_elsewhere(sender, policy),
+        },
         _ if time.has_client_given_up() => Judgement::WaitedTooLong,
         distance => Judgement::Replay { distance },
     }
 }
 
-fn forgives(position: Position, policy: &Policy) -> bool {
+/// Whether the sender gets the same response within the retry window.
+fn may_repeat(sender: Sender, policy: &Policy) -> bool {
+    policy.retry_device == RetryDevice::Any || sender != Sender::OtherUserAgent
+}
+
+/// Whether a late retry counts as one from another device.
+fn is_elsewhere(sender: Sender, policy: &Policy) -> bool {
+    policy.late_retry != LateRetry::SameDevice || sender != Sender::SameDevice
+}
+
+fn forgives(position: Position, policy: &Policy, sender: Sender) -> bool {
     if policy.late_retry == LateRetry::Never {
         return false;
+    }
+    if !is_elsewhere(sender, policy) {
+        return true;
     }
     position.late_retry_generation.is_none_or(|last| {
         let apart = position.generation.saturating_sub(last);

@@ -7,7 +7,8 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::sleep;
 
-use crate::support::{ALICE, Jeton, ROOT_SECRET, START, encode};
+use crate::support::peer::{OWNER, OWNER_ABROAD};
+use crate::support::{ALICE, Jeton, ROOT_SECRET, START, encode, forgiven};
 
 /// Time for a request to reach the write lock. Nothing shows that it waits there.
 const MOMENT: Duration = Duration::from_millis(700);
@@ -54,9 +55,13 @@ async fn a_refresh_that_waited_for_the_write_lock_opens_a_whole_retry_window() {
 #[tokio::test]
 async fn two_refreshes_that_waited_for_the_write_lock_are_no_late_retry() {
     let (jeton, locking, _directory) = on_file().await;
-    let token = jeton.sign_in().await.refresh_token;
+    let token = jeton.sign_in_on(OWNER).await.refresh_token;
     locking.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
-    let (one, other, ()) = tokio::join!(jeton.refresh(&token), jeton.refresh(&token), async {
+    let (here, there) = (
+        jeton.refresh_on(OWNER, &token),
+        jeton.refresh_on(OWNER_ABROAD, &token),
+    );
+    let (one, other, ()) = tokio::join!(here, there, async {
         sleep(MOMENT).await;
         jeton.advance(Duration::from_secs(11));
         locking.execute_unprepared("COMMIT").await.unwrap();
@@ -94,7 +99,7 @@ async fn a_replay_revokes_the_session_though_its_client_disconnects() {
         ]);
         let mut thief = tokio::net::TcpStream::connect(address).await.unwrap();
         let request = format!(
-            "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            "POST /token HTTP/1.1\r\nHost: x\r\nUser-Agent: thief\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -134,7 +139,7 @@ async fn a_late_retry_is_refused_if_its_user_was_disabled_after_the_read() {
         .execute_unprepared("UPDATE users SET disabled_at = 1, session_epoch = session_epoch + 1")
         .await
         .unwrap();
-    let retried = session::retry_late(store, &row, &jeton.cause())
+    let retried = session::retry_late(store, forgiven(&row), &jeton.cause())
         .await
         .unwrap();
     assert!(retried.is_none(), "an access token for a disabled user");

@@ -19,7 +19,7 @@ use sea_orm::DbErr;
 use crate::support::audit::AuditLog;
 use crate::support::client::disable;
 use crate::support::file::DataDir;
-use crate::support::peer::sent_from;
+use crate::support::peer::{THIEF, sent_from};
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, encode, form};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -107,7 +107,7 @@ async fn a_refused_sign_in_writes_an_event_without_the_submitted_text() {
     assert!(!format!("{entries:?}").contains("hunter2"));
 }
 
-/// An ordinary refresh writes no event.
+/// An ordinary refresh writes no event, and a late retry from the same device neither.
 #[tokio::test]
 async fn a_refresh_writes_an_event_when_it_is_late_or_a_replay_or_ahead_of_the_store()
 -> Result<(), DbErr> {
@@ -129,6 +129,10 @@ async fn a_refresh_writes_an_event_when_it_is_late_or_a_replay_or_ahead_of_the_s
     newest = jeton.refresh_after(&newest, HOUR).await;
     jeton.advance(HOUR);
     jeton.refresh(&before.refresh_token).await.tokens();
+    assert_eq!(jeton.audit_events(Action::LateRetry).await.len(), 0);
+    jeton.advance(HOUR);
+    let late = jeton.refresh_on(THIEF, &before.refresh_token).await;
+    late.tokens();
     let late = jeton.audit_event(Action::LateRetry).await;
     assert_eq!((late.at, late.user_id), (jeton.now(), Some(first.user())));
     assert_eq!(detail(&late)["seconds"], 3600);

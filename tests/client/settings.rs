@@ -7,7 +7,7 @@ use jeton::client::{
     AccessTokenFormat, AccessTokenType, ClientSettings, GrantType, NewClient, RefreshTokenRotation,
     check, check_id,
 };
-use jeton::config::LateRetry;
+use jeton::config::{LateRetry, RetryDevice};
 use jeton::store::client::{self, ClientError, UpdatedClient};
 use jeton::store::{Target, client_secret, signing_key};
 use serde_json::{Value, json};
@@ -294,6 +294,7 @@ fn full() -> Value {
         "session_idle_lifetime": DAY / 2,
         "rotation": "never",
         "retry_window": 1,
+        "retry_device": "same",
         "late_retry": "never",
         "late_retry_spacing": 3,
         "origins": ["https://B.test/", "https://a.test"],
@@ -320,6 +321,7 @@ async fn a_change_touches_only_the_settings_that_it_names() {
         session_idle_lifetime: Some(DAY / 2),
         rotation: Some(RefreshTokenRotation::Never),
         retry_window: Some(1),
+        retry_device: Some(RetryDevice::Same),
         late_retry: Some(LateRetry::Never),
         late_retry_spacing: Some(3),
         origins: words(&["https://a.test", "https://b.test"]),
@@ -356,7 +358,7 @@ async fn a_change_touches_only_the_settings_that_it_names() {
         ..client::Model::new("web", before.created_at)
     };
     assert_eq!(reset.client, default);
-    assert_eq!(reset.changed.len(), 14);
+    assert_eq!(reset.changed.len(), 15);
 }
 
 /// Every setting is stored, and comes back as it was.
@@ -390,6 +392,7 @@ async fn an_unknown_or_unreadable_setting_is_refused() {
         (json!({ "scope": ["read"] }), "scope"),
         (json!({ "grant_types": ["implicit"] }), "grant_types[0]"),
         (json!({ "late_retry": "always" }), "late_retry"),
+        (json!({ "retry_device": "other" }), "retry_device"),
         (json!({ "retry_window": 1.5 }), "retry_window"),
     ] {
         match update(&jeton, "web", patch.clone()).await {

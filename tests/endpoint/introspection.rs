@@ -201,6 +201,8 @@ async fn a_client_introspects_its_own_refresh_token() {
     assert_eq!(json["active"], true);
     assert_eq!(json["username"], "alice");
     assert_eq!(json.get("token_type"), None);
+    // The moment of a rotation is not shown.
+    assert_eq!(json.get("iat"), None);
     let mut tokens = vec![first];
     for _ in 0..2 {
         let token = tokens.last().unwrap().refresh_token.clone();

@@ -25,8 +25,19 @@ find_programs() {
       { cat "$work/build.log" >&2; fail "building the clients failed"; }
     clients=$(jq -r 'select(.target.name? == "faults") | .executable // empty' <<<"$built")
   fi
+  [[ -x $clients ]] || fail "no clients $clients"
   binary=$(realpath "${BINARY:-$root/target/release/jeton}")
-  [[ -x $clients && -x $binary ]] || fail "no binary $binary or no clients $clients"
+  [[ -x $binary ]] || fail "no binary $binary"
+}
+
+# Sets $binary alone, and builds it if necessary.
+find_server() {
+  if [[ -z ${BINARY:-} ]]; then
+    (cd "$root" && cargo build --locked --release --bin jeton 2>"$work/build.log") ||
+      { cat "$work/build.log" >&2; fail "building the server failed"; }
+  fi
+  binary=$(realpath "${BINARY:-$root/target/release/jeton}")
+  [[ -x $binary ]] || fail "no binary $binary"
 }
 
 forget_settings

@@ -177,6 +177,7 @@ fn a_client_is_shown_as_a_table() {
     session_idle_lifetime       (as the server)
     rotation                    (as the server)
     retry_window                5s
+    retry_device                (as the server)
     late_retry                  (as the server)
     late_retry_spacing          (as the server)
     origins                     (none)

@@ -17,6 +17,7 @@ use jeton::token::refresh_token::RefreshToken;
 
 use super::http::Connection;
 use super::{PATIENCE, Place, read};
+use crate::support::NO_DEVICE;
 use crate::support::database::connect;
 
 const CLIENTS: usize = 8;
@@ -109,6 +110,7 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
             acr: "pwd",
             authenticated_at: now,
             expires_at: now.plus(Duration::from_hours(1)),
+            device: NO_DEVICE,
         };
         let begun = session::begin(&store, new, None, &Cause::system(now)).await;
         let token = RefreshToken {

@@ -132,7 +132,7 @@ fn a_value_of_the_wrong_type_is_reported_with_its_source_and_the_accepted_values
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LATE_RETRY", "twice")]), @r#"
     jeton: invalid settings:
-      session.late_retry = "twice" (JETON_SESSION__LATE_RETRY) must be "once" or "never"
+      session.late_retry = "twice" (JETON_SESSION__LATE_RETRY) must be "same_device", "once" or "never"
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SERVER__TRUSTED_PROXIES", "::1 proxy")]), @r#"
     jeton: invalid settings:
@@ -140,7 +140,7 @@ fn a_value_of_the_wrong_type_is_reported_with_its_source_and_the_accepted_values
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG__FORMAT", "xml")]), @r#"
     jeton: invalid settings:
-      log.format = "xml" (JETON_LOG__FORMAT) must be "auto" or "pretty" or "json"
+      log.format = "xml" (JETON_LOG__FORMAT) must be "auto", "pretty" or "json"
     "#);
     insta::assert_snapshot!(refused_file("[session]\nlifetime = \"soon\"\n"), @r#"
     jeton: invalid settings:

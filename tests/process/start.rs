@@ -106,6 +106,25 @@ fn a_weak_first_password_is_accepted_and_logged_without_its_text() {
     assert!(!log.contains("is weak"), "{log}");
 }
 
+/// Without the addresses of clients, devices are told apart by `User-Agent` alone.
+#[test]
+fn a_proxy_that_is_not_trusted_is_logged_at_start() {
+    let warning = "server.trusted_proxies is empty";
+    for (issuer, proxies, expected) in [
+        ("https://auth.example.com", "", true),
+        ("https://auth.example.com", "10.0.0.0/8", false),
+        ("http://127.0.0.1:8080", "", false),
+    ] {
+        let place = Place::furnished()
+            .set("JETON_ISSUER", issuer)
+            .set("JETON_SERVER__TRUSTED_PROXIES", proxies);
+        let process = place.start();
+        assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
+        let log = process.log();
+        assert_eq!(log.contains(warning), expected, "{issuer} {proxies}: {log}");
+    }
+}
+
 #[test]
 fn the_printed_command_names_a_client_if_there_is_no_default_client() {
     let place = Place::empty().set("JETON_DEFAULT_CLIENT", "");

@@ -9,6 +9,7 @@ use jeton::store::session::{self, Ending};
 
 use crate::support::database::server_engine;
 use crate::support::file::DataDir;
+use crate::support::peer::THIEF;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -75,10 +76,20 @@ async fn assert_durability(data: &DataDir, record: &str, relaxed: &str, durable:
         let second = jeton.refresh(&first.refresh_token).await.tokens();
         assert_eq!(commits(data).await, [expected]);
 
-        jeton.advance(HOUR);
-        let retried = jeton.refresh(&first.refresh_token).await.tokens();
-        assert_eq!(retried.refresh_token, second.refresh_token);
-        assert_eq!(commits(data).await, [expected]);
+        // From the same device; repeated elsewhere; from another device.
+        for (device, pause) in [
+            (None, HOUR),
+            (Some(THIEF), Duration::ZERO),
+            (Some(THIEF), HOUR),
+        ] {
+            jeton.advance(pause);
+            let retried = match device {
+                None => jeton.refresh(&first.refresh_token).await,
+                Some(device) => jeton.refresh_on(device, &first.refresh_token).await,
+            };
+            assert_eq!(retried.tokens().refresh_token, second.refresh_token);
+            assert_eq!(commits(data).await, [expected]);
+        }
 
         let cause = jeton.cause();
         let id = second.session();

@@ -34,7 +34,7 @@ use poem::{Endpoint as _, EndpointExt as _, Request, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use session::{like, short_of};
+pub use session::{NO_DEVICE, forgiven, like, short_of};
 
 /// 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);

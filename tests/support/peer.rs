@@ -7,7 +7,7 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Request, RequestParts};
 
-use super::{Answer, Jeton, encode, form};
+use super::{Answer, Jeton, SIGN_IN, Tokens, encode, form};
 
 /// The same request on a connection from `address`.
 pub fn sent_from(address: &str, request: Request) -> Request {
@@ -32,6 +32,34 @@ impl Jeton {
         let request = form("/token").header("user-agent", user_agent);
         self.send(sent_from(address, request.body(encode(parameters))))
             .await
+    }
+}
+
+/// An address and a `User-Agent`.
+pub type Sender = (&'static str, &'static str);
+
+/// The device of a user.
+pub const OWNER: Sender = ("192.0.2.1", "Owner/1");
+/// The same device in another network.
+pub const OWNER_ABROAD: Sender = ("198.51.100.1", "Owner/1");
+/// The device of an attacker in the owner's network.
+pub const THIEF: Sender = ("192.0.2.1", "Thief/1");
+/// The device of an attacker elsewhere.
+pub const THIEF_ABROAD: Sender = ("203.0.113.1", "Thief/1");
+
+impl Jeton {
+    /// Signs [`ALICE`](super::ALICE) in on a device.
+    pub async fn sign_in_on(&self, device: Sender) -> Tokens {
+        self.token_from(device, &SIGN_IN).await.tokens()
+    }
+
+    /// Refreshes on a device.
+    pub async fn refresh_on(&self, device: Sender, refresh_token: &str) -> Answer {
+        let parameters = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token),
+        ];
+        self.token_from(device, &parameters).await
     }
 }
 

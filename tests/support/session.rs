@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jeton::store::session::{self, NewSession};
+use jeton::store::session::{self, DeviceDigests, ForgivenRetry, NewSession};
 use uuid::Uuid;
 
 use super::{Answer, Jeton, Tokens, claims};
@@ -65,6 +65,12 @@ impl Tokens {
     }
 }
 
+/// The digests of no device.
+pub const NO_DEVICE: DeviceDigests = DeviceDigests {
+    device: [0; 16],
+    user_agent: [0; 16],
+};
+
 /// The values of a session like this one.
 pub fn like(row: &session::Model) -> NewSession<'_> {
     NewSession {
@@ -76,6 +82,16 @@ pub fn like(row: &session::Model) -> NewSession<'_> {
         acr: &row.acr,
         authenticated_at: row.authenticated_at,
         expires_at: row.expires_at,
+        device: NO_DEVICE,
+    }
+}
+
+/// A late retry that is forgiven from another device.
+pub fn forgiven(seen: &session::Model) -> ForgivenRetry<'_> {
+    ForgivenRetry {
+        seen,
+        device: NO_DEVICE,
+        is_elsewhere: true,
     }
 }
 

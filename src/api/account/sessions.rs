@@ -49,7 +49,7 @@ struct Session {
     address: String,
     /// When the sign-in happened, in seconds since 1970.
     signed_in_at: i64,
-    /// When the session was last refreshed, in seconds since 1970.
+    /// When the session was last refreshed, rounded down to the hour, in seconds since 1970.
     last_used_at: i64,
     /// When the session expires at the latest, in seconds since 1970.
     expires_at: i64,
@@ -123,12 +123,12 @@ impl SessionsApi {
             (lives && row.is_running(now, &policy)).then(|| Session {
                 current: row.id == signed_in.session_id,
                 id: row.id,
+                last_used_at: row.last_used_at().as_seconds(),
                 client_name: client.name.clone(),
                 client_id: row.client_id,
                 user_agent: row.user_agent,
                 address: row.address,
                 signed_in_at: row.authenticated_at.as_seconds(),
-                last_used_at: row.rotated_at.as_seconds(),
                 expires_at,
             })
         });

@@ -45,15 +45,13 @@ pub struct Session {
     scope: String,
     /// Audiences that the access tokens may have.
     audience: Vec<String>,
-    /// Number of refreshes.
-    refreshes: i64,
     /// `User-Agent` of the sign-in.
     user_agent: String,
     /// Address that the sign-in came from.
     address: String,
     /// Time of the sign-in, in seconds since 1970.
     signed_in_at: i64,
-    /// Time of the last refresh, in seconds since 1970.
+    /// Time of the last refresh, rounded down to the hour, in seconds since 1970.
     last_used_at: i64,
     /// Time at which the session expires at the latest, in seconds since 1970.
     expires_at: i64,
@@ -169,15 +167,14 @@ impl Session {
     pub fn of(row: Model, issuer: &str) -> Self {
         Self {
             audience: row.audience(issuer),
+            last_used_at: row.last_used_at().as_seconds(),
             id: row.id,
             user_id: row.user_id,
             client_id: row.client_id,
             scope: row.scope,
-            refreshes: row.generation,
             user_agent: row.user_agent,
             address: row.address,
             signed_in_at: row.authenticated_at.as_seconds(),
-            last_used_at: row.rotated_at.as_seconds(),
             expires_at: row.expires_at.as_seconds(),
             ended_at: row.revoked_at.map(Timestamp::as_seconds),
             ended_because: row.revocation_reason.map(Ending::name),

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::client::{ClientPatch, GrantType, InvalidSetting};
+use crate::config::{LateRetry, RetryDevice};
 
 /// The flags. Each is serialized under the name of its setting.
 #[derive(Debug, Args, Serialize)]
@@ -56,10 +57,15 @@ pub struct Flags {
     /// The time in which the same refresh token gets the same response, such as 10s.
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     retry_window: Option<u64>,
-    /// Whether a retry after the retry window is allowed.
-    #[arg(long, value_name = "WHEN", value_parser = ["once", "never"])]
+    /// Devices that get the same response within the retry window: any, or those with the same User-Agent. With same,
+    /// a retry with another User-Agent is a late one.
+    #[arg(long, value_name = "DEVICES", value_parser = RetryDevice::ALL.map(RetryDevice::name))]
+    retry_device: Option<String>,
+    /// Whether a retry after the retry window is allowed. `same_device`: from the same device always, from another one
+    /// once within --late-retry-spacing; `once`: every device counts as another.
+    #[arg(long, value_name = "WHEN", value_parser = LateRetry::ALL.map(LateRetry::name))]
     late_retry: Option<String>,
-    /// Minimum number of refreshes between two late retries.
+    /// Number of refreshes after a late retry from another device in which the next one revokes the session.
     #[arg(long, value_name = "COUNT")]
     late_retry_spacing: Option<u32>,
 }

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{InsertStatement, Query};
 use sea_orm::{IntoActiveModel as _, Iterable as _};
 
-use super::{Column, Entity, Model, enabled_client, enabled_user, event};
+use super::{Column, DeviceDigests, Entity, Model, enabled_client, enabled_user, event};
 use crate::audit::{Action, Cause};
 use crate::clock::{Timestamp, time_ordered_id};
 use crate::store::Store;
@@ -30,6 +30,8 @@ pub struct NewSession<'a> {
     pub authenticated_at: Timestamp,
     /// The latest end.
     pub expires_at: Timestamp,
+    /// The device that receives the tokens.
+    pub device: DeviceDigests,
 }
 
 /// Begins a session and gives back the permit of the sign-in. `None` if the user or the client was disabled
@@ -68,6 +70,9 @@ impl NewSession<'_> {
             rotated_at: cause.at,
             rotation_gap: 0,
             late_retry_generation: None,
+            device_digest: Some(self.device.device.to_vec()),
+            user_agent_digest: Some(self.device.user_agent.to_vec()),
+            repeated_elsewhere: false,
             authenticated_at: self.authenticated_at,
             acr: self.acr.to_owned(),
             expires_at: self.expires_at,

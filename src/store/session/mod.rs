@@ -2,11 +2,14 @@
 
 mod begin;
 mod known_device;
+mod retry;
 mod revoke;
 mod revoked;
 mod rotate;
 mod search;
 mod sweep;
+
+use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
@@ -14,10 +17,11 @@ use sea_orm::{FromQueryResult, Iterable as _};
 
 pub use begin::{NewSession, begin};
 pub use known_device::{KnownDevice, is_known};
+pub use retry::{ForgivenRetry, record_repeated_elsewhere, restamp, retry_late};
 pub(super) use revoke::{carry_over, revoke_of_client, revoke_of_user};
 pub use revoke::{revoke, revoke_replayed};
 pub use revoked::{Revoked, revoked_after};
-pub use rotate::{RotationRequest, restamp, retry_late, rotate};
+pub use rotate::{DeviceDigests, RotationRequest, rotate};
 pub use search::{SessionFilter, list, search};
 pub use sweep::sweep;
 
@@ -28,6 +32,8 @@ use super::user;
 use crate::audit::{Action, Cause, Event};
 use crate::client::Policy;
 use crate::clock::Timestamp;
+
+const HOUR: Duration = Duration::from_hours(1);
 
 /// One sign-in of one user at one client.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -52,8 +58,15 @@ pub struct Model {
     pub rotated_at: Timestamp,
     /// The number of generations that the store was behind the token at the last rotation; usually 0.
     pub rotation_gap: i64,
-    /// The generation of the last forgiven late retry.
+    /// The generation of the last late retry that was forgiven from another device.
     pub late_retry_generation: Option<i64>,
+    /// The digest of the device, `User-Agent` and network, to which the current generation was last written;
+    /// `None` in a session that was last refreshed before there were digests.
+    pub device_digest: Option<Vec<u8>>,
+    /// The digest of its `User-Agent` alone.
+    pub user_agent_digest: Option<Vec<u8>>,
+    /// Whether another `User-Agent` has received a repeated response, which the audit log records once.
+    pub repeated_elsewhere: bool,
     /// The time of the authentication: the claim `auth_time`.
     pub authenticated_at: Timestamp,
     /// The method of the authentication: the claim `acr` of OpenID Connect and RFC 9470.
@@ -134,6 +147,12 @@ impl Model {
     pub fn ends_at(&self, policy: &Policy) -> Timestamp {
         let end = self.authenticated_at.plus(policy.session_lifetime);
         Ord::min(end, self.expires_at)
+    }
+
+    /// The time of the last use, rounded down to the hour. Who knows the moment of each rotation can use a
+    /// stolen refresh token within each retry window.
+    pub fn last_used_at(&self) -> Timestamp {
+        self.rotated_at.floor(HOUR)
     }
 
     /// Whether the session is not revoked, expired or idle for too long. Its user and client are not

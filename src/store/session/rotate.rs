@@ -1,14 +1,35 @@
-//! The writes of a refresh: the rotating statement, and the late retry.
+//! The rotating statement.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query, Returning, UpdateStatement};
 use sea_orm::{DbBackend, FromQueryResult as _};
 
-use super::{Column, Entity, Model, SessionRecord, columns, enabled_client, enabled_user, event};
-use crate::audit::{Action, Cause};
+use super::{Column, Entity, SessionRecord, columns, enabled_client, enabled_user};
 use crate::clock::Timestamp;
+use crate::root_secret::DEVICE_DIGEST_LENGTH;
 use crate::store::writer::Durability;
 use crate::store::{Store, user};
+
+/// The keyed digests of a device, for the columns of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceDigests {
+    /// Of `User-Agent` and network.
+    pub device: [u8; DEVICE_DIGEST_LENGTH],
+    /// Of the `User-Agent` alone.
+    pub user_agent: [u8; DEVICE_DIGEST_LENGTH],
+}
+
+impl DeviceDigests {
+    pub(super) fn values(self) -> [(Column, Expr); 2] {
+        [
+            (Column::DeviceDigest, Expr::value(self.device.to_vec())),
+            (
+                Column::UserAgentDigest,
+                Expr::value(self.user_agent.to_vec()),
+            ),
+        ]
+    }
+}
 
 /// The inputs of the rotating statement.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +42,8 @@ pub struct RotationRequest<'a> {
     pub presented: u32,
     /// The generation to set: the next one, or `presented` if the client's tokens do not rotate.
     pub next: u32,
+    /// The device that receives the response.
+    pub device: DeviceDigests,
     /// The time to set.
     pub now: Timestamp,
     /// A session that was last rotated before this time has been idle for too long.
@@ -49,6 +72,7 @@ pub async fn rotate(
         )
         .value(Column::Generation, i64::from(request.next))
         .value(Column::RotatedAt, request.now)
+        .values(request.device.values())
         .and_where(Column::Id.eq(request.session))
         .and_where(Column::ClientId.eq(request.client_id))
         .and_where(Column::Generation.lte(presented))
@@ -58,58 +82,9 @@ pub async fn rotate(
     execute(store, request.session, &statement).await
 }
 
-/// Writes a late retry if the row is still as it was read: `rotated_at` moves to now, and the generation is
-/// recorded. `None` if the row has changed or the session is not active.
-pub async fn retry_late(
-    store: &Store,
-    seen: &Model,
-    cause: &Cause,
-) -> Result<Option<SessionRecord>, DbErr> {
-    let statement = &set_rotated_at(seen, cause.at, Some(seen.generation));
-    let written = store.transaction(Durability::Rotation, |tx| async move {
-        let written = update_returning(&tx, seen.id, statement, tx.relaxation()).await?;
-        if written.is_some() {
-            let late = cause.at.since(seen.rotated_at);
-            let event = event(seen, Action::LateRetry, cause)
-                .with("generation", seen.generation)
-                .with("seconds", late.map_or(0, |late| late.as_secs()));
-            tx.record(event).await?;
-        }
-        Ok(written)
-    });
-    written.await
-}
-
-/// Begins the retry window again for a row that was just written. `None` if the row has changed.
-pub async fn restamp(
-    store: &Store,
-    written: &Model,
-    now: Timestamp,
-) -> Result<Option<SessionRecord>, DbErr> {
-    let statement = set_rotated_at(written, now, written.late_retry_generation);
-    execute(store, written.id, &statement).await
-}
-
-fn set_rotated_at(
-    seen: &Model,
-    now: Timestamp,
-    late_retry_generation: Option<i64>,
-) -> UpdateStatement {
-    let mut statement = Query::update();
-    statement
-        .table(Entity)
-        .value(Column::RotatedAt, now)
-        .value(Column::LateRetryGeneration, late_retry_generation)
-        .and_where(Column::Id.eq(seen.id))
-        .and_where(Column::Generation.eq(seen.generation))
-        .and_where(Column::RotatedAt.eq(seen.rotated_at));
-    if_active(&mut statement, now);
-    statement
-}
-
 /// Restricts the statement to a session that is not revoked or expired, and whose user and client are
 /// enabled.
-fn if_active(statement: &mut UpdateStatement, now: Timestamp) {
+pub(super) fn if_active(statement: &mut UpdateStatement, now: Timestamp) {
     let column = |column| Expr::col((Entity, column));
     statement
         .and_where(Column::RevokedAt.is_null())
@@ -121,7 +96,7 @@ fn if_active(statement: &mut UpdateStatement, now: Timestamp) {
         .and_where(Expr::exists(enabled_client(column(Column::ClientId))));
 }
 
-async fn execute(
+pub(super) async fn execute(
     store: &Store,
     id: Uuid,
     statement: &UpdateStatement,
@@ -143,7 +118,7 @@ async fn execute(
 /// disk.
 ///
 /// MySQL has no `UPDATE … RETURNING`, and MariaDB has it from version 13 on. There the row is read.
-async fn update_returning(
+pub(super) async fn update_returning(
     connection: &impl ConnectionTrait,
     id: Uuid,
     statement: &UpdateStatement,

@@ -72,6 +72,24 @@ async fn a_user_lists_their_sessions() {
     "#);
 }
 
+/// row 28: an attacker who knew the moment of each rotation could use a copied refresh token within each window.
+#[tokio::test]
+async fn the_list_does_not_tell_the_moment_of_a_rotation() {
+    let jeton = Jeton::start().await;
+    let copied = jeton.sign_in().await;
+    let mut tokens = copied.clone();
+    for minute in 1..150 {
+        jeton.advance(Duration::from_mins(1));
+        if minute % 5 == 0 {
+            tokens = jeton.refresh(&tokens.refresh_token).await.tokens();
+        }
+        let session = &list(&jeton, &tokens).await[0];
+        let hour = START.as_seconds() + minute / 60 * 3600;
+        assert_eq!(session["last_used_at"], hour, "minute {minute}");
+        assert_eq!(session["signed_in_at"], START.as_seconds());
+    }
+}
+
 /// Revoked and expired sessions and those of other users are not listed.
 #[tokio::test]
 async fn only_a_users_own_active_sessions_are_listed() {

@@ -33,7 +33,6 @@ async fn sessions_are_searched_and_ended() {
       "audience": [
         "https://jeton.test"
       ],
-      "refreshes": 0,
       "user_agent": "",
       "address": "",
       "signed_in_at": 1767225600,

@@ -6,6 +6,7 @@ use jeton::clock::Clock;
 
 use crate::support::audit::AuditLog;
 use crate::support::file::DataDir;
+use crate::support::peer::THIEF;
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START, Tokens};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -75,10 +76,14 @@ async fn replays_are_detected_after_the_counter_jumped_forward() {
 #[tokio::test]
 async fn a_thief_that_refreshes_first_after_lost_writes_is_detected() {
     let (_data, jeton, tokens) = start_with_lost_rotations().await;
-    let thief = jeton.refresh(&tokens[3].refresh_token).await.tokens();
+    let thief = jeton
+        .refresh_on(THIEF, &tokens[3].refresh_token)
+        .await
+        .tokens();
     assert_eq!(jeton.session(&thief).await.generation, 4);
     let owner = jeton.refresh_after(&tokens[5], HOUR).await;
-    jeton.assert_refresh_refused(&thief).await;
+    let refused = jeton.refresh_on(THIEF, &thief.refresh_token).await;
+    refused.assert_error(400, "invalid_grant");
     jeton.assert_refresh_refused(&owner).await;
 }
 

@@ -12,6 +12,7 @@ use sea_orm::ConnectionTrait as _;
 use crate::support::audit::AuditLog;
 use crate::support::database::server_engine;
 use crate::support::file::DataDir;
+use crate::support::peer::{OWNER, OWNER_ABROAD};
 use crate::support::{ALICE, Jeton, ROOT_SECRET, START, claims};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -199,7 +200,7 @@ async fn a_request_that_waited_is_not_recorded_as_a_late_retry() {
     jeton.add_user(ALICE.0, ALICE.1).await;
     // On a slow machine, a request may begin too late to wait. Then the test tries again.
     for _ in 0..5 {
-        let tokens = jeton.sign_in().await;
+        let tokens = jeton.sign_in_on(OWNER).await;
         let other_connection = data.connect().await;
         let rotation = format!(
             "BEGIN; UPDATE sessions SET generation = 1, rotated_at = {}",
@@ -209,7 +210,8 @@ async fn a_request_that_waited_is_not_recorded_as_a_late_retry() {
             .execute_unprepared(&rotation)
             .await
             .unwrap();
-        let (waited, ()) = tokio::join!(jeton.refresh(&tokens.refresh_token), async {
+        let refresh = jeton.refresh_on(OWNER_ABROAD, &tokens.refresh_token);
+        let (waited, ()) = tokio::join!(refresh, async {
             tokio::time::sleep(Duration::from_millis(500)).await;
             jeton.advance(SECOND * 11);
             other_connection.execute_unprepared("COMMIT").await.unwrap();
@@ -217,7 +219,8 @@ async fn a_request_that_waited_is_not_recorded_as_a_late_retry() {
         });
         waited.tokens();
         if jeton.session(&tokens).await.late_retry_generation.is_none() {
-            jeton.refresh(&tokens.refresh_token).await.tokens();
+            let late = jeton.refresh_on(OWNER_ABROAD, &tokens.refresh_token);
+            late.await.tokens();
             let late_retry = jeton.session(&tokens).await.late_retry_generation;
             assert_eq!(late_retry, Some(1));
             return;
@@ -244,14 +247,15 @@ async fn clock_skew_between_nodes_revokes_no_session() {
         } else {
             (&ahead, &behind)
         };
-        let next = one.refresh(&tokens.refresh_token).await.tokens();
+        let next = one.refresh_on(OWNER, &tokens.refresh_token).await.tokens();
         for node in [other, one, other] {
-            let retried = node.refresh(&tokens.refresh_token).await.tokens();
+            let retry = node.refresh_on(OWNER_ABROAD, &tokens.refresh_token);
+            let retried = retry.await.tokens();
             assert_eq!(retried.refresh_token, next.refresh_token);
             assert_eq!(retried.access_token, next.access_token);
         }
         // The other node rotates the new token at once, whichever clock is behind.
-        tokens = other.refresh(&next.refresh_token).await.tokens();
+        tokens = other.refresh_on(OWNER, &next.refresh_token).await.tokens();
         assert_eq!(behind.session(&tokens).await.generation, 2 * round);
     }
     assert!(audit.entries("late_retry").is_empty());

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use jeton::config::{LateRetry, Span};
+use jeton::audit::Action;
+use jeton::clock::Clock;
+use jeton::config::{LateRetry, RetryDevice, Span};
+use jeton::store::session;
 
 use crate::support::audit::AuditLog;
-use crate::support::{Jeton, Tokens, claims, short_of};
+use crate::support::file::DataDir;
+use crate::support::peer::{OWNER, OWNER_ABROAD, Sender, THIEF, THIEF_ABROAD};
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens, claims, short_of};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -13,18 +18,18 @@ const WINDOW: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 
 impl Jeton {
-    /// Refreshes, discards the response, and returns the response to a retry an hour later.
-    async fn retry_after_a_lost_response(&self, tokens: &Tokens) -> crate::support::Answer {
-        self.refresh(&tokens.refresh_token).await.tokens();
+    /// Refreshes, discards the response, and returns the response to a retry an hour later from another network.
+    async fn retry_after_a_lost_response(&self, tokens: &Tokens) -> Answer {
+        let token = &tokens.refresh_token;
+        self.refresh_on(OWNER, token).await.tokens();
         self.advance(HOUR);
-        self.refresh(&tokens.refresh_token).await
+        self.refresh_on(OWNER_ABROAD, token).await
     }
 }
 
 /// row 28, and the end of the window by time in row 29: a retry after exactly the window's length is late.
 #[tokio::test]
 async fn a_retry_within_the_window_gets_the_same_tokens_with_a_smaller_expires_in() {
-    let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
     let first = jeton.sign_in().await;
     let second = jeton.refresh_after(&first, HOUR).await;
@@ -45,12 +50,10 @@ async fn a_retry_within_the_window_gets_the_same_tokens_with_a_smaller_expires_i
         row,
         "the retry changed the row"
     );
-    assert_eq!(audit.entries("late_retry").len(), 0);
     jeton.advance(MICROSECOND);
     let late = jeton.refresh(&first.refresh_token).await.tokens();
     assert_ne!(late.access_token, second.access_token);
     assert_eq!(late.expires_in, 900);
-    assert_eq!(audit.entries("late_retry").len(), 1);
 }
 
 /// row 28: this holds in a session of any age, and for every retry.
@@ -79,31 +82,44 @@ async fn the_window_closes_when_the_successor_is_used() {
     jeton.assert_refresh_refused(&third).await;
 }
 
-/// row 29: a late retry gets the same refresh token and a new access token.
+/// row 29: a late retry gets the same refresh token and a new access token. From another device, the audit log has one
+/// event per generation; from the same device, none.
 #[tokio::test]
 async fn a_late_retry_is_accepted_repeatedly_while_its_generation_is_current() {
+    for (device, recorded) in [(OWNER, 0), (OWNER_ABROAD, 1), (THIEF, 1)] {
+        assert_repeated_late_retries(device, recorded).await;
+    }
+}
+
+async fn assert_repeated_late_retries(device: Sender, recorded: usize) {
     let audit = AuditLog::listen();
     let jeton = Jeton::start().await;
-    let first = jeton.sign_in().await;
-    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    let first = jeton.sign_in_on(OWNER).await;
+    let second = jeton.refresh_on(OWNER, &first.refresh_token).await.tokens();
     let mut seen = vec![second.access_token.clone()];
-    for times in 1..=30 {
+    for turn in 0..30 {
         jeton.advance(HOUR);
-        let late = jeton.refresh(&first.refresh_token).await.tokens();
+        let device = if turn % 3 == 2 { OWNER } else { device };
+        let late = jeton
+            .refresh_on(device, &first.refresh_token)
+            .await
+            .tokens();
         assert_eq!(late.refresh_token, second.refresh_token);
         assert_eq!(late.expires_in, 900);
         let issued = claims(&late.access_token)["iat"].as_i64();
         assert_eq!(issued, Some(jeton.now().as_seconds()));
         assert!(!seen.contains(&late.access_token));
         seen.push(late.access_token);
-        assert_eq!(audit.entries("late_retry").len(), times);
+        assert_eq!(audit.entries("late_retry").len(), recorded, "{device:?}");
     }
-    let entry = &audit.entries("late_retry")[0];
-    assert_eq!(entry["session"], second.session().to_string());
-    assert_eq!(entry["generation"], "1");
-    assert_eq!(entry["seconds"], "3600");
+    for entry in audit.entries("late_retry") {
+        assert_eq!(entry["session"], second.session().to_string());
+        assert_eq!(entry["generation"], "1");
+        assert_eq!(entry["seconds"], "3600");
+    }
     let row = jeton.session(&second).await;
-    assert_eq!((row.generation, row.late_retry_generation), (1, Some(1)));
+    let mark = (recorded == 1).then_some(1);
+    assert_eq!((row.generation, row.late_retry_generation), (1, mark));
     jeton.refresh(&second.refresh_token).await.tokens();
 }
 
@@ -124,7 +140,7 @@ async fn after_a_late_retry_the_other_tabs_get_the_same_response() {
     assert_ne!(later.access_token, late.access_token);
 }
 
-/// row 29: a late retry at another generation within `late_retry_spacing` is a replay. A distance equal to the
+/// row 29: from another device, a late retry at another generation within `late_retry_spacing` is a replay. A distance equal to the
 /// spacing is within it.
 #[tokio::test]
 async fn a_second_late_retry_is_accepted_only_beyond_the_spacing() {
@@ -154,17 +170,176 @@ async fn a_second_late_retry_is_accepted_only_beyond_the_spacing() {
 /// row 29: the thief's second refresh is a late retry within the spacing, and so a replay.
 #[tokio::test]
 async fn a_thief_one_generation_behind_is_detected_at_its_second_refresh() {
+    for thief in [THIEF, THIEF_ABROAD, OWNER_ABROAD] {
+        assert_detected_at_second_refresh(RetryDevice::Any, thief, HOUR).await;
+    }
+}
+
+/// row 28: within the window too, if only the same `User-Agent` may repeat a refresh.
+#[tokio::test]
+async fn a_thief_within_the_window_is_detected_at_its_second_refresh_if_only_the_same_device_may_repeat()
+ {
+    for thief in [THIEF, THIEF_ABROAD] {
+        assert_detected_at_second_refresh(RetryDevice::Same, thief, SECOND).await;
+    }
+}
+
+/// The thief refreshes `after` the owner.
+async fn assert_detected_at_second_refresh(
+    retry_device: RetryDevice,
+    thief: Sender,
+    after: Duration,
+) {
     let audit = AuditLog::listen();
-    let jeton = Jeton::start().await;
-    let stolen = jeton.sign_in().await;
-    let owner = jeton.refresh_after(&stolen, HOUR).await;
-    let thief = jeton.refresh_after(&stolen, HOUR).await;
-    assert_eq!(thief.refresh_token, owner.refresh_token);
-    let owner = jeton.refresh_after(&owner, HOUR).await;
+    let jeton = Jeton::with(|settings| settings.session.retry_device = retry_device).await;
+    let stolen = jeton.sign_in_on(OWNER).await.refresh_token;
+    let first = jeton.refresh_on(OWNER, &stolen).await.tokens();
+    jeton.advance(after);
+    let copied = jeton.refresh_on(thief, &stolen).await.tokens();
+    assert_eq!(copied.refresh_token, first.refresh_token);
+    assert_ne!(copied.access_token, first.access_token);
+    let event = &audit.entries("late_retry")[0];
+    assert_eq!(event["user_agent"], thief.1);
     jeton.advance(HOUR);
-    jeton.assert_refresh_refused(&thief).await;
-    jeton.assert_refresh_refused(&owner).await;
+    let second = jeton.refresh_on(OWNER, &first.refresh_token).await.tokens();
+    jeton.advance(after);
+    for (device, token) in [(thief, first.refresh_token), (OWNER, second.refresh_token)] {
+        let answer = jeton.refresh_on(device, &token).await;
+        answer.assert_error(400, "invalid_grant");
+    }
     assert_eq!(audit.entries("replay")[0]["distance"], "1");
+}
+
+/// row 28: with `retry_device = "any"`, a repetition by another `User-Agent` gets the same response. The audit log
+/// records the first of each session.
+#[tokio::test]
+async fn a_repetition_by_another_user_agent_is_audited_once_per_session() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in_on(OWNER).await;
+    let mut token = first.refresh_token.clone();
+    for _ in 0..12 {
+        jeton.advance(HOUR);
+        let owner = jeton.refresh_on(OWNER, &token).await.tokens();
+        let abroad = jeton.refresh_on(OWNER_ABROAD, &token).await.tokens();
+        let row = jeton.session(&first).await;
+        let thief = jeton.refresh_on(THIEF, &token).await.tokens();
+        assert_eq!((&thief, &abroad), (&owner, &owner));
+        let repeated = jeton.session(&first).await;
+        assert!(repeated.repeated_elsewhere);
+        let unchanged = session::Model {
+            repeated_elsewhere: row.repeated_elsewhere,
+            ..repeated
+        };
+        assert_eq!(unchanged, row);
+        token = owner.refresh_token;
+    }
+    let event = jeton.audit_event(Action::RefreshRepeatedElsewhere).await;
+    assert_eq!(event.session_id, Some(first.session()));
+    assert_eq!((&*event.user_agent, &*event.address), (THIEF.1, THIEF.0));
+    assert_eq!(event.detail, r#"{"generation":1}"#);
+    let other = jeton.sign_in_on(OWNER).await;
+    jeton.refresh_on(OWNER, &other.refresh_token).await.tokens();
+    jeton
+        .refresh_on(OWNER_ABROAD, &other.refresh_token)
+        .await
+        .tokens();
+    assert!(!jeton.session(&other).await.repeated_elsewhere);
+}
+
+/// row 28: a narrower scope is checked first; a refused repetition is no event.
+#[tokio::test]
+async fn a_refused_repetition_is_not_audited() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in_on(OWNER).await;
+    jeton.refresh_on(OWNER, &first.refresh_token).await.tokens();
+    let parameters = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &*first.refresh_token),
+        ("scope", "admin"),
+    ];
+    let refused = jeton.token_from(THIEF, &parameters).await;
+    refused.assert_error(400, "invalid_scope");
+    assert!(!jeton.session(&first).await.repeated_elsewhere);
+}
+
+/// row 29: "once" treats every device as another.
+#[tokio::test]
+async fn once_counts_late_retries_of_the_same_device() {
+    let jeton = Jeton::with(|settings| settings.session.late_retry = LateRetry::Once).await;
+    let first = jeton.sign_in().await;
+    jeton.refresh(&first.refresh_token).await.tokens();
+    let second = jeton.refresh_after(&first, HOUR).await;
+    assert_eq!(jeton.session(&second).await.late_retry_generation, Some(1));
+    jeton.refresh(&second.refresh_token).await.tokens();
+    jeton.advance(HOUR);
+    jeton.assert_refresh_refused(&second).await;
+}
+
+/// row 29: two generations behind is a replay, also on the same device.
+#[tokio::test]
+async fn a_client_two_generations_behind_is_signed_out() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in_on(OWNER).await;
+    let second = jeton.refresh_on(OWNER, &first.refresh_token).await.tokens();
+    let third = jeton
+        .refresh_on(OWNER, &second.refresh_token)
+        .await
+        .tokens();
+    for token in [first.refresh_token, third.refresh_token] {
+        let answer = jeton.refresh_on(OWNER, &token).await;
+        answer.assert_error(400, "invalid_grant");
+    }
+}
+
+/// row 28 and row 29: a client's own setting; with `never`, another `User-Agent` within the window is a replay.
+#[tokio::test]
+async fn a_client_may_let_only_the_same_device_repeat_a_refresh() {
+    let jeton = Jeton::start().await;
+    let same = |row: &mut jeton::store::client::Model| row.retry_device = Some("same".to_owned());
+    jeton.add_client("same", None, same).await;
+    let never = |row: &mut jeton::store::client::Model| {
+        same(row);
+        row.late_retry = Some("never".to_owned());
+    };
+    jeton.add_client("never", None, never).await;
+    for (client, accepted) in [("same", true), ("never", false)] {
+        let first = jeton.sign_in_at(client).await;
+        let second = jeton.refresh_at(client, &first).await.tokens();
+        let repeated = jeton.refresh_at(client, &first).await.tokens();
+        assert_eq!(repeated.access_token, second.access_token);
+        let parameters = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &*first.refresh_token),
+            ("client_id", client),
+        ];
+        let thief = jeton.token_from(THIEF, &parameters).await;
+        assert_eq!(thief.status == 200, accepted, "{client}: {}", thief.body);
+    }
+}
+
+/// row 29: a session is recognized while its root secret verifies. The device of a session from before the digests is
+/// not known: a late retry is one from another device.
+#[tokio::test]
+async fn a_device_is_recognized_under_every_root_secret() {
+    const NEW: &str = "bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmV3bmU";
+    let data = DataDir::new();
+    let store = data.open().await;
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(store.clone(), clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let first = jeton.sign_in_on(OWNER).await;
+    let second = jeton.refresh_on(OWNER, &first.refresh_token).await.tokens();
+    jeton.advance(HOUR);
+    let clock = Clock::standing_at(jeton.now());
+    let both = Jeton::on(store, clock, &format!("{NEW} {ROOT_SECRET}"), |_| {}).await;
+    both.refresh_on(OWNER, &first.refresh_token).await.tokens();
+    assert_eq!(both.session(&second).await.late_retry_generation, None);
+    data.execute("UPDATE sessions SET device_digest = NULL")
+        .await;
+    both.advance(HOUR);
+    both.refresh_on(OWNER, &first.refresh_token).await.tokens();
+    assert_eq!(both.session(&second).await.late_retry_generation, Some(1));
 }
 
 /// row 29: with window 0 and `late_retry = "never"`, every reuse is a replay. The settings may be the server's or the
@@ -205,7 +380,6 @@ async fn the_retry_window_and_late_retries_are_separate_settings() {
     jeton.advance(MICROSECOND);
     let late = jeton.refresh_at("no-window", &first).await.tokens();
     assert_eq!(late.refresh_token, second.refresh_token);
-    assert_eq!(jeton.session(&second).await.late_retry_generation, Some(1));
 
     let never = |row: &mut jeton::store::client::Model| row.late_retry = Some("never".to_owned());
     jeton.add_client("never", None, never).await;

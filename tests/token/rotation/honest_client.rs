@@ -1,14 +1,21 @@
-//! An honest client is never signed out by many tabs, retries within the window, occasional late retries, clock steps,
-//! or a database that loses its last rotations.
+//! An honest client is never signed out by many tabs, retries within the window, lost responses on one device, a lost
+//! response now and then across a change of network, clock steps, or a database that loses its last rotations.
 
+use jeton::config::RetryDevice;
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::world::{Row, SECOND, SPACING, WINDOW, World, block_on};
 
+/// The owner's device in each of its networks, and a server that renders pages for it.
+const NETWORKS: [usize; 2] = [0, 1];
+const SERVER: usize = 3;
+
 /// One refresh by several tabs after the access token has expired.
 #[derive(Clone, Debug)]
 struct Round {
+    /// Whether the device changes its network before the round.
+    moves: bool,
     /// For each tab that refreshes, whether its response arrives.
     tabs: Vec<bool>,
     /// The change of the server's clock before the next round, in microseconds.
@@ -25,42 +32,58 @@ fn rounds() -> impl Strategy<Value = Vec<Round>> {
     ];
     let lost = prop_oneof![6 => Just(0_usize), 1 => 1..5_usize];
     let round = (
-        prop::collection::vec(prop::bool::weighted(0.7), 1..7),
+        prop::bool::weighted(0.3),
+        prop::collection::vec(prop::bool::weighted(0.6), 1..7),
         pause,
         lost,
     )
-        .prop_map(|(tabs, pause, lost)| Round { tabs, pause, lost });
+        .prop_map(|(moves, tabs, pause, lost)| Round {
+            moves,
+            tabs,
+            pause,
+            lost,
+        });
     prop::collection::vec(round, 1..28)
 }
 
 /// The state that all tabs of a client share.
 struct Client {
     session: Uuid,
+    device: usize,
     stored: u32,
-    /// The generation of the last late retry.
+    /// The generation of the last late retry from another network.
     late_retry_generation: Option<u32>,
     history: Vec<Row>,
 }
 
 impl Client {
-    /// All tabs read the stored token, then each sends it. If no response arrives and another late retry is not allowed
-    /// yet, the client retries within the window.
+    /// Changes the network, unless a response was lost too soon after the last one across a change of network.
+    async fn change_network(&mut self, world: &World) {
+        let row = world.row(self.session).await;
+        let generation = self.stored + 1;
+        let may_be_late = self
+            .late_retry_generation
+            .is_none_or(|late| late == generation || generation - late > SPACING);
+        if self.stored >= row.generation || may_be_late {
+            self.device = NETWORKS[1 - self.device];
+        }
+    }
+
+    /// All tabs read the stored token, then each sends it.
     async fn refresh(&mut self, world: &World, tabs: &[bool]) {
         let presented = self.stored;
         for arrives in tabs {
             self.send(world, presented, *arrives).await;
         }
-        if self.stored == presented && !self.may_be_late() {
-            self.send(world, presented, true).await;
-        }
     }
 
     async fn send(&mut self, world: &World, presented: u32, arrives: bool) {
         let row = world.row(self.session).await;
-        if presented < row.generation && (world.now() - row.rotated_at).abs() >= WINDOW {
+        let is_late = presented < row.generation && (world.now() - row.rotated_at).abs() >= WINDOW;
+        if is_late && row.device != self.device {
             self.late_retry_generation = Some(row.generation);
         }
-        let tokens = world.present(self.session, presented).await;
+        let tokens = world.present(self.device, self.session, presented).await;
         let tokens =
             tokens.unwrap_or_else(|| panic!("the client was signed out at generation {presented}"));
         self.history.push(world.row(self.session).await);
@@ -69,24 +92,21 @@ impl Client {
         }
         world.step_clock(WINDOW / 16);
     }
-
-    /// Whether the next retry may be late: not at another generation within the spacing of the last late retry.
-    fn may_be_late(&self) -> bool {
-        let generation = self.stored + 1;
-        self.late_retry_generation
-            .is_none_or(|late| late == generation || generation - late > SPACING)
-    }
 }
 
 async fn run_rounds(world: &World, rounds: &[Round]) {
-    let (session, _) = world.sign_in().await;
+    let session = world.sign_in().await;
     let mut client = Client {
         session,
+        device: 0,
         stored: 0,
         late_retry_generation: None,
         history: vec![world.row(session).await],
     };
     for round in rounds {
+        if round.moves {
+            client.change_network(world).await;
+        }
         client.refresh(world, &round.tabs).await;
         world.step_clock(round.pause);
         let kept = client.history.len().saturating_sub(round.lost).max(1);
@@ -94,13 +114,101 @@ async fn run_rounds(world: &World, rounds: &[Round]) {
         world.restore(session, client.history[kept - 1]).await;
     }
     client.refresh(world, &[true]).await;
+    assert!(!world.row(session).await.repeated_elsewhere);
+}
+
+async fn world(retry_device: RetryDevice) -> World {
+    World::with(|settings| settings.session.retry_device = retry_device).await
 }
 
 /// rows 27 to 30, in random rounds.
 #[test]
 fn an_honest_client_is_never_signed_out() {
-    let world = block_on(World::new());
-    proptest!(ProptestConfig::with_cases(48), |(rounds in rounds())| {
-        block_on(run_rounds(&world, &rounds));
+    for retry_device in RetryDevice::ALL {
+        let world = block_on(world(retry_device));
+        proptest!(ProptestConfig::with_cases(32), |(rounds in rounds())| {
+            block_on(run_rounds(&world, &rounds));
+        });
+    }
+}
+
+/// row 29: each tab has a copy of the storage, and uses its own newest token.
+#[test]
+fn two_tabs_with_copied_storage_that_refresh_in_turn_stay_signed_in() {
+    let pauses = prop::collection::vec(0..7200 * SECOND, 1..40);
+    for retry_device in RetryDevice::ALL {
+        let world = block_on(world(retry_device));
+        proptest!(ProptestConfig::with_cases(16), |(pauses in pauses.clone())| {
+            block_on(async {
+                let session = world.sign_in().await;
+                let mut tabs = [0, 0];
+                for (turn, pause) in pauses.iter().enumerate() {
+                    let tokens = world.present(0, session, tabs[turn % 2]).await.unwrap();
+                    tabs[turn % 2] = world.decode(&tokens.refresh_token).generation;
+                    world.step_clock(*pause);
+                }
+                assert_eq!(world.row(session).await.late_retry_generation, None);
+            });
+        });
+    }
+}
+
+/// row 29: from the same device, a late retry is forgiven at every generation.
+#[test]
+fn a_client_that_loses_every_first_response_stays_signed_in() {
+    for retry_device in RetryDevice::ALL {
+        let world = block_on(world(retry_device));
+        block_on(async {
+            let session = world.sign_in().await;
+            for generation in 0..50 {
+                for _ in 0..3 {
+                    world.present(0, session, generation).await.unwrap();
+                    world.step_clock(3600 * SECOND);
+                }
+            }
+        });
+    }
+}
+
+/// row 29: the client moves with each lost response. A spacing of 10 forgives one in eleven generations.
+#[test]
+fn a_client_that_loses_one_response_per_spacing_across_a_change_of_network_stays_signed_in() {
+    let world = block_on(world(RetryDevice::Same));
+    block_on(async {
+        let session = world.sign_in().await;
+        let mut device = 0;
+        for generation in 0..100 {
+            world.present(device, session, generation).await.unwrap();
+            world.step_clock(900 * SECOND);
+            if generation % (SPACING + 1) == 0 {
+                device = NETWORKS[1 - device];
+                world.present(device, session, generation).await.unwrap();
+                world.step_clock(900 * SECOND);
+            }
+        }
+        assert_eq!(world.row(session).await.late_retry_generation, Some(100));
+    });
+}
+
+/// row 28: with `retry_device = "any"`, a page and the server that renders it send one cookie under two names.
+#[test]
+fn a_page_and_its_server_that_refresh_within_the_window_stay_signed_in() {
+    let world = block_on(world(RetryDevice::Any));
+    let rounds = prop::collection::vec((any::<bool>(), 0..WINDOW), 1..30);
+    proptest!(ProptestConfig::with_cases(16), |(rounds in rounds)| {
+        block_on(async {
+            let session = world.sign_in().await;
+            for (generation, (server_first, apart)) in (0..).zip(rounds) {
+                let (first, second) = if server_first { (SERVER, 0) } else { (0, SERVER) };
+                let one = world.present(first, session, generation).await.unwrap();
+                world.step_clock(apart);
+                let other = world.present(second, session, generation).await.unwrap();
+                assert_eq!(one.refresh_token, other.refresh_token);
+                assert_eq!(one.access_token, other.access_token);
+                world.step_clock(900 * SECOND);
+            }
+            let row = world.row(session).await;
+            assert_eq!((row.repeated_elsewhere, row.late_retry_generation), (true, None));
+        });
     });
 }

@@ -3,20 +3,26 @@
 
 use std::collections::HashMap;
 
+use jeton::config::{LateRetry, RetryDevice};
 use jeton::error::Error;
 use jeton::store::session::{self, Ending};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::world::{Row, SECOND, SPACING, WINDOW, World, block_on};
+use super::world::{DEVICES, Row, SECOND, SPACING, WINDOW, World, block_on, have_same_user_agent};
 use crate::support::{Tokens, claims};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Presents the newest token that was issued, or one that is older by this number of generations.
-    Present { older: u32 },
+    /// Presents the newest token that was issued, or one that is older by this number of generations, on a
+    /// device.
+    Present { device: usize, older: u32 },
     /// The same in a request that waits this number of microseconds before the session is read.
-    PresentAfter { wait: i64, older: u32 },
+    PresentAfter {
+        wait: i64,
+        device: usize,
+        older: u32,
+    },
     /// The clock moves, forward or backward, by microseconds.
     Clock(i64),
     /// The database loses this number of its last rotations.
@@ -25,12 +31,18 @@ enum Step {
     Revoke,
 }
 
+/// Mostly the first device, so that sessions live for some steps.
+fn device() -> impl Strategy<Value = usize> {
+    prop_oneof![3 => Just(0), 2 => 0..DEVICES.len()]
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        12 => Just(Step::Present { older: 0 }),
-        8 => Just(Step::Present { older: 1 }),
-        1 => (2..5_u32).prop_map(|older| Step::Present { older }),
-        4 => (0..2 * WINDOW, 0..4_u32).prop_map(|(wait, older)| Step::PresentAfter { wait, older }),
+        12 => device().prop_map(|device| Step::Present { device, older: 0 }),
+        8 => device().prop_map(|device| Step::Present { device, older: 1 }),
+        1 => (device(), 2..5_u32).prop_map(|(device, older)| Step::Present { device, older }),
+        4 => (0..2 * WINDOW, device(), 0..4_u32)
+            .prop_map(|(wait, device, older)| Step::PresentAfter { wait, device, older }),
         6 => (0..WINDOW).prop_map(Step::Clock),
         3 => Just(Step::Clock(WINDOW)),
         4 => (WINDOW..7200 * SECOND).prop_map(Step::Clock),
@@ -55,6 +67,8 @@ enum Expected {
 
 /// The expected row of the session.
 struct Model {
+    retry_device: RetryDevice,
+    late_retry: LateRetry,
     row: Row,
     /// Older rows, back to the last durable write.
     past: Vec<Row>,
@@ -62,7 +76,7 @@ struct Model {
 }
 
 impl Model {
-    fn present(&mut self, presented: u32, arrival: i64, now: i64) -> Expected {
+    fn present(&mut self, device: usize, presented: u32, arrival: i64, now: i64) -> Expected {
         if self.row.revoked {
             return Expected::Refused;
         }
@@ -71,6 +85,7 @@ impl Model {
             self.write(Row {
                 generation: presented + 1,
                 rotated_at: now,
+                device,
                 ..self.row
             });
             return Expected::Rotated;
@@ -81,12 +96,23 @@ impl Model {
             || (arrival - rotated_at).abs() < WINDOW
             || (now - rotated_at).abs() < WINDOW;
         let near_mark = mark.is_some_and(|mark| mark != current && current - mark <= SPACING);
-        if presented + 1 == current && is_in_window {
+        let is_other = !have_same_user_agent(device, self.row.device);
+        let may_repeat = self.retry_device == RetryDevice::Any || !is_other;
+        let is_marked = self.late_retry == LateRetry::Once || device != self.row.device;
+        let may_be_late = self.late_retry != LateRetry::Never && !(is_marked && near_mark);
+        if presented + 1 == current && is_in_window && may_repeat {
+            if is_other && !self.row.repeated_elsewhere {
+                self.write(Row {
+                    repeated_elsewhere: true,
+                    ..self.row
+                });
+            }
             Expected::Same
-        } else if presented + 1 == current && !near_mark {
+        } else if presented + 1 == current && may_be_late {
             self.write(Row {
                 rotated_at: now,
-                late_retry_generation: Some(current),
+                device,
+                late_retry_generation: if is_marked { Some(current) } else { mark },
                 ..self.row
             });
             Expected::Late
@@ -152,8 +178,11 @@ impl Responses {
 }
 
 async fn run_steps(world: &World, steps: &[Step]) {
-    let (session, _) = world.sign_in().await;
+    let session = world.sign_in().await;
+    let settings = &world.jeton.server.settings.session;
     let mut model = Model {
+        retry_device: settings.retry_device,
+        late_retry: settings.late_retry,
         row: world.row(session).await,
         past: Vec::new(),
         newest: 0,
@@ -187,11 +216,15 @@ async fn run_step(
                 .await
                 .unwrap();
         }
-        Step::PresentAfter { wait, older } => {
+        Step::PresentAfter {
+            wait,
+            device,
+            older,
+        } => {
             let presented = model.newest.saturating_sub(older);
             let (arrival, now) = (world.now(), world.now() + wait);
-            let expected = model.present(presented, arrival, now);
-            match world.present_after(wait, session, presented).await {
+            let expected = model.present(device, presented, arrival, now);
+            match world.present_after(wait, device, session, presented).await {
                 Ok(tokens) => responses.record(presented, expected, &tokens, model.row.rotated_at),
                 Err(Error::InvalidGrant(_)) => assert_eq!(expected, Expected::Refused),
                 Err(Error::TemporarilyUnavailable(_)) => {
@@ -200,10 +233,10 @@ async fn run_step(
                 Err(error) => panic!("{error}"),
             }
         }
-        Step::Present { older } => {
+        Step::Present { device, older } => {
             let presented = model.newest.saturating_sub(older);
-            let expected = model.present(presented, world.now(), world.now());
-            let tokens = world.present(session, presented).await;
+            let expected = model.present(device, presented, world.now(), world.now());
+            let tokens = world.present(device, session, presented).await;
             assert_eq!(
                 tokens.is_none(),
                 expected == Expected::Refused,
@@ -222,8 +255,18 @@ async fn run_step(
 /// row grows.
 #[test]
 fn every_interleaving_follows_the_model() {
-    let world = block_on(World::new());
-    proptest!(ProptestConfig::with_cases(96), |(steps in steps())| {
-        block_on(run_steps(&world, &steps));
-    });
+    for (retry_device, late_retry) in [
+        (RetryDevice::Any, LateRetry::SameDevice),
+        (RetryDevice::Same, LateRetry::SameDevice),
+        (RetryDevice::Any, LateRetry::Once),
+        (RetryDevice::Same, LateRetry::Never),
+    ] {
+        let world = block_on(World::with(|settings| {
+            settings.session.retry_device = retry_device;
+            settings.session.late_retry = late_retry;
+        }));
+        proptest!(ProptestConfig::with_cases(48), |(steps in steps())| {
+            block_on(run_steps(&world, &steps));
+        });
+    }
 }

@@ -1,16 +1,17 @@
-//! A thief that holds a copy of a refresh token, and whose requests are further apart from the owner's than the retry
-//! window, is detected at the latest when thief and owner have both advanced twice.
+//! A thief that holds a copy of a refresh token is detected at the latest when thief and owner have both advanced
+//! twice. With `retry_device = "any"`, a thief that uses the retry window is audited instead.
 //!
-//! A holder *advances* when it presents a token newer than each token that it presented before. `src/token/rotation.rs`
+//! A holder *advances* when it presents a token that is not older than the copied one, and newer than each token that
+//! it presented before. `src/token/rotation.rs`
 //! explains why another use of the same token does not count.
 
 use std::time::Duration;
 
 use jeton::client::{AccessTokenFormat, Policy, RefreshTokenRotation};
 use jeton::clock::Timestamp;
-use jeton::config::LateRetry;
-
+use jeton::config::{LateRetry, RetryDevice};
 use jeton::token::rotation::{Judgement, Position, RequestTime, judge};
+use jeton::token::sender::Sender;
 use proptest::prelude::*;
 
 use super::world::{SECOND, SPACING, WINDOW, World, block_on};
@@ -22,9 +23,38 @@ struct Request {
     by_thief: bool,
     /// Presents the newest token of the sender, or one that is older by this number of generations.
     older: u32,
-    /// Within the window after the sender's own last request. Has no effect after a request of the other.
+    /// Within the window after the last request.
     at_once: bool,
 }
+
+/// A thief, and the settings of the server.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    retry_device: RetryDevice,
+    /// The thief's device, as the server compares it with the owner's.
+    thief: Sender,
+    /// Whether owner and thief may send requests within one window.
+    shares_windows: bool,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        retry_device: RetryDevice::Same,
+        thief: Sender::OtherUserAgent,
+        shares_windows: true,
+    },
+    Case {
+        retry_device: RetryDevice::Any,
+        thief: Sender::OtherUserAgent,
+        shares_windows: true,
+    },
+    // A thief that copies the owner's `User-Agent`, outside the window.
+    Case {
+        retry_device: RetryDevice::Any,
+        thief: Sender::SameUserAgent,
+        shares_windows: false,
+    },
+];
 
 /// A holder of tokens: the owner or the thief.
 #[derive(Clone, Copy, Debug)]
@@ -50,19 +80,23 @@ struct Pair {
     owner: Holder,
     thief: Holder,
     last_by_thief: Option<bool>,
+    /// Whether the thief or, after the thief, the owner was audited in a window.
+    is_audited: bool,
 }
 
 impl Pair {
     fn with_copies_of(generation: u32) -> Self {
         let holder = Holder {
             newest: generation,
-            presented: None,
+            // An older token than the copied one is no advance.
+            presented: generation.checked_sub(1),
             advances: 0,
         };
         Self {
             owner: holder,
             thief: holder,
             last_by_thief: None,
+            is_audited: false,
         }
     }
 
@@ -75,19 +109,23 @@ impl Pair {
     }
 
     /// The time between the last request and this one, in microseconds.
-    fn pause(&mut self, request: Request) -> i64 {
+    fn pause(&mut self, request: Request, case: Case) -> i64 {
         let own = self.last_by_thief.replace(request.by_thief) == Some(request.by_thief);
-        if own && request.at_once {
+        if (own || case.shares_windows) && request.at_once {
             SECOND
         } else {
             WINDOW + SECOND
         }
     }
 
-    /// Asserts that not both have advanced twice without detection.
-    fn assert_detected_in_time(&self, requests: &[Request]) {
+    /// Asserts that not both have advanced twice without detection; with `any`, without an audit event.
+    fn assert_detected_in_time(&self, case: Case, requests: &[Request]) {
         let overdue = self.owner.advances >= 2 && self.thief.advances >= 2;
-        assert!(!overdue, "the thief was not detected: {requests:?}");
+        let is_audited = case.retry_device == RetryDevice::Any && self.is_audited;
+        assert!(
+            !overdue || is_audited,
+            "the thief was not detected: {case:?} {requests:?}"
+        );
     }
 }
 
@@ -99,35 +137,47 @@ const DEPTH: usize = 8;
 struct Session {
     position: Position,
     now: Timestamp,
+    /// Whether the thief's device received the generation.
+    is_thief_recorded: bool,
 }
 
 impl Session {
-    /// The generation of the refresh token in the response; `None` if the request is refused.
-    fn present(&mut self, presented: u32, pause: i64, policy: &Policy) -> Option<u32> {
-        self.now = Timestamp::from_micros(self.now.as_micros() + pause);
+    /// The generation of the refresh token in the response, and whether an audit event is due; `None` if the
+    /// request is refused.
+    fn present(&mut self, presented: u32, by_thief: bool, case: Case) -> Option<(u32, bool)> {
+        let sender = if by_thief == self.is_thief_recorded {
+            Sender::SameDevice
+        } else {
+            case.thief
+        };
         let position = &mut self.position;
-        match judge(
-            presented,
-            *position,
-            policy,
-            RequestTime::without_wait(self.now),
-        ) {
+        let time = RequestTime::without_wait(self.now);
+        let mut is_audited = false;
+        match judge(presented, *position, &policy(case), time, sender) {
             Judgement::Rotate => {
                 position.generation = presented + 1;
                 position.rotated_at = self.now;
+                self.is_thief_recorded = by_thief;
             }
-            Judgement::SameAnswer => {}
-            Judgement::LateRetry => {
+            Judgement::SameAnswer { is_elsewhere } => is_audited = is_elsewhere,
+            Judgement::LateRetry { is_elsewhere } => {
                 position.rotated_at = self.now;
-                position.late_retry_generation = Some(position.generation);
+                self.is_thief_recorded = by_thief;
+                if is_elsewhere {
+                    position.late_retry_generation = Some(position.generation);
+                }
             }
             Judgement::Replay { .. } | Judgement::WaitedTooLong => return None,
         }
-        Some(position.generation)
+        Some((position.generation, is_audited))
+    }
+
+    fn step_clock(&mut self, micros: i64) {
+        self.now = Timestamp::from_micros(self.now.as_micros() + micros);
     }
 }
 
-fn policy() -> Policy {
+fn policy(case: Case) -> Policy {
     Policy {
         access_token_format: AccessTokenFormat::Jwt,
         access_token_type: None,
@@ -136,13 +186,14 @@ fn policy() -> Policy {
         session_lifetime: Duration::from_hours(24 * 90),
         session_idle_lifetime: Duration::from_hours(24 * 14),
         retry_window: Duration::from_secs(10),
-        late_retry: LateRetry::Once,
+        retry_device: case.retry_device,
+        late_retry: LateRetry::SameDevice,
         late_retry_spacing: SPACING,
     }
 }
 
 /// Twelve possible requests at each of eight steps, from each state in which a theft can begin: with the owner's
-/// response received or lost, and with or without an earlier late retry.
+/// response received or lost, and with or without an earlier late retry from another device.
 #[test]
 fn the_thief_is_detected_in_every_short_sequence_of_requests() {
     let start_at = |generation, mark| Session {
@@ -152,20 +203,20 @@ fn the_thief_is_detected_in_every_short_sequence_of_requests() {
             late_retry_generation: mark,
         },
         now: Timestamp::from_micros(START.as_micros() + WINDOW),
+        is_thief_recorded: false,
     };
     let mut sequences = 0;
-    for generation in [20, 21] {
-        for mark in [None, Some(5), Some(15), Some(20), Some(21)] {
-            if mark.is_some_and(|mark| mark > generation) {
-                continue;
+    for case in CASES {
+        for generation in [20, 21] {
+            for mark in [None, Some(5), Some(15), Some(20), Some(21)] {
+                if mark.is_some_and(|mark| mark > generation) {
+                    continue;
+                }
+                // Both hold generation 20. The row has it too, or 21 if the owner's last response was lost.
+                let session = start_at(generation, mark);
+                let pair = Pair::with_copies_of(20);
+                explore_requests(case, (session, &pair), &mut Vec::new(), &mut sequences);
             }
-            // Both hold generation 20. The row has it too, or 21 if the owner's last response was lost.
-            explore_requests(
-                start_at(generation, mark),
-                &Pair::with_copies_of(20),
-                &mut Vec::new(),
-                &mut sequences,
-            );
         }
     }
     assert!(
@@ -175,14 +226,15 @@ fn the_thief_is_detected_in_every_short_sequence_of_requests() {
 }
 
 fn explore_requests(
-    session: Session,
-    pair: &Pair,
+    case: Case,
+    (session, pair): (Session, &Pair),
     requests: &mut Vec<Request>,
     sequences: &mut u32,
 ) {
     *sequences += 1;
-    pair.assert_detected_in_time(requests);
-    if requests.len() == DEPTH {
+    pair.assert_detected_in_time(case, requests);
+    // The sequences after an audit event are not bounded.
+    if requests.len() == DEPTH || pair.is_audited {
         return;
     }
     let choices = [false, true].into_iter().flat_map(|by_thief| {
@@ -196,49 +248,65 @@ fn explore_requests(
     });
     for request in choices {
         let (mut session, mut pair) = (session, Pair { ..*pair });
-        let pause = pair.pause(request);
+        session.step_clock(pair.pause(request, case));
         let presented = pair.holder(request).present(request.older);
-        if let Some(successor) = session.present(presented, pause, &policy()) {
+        if let Some((successor, is_audited)) = session.present(presented, request.by_thief, case) {
+            pair.is_audited |= is_audited;
             let holder = pair.holder(request);
             holder.newest = holder.newest.max(successor);
             requests.push(request);
-            explore_requests(session, &pair, requests, sequences);
+            explore_requests(case, (session, &pair), requests, sequences);
             requests.pop();
         }
     }
 }
 
-async fn run_requests(world: &World, honest: u32, requests: &[Request]) {
-    let (session, _) = world.sign_in().await;
+/// The owner's device, and the thief's.
+fn device(by_thief: bool, case: Case) -> usize {
+    match (by_thief, case.thief) {
+        (false, _) => 0,
+        (true, Sender::OtherUserAgent) => 2,
+        (true, _) => 1,
+    }
+}
+
+async fn run_requests(world: &World, case: Case, honest: u32, requests: &[Request]) {
+    let session = world.sign_in().await;
     for generation in 0..honest {
         world.step_clock(900 * SECOND);
-        world.present(session, generation).await.unwrap();
+        world.present(0, session, generation).await.unwrap();
     }
     let mut pair = Pair::with_copies_of(honest);
     let mut sent = Vec::new();
     for request in requests {
-        world.step_clock(pair.pause(*request));
+        world.step_clock(pair.pause(*request, case));
         let presented = pair.holder(*request).present(request.older);
         sent.push(*request);
-        let Some(tokens) = world.present(session, presented).await else {
+        let device = device(request.by_thief, case);
+        let Some(tokens) = world.present(device, session, presented).await else {
             // The thief is detected: neither of the two has a valid token.
             assert!(world.row(session).await.revoked);
             for holder in [pair.owner, pair.thief] {
-                assert!(world.present(session, holder.newest).await.is_none());
+                assert!(
+                    world
+                        .present(device, session, holder.newest)
+                        .await
+                        .is_none()
+                );
             }
             return;
         };
+        pair.is_audited = world.row(session).await.repeated_elsewhere;
         let successor = world.decode(&tokens.refresh_token).generation;
         let holder = pair.holder(*request);
         holder.newest = holder.newest.max(successor);
-        pair.assert_detected_in_time(&sent);
+        pair.assert_detected_in_time(case, &sent);
     }
 }
 
-/// rows 26 and 29, with random requests to a server.
+/// rows 26, 28 and 29, with random requests to a server.
 #[test]
 fn the_thief_is_detected_when_thief_and_owner_have_both_advanced_twice() {
-    let world = block_on(World::new());
     let request =
         (any::<bool>(), 0..3_u32, any::<bool>()).prop_map(|(by_thief, older, at_once)| Request {
             by_thief,
@@ -246,7 +314,14 @@ fn the_thief_is_detected_when_thief_and_owner_have_both_advanced_twice() {
             at_once,
         });
     let requests = prop::collection::vec(request, 1..14);
-    proptest!(ProptestConfig::with_cases(96), |(honest in 0..4_u32, requests in requests)| {
-        block_on(run_requests(&world, honest, &requests));
-    });
+    for case in CASES {
+        let world = block_on(World::with(|settings| {
+            settings.session.retry_device = case.retry_device;
+        }));
+        let requests = requests.clone();
+        let config = ProptestConfig::with_cases(48);
+        proptest!(config, |(honest in 0..4_u32, requests in requests)| {
+            block_on(run_requests(&world, case, honest, &requests));
+        });
+    }
 }
