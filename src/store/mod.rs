@@ -22,6 +22,7 @@ mod target;
 mod text_search;
 mod transaction;
 pub mod user;
+mod write_ahead_log;
 mod writer;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use readiness::Readiness;
 use sea_orm::DbErr;
 pub use target::Target;
 use tokio::sync::Mutex;
+use write_ahead_log::WriteAheadLog;
 
 use crate::config::RotationDurability;
 
@@ -47,6 +49,8 @@ pub struct Store {
     durable: Pool,
     relaxed: Pool,
     turn: Option<Arc<Mutex<()>>>,
+    /// Of a SQLite file.
+    log: Option<Arc<WriteAheadLog>>,
     rotation_durability: RotationDurability,
     readiness: Arc<Readiness>,
 }
@@ -72,6 +76,9 @@ impl Store {
     pub async fn close(self) -> Result<(), DbErr> {
         self.relaxed.close().await?;
         self.read.close().await?;
+        if let Some(log) = &self.log {
+            log.close().await?;
+        }
         self.durable.close().await
     }
 

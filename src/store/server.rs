@@ -26,6 +26,7 @@ impl Store {
             durable: pool.clone(),
             relaxed: pool,
             turn: None,
+            log: None,
             rotation_durability: RotationDurability::Relaxed,
             readiness: Arc::default(),
         })

@@ -8,6 +8,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 
 use super::open_error::is_locked;
 use super::pool::Pool;
+use super::write_ahead_log::{self, WriteAheadLog};
 use super::{OpenError, Store};
 use crate::config::RotationDurability;
 
@@ -34,11 +35,16 @@ impl Store {
 
     async fn try_open(path: &Path) -> Result<Self, DbErr> {
         create_private(path);
-        let durable = connect(path, 1, "FULL").await?;
+        let durable = connect(path, 1, "FULL", BUSY_TIMEOUT).await?;
         migrate(&durable).await?;
-        let read = connect(path, READERS, "NORMAL").await?;
-        let relaxed = connect(path, 1, "NORMAL").await?;
-        Ok(Self::of(read, durable, relaxed))
+        let read = connect(path, READERS, "NORMAL", BUSY_TIMEOUT).await?;
+        let relaxed = connect(path, 1, "NORMAL", BUSY_TIMEOUT).await?;
+        let checkpoints = connect(path, 1, "NORMAL", write_ahead_log::BUSY_TIMEOUT).await?;
+        let log = WriteAheadLog::new(path, checkpoints);
+        Ok(Self {
+            log: Some(Arc::new(log)),
+            ..Self::of(read, durable, relaxed)
+        })
     }
 
     /// Creates a database in memory, for tests.
@@ -67,6 +73,7 @@ impl Store {
             durable: without_timeout(durable),
             relaxed: without_timeout(relaxed),
             turn: Some(Arc::default()),
+            log: None,
             rotation_durability: RotationDurability::Relaxed,
             readiness: Arc::default(),
         }
@@ -90,6 +97,7 @@ async fn connect(
     path: &Path,
     connections: u32,
     synchronous: &'static str,
+    busy_timeout: Duration,
 ) -> Result<DatabaseConnection, DbErr> {
     let path = path.to_owned();
     let mut options = ConnectOptions::new("sqlite:");
@@ -103,9 +111,10 @@ async fn connect(
             options
                 .filename(&path)
                 .create_if_missing(true)
-                .busy_timeout(BUSY_TIMEOUT)
+                .busy_timeout(busy_timeout)
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", synchronous)
+                .pragma("journal_size_limit", write_ahead_log::LIMIT.to_string())
         });
     Database::connect(options).await
 }

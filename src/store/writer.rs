@@ -47,11 +47,17 @@ impl Store {
                 &self.durable
             },
             is_relaxed,
-            _turn: match &self.turn {
-                Some(turn) => Some(turn.lock().await),
-                None => None,
-            },
+            _turn: self.turn().await,
         }
+    }
+
+    /// On SQLite, waits until no other task of this process writes.
+    async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let turn = self.turn.as_ref()?.lock().await;
+        if let Some(log) = &self.log {
+            log.limit().await;
+        }
+        Some(turn)
     }
 }
 

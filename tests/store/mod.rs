@@ -20,9 +20,11 @@ use std::time::Duration;
 
 use jeton::audit::Cause;
 use jeton::store::Store;
+use jeton::store::lease;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait as _, DbErr};
+use uuid::Uuid;
 
 use crate::support::client::disable;
 use crate::support::file::DataDir;
@@ -193,4 +195,40 @@ async fn one_of_two_nodes_that_read_the_same_row_writes_the_late_retry() -> Resu
             .is_none()
     );
     Ok(())
+}
+
+/// SQLite by itself starts the log from its beginning only when no reader uses it, and keeps its size.
+#[tokio::test]
+async fn the_write_ahead_log_shrinks_after_a_long_reader() {
+    let data = DataDir::of_file();
+    let store = data.open().await;
+    let size = || {
+        let log = data.database().with_extension("db-wal");
+        std::fs::metadata(log).unwrap().len()
+    };
+    let write = async || {
+        let length = Duration::from_mins(1);
+        lease::hold(&store, "sweep", Uuid::nil(), START, length)
+            .await
+            .unwrap();
+    };
+    let reader = data.connect().await;
+    for sql in ["BEGIN", "SELECT * FROM leases"] {
+        reader.execute_unprepared(sql).await.unwrap();
+    }
+    data.execute("CREATE TABLE filler AS SELECT randomblob(20000000) AS filler")
+        .await;
+    // A reader must not block writers.
+    write().await;
+    assert!(size() > 20_000_000);
+    reader.execute_unprepared("COMMIT").await.unwrap();
+    // The pause after a checkpoint that failed.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    for second in 1..3 {
+        let length = Duration::from_secs(second);
+        lease::hold(&store, "sweep", Uuid::nil(), START, length)
+            .await
+            .unwrap();
+    }
+    assert!(size() <= 8 * 1024 * 1024, "{}", size());
 }
