@@ -47,6 +47,14 @@ impl Limits {
         difference: STEP,
         acceptance: Duration::from_hours(24),
     };
+
+    /// The limits of a request. It cannot wait for long: the new time may be the right one.
+    pub const fn of_requests(tolerance: Duration) -> Self {
+        Self {
+            difference: tolerance,
+            acceptance: Duration::from_hours(1),
+        }
+    }
 }
 
 /// The reason why the time may be wrong. Microseconds; negative if the clock is behind.
@@ -241,10 +249,7 @@ mod tests {
     fn a_step_is_accepted_when_it_lasts() {
         let mut trust = Trust::new(reading(0, 0));
         trust.observe(reading(0, 130 * DAY), None);
-        let requests = Limits {
-            difference: Duration::from_hours(1),
-            acceptance: Duration::from_hours(1),
-        };
+        let requests = Limits::of_requests(Duration::from_hours(1));
         let late = |monotonic| reading(monotonic, 130 * DAY);
         assert!(trust.doubt(late(HOUR - 1), requests).is_some());
         assert_eq!(trust.doubt(late(HOUR), requests), None);

@@ -45,6 +45,11 @@ impl Settings {
         );
         check.duration("server.request_timeout", server.request_timeout, SECOND..);
         check.duration("server.shutdown_timeout", server.shutdown_timeout, SECOND..);
+        check.duration(
+            "server.clock_tolerance",
+            server.clock_tolerance,
+            MINUTE..=DAY,
+        );
         check.number("server.max_connections", server.max_connections, 1..);
         check.number("server.body_limit", server.body_limit, 1024..=1_048_576);
         let metrics = &self.metrics.listen;

@@ -22,6 +22,7 @@ pub struct ServerSettings {
     pub request_timeout: Span,
     pub shutdown_timeout: Span,
     pub max_connections: usize,
+    pub clock_tolerance: Span,
     pub body_limit: usize,
     #[serde(deserialize_with = "value::trusted_proxies")]
     pub trusted_proxies: TrustedProxies,

@@ -6,7 +6,9 @@ use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{IntoResponse, Response, handler};
 
+use crate::clock::Doubt;
 use crate::server::AuthorizationServer;
+use crate::token::expiry;
 
 /// Liveness: 200 while the process serves requests.
 #[handler]
@@ -14,12 +16,17 @@ pub const fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Readiness: 200 if the store is reachable and a signing key is active, else 503.
+/// Readiness: 200 if the store is reachable, a signing key is active and the clock is not in doubt, else 503. A long
+/// pause before the start does not count: usually the server was stopped.
 #[handler]
 pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
     let now = server.clock.now();
     if server.keys.ring().signer(now).is_none() {
         return not_ready("no signing key\n");
+    }
+    if let Some(doubt @ (Doubt::Apart(_) | Doubt::Stepped(_))) = expiry::doubt(&server) {
+        tracing::warn!(%doubt, "readiness: the clock is in doubt");
+        return not_ready("the clock is in doubt\n");
     }
     match server.store.check_ready(now).await {
         Ok(()) => "ready\n".into_response(),

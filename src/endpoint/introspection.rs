@@ -17,6 +17,7 @@ use crate::store::{client, session, user};
 use crate::token::access::Access;
 use crate::token::active::{ActiveToken, Inactive};
 use crate::token::claims::{Audience, Claims};
+use crate::token::expiry;
 use crate::token::refresh_token::RefreshToken;
 use crate::token::rotation::{Judgement, Position, RequestTime, judge};
 use crate::token::sender::Sender;
@@ -126,6 +127,7 @@ async fn access_token(
             Ok(Introspection::of(claims, user))
         }
         Ok(_) | Err(Inactive::Refused(_)) => Ok(Introspection::default()),
+        Err(Inactive::InDoubt(doubt)) => Err(expiry::in_doubt(doubt)),
         Err(Inactive::Unknown(error)) => Err(error.into()),
     }
 }
@@ -162,9 +164,14 @@ async fn refresh_token(
         time,
         Sender::SameDevice,
     );
-    let is_replay = matches!(judgement, Judgement::Replay { .. });
-    if is_replay || !record.is_alive(now, &policy) {
+    if matches!(judgement, Judgement::Replay { .. }) {
         return Ok(inactive);
+    }
+    if !record.is_alive(now, &policy) {
+        return match expiry::doubt(server).filter(|_| record.is_ended_by_time()) {
+            Some(doubt) => Err(expiry::in_doubt(doubt)),
+            None => Ok(inactive),
+        };
     }
     let issuer = &server.settings.issuer;
     let Some(granted) = Access::still_granted(session, &client, issuer) else {

@@ -9,6 +9,7 @@ use crate::parameters::Parameters;
 use crate::response::cors::set_client;
 use crate::server::AuthorizationServer;
 use crate::token::active::{ActiveToken, Inactive, bearer_token};
+use crate::token::expiry;
 
 /// The scope by which the bearer of an access token may introspect tokens.
 pub const INTROSPECT: &str = "introspect";
@@ -73,6 +74,7 @@ impl ResourceServer {
 fn refused(why: Inactive) -> Error {
     match why {
         Inactive::Refused(reason) => Error::InvalidToken(reason.into()),
+        Inactive::InDoubt(doubt) => expiry::in_doubt(doubt),
         Inactive::Unknown(error) => error.into(),
     }
 }

@@ -18,7 +18,8 @@ use crate::response::cors::set_client;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, Ending};
-use crate::token::access_token;
+use crate::token::access_token::{self, InvalidToken};
+use crate::token::expiry;
 use crate::token::opaque::OpaqueToken;
 use crate::token::refresh_token::RefreshToken;
 
@@ -83,7 +84,7 @@ impl RevocationEndpoint {
             client_authentication::authenticate(authorization, &form.parameters, &server).await?;
         let client_id = client.client.id;
         set_client(&client_id, request);
-        match owner(token.expose(), &server) {
+        match owner(token.expose(), &server)? {
             Owner::Session(id) => {
                 let device = caller::device(request, &server.settings);
                 revoke_session(id, &client_id, device, &server).await?;
@@ -105,18 +106,23 @@ impl RevocationEndpoint {
 
 /// The owner of a token. The hint is ignored: "If the server is unable to locate the token using
 /// the given hint, it MUST extend its search across all of its supported token types", RFC 7009 §2.1.
-fn owner(token: &str, server: &AuthorizationServer) -> Owner {
+fn owner(token: &str, server: &AuthorizationServer) -> Result<Owner, Error> {
     if let Ok(token) = RefreshToken::decode(token, &server.root_secrets) {
-        return Owner::Session(token.session);
+        return Ok(Owner::Session(token.session));
     }
     if let Ok(token) = OpaqueToken::decode(token, &server.root_secrets) {
-        return Owner::Session(token.session);
+        return Ok(Owner::Session(token.session));
     }
     match access_token::verify(token, server.clock.now(), server) {
-        Ok(claims) => claims
+        Ok(claims) => Ok(claims
             .sid
-            .map_or(Owner::Client(claims.client_id), Owner::Session),
-        Err(_) => Owner::Unknown,
+            .map_or(Owner::Client(claims.client_id), Owner::Session)),
+        // The response 200 would say that the token is revoked.
+        Err(InvalidToken::Untimely(_)) => match expiry::doubt(server) {
+            Some(doubt) => Err(expiry::in_doubt(doubt)),
+            None => Ok(Owner::Unknown),
+        },
+        Err(InvalidToken::Malformed(_)) => Ok(Owner::Unknown),
     }
 }
 

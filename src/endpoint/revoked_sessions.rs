@@ -20,6 +20,7 @@ use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 use crate::store::client;
 use crate::store::session::{self, Revoked};
+use crate::token::expiry;
 
 /// The path.
 pub const PATH: &str = "/revoked-sessions";
@@ -102,6 +103,9 @@ async fn read(
     since: Option<Cursor>,
     server: &AuthorizationServer,
 ) -> Result<RevokedSessions, Error> {
+    if let Some(doubt) = expiry::doubt(server) {
+        return Err(expiry::in_doubt(doubt));
+    }
     let now = server.clock.now();
     let longest = longest_lifetime(server).await?;
     // No access token of an earlier revocation is left.
@@ -109,7 +113,9 @@ async fn read(
         at: now.minus(longest),
         id: Uuid::nil(),
     };
-    let from = since.filter(|since| since.at > oldest.at).unwrap_or(oldest);
+    // A position in the future came from a clock that was ahead. It would hide all revocations until then.
+    let from = since.filter(|since| since.at > oldest.at && since.at <= now);
+    let from = from.unwrap_or(oldest);
     let mut revoked =
         session::revoked_after(&server.store, from.at, from.id, PAGE.saturating_add(1)).await?;
     let page = usize::try_from(PAGE).unwrap_or(usize::MAX);

@@ -15,6 +15,7 @@ use crate::server::AuthorizationServer;
 use crate::store::audit_event;
 use crate::store::session::{self, ForgivenRetry, RotationRequest, SessionRecord};
 use crate::token::access::Access;
+use crate::token::expiry;
 use crate::token::refresh_token::RefreshToken;
 use crate::token::response::TokenResponse;
 use crate::token::rotation::{Judgement, Position, RequestTime, is_window_half_over, judge};
@@ -210,10 +211,11 @@ impl Refresh<'_> {
             return refused("the session was revoked");
         }
         if session.ends_at(policy) <= now {
-            return refused("the session has expired");
+            return Err(expiry::expired("the session has expired", self.server));
         }
         if session.rotated_at <= now.minus(policy.session_idle_lifetime) {
-            return refused("the session was idle for too long");
+            let reason = "the session was idle for too long";
+            return Err(expiry::expired(reason, self.server));
         }
         if record.roles.is_none() {
             return refused("the user or the client of the session is disabled or deleted");

@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::Serialize;
 
 use super::claims::Claims;
+use super::expiry;
 use crate::client::{AccessTokenType, Policy};
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -60,8 +61,40 @@ fn encode(part: &impl Serialize) -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).ok()?))
 }
 
-/// Verifies an access token of this server, for any audience, RFC 9068 §4. The error is for the log.
-pub fn verify(text: &str, now: Timestamp, server: &AuthorizationServer) -> Result<Claims, String> {
+/// Why an access token is not valid. The reason is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidToken {
+    /// It is not a token of this server.
+    #[error("{0}")]
+    Malformed(String),
+    /// It is not valid at this time.
+    #[error("{0}")]
+    Untimely(&'static str),
+}
+
+/// Verifies an access token of this server, for any audience, RFC 9068 §4.
+pub fn verify(
+    text: &str,
+    now: Timestamp,
+    server: &AuthorizationServer,
+) -> Result<Claims, InvalidToken> {
+    let claims = verify_signature(text, now, server).map_err(InvalidToken::Malformed)?;
+    // "The current time MUST be before the time represented by the "exp" claim."
+    if now.as_seconds() >= claims.exp {
+        return Err(InvalidToken::Untimely("expired"));
+    }
+    let issued_at = Timestamp::from_micros(claims.iat.saturating_mul(1_000_000));
+    if expiry::is_from_future(issued_at, now, server) {
+        return Err(InvalidToken::Untimely("issued in the future"));
+    }
+    Ok(claims)
+}
+
+fn verify_signature(
+    text: &str,
+    now: Timestamp,
+    server: &AuthorizationServer,
+) -> Result<Claims, String> {
     let header = jsonwebtoken::decode_header(text).map_err(|error| error.to_string())?;
     let issuer = &server.settings.issuer;
     let ring = server.keys.ring();
@@ -74,7 +107,7 @@ pub fn verify(text: &str, now: Timestamp, server: &AuthorizationServer) -> Resul
     validation.set_issuer(&[issuer]);
     // The endpoint checks the audience.
     validation.validate_aud = false;
-    // Checked below, by the server's clock.
+    // Checked by `verify`, by the server's clock.
     validation.validate_exp = false;
     let token = jsonwebtoken::decode::<Claims>(text, &key.verifying, &validation)
         .map_err(|error| error.to_string())?;
@@ -85,10 +118,6 @@ pub fn verify(text: &str, now: Timestamp, server: &AuthorizationServer) -> Resul
     let is_known = |one: AccessTokenType| one.as_str().eq_ignore_ascii_case(given);
     if !is_known(AccessTokenType::AtJwt) && !is_known(AccessTokenType::Jwt) {
         return Err("the typ is not that of an access token".to_owned());
-    }
-    // "The current time MUST be before the time represented by the "exp" claim."
-    if now.as_seconds() >= token.claims.exp {
-        return Err("expired".to_owned());
     }
     Ok(token.claims)
 }

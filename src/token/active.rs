@@ -4,10 +4,11 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::access_token;
+use super::access_token::{self, InvalidToken};
 use super::claims::{Claims, Validity};
+use super::expiry;
 use super::opaque::{self, OpaqueToken};
-use crate::clock::Timestamp;
+use crate::clock::{Doubt, Timestamp};
 use crate::scope::Scope;
 use crate::server::AuthorizationServer;
 use crate::store::session::SessionRecord;
@@ -39,6 +40,9 @@ pub enum Inactive {
     /// The token is not active; the reason is for the log.
     #[error("{0}")]
     Refused(String),
+    /// The token is not valid at this time, but the time may be wrong.
+    #[error("{0}")]
+    InDoubt(Doubt),
     /// The store failed.
     #[error("store: {0}")]
     Unknown(#[from] DbErr),
@@ -51,7 +55,10 @@ impl ActiveToken {
         if text.starts_with(opaque::PREFIX) {
             return Self::find_opaque(text, now, server).await;
         }
-        let claims = access_token::verify(text, now, server).map_err(Inactive::Refused)?;
+        let claims = access_token::verify(text, now, server).map_err(|error| match error {
+            InvalidToken::Malformed(reason) => Inactive::Refused(reason),
+            InvalidToken::Untimely(reason) => untimely(reason, server),
+        })?;
         if let Some(sid) = claims.sid {
             let (record, client) = active_session(sid, now, server).await?;
             return Self::with_user(claims, record.session.user_id, client, server).await;
@@ -88,7 +95,10 @@ impl ActiveToken {
         let expires_at = issued_at.plus(policy.access_token_lifetime);
         let expires_at = expires_at.min(session.ends_at(&policy));
         if now.as_seconds() >= expires_at.as_seconds() {
-            return Err(refused("expired"));
+            return Err(untimely("expired", server));
+        }
+        if expiry::is_from_future(issued_at, now, server) {
+            return Err(untimely("issued in the future", server));
         }
         // The session as it was when the token was issued.
         let mut then = session.clone();
@@ -133,9 +143,16 @@ async fn active_session(
     let client = client.ok_or_else(inactive)?;
     if record.is_alive(now, &client.policy(&server.settings)) {
         Ok((record, client))
+    } else if record.is_ended_by_time() {
+        Err(untimely("its session has expired", server))
     } else {
         Err(inactive())
     }
+}
+
+/// A refusal by the time, unless the time may be wrong.
+fn untimely(reason: &str, server: &AuthorizationServer) -> Inactive {
+    expiry::doubt(server).map_or_else(|| refused(reason), Inactive::InDoubt)
 }
 
 fn refused(reason: &str) -> Inactive {

@@ -4,6 +4,7 @@ pub mod access;
 pub mod access_token;
 pub mod active;
 pub mod claims;
+pub mod expiry;
 pub mod opaque;
 pub mod proof;
 pub mod refresh_token;

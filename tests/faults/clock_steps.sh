@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A clock that is 130 days ahead: of one of two nodes on MariaDB, of a SQLite node that starts, and of a SQLite node that
-# runs. Then the clock is set back. No session and no signing key may be deleted or changed.
+# runs. Then the clock is set back. No session and no signing key may be deleted or changed, and no honest client may be
+# signed out.
 #   tests/faults/clock_steps.sh [--short]
 source "$(dirname "$0")/nodes.sh"
 # A node sweeps every second.
@@ -83,6 +84,15 @@ kept() {
   awk '{ printf "%s%s %s", separator, $1, $2; separator = ", " }' <<<"$before"
 }
 
+# expect_no_refusal NUMBER: the node whose clock is wrong is not ready. It may put a refresh off, but not refuse it.
+expect_no_refusal() {
+  [[ $(probe "$1") == 503 || $2 == started ]] || fail "a node whose clock was set is ready"
+  for client in "${!refresh_tokens[@]}"; do
+    request "$1" /token -d grant_type=refresh_token -d "refresh_token=${refresh_tokens[client]}"
+    [[ $status == 503 ]] || fail "node $1 did not put a refresh off: $status $answer"
+  done
+}
+
 # issued_at: prints the iat of $access_token.
 issued_at() {
   jq -Rr 'split(".")[1] | gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson | .iat' <<<"$access_token"
@@ -104,7 +114,11 @@ launch 0
 begin 0
 launch_ahead 1
 expect_ahead 1
+expect_no_refusal 1 apart
 sleep "$pause"
+expect_no_refusal 1 apart
+request 0 /account -H "Authorization: Bearer $access_token"
+[[ $status == 401 ]] || fail "an access token from the future was not refused: $status $answer"
 expect_rows "MariaDB, one node ahead"
 refresh_all 0 "MariaDB, one node ahead"
 kill_node 1
@@ -119,6 +133,7 @@ sleep 2
 kill_node 2
 launch_ahead 2
 expect_ahead 2
+expect_no_refusal 2 started
 sleep "$pause"
 expect_rows "SQLite, started ahead"
 kill_node 2
@@ -137,6 +152,7 @@ begin 3
 sleep 2
 echo "+${ahead}d" >"$work/offset"
 expect_ahead 3
+expect_no_refusal 3 set
 sleep "$pause"
 expect_rows "SQLite, set forward"
 echo +0 >"$work/offset"

@@ -1,4 +1,5 @@
 mod access_token;
+mod expiry;
 mod opaque;
 mod refresh_token;
 /// Property tests: rotation under random interleavings.

@@ -171,6 +171,7 @@ impl From<Inactive> for Problem {
     fn from(why: Inactive) -> Self {
         match why {
             Inactive::Refused(reason) => Self::InvalidToken(reason),
+            Inactive::InDoubt(doubt) => Self::Busy(doubt.to_string()),
             Inactive::Unknown(error) => error.into(),
         }
     }

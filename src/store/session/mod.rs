@@ -169,6 +169,11 @@ impl SessionRecord {
     pub fn is_alive(&self, now: Timestamp, policy: &Policy) -> bool {
         self.session.is_running(now, policy) && self.roles.is_some()
     }
+
+    /// Whether only the time can be the reason why the session is not [alive](Self::is_alive).
+    pub const fn is_ended_by_time(&self) -> bool {
+        self.session.revoked_at.is_none() && self.roles.is_some()
+    }
 }
 
 /// Finds a session by id, active or not.
