@@ -21,8 +21,7 @@ use crate::token::response::TokenResponse;
 use crate::token::rotation::{Judgement, Position, RequestTime, is_window_half_over, judge};
 use crate::token::sender::{self, Sender};
 
-/// The number of times that the row is read again after a concurrent refresh has changed it. One is
-/// usual with two tabs; more means that many refreshes arrive at the same instant.
+/// The number of times that the row is read again after a concurrent refresh has changed it.
 const ATTEMPTS: u32 = 8;
 
 #[derive(Debug)]
@@ -120,8 +119,8 @@ impl Refresh<'_> {
             RefreshTokenRotation::Always => (presented.checked_add(1), "rotated"),
             RefreshTokenRotation::Never => (Some(presented), "kept"),
         };
-        let next =
-            next.ok_or_else(|| Error::InvalidGrant("the last generation is reached".into()))?;
+        let at_end = || Error::InvalidGrant("the last generation is reached".into());
+        let next = next.ok_or_else(at_end)?;
         let now = self.now();
         let request = RotationRequest {
             session: self.token.session,
@@ -144,8 +143,7 @@ impl Refresh<'_> {
         self.begin_window(record).await.map(Some)
     }
 
-    /// The same response again changes nothing that rotation compares. It is refused if its event cannot be
-    /// stored.
+    /// Repeats a response. It is refused if its event cannot be stored.
     async fn repeat(&self, seen: &session::Model, is_elsewhere: bool) -> Result<(), Error> {
         if is_elsewhere {
             session::record_repeated_elsewhere(&self.server.store, seen, &self.cause()).await?;
@@ -199,6 +197,7 @@ impl Refresh<'_> {
     /// another client cannot sign the user out with a stolen token.
     async fn find(&self) -> Result<SessionRecord, Error> {
         let refused = |reason: &'static str| Err(Error::InvalidGrant(reason.into()));
+        let expired = |reason| Err(expiry::expired(reason, self.server));
         let Some(record) = session::find(&self.server.store, self.token.session).await? else {
             return refused("no such session");
         };
@@ -211,11 +210,10 @@ impl Refresh<'_> {
             return refused("the session was revoked");
         }
         if session.ends_at(policy) <= now {
-            return Err(expiry::expired("the session has expired", self.server));
+            return expired("the session has expired");
         }
         if session.rotated_at <= now.minus(policy.session_idle_lifetime) {
-            let reason = "the session was idle for too long";
-            return Err(expiry::expired(reason, self.server));
+            return expired("the session was idle for too long");
         }
         if record.roles.is_none() {
             return refused("the user or the client of the session is disabled or deleted");
