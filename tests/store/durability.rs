@@ -56,7 +56,8 @@ async fn rotations_are_as_durable_as_configured_and_other_commits_always_on_post
     assert_durability(&data, RECORD_ON_POSTGRES, "off", "on").await;
 }
 
-/// The setting covers refreshes and late retries. Sign-ins and revocations are durable.
+/// The setting covers refreshes and late retries. Sign-ins, revocations and the event of a repetition elsewhere are
+/// durable.
 async fn assert_durability(data: &DataDir, record: &str, relaxed: &str, durable: &str) {
     let store = data.open().await;
     let clock = Clock::standing_at(START);
@@ -77,10 +78,10 @@ async fn assert_durability(data: &DataDir, record: &str, relaxed: &str, durable:
         assert_eq!(commits(data).await, [expected]);
 
         // From the same device; repeated elsewhere; from another device.
-        for (device, pause) in [
-            (None, HOUR),
-            (Some(THIEF), Duration::ZERO),
-            (Some(THIEF), HOUR),
+        for (device, pause, expected) in [
+            (None, HOUR, expected),
+            (Some(THIEF), Duration::ZERO, durable),
+            (Some(THIEF), HOUR, expected),
         ] {
             jeton.advance(pause);
             let retried = match device {

@@ -74,7 +74,7 @@ pub async fn record_repeated_elsewhere(
     if seen.repeated_elsewhere {
         return Ok(());
     }
-    let recorded = store.transaction(Durability::Rotation, |tx| async move {
+    let recorded = store.transaction(Durability::Durable, |tx| async move {
         let updated = Entity::update_many()
             .col_expr(Column::RepeatedElsewhere, Expr::value(true))
             .filter(Column::Id.eq(seen.id))
