@@ -18,7 +18,7 @@ mod unresponsive_server;
 
 use std::time::Duration;
 
-use jeton::audit::Cause;
+use jeton::audit::{Action, Cause};
 use jeton::store::Store;
 use jeton::store::lease;
 use jeton::store::session::{self, Ending};
@@ -231,4 +231,20 @@ async fn the_write_ahead_log_shrinks_after_a_long_reader() {
             .unwrap();
     }
     assert!(size() <= 8 * 1024 * 1024, "{}", size());
+}
+
+/// row 28: of two nodes that read the same row, one writes the event of the first repetition elsewhere.
+#[tokio::test]
+async fn one_of_two_nodes_that_read_the_same_row_audits_the_repetition() -> Result<(), DbErr> {
+    let jeton = Jeton::start().await;
+    let store = &jeton.server.store;
+    let first = jeton.sign_in().await;
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    let seen = jeton.session(&second).await;
+    for _ in 0..2 {
+        session::record_repeated_elsewhere(store, &seen, &jeton.cause()).await?;
+    }
+    jeton.audit_event(Action::RefreshRepeatedElsewhere).await;
+    assert!(jeton.session(&second).await.repeated_elsewhere);
+    Ok(())
 }
