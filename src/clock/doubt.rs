@@ -60,9 +60,9 @@ impl Limits {
 /// The reason why the time may be wrong. Microseconds; negative if the clock is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// This node's clock is ahead of the database server's.
+    /// This node's clock differs from the database server's.
     Apart(i64),
-    /// The clock was set forward since the start.
+    /// The clock was set since the start.
     Stepped(i64),
     /// At the start, the clock was ahead of the newest time that the store keeps: it was set, or the server was
     /// stopped meanwhile.

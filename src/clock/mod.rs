@@ -101,7 +101,7 @@ impl Clock {
 
     /// `time`, but while the clock is in doubt not later than the trusted time. A signing key that a clock ahead would
     /// retire stays in use.
-    pub fn not_in_doubt(&self, time: Timestamp) -> Timestamp {
+    pub fn at_most_trusted(&self, time: Timestamp) -> Timestamp {
         let (trust, own) = (self.trust(), self.read());
         match trust.doubt(own, Limits::MAINTENANCE) {
             None => time,

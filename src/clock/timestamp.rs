@@ -39,7 +39,7 @@ impl Timestamp {
 
     /// This time rounded down to a multiple of `unit` since 1970.
     #[must_use]
-    pub fn floor(self, unit: Duration) -> Self {
+    pub fn rounded_down(self, unit: Duration) -> Self {
         let unit = micros(unit).max(1);
         Self(self.0.div_euclid(unit).saturating_mul(unit))
     }
@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn a_time_is_rounded_down_to_a_unit() {
-        let floor = |micros| Timestamp::from_micros(micros).floor(Duration::from_secs(1));
-        assert_eq!(floor(1_999_999), Timestamp::from_micros(1_000_000));
-        assert_eq!(floor(-1), Timestamp::from_micros(-1_000_000));
-        assert_eq!(floor(2_000_000), Timestamp::from_micros(2_000_000));
+        let rounded = |micros| Timestamp::from_micros(micros).rounded_down(Duration::from_secs(1));
+        assert_eq!(rounded(1_999_999), Timestamp::from_micros(1_000_000));
+        assert_eq!(rounded(-1), Timestamp::from_micros(-1_000_000));
+        assert_eq!(rounded(2_000_000), Timestamp::from_micros(2_000_000));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
         tracing::warn!(%doubt, "readiness: the clock is in doubt");
         return not_ready("the clock is in doubt\n");
     }
-    match server.store.check_ready(now).await {
+    match server.store.check_ready().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "readiness: the store is not reachable");

@@ -81,7 +81,7 @@ impl JwksEndpoint {
         if_none_match: Header<Option<String>>,
     ) -> Result<Cached<JsonWebKeySet>, OAuthError> {
         let ring = server.keys.ring();
-        let now = server.clock.not_in_doubt(server.clock.now());
+        let now = server.clock.at_most_trusted(server.clock.now());
         let published = ring.published(now);
         let set = JsonWebKeySet {
             keys: published

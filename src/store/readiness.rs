@@ -1,12 +1,11 @@
 //! The readiness check of a node: one at a time, with a result that all requests for it share.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::Store;
-use crate::clock::Timestamp;
 
 /// The time limit of an answer. Load balancers wait for a second or two.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -20,22 +19,21 @@ type Outcome = Result<(), String>;
 pub(super) struct Readiness(Mutex<Option<Check>>);
 
 struct Check {
-    began: Timestamp,
+    began: Instant,
     /// `None` while the check runs.
     outcome: watch::Receiver<Option<Outcome>>,
 }
 
 impl Check {
-    fn is_valid(&self, now: Timestamp) -> bool {
-        let is_recent = now >= self.began && now < self.began.plus(INTERVAL);
-        is_recent && self.outcome.borrow().is_none()
+    fn is_running(&self) -> bool {
+        self.began.elapsed() < INTERVAL && self.outcome.borrow().is_none()
     }
 }
 
 impl Store {
     /// Fails with the reason if the store cannot serve requests; answers within a second.
-    pub async fn check_ready(&self, now: Timestamp) -> Outcome {
-        let mut outcome = self.join_or_begin_check(now);
+    pub async fn check_ready(&self) -> Outcome {
+        let mut outcome = self.join_or_begin_check();
         match tokio::time::timeout(LIMIT, outcome.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => outcome.clone().unwrap_or(Ok(())),
             Ok(Err(_)) => Err("the check was interrupted".to_owned()),
@@ -45,15 +43,15 @@ impl Store {
 
     /// The check is a task of its own. Its statement is not cancelled with the request, because its time limit makes
     /// the pool replace dead connections.
-    fn join_or_begin_check(&self, now: Timestamp) -> watch::Receiver<Option<Outcome>> {
+    fn join_or_begin_check(&self) -> watch::Receiver<Option<Outcome>> {
         let last = self.readiness.0.lock();
         let mut last = last.unwrap_or_else(PoisonError::into_inner);
-        if let Some(check) = last.as_ref().filter(|check| check.is_valid(now)) {
+        if let Some(check) = last.as_ref().filter(|check| check.is_running()) {
             return check.outcome.clone();
         }
         let (sender, outcome) = watch::channel(None);
         *last = Some(Check {
-            began: now,
+            began: Instant::now(),
             outcome: outcome.clone(),
         });
         let store = self.clone();

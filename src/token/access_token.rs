@@ -24,7 +24,7 @@ pub fn sign(
     let failed = |what: &'static str| Error::ServerError(what.into());
     let ring = server.keys.ring();
     let key = ring
-        .signer(server.clock.not_in_doubt(at))
+        .signer(server.clock.at_most_trusted(at))
         .ok_or_else(|| failed("no active signing key"))?;
     let mut header = Header::new(Algorithm::RS256);
     header.typ = Some(typ(claims, policy, server).as_str().to_owned());
@@ -100,7 +100,7 @@ fn verify_signature(
     let ring = server.keys.ring();
     let id = header.kid.as_deref().unwrap_or_default();
     let key = ring
-        .find(id, server.clock.not_in_doubt(now))
+        .find(id, server.clock.at_most_trusted(now))
         .ok_or("signed by an unknown key")?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);

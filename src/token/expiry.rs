@@ -1,10 +1,10 @@
-//! Decisions by the time, while the time may be wrong.
+//! Expiry while the clock is in doubt: 503 instead of a refusal, because a client that is refused drops its tokens.
 
 use crate::clock::{Doubt, Limits, Timestamp};
 use crate::error::{Error, Reason};
 use crate::server::AuthorizationServer;
 
-/// The reason why no expiry is decided: a client that is refused drops its tokens.
+/// The reason why a token must not be refused as expired now.
 pub fn doubt(server: &AuthorizationServer) -> Option<Doubt> {
     let tolerance = server.settings.server.clock_tolerance.0;
     server.clock.doubt(Limits::of_requests(tolerance))
@@ -18,7 +18,7 @@ pub fn expired(reason: &'static str, server: &AuthorizationServer) -> Error {
     }
 }
 
-/// 503.
+/// The response 503 while the clock is in doubt.
 pub fn in_doubt(doubt: Doubt) -> Error {
     Error::TemporarilyUnavailable(Reason::Owned(doubt.to_string()))
 }

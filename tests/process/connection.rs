@@ -88,11 +88,7 @@ fn sighup_does_not_stop_a_server_that_was_started_to_ignore_it() {
         .env("JETON_SERVER__LISTEN", address.to_string())
         .stdout(Stdio::null())
         .stderr(log);
-    let process = Process {
-        child: shell.spawn().unwrap(),
-        address,
-        directory: place.directory.path().to_owned(),
-    };
+    let process = place.process(shell.spawn().unwrap(), address);
     let process = process.ready().unwrap();
     process.signal("HUP");
     assert_eq!(process.get("/healthz").status, 200);

@@ -57,10 +57,5 @@ fn start_with_piped_log(place: &Place) -> Process {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let process = Process {
-        child,
-        address,
-        directory: place.directory.path().to_owned(),
-    };
-    process.ready().unwrap()
+    place.process(child, address).ready().unwrap()
 }

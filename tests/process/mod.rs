@@ -205,6 +205,11 @@ impl Place {
             .stderr(file("stderr"))
             .spawn()
             .unwrap();
+        self.process(child, address)
+    }
+
+    /// A process that runs in the directory.
+    fn process(&self, child: Child, address: SocketAddr) -> Process {
         Process {
             child,
             address,

@@ -149,10 +149,10 @@ impl Model {
         Ord::min(end, self.expires_at)
     }
 
-    /// The time of the last use, rounded down to the hour. Who knows the moment of each rotation can use a
-    /// stolen refresh token within each retry window.
+    /// The time of the last use, rounded down to the hour. A thief who knows the moment of each rotation can
+    /// use a stolen refresh token within each retry window.
     pub fn last_used_at(&self) -> Timestamp {
-        self.rotated_at.floor(HOUR)
+        self.rotated_at.rounded_down(HOUR)
     }
 
     /// Whether the session is not revoked, expired or idle for too long. Its user and client are not
