@@ -60,7 +60,7 @@ for ((turn = 0; turn < generations; turn++)); do
   hour=$(($(date +%s) / 3600))
   tokens=$(refresh owner "$(member refresh_token "$tokens")")
   after=$(last_use "$copied")
-  ((after % 3600 == 0)) || fail "last_used_at is not rounded to the hour: $after"
+  ((after == before || after % 3600 == 0)) || fail "last_used_at is not rounded to the hour: $after"
   if ((after != before)); then
     ((after / 3600 >= hour && hours == 0)) || seen=$((seen + 1))
     hours=$((hours + 1))

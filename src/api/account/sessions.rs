@@ -49,7 +49,7 @@ struct Session {
     address: String,
     /// When the sign-in happened, in seconds since 1970.
     signed_in_at: i64,
-    /// When the session was last refreshed, rounded down to the hour, in seconds since 1970.
+    /// When the session was last refreshed, rounded down to the hour but not before the sign-in, in seconds since 1970.
     last_used_at: i64,
     /// When the session expires at the latest, in seconds since 1970.
     expires_at: i64,

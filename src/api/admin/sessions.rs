@@ -51,7 +51,7 @@ pub struct Session {
     address: String,
     /// Time of the sign-in, in seconds since 1970.
     signed_in_at: i64,
-    /// Time of the last refresh, rounded down to the hour, in seconds since 1970.
+    /// Time of the last refresh, rounded down to the hour but not before the sign-in, in seconds since 1970.
     last_used_at: i64,
     /// Time at which the session expires at the latest, in seconds since 1970.
     expires_at: i64,

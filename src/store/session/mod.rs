@@ -149,10 +149,11 @@ impl Model {
         Ord::min(end, self.expires_at)
     }
 
-    /// The time of the last use, rounded down to the hour. A thief who knows the moment of each rotation can
+    /// The time of the last use, rounded down to the hour, but not before the sign-in. A thief who knows the moment of each rotation can
     /// use a stolen refresh token within each retry window.
     pub fn last_used_at(&self) -> Timestamp {
-        self.rotated_at.rounded_down(HOUR)
+        let hour = self.rotated_at.rounded_down(HOUR);
+        Ord::max(hour, self.authenticated_at)
     }
 
     /// Whether the session is not revoked, expired or idle for too long. Its user and client are not
