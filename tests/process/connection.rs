@@ -80,6 +80,7 @@ fn sighup_does_not_stop_a_server_that_was_started_to_ignore_it() {
     shell
         .args(["-c", script, env!("CARGO_BIN_EXE_jeton")])
         .current_dir(place.directory.path())
+        .env_clear()
         .envs(
             jeton
                 .get_envs()
