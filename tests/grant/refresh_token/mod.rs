@@ -1,12 +1,12 @@
 //! The refresh token grant: the bound client, narrower scopes, refused tokens.
 
-mod ahead;
 mod ending;
-mod kept;
+mod lost_rotations;
 mod nodes;
 mod registered;
 mod replay;
 mod retry;
+mod without_rotation;
 
 use std::time::Duration;
 

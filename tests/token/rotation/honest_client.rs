@@ -5,7 +5,7 @@ use jeton::config::RetryDevice;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::world::{Row, SECOND, SPACING, WINDOW, World, block_on};
+use super::server::{Row, SECOND, SPACING, TestServer, WINDOW, block_on};
 
 /// The owner's device in each of its networks, and a server that renders pages for it.
 const NETWORKS: [usize; 2] = [0, 1];
@@ -58,8 +58,8 @@ struct Client {
 
 impl Client {
     /// Changes the network, unless a response was lost too soon after the last one across a change of network.
-    async fn change_network(&mut self, world: &World) {
-        let row = world.row(self.session).await;
+    async fn change_network(&mut self, server: &TestServer) {
+        let row = server.row(self.session).await;
         let generation = self.stored + 1;
         let may_be_late = self
             .late_retry_generation
@@ -70,64 +70,64 @@ impl Client {
     }
 
     /// All tabs read the stored token, then each sends it.
-    async fn refresh(&mut self, world: &World, tabs: &[bool]) {
+    async fn refresh(&mut self, server: &TestServer, tabs: &[bool]) {
         let presented = self.stored;
         for arrives in tabs {
-            self.send(world, presented, *arrives).await;
+            self.send(server, presented, *arrives).await;
         }
     }
 
-    async fn send(&mut self, world: &World, presented: u32, arrives: bool) {
-        let row = world.row(self.session).await;
-        let is_late = presented < row.generation && (world.now() - row.rotated_at).abs() >= WINDOW;
+    async fn send(&mut self, server: &TestServer, presented: u32, arrives: bool) {
+        let row = server.row(self.session).await;
+        let is_late = presented < row.generation && (server.now() - row.rotated_at).abs() >= WINDOW;
         if is_late && row.device != self.device {
             self.late_retry_generation = Some(row.generation);
         }
-        let tokens = world.present(self.device, self.session, presented).await;
+        let tokens = server.present(self.device, self.session, presented).await;
         let tokens =
             tokens.unwrap_or_else(|| panic!("the client was signed out at generation {presented}"));
-        self.history.push(world.row(self.session).await);
+        self.history.push(server.row(self.session).await);
         if arrives {
-            self.stored = world.decode(&tokens.refresh_token).generation;
+            self.stored = server.decode(&tokens.refresh_token).generation;
         }
-        world.step_clock(WINDOW / 16);
+        server.step_clock(WINDOW / 16);
     }
 }
 
-async fn run_rounds(world: &World, rounds: &[Round]) {
-    let session = world.sign_in().await;
+async fn run_rounds(server: &TestServer, rounds: &[Round]) {
+    let session = server.sign_in().await;
     let mut client = Client {
         session,
         device: 0,
         stored: 0,
         late_retry_generation: None,
-        history: vec![world.row(session).await],
+        history: vec![server.row(session).await],
     };
     for round in rounds {
         if round.moves {
-            client.change_network(world).await;
+            client.change_network(server).await;
         }
-        client.refresh(world, &round.tabs).await;
-        world.step_clock(round.pause);
+        client.refresh(server, &round.tabs).await;
+        server.step_clock(round.pause);
         let kept = client.history.len().saturating_sub(round.lost).max(1);
         client.history.truncate(kept);
-        world.restore(session, client.history[kept - 1]).await;
+        server.restore(session, client.history[kept - 1]).await;
     }
-    client.refresh(world, &[true]).await;
-    assert!(!world.row(session).await.repeated_elsewhere);
+    client.refresh(server, &[true]).await;
+    assert!(!server.row(session).await.repeated_elsewhere);
 }
 
-async fn world(retry_device: RetryDevice) -> World {
-    World::with(|settings| settings.session.retry_device = retry_device).await
+async fn server(retry_device: RetryDevice) -> TestServer {
+    TestServer::with(|settings| settings.session.retry_device = retry_device).await
 }
 
 /// rows 27 to 30, in random rounds.
 #[test]
 fn an_honest_client_is_never_signed_out() {
     for retry_device in RetryDevice::ALL {
-        let world = block_on(world(retry_device));
+        let server = block_on(server(retry_device));
         proptest!(ProptestConfig::with_cases(32), |(rounds in rounds())| {
-            block_on(run_rounds(&world, &rounds));
+            block_on(run_rounds(&server, &rounds));
         });
     }
 }
@@ -137,17 +137,17 @@ fn an_honest_client_is_never_signed_out() {
 fn two_tabs_with_copied_storage_that_refresh_in_turn_stay_signed_in() {
     let pauses = prop::collection::vec(0..7200 * SECOND, 1..40);
     for retry_device in RetryDevice::ALL {
-        let world = block_on(world(retry_device));
+        let server = block_on(server(retry_device));
         proptest!(ProptestConfig::with_cases(16), |(pauses in pauses.clone())| {
             block_on(async {
-                let session = world.sign_in().await;
+                let session = server.sign_in().await;
                 let mut tabs = [0, 0];
                 for (turn, pause) in pauses.iter().enumerate() {
-                    let tokens = world.present(0, session, tabs[turn % 2]).await.unwrap();
-                    tabs[turn % 2] = world.decode(&tokens.refresh_token).generation;
-                    world.step_clock(*pause);
+                    let tokens = server.present(0, session, tabs[turn % 2]).await.unwrap();
+                    tabs[turn % 2] = server.decode(&tokens.refresh_token).generation;
+                    server.step_clock(*pause);
                 }
-                assert_eq!(world.row(session).await.late_retry_generation, None);
+                assert_eq!(server.row(session).await.late_retry_generation, None);
             });
         });
     }
@@ -157,13 +157,13 @@ fn two_tabs_with_copied_storage_that_refresh_in_turn_stay_signed_in() {
 #[test]
 fn a_client_that_loses_every_first_response_stays_signed_in() {
     for retry_device in RetryDevice::ALL {
-        let world = block_on(world(retry_device));
+        let server = block_on(server(retry_device));
         block_on(async {
-            let session = world.sign_in().await;
+            let session = server.sign_in().await;
             for generation in 0..50 {
                 for _ in 0..3 {
-                    world.present(0, session, generation).await.unwrap();
-                    world.step_clock(3600 * SECOND);
+                    server.present(0, session, generation).await.unwrap();
+                    server.step_clock(3600 * SECOND);
                 }
             }
         });
@@ -173,41 +173,41 @@ fn a_client_that_loses_every_first_response_stays_signed_in() {
 /// row 29: the client moves with each lost response. A spacing of 10 forgives one in eleven generations.
 #[test]
 fn a_client_that_loses_one_response_per_spacing_across_a_change_of_network_stays_signed_in() {
-    let world = block_on(world(RetryDevice::Same));
+    let server = block_on(server(RetryDevice::Same));
     block_on(async {
-        let session = world.sign_in().await;
+        let session = server.sign_in().await;
         let mut device = 0;
         for generation in 0..100 {
-            world.present(device, session, generation).await.unwrap();
-            world.step_clock(900 * SECOND);
+            server.present(device, session, generation).await.unwrap();
+            server.step_clock(900 * SECOND);
             if generation % (SPACING + 1) == 0 {
                 device = NETWORKS[1 - device];
-                world.present(device, session, generation).await.unwrap();
-                world.step_clock(900 * SECOND);
+                server.present(device, session, generation).await.unwrap();
+                server.step_clock(900 * SECOND);
             }
         }
-        assert_eq!(world.row(session).await.late_retry_generation, Some(100));
+        assert_eq!(server.row(session).await.late_retry_generation, Some(100));
     });
 }
 
 /// row 28: with `retry_device = "any"`, a page and the server that renders it send one cookie under two names.
 #[test]
 fn a_page_and_its_server_that_refresh_within_the_window_stay_signed_in() {
-    let world = block_on(world(RetryDevice::Any));
+    let server = block_on(server(RetryDevice::Any));
     let rounds = prop::collection::vec((any::<bool>(), 0..WINDOW), 1..30);
     proptest!(ProptestConfig::with_cases(16), |(rounds in rounds)| {
         block_on(async {
-            let session = world.sign_in().await;
+            let session = server.sign_in().await;
             for (generation, (server_first, apart)) in (0..).zip(rounds) {
                 let (first, second) = if server_first { (SERVER, 0) } else { (0, SERVER) };
-                let one = world.present(first, session, generation).await.unwrap();
-                world.step_clock(apart);
-                let other = world.present(second, session, generation).await.unwrap();
+                let one = server.present(first, session, generation).await.unwrap();
+                server.step_clock(apart);
+                let other = server.present(second, session, generation).await.unwrap();
                 assert_eq!(one.refresh_token, other.refresh_token);
                 assert_eq!(one.access_token, other.access_token);
-                world.step_clock(900 * SECOND);
+                server.step_clock(900 * SECOND);
             }
-            let row = world.row(session).await;
+            let row = server.row(session).await;
             assert_eq!((row.repeated_elsewhere, row.late_retry_generation), (true, None));
         });
     });

@@ -2,5 +2,5 @@
 
 mod honest_client;
 mod model;
+mod server;
 mod thief;
-mod world;

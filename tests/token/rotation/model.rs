@@ -9,7 +9,9 @@ use jeton::store::session::{self, Ending};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::world::{DEVICES, Row, SECOND, SPACING, WINDOW, World, block_on, have_same_user_agent};
+use super::server::{
+    DEVICES, Row, SECOND, SPACING, TestServer, WINDOW, block_on, have_same_user_agent,
+};
 use crate::support::{Tokens, claims};
 
 #[derive(Clone, Debug)]
@@ -177,42 +179,42 @@ impl Responses {
     }
 }
 
-async fn run_steps(world: &World, steps: &[Step]) {
-    let session = world.sign_in().await;
-    let settings = &world.jeton.server.settings.session;
+async fn run_steps(server: &TestServer, steps: &[Step]) {
+    let session = server.sign_in().await;
+    let settings = &server.jeton.server.settings.session;
     let mut model = Model {
         retry_device: settings.retry_device,
         late_retry: settings.late_retry,
-        row: world.row(session).await,
+        row: server.row(session).await,
         past: Vec::new(),
         newest: 0,
     };
     let mut responses = Responses::default();
-    let size = world.size().await;
+    let size = server.size().await;
     for step in steps {
-        run_step(world, session, step, &mut model, &mut responses).await;
-        assert_eq!(world.row(session).await, model.row, "after {step:?}");
+        run_step(server, session, step, &mut model, &mut responses).await;
+        assert_eq!(server.row(session).await, model.row, "after {step:?}");
     }
-    assert_eq!(world.size().await, size, "the size of the rows changed");
+    assert_eq!(server.size().await, size, "the size of the rows changed");
 }
 
 async fn run_step(
-    world: &World,
+    server: &TestServer,
     session: Uuid,
     step: &Step,
     model: &mut Model,
     responses: &mut Responses,
 ) {
     match *step {
-        Step::Clock(micros) => world.step_clock(micros),
+        Step::Clock(micros) => server.step_clock(micros),
         Step::Rollback { lost } => {
             model.roll_back(lost);
-            world.restore(session, model.row).await;
+            server.restore(session, model.row).await;
         }
         Step::Revoke => {
             model.revoke();
-            let store = &world.jeton.server.store;
-            session::revoke(store, session, Ending::Operator, &world.jeton.cause())
+            let store = &server.jeton.server.store;
+            session::revoke(store, session, Ending::Operator, &server.jeton.cause())
                 .await
                 .unwrap();
         }
@@ -222,9 +224,9 @@ async fn run_step(
             older,
         } => {
             let presented = model.newest.saturating_sub(older);
-            let (arrival, now) = (world.now(), world.now() + wait);
+            let (arrival, now) = (server.now(), server.now() + wait);
             let expected = model.present(device, presented, arrival, now);
-            match world.present_after(wait, device, session, presented).await {
+            match server.present_after(wait, device, session, presented).await {
                 Ok(tokens) => responses.record(presented, expected, &tokens, model.row.rotated_at),
                 Err(Error::InvalidGrant(_)) => assert_eq!(expected, Expected::Refused),
                 Err(Error::TemporarilyUnavailable(_)) => {
@@ -235,15 +237,15 @@ async fn run_step(
         }
         Step::Present { device, older } => {
             let presented = model.newest.saturating_sub(older);
-            let expected = model.present(device, presented, world.now(), world.now());
-            let tokens = world.present(device, session, presented).await;
+            let expected = model.present(device, presented, server.now(), server.now());
+            let tokens = server.present(device, session, presented).await;
             assert_eq!(
                 tokens.is_none(),
                 expected == Expected::Refused,
                 "{expected:?}"
             );
             if let Some(tokens) = tokens {
-                let issued = world.decode(&tokens.refresh_token).generation;
+                let issued = server.decode(&tokens.refresh_token).generation;
                 assert_eq!(issued, model.row.generation);
                 responses.record(presented, expected, &tokens, model.row.rotated_at);
             }
@@ -261,12 +263,12 @@ fn every_interleaving_follows_the_model() {
         (RetryDevice::Any, LateRetry::Once),
         (RetryDevice::Same, LateRetry::Never),
     ] {
-        let world = block_on(World::with(|settings| {
+        let server = block_on(TestServer::with(|settings| {
             settings.session.retry_device = retry_device;
             settings.session.late_retry = late_retry;
         }));
         proptest!(ProptestConfig::with_cases(48), |(steps in steps())| {
-            block_on(run_steps(&world, &steps));
+            block_on(run_steps(&server, &steps));
         });
     }
 }

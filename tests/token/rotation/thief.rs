@@ -14,7 +14,7 @@ use jeton::token::rotation::{Judgement, Position, RequestTime, judge};
 use jeton::token::sender::Sender;
 use proptest::prelude::*;
 
-use super::world::{SECOND, SPACING, WINDOW, World, block_on};
+use super::server::{SECOND, SPACING, TestServer, WINDOW, block_on};
 use crate::support::START;
 
 /// One request: its sender, its token, and its time.
@@ -270,25 +270,25 @@ fn device(by_thief: bool, case: Case) -> usize {
     }
 }
 
-async fn run_requests(world: &World, case: Case, honest: u32, requests: &[Request]) {
-    let session = world.sign_in().await;
+async fn run_requests(server: &TestServer, case: Case, honest: u32, requests: &[Request]) {
+    let session = server.sign_in().await;
     for generation in 0..honest {
-        world.step_clock(900 * SECOND);
-        world.present(0, session, generation).await.unwrap();
+        server.step_clock(900 * SECOND);
+        server.present(0, session, generation).await.unwrap();
     }
     let mut pair = Pair::with_copies_of(honest);
     let mut sent = Vec::new();
     for request in requests {
-        world.step_clock(pair.pause(*request, case));
+        server.step_clock(pair.pause(*request, case));
         let presented = pair.holder(*request).present(request.older);
         sent.push(*request);
         let device = device(request.by_thief, case);
-        let Some(tokens) = world.present(device, session, presented).await else {
+        let Some(tokens) = server.present(device, session, presented).await else {
             // The thief is detected: neither of the two has a valid token.
-            assert!(world.row(session).await.revoked);
+            assert!(server.row(session).await.revoked);
             for holder in [pair.owner, pair.thief] {
                 assert!(
-                    world
+                    server
                         .present(device, session, holder.newest)
                         .await
                         .is_none()
@@ -296,8 +296,8 @@ async fn run_requests(world: &World, case: Case, honest: u32, requests: &[Reques
             }
             return;
         };
-        pair.is_audited = world.row(session).await.repeated_elsewhere;
-        let successor = world.decode(&tokens.refresh_token).generation;
+        pair.is_audited = server.row(session).await.repeated_elsewhere;
+        let successor = server.decode(&tokens.refresh_token).generation;
         let holder = pair.holder(*request);
         holder.newest = holder.newest.max(successor);
         pair.assert_detected_in_time(case, &sent);
@@ -315,13 +315,13 @@ fn the_thief_is_detected_when_thief_and_owner_have_both_advanced_twice() {
         });
     let requests = prop::collection::vec(request, 1..14);
     for case in CASES {
-        let world = block_on(World::with(|settings| {
+        let server = block_on(TestServer::with(|settings| {
             settings.session.retry_device = case.retry_device;
         }));
         let requests = requests.clone();
         let config = ProptestConfig::with_cases(48);
         proptest!(config, |(honest in 0..4_u32, requests in requests)| {
-            block_on(run_requests(&world, case, honest, &requests));
+            block_on(run_requests(&server, case, honest, &requests));
         });
     }
 }

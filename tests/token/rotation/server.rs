@@ -37,7 +37,7 @@ pub fn have_same_user_agent(one: usize, other: usize) -> bool {
 }
 
 /// A server whose rows can be set back, as a failover to a lagging replica does.
-pub struct World {
+pub struct TestServer {
     pub jeton: Jeton,
     connection: DatabaseConnection,
     _data: DataDir,
@@ -62,7 +62,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
         .block_on(future)
 }
 
-impl World {
+impl TestServer {
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let data = DataDir::new();
         let jeton = Jeton::on(
