@@ -43,11 +43,30 @@ fn every_operation_has_a_summary_a_description_and_a_standard() {
             text(declared.unwrap(), "description").ends_with('.'),
             "{tag}"
         );
-        if ["Token", "Discovery"].contains(&tag) {
+        if ["Token", "Keys", "Introspection"].contains(&tag) {
             let cites = ["(RFC ", "(OpenID "]
                 .iter()
                 .any(|cite| description.contains(cite));
             assert!(cites, "{what} names no standard");
+        }
+    }
+}
+
+#[test]
+fn the_readme_of_the_sdks_names_every_operation() {
+    let readme = include_str!("../../openapi/README.md");
+    for (what, _, operation) in operations() {
+        let name = text(operation, "operationId");
+        let mut snake = String::new();
+        for c in name.chars() {
+            if c.is_ascii_uppercase() {
+                snake.push('_');
+            }
+            snake.push(c.to_ascii_lowercase());
+        }
+        for name in [name, &snake] {
+            let named = format!("`{name}`");
+            assert!(readme.contains(&named), "{what}: {named} is missing");
         }
     }
 }

@@ -52,6 +52,20 @@ def main() -> None:
     assert AccountApi(ApiClient(server)).fetch_account() == account
     passed("refresh")
 
+    server.access_token = f"{token.access_token}x"
+    # README
+
+    try:
+        account = AccountApi(ApiClient(server)).fetch_account()
+    except ApiException as refused:
+        if refused.status != 401:  # Else the access token has expired.
+            raise
+        token = tokens.request_token("refresh_token", client_id="my-info", refresh_token=token.refresh_token)
+        server.access_token = token.access_token
+        account = AccountApi(ApiClient(server)).fetch_account()
+    # end
+    assert account.username == username and server.access_token == token.access_token
+
     # README
 
     try:

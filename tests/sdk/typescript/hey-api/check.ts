@@ -49,9 +49,22 @@ assert.notEqual(token.refresh_token, old.refresh_token);
 assert.equal((await fetchAccount({ throwOnError: true })).data.username, username);
 passed("refresh");
 
+token = { ...token, access_token: `${token.access_token}x` };
+// README
+
+let answer = await fetchAccount();
+if (answer.response?.status === 401) {                         // The access token has expired.
+  const newest = { ...refresh, refresh_token: token.refresh_token! };
+  ({ data: token } = await requestToken({ body: newest, throwOnError: true }));
+  answer = await fetchAccount();
+}
+// end
+assert.equal(answer.data?.username, username);
+
 // README
 
 const { error, response } = await requestToken({ body: { ...signIn, password: "a wrong password" } });
+if (!response) throw error;                                    // No response arrived.
 if (error) console.log(response.status, error.error, error.error_description);
 // end
 assert.equal(response.status, 400);
