@@ -174,16 +174,35 @@ async fn an_error_of_the_framework_has_the_oauth_shape() {
     }
 }
 
-/// row 38: a request that exceeds the timeout is 503.
+/// row 38: a request that exceeds the timeout while its body arrives is 408.
 #[tokio::test]
-async fn a_body_that_never_ends_is_503_with_retry_after() {
+async fn a_body_that_never_ends_is_408() {
     let jeton = Jeton::with(|settings| {
         settings.server.request_timeout = Span(Duration::from_millis(20));
     })
     .await;
     let endless =
-        Body::from_bytes_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
-    let answer = jeton.send(form("/token").body(endless)).await;
+        || Body::from_bytes_stream(futures_util::stream::pending::<std::io::Result<Vec<u8>>>());
+    let answer = jeton.send(form("/token").body(endless())).await;
+    answer.assert_error(408, "invalid_request");
+    assert_eq!(answer.header("connection"), Some("close"));
+    let registration = Request::builder()
+        .method(Method::POST)
+        .uri("/account".parse().unwrap())
+        .content_type("application/json")
+        .body(endless());
+    assert_problem(&jeton.send(registration).await, 408);
+}
+
+/// row 38: else it is 503.
+#[tokio::test]
+async fn a_response_that_takes_too_long_is_503_with_retry_after() {
+    let jeton = Jeton::with(|settings| {
+        settings.server.request_timeout = Span(Duration::from_millis(20));
+    })
+    .await;
+    let endless = make(|_| std::future::pending::<Response>());
+    let answer = send(layered(endless, Arc::clone(&jeton.server)), "/token").await;
     answer.assert_error(503, "temporarily_unavailable");
     assert!(answer.header("retry-after").is_some());
 }

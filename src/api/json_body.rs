@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 
 use crate::api::bearer;
+use crate::response::body;
 use crate::response::problem::Problem;
 
 const JSON: &str = "application/json";
@@ -53,7 +54,7 @@ impl<'a, T: DeserializeOwned, S: Type> ApiExtractor<'a> for JsonBody<T, S> {
             return Err(Problem::UnsupportedMediaType { is_patch }.into());
         }
         let limit = bearer::server(request)?.settings.server.body_limit;
-        let bytes = body.take()?.into_bytes_limit(limit).await?;
+        let bytes = body::read(request, body, limit).await?;
         Ok(Self(parse(&bytes)?, PhantomData))
     }
 }

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 
 use super::endpoints::{Endpoint, ErrorFormat};
 use crate::error::Error;
+use crate::response::body::Arrival;
 use crate::response::cors::CorsRequest;
 use crate::response::oauth_error::OAuthError;
 use crate::response::problem::Problem;
@@ -104,14 +105,19 @@ enum Failure {
 async fn within(
     timeout: Duration,
     next: Arc<impl poem::Endpoint<Output = Response>>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Response, Failure> {
+    let body = Arrival::default();
+    request.set_data(body.clone());
     let work = AssertUnwindSafe(next.call(request)).catch_unwind();
     match tokio::time::timeout(timeout, work).await {
         Ok(Ok(result)) => result.map_err(Failure::Refused),
         Ok(Err(_panic)) => Err(Failure::Failed(Error::ServerError(
             "a panic, logged above".into(),
         ))),
+        // "The 408 (Request Timeout) status code indicates that the server did not receive a complete request
+        // message within the time that it was prepared to wait", RFC 9110 §15.5.9.
+        Err(_elapsed) if body.is_awaited() => Err(Failure::Failed(Error::RequestTimeout)),
         Err(_elapsed) => Err(Failure::Failed(Error::TemporarilyUnavailable(
             "server.request_timeout passed".into(),
         ))),

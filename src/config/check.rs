@@ -43,6 +43,11 @@ impl Settings {
             server.header_read_timeout,
             SECOND..,
         );
+        check.duration(
+            "server.keep_alive_timeout",
+            server.keep_alive_timeout,
+            SECOND..,
+        );
         check.duration("server.request_timeout", server.request_timeout, SECOND..);
         check.duration("server.shutdown_timeout", server.shutdown_timeout, SECOND..);
         check.duration(

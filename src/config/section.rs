@@ -19,6 +19,7 @@ pub struct ServerSettings {
     #[serde(deserialize_with = "value::address")]
     pub listen: SocketAddr,
     pub header_read_timeout: Span,
+    pub keep_alive_timeout: Span,
     pub request_timeout: Span,
     pub shutdown_timeout: Span,
     pub max_connections: usize,

@@ -10,6 +10,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::error::Error;
 use crate::parameters::Parameters;
+use crate::response::body;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 
@@ -66,7 +67,7 @@ async fn read(request: &Request, body: &mut RequestBody, limit: usize) -> poem::
         let reason = "the content type is not application/x-www-form-urlencoded";
         return Err(OAuthError(Error::InvalidRequest(reason.into())).into());
     }
-    let bytes = body.take()?.into_bytes_limit(limit).await?;
+    let bytes = body::read(request, body, limit).await?;
     let parameters = Parameters::parse(request.uri().query(), &bytes).map_err(OAuthError)?;
     Ok(parameters)
 }

@@ -22,6 +22,8 @@ pub enum Error {
     InvalidRequest(Reason),
     /// The body is too large: `invalid_request`, with status 413.
     TooLarge(Reason),
+    /// The body did not arrive in time: `invalid_request`, with status 408.
+    RequestTimeout,
     /// The path does not exist: `invalid_request`, with status 404.
     NotFound(Reason),
     /// The path has only these methods: `invalid_request`, with status 405.
@@ -58,6 +60,7 @@ impl Error {
         match self {
             Self::InvalidRequest(_)
             | Self::TooLarge(_)
+            | Self::RequestTimeout
             | Self::NotFound(_)
             | Self::MethodNotAllowed(_) => "invalid_request",
             Self::InvalidClient(_) => "invalid_client",
@@ -84,6 +87,7 @@ impl Error {
                  and no credentials in the URL."
             }
             Self::TooLarge(_) => "The request body is too large.",
+            Self::RequestTimeout => "The request body did not arrive in time. Send it again.",
             Self::NotFound(_) => "This path does not exist. See /docs for the API.",
             Self::MethodNotAllowed(_) => "Method not allowed; see the Allow header.",
             Self::InvalidClient(_) => {
@@ -138,6 +142,7 @@ impl Error {
             | Self::InvalidToken(reason)
             | Self::TemporarilyUnavailable(reason)
             | Self::ServerError(reason) => reason,
+            Self::RequestTimeout => "the body did not arrive within server.request_timeout",
             Self::MethodNotAllowed(_) => "method not allowed",
             Self::InsufficientScope(_) => "insufficient scope",
             Self::TooManyAttempts(_) => "too many sign-ins have failed",

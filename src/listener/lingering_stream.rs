@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::head_timer::Received;
+
 /// Maximum time without data from the client. The delay of closing an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Maximum time for which the client may continue to send.
@@ -27,6 +29,7 @@ const CHUNK_SIZE: usize = 16 * 1024;
 
 pub(super) struct LingeringStream {
     stream: TcpStream,
+    received: Received,
     closing: Option<Closing>,
 }
 
@@ -37,9 +40,10 @@ struct Closing {
 }
 
 impl LingeringStream {
-    pub(super) const fn new(stream: TcpStream) -> Self {
+    pub(super) const fn new(stream: TcpStream, received: Received) -> Self {
         Self {
             stream,
+            received,
             closing: None,
         }
     }
@@ -77,7 +81,13 @@ impl AsyncRead for LingeringStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            this.received.note();
+        }
+        read
     }
 }
 

@@ -1,5 +1,6 @@
 //! The accept loop: connection limit, timeouts, graceful shutdown.
 
+mod head_timer;
 mod lingering_stream;
 
 use std::convert::Infallible;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
@@ -20,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
+use self::head_timer::{HeadTimer, Received};
 use self::lingering_stream::LingeringStream;
 use crate::config::ServerSettings;
 
@@ -56,9 +58,11 @@ where
         let Some((stream, remote, permit)) = accepted else {
             continue;
         };
+        let received = Received::default();
+        let stream = LingeringStream::new(stream, received.clone());
         let connection = graceful.watch(
             hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
+                .timer(HeadTimer::new(settings, received))
                 .header_read_timeout(settings.header_read_timeout.0)
                 .max_buf_size(MAX_HEAD_SIZE)
                 .serve_connection(
@@ -101,10 +105,10 @@ async fn accept(
 /// A stream with a write timeout: a client that does not read must not keep its permit and its response in
 /// memory.
 fn with_write_timeout(
-    stream: TcpStream,
+    stream: LingeringStream,
     timeout: Duration,
 ) -> Pin<Box<TimeoutStream<LingeringStream>>> {
-    let mut stream = TimeoutStream::new(LingeringStream::new(stream));
+    let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(timeout));
     Box::pin(stream)
 }

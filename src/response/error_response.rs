@@ -49,7 +49,7 @@ impl ErrorResponse<'_> {
         let accept_patch = HeaderName::from_static("accept-patch");
         set(accept_patch, self.accept_patch.map(str::to_owned));
         // The rest of a body that was not read would be parsed as the next request.
-        if self.status == StatusCode::PAYLOAD_TOO_LARGE {
+        if [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_TIMEOUT].contains(&self.status) {
             set(header::CONNECTION, Some("close".to_owned()));
         }
         response

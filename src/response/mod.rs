@@ -1,5 +1,6 @@
 //! Parts of HTTP responses that endpoints and API share: errors, CORS, the caller's address.
 
+pub mod body;
 pub mod caller;
 pub mod cors;
 mod error_response;

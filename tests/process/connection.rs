@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use super::http::Connection;
 use super::{PASSWORD, Place, Process, eventually, free_address, read};
@@ -18,9 +20,11 @@ fn sign_in() -> String {
     ])
 }
 
-/// A server with a head timeout of one second.
+/// A server that waits one second for a head or a next request.
 fn with_short_timeout() -> (Place, Process) {
-    let place = Place::furnished().set("JETON_SERVER__HEADER_READ_TIMEOUT", "1s");
+    let place = Place::furnished()
+        .set("JETON_SERVER__HEADER_READ_TIMEOUT", "1s")
+        .set("JETON_SERVER__KEEP_ALIVE_TIMEOUT", "1s");
     let process = place.start();
     (place, process)
 }
@@ -128,8 +132,41 @@ fn silent_incomplete_and_idle_connections_are_closed() {
     assert_eq!(server.get("/healthz").status, 200);
 }
 
+/// Load balancers send the next request after up to a minute.
 #[test]
-fn a_body_that_does_not_arrive_gets_503() {
+fn an_idle_connection_outlives_the_time_limit_of_a_head() {
+    let place = Place::furnished().set("JETON_SERVER__HEADER_READ_TIMEOUT", "1s");
+    let server = place.start();
+    let mut idle = server.connect();
+    for _ in 0..2 {
+        let answer = idle.token(&sign_in()).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        sleep(Duration::from_millis(2500));
+    }
+    assert_eq!(idle.get("/healthz").unwrap().status, 200);
+}
+
+/// Its idle limit is longer than the test waits.
+#[test]
+fn half_a_head_on_a_used_connection_is_cut_off() {
+    let place = Place::furnished()
+        .set("JETON_SERVER__HEADER_READ_TIMEOUT", "1s")
+        .set("JETON_SERVER__KEEP_ALIVE_TIMEOUT", "1h");
+    let server = place.start();
+    let mut silent = server.connect();
+    let mut connection = server.connect();
+    assert_eq!(connection.get("/healthz").unwrap().status, 200);
+    connection.send("POST /token HTTP/1.1\r\nHo").unwrap();
+    connection.wait_for_end().unwrap();
+    silent.wait_for_end().unwrap();
+    // The head arrives byte by byte, and no byte extends the limit.
+    let mut slow = server.connect();
+    assert_eq!(slow.get("/healthz").unwrap().status, 200);
+    eventually("the slow head is cut off", || slow.send("a").is_err());
+}
+
+#[test]
+fn a_body_that_does_not_arrive_gets_408() {
     let place = Place::furnished().set("JETON_SERVER__REQUEST_TIMEOUT", "1s");
     let server = place.start();
     let mut connection = server.connect();
@@ -139,7 +176,8 @@ fn a_body_that_does_not_arrive_gets_503() {
     connection
         .receive()
         .unwrap()
-        .assert_error(503, "temporarily_unavailable");
+        .assert_error(408, "invalid_request");
+    connection.wait_for_end().unwrap();
 }
 
 /// Most clients write the whole request before they read. They must still receive the response.

@@ -50,7 +50,7 @@ fn assert_unharmed(place: &Place) {
 fn an_unknown_setting_is_reported_with_its_source() {
     insta::assert_snapshot!(refused(&[("JETON_SERVER__LISEN", "127.0.0.1:1")]), @r#"
     jeton: invalid settings:
-      server.lisen (JETON_SERVER__LISEN) is not a setting; the settings in server are body_limit, clock_tolerance, header_read_timeout, listen, max_connections, request_timeout, shutdown_timeout, trusted_proxies
+      server.lisen (JETON_SERVER__LISEN) is not a setting; the settings in server are body_limit, clock_tolerance, header_read_timeout, keep_alive_timeout, listen, max_connections, request_timeout, shutdown_timeout, trusted_proxies
     "#);
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: invalid settings:

@@ -13,6 +13,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     let all = [
         Error::InvalidRequest("zqx".into()),
         Error::TooLarge("zqx".into()),
+        Error::RequestTimeout,
         Error::NotFound("zqx".into()),
         Error::MethodNotAllowed("GET".into()),
         Error::InvalidClient("zqx".into()),
@@ -43,6 +44,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     insta::assert_snapshot!(table, @"
     400 invalid_request: The request lacks a required parameter, repeats one, or is malformed. Send POST with an application/x-www-form-urlencoded body in UTF-8, each parameter once, and no credentials in the URL.
     413 invalid_request: The request body is too large.
+    408 invalid_request: The request body did not arrive in time. Send it again.
     404 invalid_request: This path does not exist. See /docs for the API.
     405 invalid_request: Method not allowed; see the Allow header.
     401 invalid_client: The client is unknown, or its authentication is missing, wrong or not the registered one.

@@ -42,6 +42,8 @@ pub enum Problem {
     PreconditionFailed,
     /// The body is over `server.body_limit`.
     TooLarge,
+    /// The body did not arrive within `server.request_timeout`.
+    RequestTimeout,
     /// The body is not JSON. The response to a PATCH lists the accepted formats.
     UnsupportedMediaType {
         /// Whether the request is a PATCH.
@@ -134,6 +136,10 @@ impl Problem {
                 "The resource was changed. Read it again and send its new ETag as If-Match.",
             ),
             Self::TooLarge => ("Too large", "The request body is too large."),
+            Self::RequestTimeout => (
+                "Request timeout",
+                "The request body did not arrive in time. Send it again.",
+            ),
             Self::UnsupportedMediaType { .. } => (
                 "Unsupported media type",
                 "Send a JSON body and Content-Type: application/json.",
@@ -162,6 +168,7 @@ impl From<Error> for Problem {
         match error {
             Error::TemporarilyUnavailable(reason) => Self::Busy(reason.into_owned()),
             Error::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
+            Error::RequestTimeout => Self::RequestTimeout,
             other => Self::Failed(other.to_string()),
         }
     }

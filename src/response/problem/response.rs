@@ -81,6 +81,7 @@ impl ResponseError for Problem {
             Self::InsufficientScope(_) | Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -127,6 +128,7 @@ impl ApiResponse for Problem {
             ),
             (403, "The access token does not allow this."),
             (404, "Not found."),
+            (408, "The request body did not arrive in time."),
             (409, "The present state does not allow this."),
             (
                 412,
