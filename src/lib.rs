@@ -21,6 +21,7 @@
 //! - [`config`](mod@config), [`audit`], [`throttle`]: settings; audit events; limits on failed attempts
 //! - [`database_url`]: the address of the database
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
+//! - [`liveness`]: whether requests get responses
 //! - [`error`]: OAuth errors; classification of database errors
 //! - [`secret`]: secret values and the source of randomness
 
@@ -41,6 +42,7 @@ pub mod error;
 pub mod grant;
 pub mod key;
 pub mod listener;
+pub mod liveness;
 pub mod maintenance;
 pub mod parameters;
 pub mod password;

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::key::SigningKeys;
+use crate::liveness::Liveness;
 use crate::password::{PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::store::Store;
@@ -24,6 +25,8 @@ pub struct AuthorizationServer {
     pub password_rules: Rules,
     /// Limits failed sign-ins.
     pub throttle: SignInThrottle,
+    /// Whether requests get responses.
+    pub liveness: Liveness,
     /// The clock.
     pub clock: Clock,
 }

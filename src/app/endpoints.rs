@@ -9,6 +9,9 @@ use crate::response::cors::Readers;
 /// The path of the OpenAPI document.
 pub(super) const DOCUMENT: &str = "/openapi.json";
 
+/// The metric label of the probes.
+pub(super) const PROBE: &str = "probe";
+
 /// A path with its methods (RFC 6749 §3).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -45,8 +48,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     open(DOCUMENT, "document"),
     page("/", "page"),
     page("/docs", "page"),
-    page("/healthz", "probe"),
-    page("/readyz", "probe"),
+    page("/healthz", PROBE),
+    page("/readyz", PROBE),
     account("/account", "GET, HEAD, POST"),
     account("/account/password", "PUT"),
     account("/account/sessions", "GET, HEAD, DELETE"),

@@ -12,7 +12,7 @@ use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint as _, IntoResponse as _, Request, Response};
 use tracing::Instrument as _;
 
-use super::endpoints::{Endpoint, ErrorFormat};
+use super::endpoints::{Endpoint, ErrorFormat, PROBE};
 use crate::error::Error;
 use crate::response::body::Arrival;
 use crate::response::cors::CorsRequest;
@@ -67,7 +67,7 @@ pub(super) async fn call(
     Ok(response)
 }
 
-/// The response of the endpoint, or the one for its error, with the CORS headers.
+/// The response with the CORS headers.
 async fn respond(
     next: Arc<impl poem::Endpoint<Output = Response>>,
     mut request: Request,
@@ -78,11 +78,7 @@ async fn respond(
     let (metric, mut response) = if cors.is_preflight() {
         ("preflight", StatusCode::NO_CONTENT.into_response())
     } else {
-        let timeout = server.settings.server.request_timeout.0;
-        let response = match within(timeout, next, request).await {
-            Ok(response) => response,
-            Err(failure) => failure.response(endpoint),
-        };
+        let response = endpoint_response(next, request, endpoint, server).await;
         (endpoint.metric, response)
     };
     cors.permit(&mut response, endpoint.allow, &server.store)
@@ -91,6 +87,27 @@ async fn respond(
     tracing::debug!(status, "response");
     let labels = [("endpoint", metric), ("status", status_class(status))];
     metrics::counter!("jeton_requests_total", &labels).increment(1);
+    response
+}
+
+/// The response of the endpoint, or the one for its error.
+async fn endpoint_response(
+    next: Arc<impl poem::Endpoint<Output = Response>>,
+    request: Request,
+    endpoint: &Endpoint,
+    server: &AuthorizationServer,
+) -> Response {
+    let now = || server.clock.read().monotonic;
+    // The probes do not count: they may be served while nothing else is.
+    let waiting = (endpoint.metric != PROBE).then(|| server.liveness.begin(now()));
+    let timeout = server.settings.server.request_timeout.0;
+    let response = match within(timeout, next, request).await {
+        Ok(response) => response,
+        Err(failure) => failure.response(endpoint),
+    };
+    if let Some(waiting) = waiting {
+        waiting.answer(now());
+    }
     response
 }
 

@@ -14,6 +14,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Settings};
 use crate::database_url::DatabaseUrl;
 use crate::key::SigningKeys;
+use crate::liveness::Liveness;
 use crate::maintenance;
 use crate::password::{Busy, Cost, HashError, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
@@ -149,6 +150,7 @@ pub async fn assemble(
         hasher,
         password_rules,
         throttle,
+        liveness: Liveness::default(),
         clock,
     };
     maintenance::refresh_keys(&server).await?;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{Condition, ExprTrait as _, Set};
 
 use super::Store;
 use super::writer::Durability;
@@ -11,6 +12,9 @@ use crate::clock::Timestamp;
 
 /// The task that deletes old rows.
 pub const SWEEP: &str = "sweep";
+
+/// The row that the readiness check writes on SQLite.
+const READINESS: &str = "readiness";
 
 /// A task and the node that does it.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -70,7 +74,26 @@ pub async fn expiry(store: &Store, name: &str) -> Result<Option<Timestamp>, DbEr
         .map(|row| row.expires_at))
 }
 
-/// Fails when the database accepts no writes. Changes no row.
+/// Writes a row of its own to a SQLite file. Fails when the file cannot be written.
+pub(super) async fn write_readiness(store: &Store) -> Result<(), DbErr> {
+    store
+        .write(Durability::Relaxed, |writer| async move {
+            let row = ActiveModel {
+                name: Set(READINESS.to_owned()),
+                holder: Set(None),
+                expires_at: Set(Timestamp::from_micros(0)),
+            };
+            let mut update = OnConflict::column(Column::Name);
+            // SQLite does not write a row that stays the same.
+            update.value(Column::ExpiresAt, Expr::col(Column::ExpiresAt).add(1));
+            let upsert = Entity::insert(row).on_conflict(update);
+            upsert.exec_without_returning(writer.connection()).await
+        })
+        .await
+        .map(drop)
+}
+
+/// Fails when the database server accepts no writes. Changes no row.
 pub(super) async fn check_writable(connection: &impl ConnectionTrait) -> Result<(), DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::ExpiresAt, Expr::value(0_i64))

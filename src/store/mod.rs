@@ -63,13 +63,19 @@ impl Store {
         self
     }
 
-    /// Fails when the database does not respond. On a server, also when it accepts no writes: a replica, or a member
-    /// that has lost its cluster.
+    /// Fails when the database does not respond or accepts no writes: a replica, a member that has lost its cluster,
+    /// a SQLite file that another program has locked, a full disk. On SQLite this writes to the file.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        match self.turn {
-            Some(_) => self.read.ping().await,
-            None => lease::check_writable(&self.relaxed).await,
+        if self.is_file() {
+            lease::write_readiness(self).await
+        } else {
+            lease::check_writable(&self.relaxed).await
         }
+    }
+
+    /// Whether the database is SQLite.
+    const fn is_file(&self) -> bool {
+        self.turn.is_some()
     }
 
     /// Waits for running statements and closes the connections.

@@ -54,10 +54,6 @@ impl Pool {
         }))
     }
 
-    pub(super) async fn ping(&self) -> Result<(), DbErr> {
-        self.limit(self.current().ping()).await
-    }
-
     pub(super) async fn close(self) -> Result<(), DbErr> {
         self.current().close().await
     }

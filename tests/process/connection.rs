@@ -1,13 +1,11 @@
 //! Connections: shutdown, timeouts, large bodies, invalid HTTP.
 
-use std::fs::File;
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::http::Connection;
-use super::{PASSWORD, Place, Process, eventually, free_address, read};
+use super::{PASSWORD, Place, Process, eventually, read};
 use crate::support::encode;
 
 const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
@@ -75,26 +73,8 @@ fn sighup_lets_an_open_request_finish() {
 #[test]
 fn sighup_does_not_stop_a_server_that_was_started_to_ignore_it() {
     let place = Place::furnished();
-    let address = free_address();
-    let log = File::create(place.path("stderr")).unwrap();
     // As `nohup` does.
-    let script = "trap '' HUP; exec \"$0\" serve";
-    let jeton = place.command(&[]);
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", script, env!("CARGO_BIN_EXE_jeton")])
-        .current_dir(place.directory.path())
-        .env_clear()
-        .envs(
-            jeton
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .env("JETON_SERVER__LISTEN", address.to_string())
-        .stdout(Stdio::null())
-        .stderr(log);
-    let process = place.process(shell.spawn().unwrap(), address);
-    let process = process.ready().unwrap();
+    let process = place.start_in_shell("trap '' HUP");
     process.signal("HUP");
     assert_eq!(process.get("/healthz").status, 200);
     process.stop("TERM");

@@ -208,6 +208,26 @@ impl Place {
         self.process(child, address)
     }
 
+    /// Starts the server from a shell that has executed `command`.
+    fn start_in_shell(&self, command: &str) -> Process {
+        let address = free_address();
+        let jeton = self.command(&[]);
+        let settings = jeton.get_envs();
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("{command}; exec \"$0\" serve")])
+            .arg(env!("CARGO_BIN_EXE_jeton"))
+            .current_dir(self.directory.path())
+            .env_clear()
+            .envs(settings.filter_map(|(name, value)| Some((name, value?))))
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("JETON_SERVER__LISTEN", address.to_string())
+            .stdout(Stdio::null())
+            .stderr(File::create(self.path("stderr")).unwrap());
+        let process = self.process(shell.spawn().unwrap(), address);
+        process.ready().unwrap()
+    }
+
     /// A process that runs in the directory.
     fn process(&self, child: Child, address: SocketAddr) -> Process {
         Process {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::http::Connection;
-use super::{PASSWORD, Place, Process, free_address};
+use super::{PASSWORD, Place, Process, eventually, free_address};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -189,4 +189,31 @@ fn two_servers_can_start_in_one_empty_directory_at_once() {
     let token = one.sign_in("admin", PASSWORD).refresh_token();
     let token = two.refresh(&token).refresh_token();
     assert_eq!(one.refresh(&token).status, 200);
+}
+
+/// `prlimit` limits the size of all files, so each write fails as on a full disk.
+#[test]
+fn a_server_that_cannot_write_its_sqlite_file_is_not_ready_until_it_can() {
+    let place = Place::furnished();
+    // The signal of the limit would end the process.
+    let server = place.start_in_shell("trap '' XFSZ");
+    let readiness = |status: u16| {
+        eventually("the readiness changes", || {
+            server.get("/readyz").status == status
+        });
+        assert_eq!(server.get("/healthz").status, 200);
+    };
+    let limit_files = |size: &str| {
+        let process = server.child.id().to_string();
+        let arguments = ["--pid", &process, &format!("--fsize={size}:unlimited")];
+        let status = Command::new("prlimit").args(arguments).status();
+        assert!(status.unwrap().success());
+    };
+    readiness(200);
+    limit_files("0");
+    readiness(503);
+    assert_ne!(server.sign_in("admin", PASSWORD).status, 200);
+    limit_files("unlimited");
+    readiness(200);
+    assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
 }
