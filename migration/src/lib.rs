@@ -10,6 +10,7 @@ mod engine;
 mod m20261128_000001_create_schema;
 mod m20261128_000020_set_character_sets;
 mod m20261128_000030_add_session_devices;
+mod m20261128_000040_add_client_epochs;
 mod migrator;
 mod schema;
 
@@ -23,4 +24,5 @@ static STEPS: &[&dyn Step] = &[
     &m20261128_000001_create_schema::CreateSchema,
     &m20261128_000020_set_character_sets::SetCharacterSets,
     &m20261128_000030_add_session_devices::AddSessionDevices,
+    &m20261128_000040_add_client_epochs::AddClientEpochs,
 ];

@@ -40,7 +40,7 @@ actions! {
     Replay "replay" "a refresh token was replayed; its session is revoked"
     SignOut "sign_out" "a user signed out"
     SessionRevoked "session_revoked" "a session was revoked"
-    SessionsRevoked "sessions_revoked" "all sessions of a user were revoked"
+    SessionsRevoked "sessions_revoked" "sessions of a user or a client were revoked"
     PasswordChanged "password_changed" "a password was changed"
     UserCreated "user_created" "a user was created"
     UserUpdated "user_updated" "a user was changed"

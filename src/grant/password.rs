@@ -59,6 +59,7 @@ impl PasswordGrant {
             user_id: user.id,
             session_epoch: user.session_epoch,
             client_id: &row.id,
+            client_epoch: &row.epoch,
             scope: access.scope.to_string(),
             audience: access.stored_audience(row),
             acr: authenticated.acr,

@@ -1,6 +1,7 @@
-//! Background tasks: signing keys, sweeping, clock comparison.
+//! Background tasks: signing keys, sweeping, ended clients, clock comparison.
 
 pub mod clock;
+pub mod ended_clients;
 pub mod key_rotation;
 mod signing_keys;
 pub mod sweep;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::clock;
+use super::{clock, ended_clients};
 use crate::clock::{Limits, Timestamp};
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
@@ -87,6 +87,7 @@ impl Pass<'_> {
     async fn run(mut self) {
         let (store, settings) = (&self.server.store, &self.server.settings);
         let (now, batch) = (self.held_at, settings.sweep.batch);
+        ended_clients::continue_marking(self.server).await;
         let before = now.minus(settings.session.retention.0);
         let sessions = || session::sweep(store, before, batch);
         self.in_batches("sessions", sessions).await;

@@ -1,6 +1,5 @@
 //! Transactions: begin, audit events, commit, retry after a conflict.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::prelude::async_trait;
@@ -49,7 +48,6 @@ struct Open<'a> {
     inner: DatabaseTransaction,
     writer: Writer<'a>,
     events: Mutex<Vec<Event>>,
-    has_timeout: AtomicBool,
 }
 
 impl<'a> Transaction<'a> {
@@ -63,7 +61,6 @@ impl<'a> Transaction<'a> {
             inner: writer.connection().begin(options).await?,
             writer,
             events: Mutex::default(),
-            has_timeout: AtomicBool::new(true),
         })))
     }
 
@@ -72,13 +69,6 @@ impl<'a> Transaction<'a> {
         audit_event::insert(self, &event).await?;
         let events = self.0.events.lock();
         events.unwrap_or_else(PoisonError::into_inner).push(event);
-        Ok(())
-    }
-
-    /// Removes the time limit from the statements that follow, because they write an unlimited number of rows.
-    pub(in crate::store) async fn remove_timeout(&self) -> Result<(), DbErr> {
-        remove_server_timeout(self).await?;
-        self.0.has_timeout.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -107,11 +97,7 @@ impl<'a> Transaction<'a> {
         &self,
         statement: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
-        if self.0.has_timeout.load(Ordering::Relaxed) {
-            self.0.writer.connection().limit(statement).await
-        } else {
-            statement.await
-        }
+        self.0.writer.connection().limit(statement).await
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{DAY, detail};
 use crate::support::audit::AuditLog;
-use crate::support::client::{disable, enable, merge_patch};
+use crate::support::client::{delete, disable, enable, merge_patch};
 use crate::support::peer::sent_from;
 use crate::support::{ALICE, Jeton, SECRET, encode, form};
 
@@ -81,17 +81,17 @@ async fn each_change_of_a_client_writes_one_event() -> Result<(), DbErr> {
     let row = jeton.audit_event(Action::ClientUpdated).await;
     assert_eq!(detail(&row)["origins"], json!(["https://app.example.com"]));
     enable(store, "app", &operator).await.unwrap();
-    let deleted = async || client::delete(store, "app", &operator).await;
+    let deleted = async || delete(store, "app", &operator).await;
     assert_eq!(deleted().await.unwrap(), 0);
     assert!(matches!(deleted().await, Err(ClientError::NotFound)));
-    for changed in [
-        disable(store, "app", &operator).await,
-        enable(store, "app", &operator).await,
-    ] {
-        assert!(matches!(changed, Err(ClientError::NotFound)));
-    }
-    let row = jeton.audit_event(Action::ClientDisabled).await;
-    assert_eq!(detail(&row)["sessions_ended"], 1);
+    let disabled = disable(store, "app", &operator).await;
+    assert!(matches!(disabled, Err(ClientError::NotFound)));
+    let enabled = enable(store, "app", &operator).await;
+    assert!(matches!(enabled, Err(ClientError::NotFound)));
+    let row = jeton.audit_event(Action::SessionsRevoked).await;
+    assert_eq!(row.client_id.as_deref(), Some("app"));
+    let expected = json!({ "why": "client_disabled", "sessions_ended": 1 });
+    assert_eq!(detail(&row), expected);
     for action in [
         Action::ClientUpdated,
         Action::ClientDisabled,

@@ -355,6 +355,7 @@ async fn a_change_touches_only_the_settings_that_it_names() {
     let default = client::Model {
         confidential: true,
         revision: 2,
+        epoch: before.epoch,
         ..client::Model::new("web", before.created_at)
     };
     assert_eq!(reset.client, default);
@@ -472,10 +473,8 @@ async fn a_client_is_disabled_together_with_another_change() {
     jeton.sign_in().await;
     let off = json!({ "client_name": "Off", "disabled": true });
     let changed = update(&jeton, "first-party", off.clone()).await.unwrap();
-    assert_eq!(
-        (changed.sessions_ended, changed.changed),
-        (1, words(&["client_name"]))
-    );
+    assert!(changed.ended.is_some());
+    assert_eq!(changed.changed, words(&["client_name"]));
     assert_eq!(changed.client.disabled_at, Some(jeton.now()));
     jeton.advance(SECOND);
     let again = update(&jeton, "first-party", off).await.unwrap();

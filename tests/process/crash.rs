@@ -12,7 +12,7 @@ use jeton::clock::Clock;
 use jeton::root_secret::RootSecrets;
 use jeton::secret::random_bytes;
 use jeton::store::session::{self, NewSession};
-use jeton::store::{Store, user};
+use jeton::store::{Store, client, user};
 use jeton::token::refresh_token::RefreshToken;
 
 use super::http::Connection;
@@ -98,6 +98,8 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
         .await
         .unwrap()
         .unwrap();
+    let client = client::find(&store, "first-party").await;
+    let client = client.unwrap().unwrap();
     let now = Clock::system().now();
     let mut tokens = Vec::new();
     for _ in 0..count {
@@ -105,6 +107,7 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
             user_id: user.id,
             session_epoch: user.session_epoch,
             client_id: "first-party",
+            client_epoch: &client.epoch,
             scope: "account".to_owned(),
             audience: String::new(),
             acr: "pwd",

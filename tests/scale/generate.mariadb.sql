@@ -15,14 +15,14 @@ FROM seq_1_to_50000;
 
 INSERT INTO sessions (id, user_id, client_id, session_epoch, scope, audience, generation, rotated_at, rotation_gap,
                       late_retry_generation, authenticated_at, acr, expires_at, revoked_at, revocation_reason,
-                      user_agent, address)
+                      user_agent, address, client_epoch)
 SELECT UNHEX(CONCAT(LPAD(HEX(begun DIV 1000), 12, '0'), '7000', '8', LPAD(HEX(n), 15, '0'))),
        UNHEX(CONCAT('0000000000004000', '8000', LPAD(HEX(1 + (n * 7919 * 104729) % @users), 12, '0'))),
        'first-party', 0, 'account', '', 1,
        GREATEST(begun, LEAST(COALESCE(ended, @now), @now - (n * 104729 % 14000) * (@day DIV 1000))), 0, NULL, begun,
        'pwd', COALESCE(ended, begun + 90 * @day), ended, IF(ended IS NULL, NULL, 'sign_out'),
        'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36',
-       CONCAT('203.0.', n % 256, '.', n DIV 256 % 256)
+       CONCAT('203.0.', n % 256, '.', n DIV 256 % 256), (SELECT epoch FROM clients WHERE id = 'first-party')
 FROM (
   SELECT n, begun, IF(n % 10 = 0, begun + (@now - begun) DIV 4, NULL) AS ended
   FROM (SELECT seq AS n, @beginning + seq * (80 * @day DIV @sessions) AS begun FROM seq_1_to_500000) counted

@@ -133,9 +133,11 @@ async fn no_session_stays_active_after_its_client_is_disabled_concurrently() -> 
     nodes[0].add_user(ALICE.0, ALICE.1).await;
     let cause = nodes[0].cause();
     let tokens = nodes[0].sign_in().await;
-    let model = nodes[0].session(&tokens).await;
+    let mut model = nodes[0].session(&tokens).await;
     let store = &nodes[0].server.store;
     for _ in 1..40 {
+        let client = client::find(store, "first-party").await?;
+        model.client_epoch = client.unwrap().epoch;
         let (begun, disabled) = tokio::join!(
             session::begin(store, like(&model), None, &cause),
             disable(&nodes[1].server.store, "first-party", &cause),

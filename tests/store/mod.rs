@@ -8,6 +8,8 @@ mod client;
 mod concurrent_writers;
 /// Durability of commits.
 mod durability;
+/// Sessions of disabled and deleted clients.
+mod ended_epoch;
 mod migration;
 /// The schema on each engine.
 mod schema;
@@ -26,7 +28,7 @@ use jeton::store::user::{self, Change};
 use sea_orm::{ConnectionTrait as _, DbErr};
 use uuid::Uuid;
 
-use crate::support::client::disable;
+use crate::support::client::{disable, enable};
 use crate::support::file::DataDir;
 use crate::support::{Jeton, START, forgiven, like};
 
@@ -73,7 +75,7 @@ async fn opening_another_file_or_a_newer_store_fails_with_the_reason() {
 /// row 31: a sign-in that read its user or client before a change does not begin a session after it.
 #[tokio::test]
 async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Result<(), DbErr> {
-    for what in ["password", "disabled", "deleted", "client"] {
+    for what in ["password", "disabled", "deleted", "client", "enabled"] {
         let jeton = Jeton::start().await;
         let store = &jeton.server.store;
         let cause = jeton.cause();
@@ -93,6 +95,9 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
                 .unwrap();
         } else {
             disable(store, "first-party", &cause).await.unwrap();
+            if what == "enabled" {
+                enable(store, "first-party", &cause).await.unwrap();
+            }
         }
         let begun = session::begin(store, like(&row), None, &cause).await?;
         assert_eq!(begun, None, "{what}");

@@ -81,6 +81,7 @@ async fn the_tables_have_the_columns_of_their_entities() {
     compare(&connection, audit_event::Entity).await;
     compare(&connection, client::Entity).await;
     compare(&connection, client_secret::Entity).await;
+    compare(&connection, client::ended_epoch::Entity).await;
     compare(&connection, lease::Entity).await;
     compare(&connection, session::Entity).await;
     compare(&connection, sign_in_throttle::Entity).await;

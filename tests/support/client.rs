@@ -2,8 +2,9 @@
 
 use jeton::audit::Cause;
 use jeton::client::ClientPatch;
+use jeton::clock::Clock;
 use jeton::store::Store;
-use jeton::store::client::{self, ClientError, UpdatedClient};
+use jeton::store::client::{self, ClientError, UpdatedClient, ended_epoch};
 use serde_json::{Value, json};
 
 use super::{Jeton, secret_row};
@@ -48,9 +49,28 @@ pub fn merge_patch(patch: Value) -> ClientPatch {
     serde_json::from_value(patch).unwrap()
 }
 
-pub async fn disable(store: &Store, id: &str, cause: &Cause) -> Result<UpdatedClient, ClientError> {
+/// Disables a client, marks its sessions as revoked and returns their number.
+pub async fn disable(store: &Store, id: &str, cause: &Cause) -> Result<u64, ClientError> {
     let patch = ClientPatch::default().with("disabled", true);
-    client::update(store, id, &patch, cause).await
+    match client::update(store, id, &patch, cause).await?.ended {
+        Some(ended) => mark_sessions(store, &ended, cause).await,
+        None => Ok(0),
+    }
+}
+
+/// Deletes a client, marks its sessions as revoked and returns their number.
+pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<u64, ClientError> {
+    let ended = client::delete(store, id, cause).await?;
+    mark_sessions(store, &ended, cause).await
+}
+
+async fn mark_sessions(
+    store: &Store,
+    ended: &ended_epoch::Model,
+    cause: &Cause,
+) -> Result<u64, ClientError> {
+    let clock = Clock::standing_at(cause.at);
+    Ok(ended_epoch::mark_sessions(store, ended, cause, &clock).await?)
 }
 
 pub async fn enable(store: &Store, id: &str, cause: &Cause) -> Result<UpdatedClient, ClientError> {

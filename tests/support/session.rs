@@ -77,6 +77,7 @@ pub fn like(row: &session::Model) -> NewSession<'_> {
         user_id: row.user_id,
         session_epoch: row.session_epoch,
         client_id: &row.client_id,
+        client_epoch: &row.client_epoch,
         scope: row.scope.clone(),
         audience: row.audience.clone(),
         acr: &row.acr,

@@ -17,7 +17,7 @@ use self::update::Update;
 use super::{CommandError, input, operator, output};
 use crate::client::{ClientPatch, InvalidSetting};
 use crate::server::AuthorizationServer;
-use crate::store::client::{self, ClientError};
+use crate::store::client::{self, ClientError, ended_epoch};
 
 #[derive(Debug, Args)]
 pub struct Group {
@@ -91,11 +91,24 @@ async fn delete(id: &str, as_json: bool, server: &AuthorizationServer) -> Result
     let object = object::of(&client, &server.store).await?;
     let deleted = client::delete(&server.store, id, &operator(server)).await;
     let ended = deleted.map_err(|error| failure(id, error))?;
+    let ended = mark_sessions(Some(ended), server).await?;
     if as_json {
         let object = json!({ "client": object, "sessions_ended": ended });
         return output::line(&object.to_string());
     }
     output::line(&format!("client {id} is deleted; sessions ended: {ended}"))
+}
+
+/// Marks the sessions of an epoch that ended as revoked and returns their number. They are refused already.
+async fn mark_sessions(
+    ended: Option<ended_epoch::Model>,
+    server: &AuthorizationServer,
+) -> Result<u64, CommandError> {
+    let Some(ended) = ended else {
+        return Ok(0);
+    };
+    let (store, clock) = (&server.store, &server.clock);
+    Ok(ended_epoch::mark_sessions(store, &ended, &operator(server), clock).await?)
 }
 
 async fn find(id: &str, server: &AuthorizationServer) -> Result<client::Model, CommandError> {

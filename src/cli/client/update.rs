@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::flags::{self, Flags};
-use super::{CommandError, failure, object, operator, output};
+use super::{CommandError, failure, mark_sessions, object, operator, output};
 use crate::client::ClientPatch;
 use crate::server::AuthorizationServer;
 use crate::store::client;
@@ -36,7 +36,7 @@ pub(super) async fn run(
 ) -> Result<(), CommandError> {
     let updated = client::update(&server.store, id, patch, &operator(server)).await;
     let updated = updated.map_err(|error| failure(id, error))?;
-    let ended = updated.sessions_ended;
+    let ended = mark_sessions(updated.ended, server).await?;
     if as_json {
         let object = json!({
             "client": object::of(&updated.client, &server.store).await?,

@@ -1,6 +1,7 @@
 //! The table `clients`.
 
 mod delete;
+pub mod ended_epoch;
 mod error;
 mod insert;
 mod model;

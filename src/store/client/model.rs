@@ -10,6 +10,7 @@ use crate::client::{ClientSettings, GrantType, Policy};
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::scope::{RESERVED_SCOPES, Scope};
+use crate::secret::random_bytes;
 use crate::store::{client_secret, or_issuer};
 
 const SECOND: i64 = 1_000_000;
@@ -46,6 +47,8 @@ pub struct Model {
     pub disabled_at: Option<Timestamp>,
     /// The number of changes of the client and its secrets.
     pub revision: i64,
+    /// Random bytes, replaced when the client is disabled. Sessions and the client's own tokens carry it and end with it.
+    pub epoch: Vec<u8>,
 }
 
 /// Secrets refer to their client.
@@ -99,6 +102,7 @@ impl Model {
             created_at,
             disabled_at: None,
             revision: 0,
+            epoch: new_epoch(),
         };
         blank.with_settings(ClientSettings::new(id), created_at)
     }
@@ -170,6 +174,7 @@ impl Model {
             confidential: self.confidential,
             created_at: self.created_at,
             revision: self.revision,
+            epoch: self.epoch,
         }
     }
 
@@ -211,6 +216,11 @@ impl Model {
     pub(super) fn has_origin(&self, origin: &str) -> bool {
         self.disabled_at.is_none() && words(&self.origins).any(|own| own == origin)
     }
+}
+
+/// The value of a column `epoch` that no client had before.
+pub(super) fn new_epoch() -> Vec<u8> {
+    random_bytes::<16>().to_vec()
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

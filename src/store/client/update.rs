@@ -5,10 +5,11 @@ use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ActiveValue::Set, Iterable as _};
 use serde_json::{Map, Value};
 
-use super::{ActiveModel, ClientError, Column, Entity, Model, lock_target};
+use super::model::new_epoch;
+use super::{ActiveModel, ClientError, Column, Entity, Model, ended_epoch, lock_target};
 use crate::audit::{Action, Cause, Event};
 use crate::client::{ClientPatch, ClientSettings, check};
-use crate::store::session::{self, Ending};
+use crate::store::session::Ending;
 use crate::store::writer::Durability;
 use crate::store::{Store, Target, signing_key};
 
@@ -19,12 +20,12 @@ pub struct UpdatedClient {
     pub client: Model,
     /// The names of the settings that changed, without `disabled`.
     pub changed: Vec<String>,
-    /// The number of sessions that the change ended.
-    pub sessions_ended: u64,
+    /// The epoch that the change ended. Its sessions are still to be marked as revoked.
+    pub ended: Option<ended_epoch::Model>,
 }
 
-/// Changes the settings of a client. Disabling it ends its sessions; enabling it revives none. Signing keys stay
-/// published for the lifetime of the client's tokens.
+/// Changes the settings of a client. Disabling it ends its epoch, and with it its sessions and own tokens; enabling it
+/// revives none. Signing keys stay published for the lifetime of the client's tokens.
 pub async fn update<'a>(
     store: &Store,
     target: impl Into<Target<&'a str>>,
@@ -42,22 +43,22 @@ pub async fn update<'a>(
             let mut outcome = UpdatedClient {
                 client: before,
                 changed: names(&changes),
-                sessions_ended: 0,
+                ended: None,
             };
             if changes.is_empty() {
                 return Ok(outcome);
             }
-            let columns = changed_columns(&outcome.client, &old, &new, cause);
+            let mut columns = changed_columns(&outcome.client, &old, &new, cause);
+            if new.disabled && !old.disabled {
+                columns.epoch = Set(new_epoch());
+                let reason = Ending::ClientDisabled;
+                let ended = ended_epoch::insert(&tx, &outcome.client, reason, cause.at).await?;
+                outcome.ended = Some(ended);
+            }
             let update = Entity::update_many().filter(Column::Id.eq(target.id));
             update.set(columns).exec(&tx).await?;
             outcome.client = lock_target(&tx, target.id.into()).await?;
             cover(&tx, &outcome.client).await?;
-            if new.disabled && !old.disabled {
-                tx.remove_timeout().await?;
-                let reason = Ending::ClientDisabled;
-                outcome.sessions_ended =
-                    session::revoke_of_client(&tx, target.id, reason, cause.at).await?;
-            }
             for event in events(&outcome, &changes, cause) {
                 tx.record(event).await?;
             }
@@ -124,8 +125,7 @@ fn events(outcome: &UpdatedClient, changes: &Map<String, Value>, cause: &Cause) 
         events.push(updated);
     }
     match changes.get("disabled") {
-        Some(Value::Bool(true)) => events
-            .push(event(Action::ClientDisabled).with("sessions_ended", outcome.sessions_ended)),
+        Some(Value::Bool(true)) => events.push(event(Action::ClientDisabled)),
         Some(_) => events.push(event(Action::ClientEnabled)),
         None => {}
     }

@@ -20,6 +20,8 @@ pub struct NewSession<'a> {
     pub session_epoch: i64,
     /// The client.
     pub client_id: &'a str,
+    /// The client's epoch when the client was authenticated.
+    pub client_epoch: &'a [u8],
     /// The granted scope, separated by spaces.
     pub scope: String,
     /// The granted audience, separated by spaces; see [`Model::audience`].
@@ -35,7 +37,7 @@ pub struct NewSession<'a> {
 }
 
 /// Begins a session and gives back the permit of the sign-in. `None` if the user or the client was disabled
-/// or deleted, or the user's sessions were revoked, since the user was authenticated.
+/// or deleted, or the sessions of either were revoked, since they were authenticated.
 pub async fn begin(
     store: &Store,
     new: NewSession<'_>,
@@ -63,6 +65,7 @@ impl NewSession<'_> {
             id: time_ordered_id(cause.at),
             user_id: self.user_id,
             client_id: self.client_id.to_owned(),
+            client_epoch: self.client_epoch.to_owned(),
             session_epoch: self.session_epoch,
             scope: self.scope,
             audience: self.audience,
@@ -91,7 +94,10 @@ fn insertion(session: &Model) -> Result<InsertStatement, DbErr> {
         Expr::value(session.user_id),
         Expr::value(session.session_epoch),
     );
-    let mut client = enabled_client(Expr::value(session.client_id.clone()));
+    let mut client = enabled_client(
+        Expr::value(session.client_id.clone()),
+        Expr::value(session.client_epoch.clone()),
+    );
     let row = session.clone().into_active_model();
     let value_of = |column| Some((column, Expr::value(row.get(column).into_value()?)));
     let (columns, values): (Vec<Column>, Vec<Expr>) = Column::iter().filter_map(value_of).unzip();

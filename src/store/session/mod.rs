@@ -18,7 +18,7 @@ use sea_orm::{FromQueryResult, Iterable as _};
 pub use begin::{NewSession, begin};
 pub use known_device::{KnownDevice, is_known};
 pub use retry::{ForgivenRetry, record_repeated_elsewhere, restamp, retry_late};
-pub(super) use revoke::{carry_over, revoke_of_client, revoke_of_user};
+pub(super) use revoke::{carry_over, last_of_batch, revoke_of_epoch, revoke_of_user};
 pub use revoke::{revoke, revoke_replayed};
 pub use revoked::{Revoked, revoked_after};
 pub use rotate::{DeviceDigests, RotationRequest, rotate};
@@ -46,6 +46,8 @@ pub struct Model {
     pub user_id: Uuid,
     /// The client.
     pub client_id: String,
+    /// The client's epoch at sign-in; see [`client::Model::epoch`].
+    pub client_epoch: Vec<u8>,
     /// The user's epoch at sign-in; see [`user::Model::session_epoch`].
     pub session_epoch: i64,
     /// The granted scope, separated by spaces.
@@ -133,7 +135,7 @@ pub struct SessionRecord {
     #[sea_orm(nested)]
     pub session: Model,
     /// The user's roles, separated by spaces. `None` if the user or the client is disabled or deleted, or
-    /// the user has begun a new epoch.
+    /// has begun a new epoch.
     pub roles: Option<String>,
 }
 
@@ -212,10 +214,10 @@ fn roles() -> Expr {
     select
         .clear_selects()
         .column((user::Entity, user::Column::Roles))
-        .and_where(Expr::exists(enabled_client(Expr::col((
-            Entity,
-            Column::ClientId,
-        )))));
+        .and_where(Expr::exists(enabled_client(
+            Expr::col((Entity, Column::ClientId)),
+            Expr::col((Entity, Column::ClientEpoch)),
+        )));
     Expr::SubQuery(None, Box::new(select.into()))
 }
 
@@ -229,11 +231,12 @@ fn enabled_user(id: Expr, epoch: Expr) -> SelectStatement {
         .take()
 }
 
-fn enabled_client(id: Expr) -> SelectStatement {
+fn enabled_client(id: Expr, epoch: Expr) -> SelectStatement {
     Query::select()
         .expr(Expr::value(1))
         .from(client::Entity)
         .and_where(Expr::col((client::Entity, client::Column::Id)).eq(id))
+        .and_where(Expr::col((client::Entity, client::Column::Epoch)).eq(epoch))
         .and_where(Expr::col((client::Entity, client::Column::DisabledAt)).is_null())
         .take()
 }

@@ -1,12 +1,13 @@
 //! The revocation of sessions.
 
-use sea_orm::UpdateMany;
 use sea_orm::entity::prelude::*;
+use sea_orm::{QueryOrder as _, QuerySelect as _, UpdateMany};
 
 use super::{Column, Ending, Entity, Model, event};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
 use crate::store::Store;
+use crate::store::client::ended_epoch;
 use crate::store::writer::Durability;
 
 /// Revokes a session; `false` if there is none or it was revoked before.
@@ -64,15 +65,37 @@ pub(in crate::store) async fn revoke_of_user(
     Ok(updated.exec(connection).await?.rows_affected)
 }
 
-/// Revokes the active sessions of a client. Returns their number.
-pub(in crate::store) async fn revoke_of_client(
+/// The greatest id of the next `limit` sessions of a client after the id `from`; `None` if there are none.
+pub(in crate::store) async fn last_of_batch(
     connection: &impl ConnectionTrait,
     client_id: &str,
-    reason: Ending,
+    from: Uuid,
+    limit: u64,
+) -> Result<Option<Uuid>, DbErr> {
+    let ids = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::Id.gt(from))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .into_tuple::<Uuid>();
+    Ok(ids.all(connection).await?.pop())
+}
+
+/// Revokes the active sessions of a client's ended epoch that are not yet marked, up to the id `until`. Returns their
+/// number.
+pub(in crate::store) async fn revoke_of_epoch(
+    connection: &impl ConnectionTrait,
+    ended: &ended_epoch::Model,
+    until: Uuid,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let updated = update(Column::ClientId.eq(client_id), reason, now);
-    let updated = updated.filter(Column::ExpiresAt.gt(now));
+    let updated = update(Column::ClientId.eq(&ended.client_id), ended.reason, now)
+        .filter(Column::Id.gt(ended.marked_until))
+        .filter(Column::Id.lte(until))
+        .filter(Column::ClientEpoch.eq(ended.epoch.clone()))
+        .filter(Column::ExpiresAt.gt(now));
     Ok(updated.exec(connection).await?.rows_affected)
 }
 

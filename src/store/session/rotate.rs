@@ -83,7 +83,7 @@ pub async fn rotate(
 }
 
 /// Restricts the statement to a session that is not revoked or expired, and whose user and client are
-/// enabled.
+/// enabled and in the session's epochs.
 pub(super) fn if_active(statement: &mut UpdateStatement, now: Timestamp) {
     let column = |column| Expr::col((Entity, column));
     statement
@@ -93,7 +93,10 @@ pub(super) fn if_active(statement: &mut UpdateStatement, now: Timestamp) {
             column(Column::UserId),
             column(Column::SessionEpoch),
         )))
-        .and_where(Expr::exists(enabled_client(column(Column::ClientId))));
+        .and_where(Expr::exists(enabled_client(
+            column(Column::ClientId),
+            column(Column::ClientEpoch),
+        )));
 }
 
 pub(super) async fn execute(

@@ -27,6 +27,7 @@ use crate::api::bearer::Scopes;
 use crate::api::json_body::JsonBody;
 use crate::client::secret::NewSecret;
 use crate::client::{ClientPatch, InvalidSetting};
+use crate::maintenance::ended_clients;
 use crate::response::problem::{InvalidField, Problem};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -148,6 +149,7 @@ impl ClientsApi {
         };
         let (store, cause) = (&server.store, administrator.cause());
         let updated = client::update(store, target, &body.0, cause).await?;
+        ended_clients::mark_sessions(&server, updated.ended, cause).await;
         Ok((&updated.client).into())
     }
 
@@ -169,7 +171,9 @@ impl ClientsApi {
             id: id.0.as_str(),
             revision: if_match.revision(find(&id.0, &server).await?.revision)?,
         };
-        client::delete(&server.store, target, administrator.cause()).await?;
+        let cause = administrator.cause();
+        let ended = client::delete(&server.store, target, cause).await?;
+        ended_clients::mark_sessions(&server, Some(ended), cause).await;
         Ok(DeleteClientResponse::Deleted)
     }
 }
