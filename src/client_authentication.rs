@@ -7,6 +7,7 @@ use aws_lc_rs::digest::SHA256_OUTPUT_LEN;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use uuid::Uuid;
 
 use crate::client::GrantType;
 use crate::client::Policy;
@@ -31,6 +32,8 @@ pub struct AuthenticatedClient {
     pub client: client::Model,
     /// The policy for its sessions and tokens.
     pub policy: Policy,
+    /// The id of the secret that a confidential client has proved.
+    pub secret: Option<Uuid>,
 }
 
 impl AuthenticatedClient {
@@ -65,11 +68,12 @@ pub async fn authenticate(
     for claim in &claims {
         let (client, secrets) = client::find_with_secrets(&server.store, &claim.id).await?;
         // All claims are checked, and those of unknown clients too, so that the time reveals nothing.
-        let is_secret_right = claim.matches_any(&secrets, now);
-        let is_proved = |client: &client::Model| claim.proves(client, is_secret_right);
-        found = found.or(client.filter(|own| is_proved(own) && own.disabled_at.is_none()));
+        let secret = claim.find_match(&secrets, now);
+        let is_proved = |client: &client::Model| claim.proves(client, secret.is_some());
+        let client = client.filter(|own| is_proved(own) && own.disabled_at.is_none());
+        found = found.or(client.map(|client| (client, secret)));
     }
-    let client = found.ok_or_else(|| {
+    let (client, secret) = found.ok_or_else(|| {
         Error::InvalidClient("unknown or disabled client, or wrong authentication".into())
     })?;
     if parameters
@@ -83,6 +87,7 @@ pub async fn authenticate(
     Ok(AuthenticatedClient {
         policy: client.policy(&server.settings),
         client,
+        secret,
     })
 }
 
@@ -101,16 +106,17 @@ impl Claim {
         }
     }
 
-    /// Whether the secret is one of these and has not expired. The work does not depend on the number of
-    /// secrets or on the one that matches.
-    fn matches_any(&self, secrets: &[client_secret::Model], now: Timestamp) -> bool {
+    /// The id of the one of these secrets that was given and has not expired. The work does not depend on the number
+    /// of secrets or on the one that matches.
+    fn find_match(&self, secrets: &[client_secret::Model], now: Timestamp) -> Option<Uuid> {
         let given = secret_digest(self.secret.as_ref().map_or("", Secret::expose));
         let equal = (0..client_secret::MAX_SECRETS).map(|index| {
             let valid = secrets.get(index).filter(|secret| secret.is_alive(now));
             let digest = valid.map_or(&[0; SHA256_OUTPUT_LEN][..], |secret| &secret.digest);
-            verify_slices_are_equal(digest, &given).is_ok() & valid.is_some()
+            let is_equal = verify_slices_are_equal(digest, &given).is_ok();
+            valid.map(|secret| secret.id).filter(|_| is_equal)
         });
-        equal.fold(false, |one, other| one | other)
+        equal.fold(None, Option::or)
     }
 
     /// Whether the claim proves this client.

@@ -28,12 +28,12 @@ impl ClientCredentialsGrant {
     ) -> Result<TokenResponse, Error> {
         let row = &client.client;
         // "The client credentials grant type MUST only be used by confidential clients", §4.4.
-        if !row.confidential {
+        let secret_id = client.secret.ok_or_else(|| {
             let reason = format!("client {} is public", row.id);
-            return Err(Error::UnauthorizedClient(reason.into()));
-        }
+            Error::UnauthorizedClient(reason.into())
+        })?;
         let registered = Access::registered(row, &server.settings.issuer);
         let access = self.requested.narrow(registered)?;
-        TokenResponse::for_client(&access, client, server)
+        TokenResponse::for_client(secret_id, &access, client, server)
     }
 }

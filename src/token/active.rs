@@ -63,10 +63,7 @@ impl ActiveToken {
             let (record, client) = active_session(sid, now, server).await?;
             return Self::with_user(claims, record.session.user_id, client, server).await;
         }
-        let client = client::find(&server.store, &claims.client_id).await?;
-        let client = client
-            .filter(|client| client.disabled_at.is_none())
-            .ok_or_else(|| refused("its client is disabled or deleted"))?;
+        let client = active_client(&claims, now, server).await?;
         Ok(Self {
             claims,
             user: None,
@@ -126,6 +123,26 @@ impl ActiveToken {
             user: Some(user.ok_or_else(|| refused("its user is deleted"))?),
             client,
         })
+    }
+}
+
+/// The client of a token for the client itself, if the client has not ended since, and its secret is still valid.
+async fn active_client(
+    claims: &Claims,
+    now: Timestamp,
+    server: &AuthorizationServer,
+) -> Result<client::Model, Inactive> {
+    let (client, secrets) = client::find_with_secrets(&server.store, &claims.client_id).await?;
+    let client = client
+        .filter(|client| client.disabled_at.is_none())
+        .ok_or_else(|| refused("its client is disabled or deleted"))?;
+    let now = server.clock.at_most_trusted(now);
+    if claims.is_obtained_by(&client, &secrets, now) {
+        Ok(client)
+    } else {
+        let reason =
+            "its client was disabled or deleted since, or its secret is not valid any more";
+        Err(refused(reason))
     }
 }
 

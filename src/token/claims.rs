@@ -10,6 +10,8 @@ use crate::clock::Timestamp;
 use crate::scope::Scope;
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
+use crate::store::client::Model as Client;
+use crate::store::client_secret::Model as ClientSecret;
 use crate::store::session::Model as Session;
 
 /// The bytes of a `jti`: with 128 bits no two tokens share one.
@@ -47,6 +49,13 @@ pub struct Claims {
     /// The user's roles, RFC 9068 §2.2.3.1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// The client's epoch, base64url; only if the token is for the client itself. Such a token has no session that
+    /// could end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_epoch: Option<String>,
+    /// The id of the secret that obtained the token; only if the token is for the client itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_id: Option<Uuid>,
 }
 
 /// "In the general case, the "aud" value is an array [...]. In the special case when the JWT has one
@@ -121,6 +130,8 @@ impl Claims {
             jti: URL_SAFE_NO_PAD.encode(mac.as_ref().get(..TOKEN_ID).unwrap_or_default()),
             sid: Some(session.id),
             roles: roles.split_whitespace().map(str::to_owned).collect(),
+            client_epoch: None,
+            client_secret_id: None,
         }
     }
 
@@ -128,16 +139,17 @@ impl Claims {
     /// the authorization server uses to indicate the client application", RFC 9068 §2.2. No user has the
     /// same `sub`, because a client id is never a UUID.
     pub fn for_client(
-        client_id: &str,
+        client: &Client,
+        secret_id: Uuid,
         access: &Access,
         validity: Validity,
         server: &AuthorizationServer,
     ) -> Self {
         Self {
             iss: server.settings.issuer.clone(),
-            sub: client_id.to_owned(),
+            sub: client.id.clone(),
             aud: Audience::from(access.audience.as_slice()),
-            client_id: client_id.to_owned(),
+            client_id: client.id.clone(),
             scope: access.scope.to_string(),
             iat: validity.issued_at.as_seconds(),
             exp: validity.expires_at.as_seconds(),
@@ -146,7 +158,24 @@ impl Claims {
             jti: URL_SAFE_NO_PAD.encode(random_bytes::<TOKEN_ID>()),
             sid: None,
             roles: Vec::new(),
+            client_epoch: Some(encode_epoch(client)),
+            client_secret_id: Some(secret_id),
         }
+    }
+
+    /// Whether the client of a token for the client itself was neither disabled nor deleted since, and the secret is
+    /// still valid. Times of changes are not compared: clocks differ.
+    pub fn is_obtained_by(
+        &self,
+        client: &Client,
+        secrets: &[ClientSecret],
+        now: Timestamp,
+    ) -> bool {
+        let obtained = |secret: &ClientSecret| Some(secret.id) == self.client_secret_id;
+        self.client_epoch.as_deref() == Some(&encode_epoch(client))
+            && secrets
+                .iter()
+                .any(|secret| obtained(secret) && secret.is_alive(now))
     }
 
     /// The scope.
@@ -158,4 +187,8 @@ impl Claims {
     pub fn is_for(&self, audience: &str) -> bool {
         self.aud.all().iter().any(|own| own == audience)
     }
+}
+
+fn encode_epoch(client: &Client) -> String {
+    URL_SAFE_NO_PAD.encode(&client.epoch)
 }

@@ -1,6 +1,7 @@
 //! The response of the token endpoint, RFC 6749 §5.1.
 
 use poem_openapi::Object;
+use uuid::Uuid;
 
 use super::access::Access;
 use super::access_token;
@@ -76,8 +77,9 @@ impl TokenResponse {
         })
     }
 
-    /// The response for the client itself: a JWT, and no refresh token.
+    /// The response for the client itself, which has proved this secret: a JWT, and no refresh token.
     pub fn for_client(
+        secret_id: Uuid,
         access: &Access,
         client: &AuthenticatedClient,
         server: &AuthorizationServer,
@@ -87,7 +89,7 @@ impl TokenResponse {
             issued_at: now,
             expires_at: now.plus(client.policy.access_token_lifetime),
         };
-        let claims = Claims::for_client(&client.client.id, access, validity, server);
+        let claims = Claims::for_client(&client.client, secret_id, access, validity, server);
         let access_token = access_token::sign(&claims, &client.policy, now, server)?;
         Ok(Self::new(&access_token, validity, access, server))
     }
