@@ -6,25 +6,25 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jeton::audit::Cause;
-use jeton::clock::{Clock, Timestamp};
+use jeton::clock::Timestamp;
+use jeton::config::Settings;
+use jeton::key::lifecycle;
 use jeton::key::{self, StoredKey};
 use jeton::maintenance;
 use jeton::store::signing_key;
 use serde_json::Value;
 
 use crate::support::audit::AuditLog;
-use crate::support::file::DataDir;
-use crate::support::{ALICE, Jeton, ROOT_SECRET, START, part};
+use crate::support::{Jeton, ROOT_SECRET, START, part};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
 const DAY: Duration = Duration::from_hours(24);
-/// The default settings: caches expire after 5 minutes, nodes read the keys every 15 seconds, clocks
-/// differ by at most a minute.
-const LEAD: Duration = Duration::from_secs(300 + 2 * 15 + 60);
+/// The default of `keys.announce`.
+const ANNOUNCED: Duration = Duration::from_hours(24 * 7);
 const SKEW: Duration = Duration::from_mins(1);
 
 impl Jeton {
-    async fn kids(&self) -> Vec<String> {
+    pub async fn kids(&self) -> Vec<String> {
         let jwks = self.get("/jwks.json").await.json();
         let keys = jwks["keys"].as_array().unwrap().iter();
         keys.map(|key| key["kid"].as_str().unwrap().to_owned())
@@ -32,7 +32,7 @@ impl Jeton {
     }
 
     /// The `kid` of a new token.
-    async fn signs_with(&self) -> String {
+    pub async fn signs_with(&self) -> String {
         let tokens = self.sign_in().await;
         part(&tokens.access_token, 0)["kid"]
             .as_str()
@@ -40,7 +40,7 @@ impl Jeton {
             .to_owned()
     }
 
-    async fn stored_keys(&self) -> Vec<StoredKey> {
+    pub async fn stored_keys(&self) -> Vec<StoredKey> {
         signing_key::list(&self.server.store).await.unwrap()
     }
 
@@ -95,14 +95,13 @@ async fn a_modulus_has_2048_bits_without_a_leading_zero_and_the_kid_is_the_thumb
     }
 }
 
-/// row 44: "a key is published before it signs, for longer than caches live": a JWKS without the key has
-/// expired in every cache before the key signs.
+/// row 44: "a key is published before it signs, for longer than caches live": many keep a JWKS for days.
 #[tokio::test]
 async fn a_new_key_is_published_before_it_signs() {
     let jeton = Jeton::start().await;
     let old = jeton.signs_with().await;
     let takes_over = START.plus(DAY * 90);
-    let before = takes_over.minus(LEAD);
+    let before = takes_over.minus(ANNOUNCED);
     let kids = jeton.at(before.minus(MICROSECOND)).await.kids().await;
     assert_eq!(kids, [old.as_str()]);
     let kids = jeton.at(before).await.kids().await;
@@ -119,13 +118,61 @@ async fn a_new_key_is_published_before_it_signs() {
     assert_eq!(jeton.kids().await, [new.as_str(), old.as_str()]);
 }
 
+/// row 44: `keys.announce` is in force up to half of the rotation interval, and never below the time that caches need
+/// which obey `Cache-Control`.
+#[tokio::test]
+async fn the_announcement_is_between_the_lead_and_half_of_the_rotation_interval() {
+    let jeton = Jeton::start().await;
+    let default = &jeton.server.settings;
+    let lead = Duration::from_secs(300 + 2 * 15 + 60);
+    assert_eq!(lifecycle::lead(default), lead);
+    for (announce, interval, in_force) in [
+        (DAY * 7, DAY * 90, DAY * 7),
+        (DAY * 400, DAY * 90, DAY * 45),
+        (DAY * 7, DAY, DAY / 2),
+        (Duration::ZERO, DAY * 90, lead),
+    ] {
+        let mut settings = Settings::clone(default);
+        settings.keys.announce.0 = announce;
+        settings.keys.rotation_interval.0 = interval;
+        assert_eq!(lifecycle::announcement(&settings), in_force);
+    }
+}
+
+/// row 44: also if caches live as long as a key signs.
+#[tokio::test]
+async fn there_is_one_next_key_at_most() {
+    let jeton = Jeton::start().await;
+    for (announce, max_age) in [(DAY * 7, DAY), (DAY * 7, DAY / 2), (Duration::ZERO, DAY)] {
+        let mut settings = Settings::clone(&jeton.server.settings);
+        settings.keys.announce.0 = announce;
+        settings.keys.rotation_interval.0 = DAY;
+        settings.keys.jwks_max_age.0 = max_age;
+        let mut keys = jeton.stored_keys().await;
+        for minute in 0..60 * 24 * 20 {
+            let now = START.plus(Duration::from_mins(minute));
+            if let Some(due) = lifecycle::due(&keys, &settings, now) {
+                keys.push(StoredKey {
+                    id: minute.to_string(),
+                    created_at: now,
+                    activates_at: due.activates_at,
+                    ..keys[0].clone()
+                });
+            }
+            let next = keys.iter().filter(|key| key.activates_at > now);
+            assert!(next.count() <= 1);
+        }
+        assert!(keys.len() >= 19, "{}", keys.len());
+    }
+}
+
 /// row 28: the same answer is returned while another key becomes active, also by a node with a clock
 /// that is behind.
 #[tokio::test]
 async fn the_same_answer_is_signed_by_the_same_key() {
     let jeton = Jeton::start().await;
     let takes_over = START.plus(DAY * 90);
-    jeton.at(takes_over.minus(LEAD)).await;
+    jeton.at(takes_over.minus(ANNOUNCED)).await;
     let old = jeton.signs_with().await;
     let tokens = jeton.sign_in().await;
     for (first, then, same) in [(-3, 4, true), (1, -3, false)] {
@@ -151,7 +198,7 @@ async fn an_old_key_stays_published_until_its_last_token_has_expired() {
     let jeton = Jeton::start().await;
     let old = jeton.signs_with().await;
     let takes_over = START.plus(DAY * 90);
-    jeton.at(takes_over.minus(LEAD)).await;
+    jeton.at(takes_over.minus(ANNOUNCED)).await;
     let private = async || {
         let keys = jeton.stored_keys().await;
         keys.iter()
@@ -198,72 +245,12 @@ async fn an_old_key_stays_published_for_the_longest_token_of_all() {
             .await;
         }
         let takes_over = START.plus(DAY * 90);
-        jeton.at(takes_over.minus(LEAD)).await;
+        jeton.at(takes_over.minus(ANNOUNCED)).await;
         let end = takes_over.plus(lifetime).plus(SKEW);
         let kids = jeton.at(end.minus(MICROSECOND)).await.kids().await;
         assert_eq!(kids[1], old);
         assert_eq!(jeton.at(end).await.kids().await.len(), 1);
     }
-}
-
-/// row 44: an unsafe step is refused with the time at which it becomes safe.
-#[tokio::test]
-async fn a_second_rotation_is_refused_with_the_time_at_which_the_first_is_complete() {
-    let data = DataDir::new();
-    let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
-    let printed = data.jeton_ok(&["key", "rotate"]).await;
-    let keys = jeton.stored_keys().await;
-    assert_eq!(keys.len(), 2);
-    let next = &keys[1];
-    let signs_from = next.activates_at.to_string();
-    assert!(printed.contains(&next.id), "{printed}");
-    assert!(printed.contains(&signs_from), "{printed}");
-    let published_for = next.activates_at.since(next.created_at).unwrap();
-    assert!(
-        published_for >= LEAD.saturating_sub(Duration::from_secs(30)),
-        "{published_for:?}"
-    );
-    let refused = data.jeton(&["key", "rotate"]).await;
-    assert!(!refused.status.success());
-    let complaint = String::from_utf8(refused.stderr).unwrap();
-    assert!(complaint.contains(&signs_from), "{complaint}");
-    assert!(complaint.contains("--emergency"), "{complaint}");
-    assert_eq!(jeton.stored_keys().await.len(), 2);
-}
-
-/// An emergency rotation revokes all keys at once; sessions continue.
-#[tokio::test]
-async fn an_emergency_rotation_revokes_all_older_keys_at_once() {
-    let data = DataDir::new();
-    let jeton = Jeton::on(data.open().await, Clock::system(), ROOT_SECRET, |_| {}).await;
-    jeton.add_client("first-party", None, |_| {}).await;
-    jeton.add_user(ALICE.0, ALICE.1).await;
-    let before = jeton.sign_in().await;
-    let account = async |token: &str| jeton.get_with("/account", token).await.status.as_u16();
-    data.jeton_ok(&["key", "rotate"]).await;
-    maintenance::refresh_keys(&jeton.server).await.unwrap();
-    let old = jeton.kids().await;
-    assert_eq!(old.len(), 2);
-    assert_eq!(account(&before.access_token).await, 200);
-    let printed = data.jeton_ok(&["key", "rotate", "--emergency"]).await;
-    assert!(printed.contains("keys revoked: 2"), "{printed}");
-    maintenance::refresh_keys(&jeton.server).await.unwrap();
-    let new = jeton.kids().await;
-    assert_eq!(new.len(), 1);
-    assert!(!old.contains(&new[0]));
-    assert_eq!(account(&before.access_token).await, 401);
-    for key in jeton.stored_keys().await {
-        assert_eq!(key.has_private_half(), key.id == new[0]);
-        assert_eq!(key.revoked_at.is_none(), key.id == new[0]);
-    }
-    let after = jeton.refresh(&before.refresh_token).await.tokens();
-    assert_eq!(part(&after.access_token, 0)["kid"], new[0].as_str());
-    assert_eq!(account(&after.access_token).await, 200);
-    // An ordinary rotation works afterwards.
-    data.jeton_ok(&["key", "rotate"]).await;
-    maintenance::refresh_keys(&jeton.server).await.unwrap();
-    assert_eq!(jeton.kids().await.len(), 2);
-    assert_eq!(jeton.kids().await[0], new[0]);
 }
 
 #[tokio::test]

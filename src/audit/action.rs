@@ -56,6 +56,7 @@ actions! {
     ClientEnabled "client_enabled" "a client was enabled"
     ClientDeleted "client_deleted" "a client was deleted"
     KeyCreated "key_created" "a signing key was created"
+    KeyAdvanced "key_advanced" "a published signing key will sign earlier"
     KeysRevoked "keys_revoked" "signing keys were revoked"
     KeyDeleted "key_deleted" "an expired signing key was deleted"
 }

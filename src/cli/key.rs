@@ -7,7 +7,7 @@ use crate::api::admin::json;
 use crate::api::admin::keys::{RotatedKey, SigningKey};
 use crate::clock::Timestamp;
 use crate::key::{StoredKey, lifecycle};
-use crate::maintenance::key_rotation::{self, KeyRotationError, NewSigningKey};
+use crate::maintenance::key_rotation::{self, KeyRotationError, Rotation};
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
 
@@ -24,48 +24,78 @@ pub struct KeyGroup {
 enum KeyCommand {
     /// List signing keys with their states and times.
     List,
-    /// Create a new signing key. It is published at once and signs when every cache has it.
-    Rotate {
-        /// A key is compromised: revoke all keys and sign with a new one at once. Every issued access
-        /// token becomes invalid, and APIs refuse new ones until they fetch the keys again. Refresh
-        /// tokens stay valid.
-        #[arg(long)]
-        emergency: bool,
-    },
+    /// Create a new signing key. It is published at once and signs after keys.announce.
+    Rotate(RotateFlags),
+}
+
+#[derive(Debug, Args)]
+struct RotateFlags {
+    /// Sign with the published next key at the earliest safe time: caches that obey Cache-Control have it. Creates a
+    /// key if none is published. APIs that keep keys longer may refuse new tokens.
+    #[arg(long, conflicts_with = "emergency")]
+    soon: bool,
+    /// A key is compromised: sign with the published next key at once and revoke all others. Creates a key if none
+    /// is published. Every issued access token becomes invalid, and APIs refuse new ones until they fetch the keys
+    /// again, if they do not have the next key yet. Refresh tokens stay valid.
+    #[arg(long)]
+    emergency: bool,
+    /// The database and the root secret were stolen: revoke the published next key too, and sign with a new one.
+    #[arg(long, requires = "emergency")]
+    drop_next: bool,
 }
 
 impl KeyGroup {
     pub async fn run(self, server: &AuthorizationServer) -> Result<(), CommandError> {
-        let KeyCommand::Rotate { emergency } = self.command else {
-            return list(server, self.json).await;
-        };
-        let cause = operator(server);
-        let rotated = if emergency {
-            key_rotation::replace_at_once(server, &cause).await?
-        } else {
-            key_rotation::rotate(server, &cause).await?
-        };
-        if self.json {
-            return output::json([json(&RotatedKey::from(rotated))]);
+        match self.command {
+            KeyCommand::List => list(server, self.json).await,
+            KeyCommand::Rotate(flags) => rotate(server, &flags, self.json).await,
         }
-        let NewSigningKey {
-            kid,
-            activates_at,
-            revoked,
-        } = rotated;
-        if !emergency {
-            return output::line(&format!(
-                "key {kid} is published and signs from {activates_at} on"
-            ));
-        }
-        let interval = server.settings.keys.refresh_interval;
-        output::line(&format!(
-            "keys revoked: {revoked}\n\
-             key {kid} signs on every node within {interval}\n\
-             Earlier access tokens are invalid as soon as an API fetches the keys again. Clients get new \
-             ones by a refresh."
-        ))
     }
+}
+
+async fn rotate(
+    server: &AuthorizationServer,
+    flags: &RotateFlags,
+    as_json: bool,
+) -> Result<(), CommandError> {
+    let cause = operator(server);
+    let rotation = if flags.emergency {
+        key_rotation::replace_at_once(server, flags.drop_next, &cause).await?
+    } else if flags.soon {
+        key_rotation::rotate_soon(server, &cause).await?
+    } else {
+        key_rotation::rotate(server, &cause).await?
+    };
+    if as_json {
+        return output::json([json(&RotatedKey::from(rotation))]);
+    }
+    if flags.emergency {
+        return output::line(&describe_emergency(server, &rotation));
+    }
+    let Rotation {
+        kid, activates_at, ..
+    } = rotation;
+    output::line(&format!(
+        "key {kid} is published and signs from {activates_at} on"
+    ))
+}
+
+fn describe_emergency(server: &AuthorizationServer, rotation: &Rotation) -> String {
+    let Rotation {
+        kid,
+        published_at,
+        revoked,
+        ..
+    } = rotation;
+    let interval = server.settings.keys.refresh_interval;
+    format!(
+        "keys revoked: {revoked}\n\
+         key {kid}, published since {published_at}, signs on every node within {interval}\n\
+         Earlier access tokens are invalid as soon as an API fetches the keys again. Clients get new \
+         ones by a refresh.\n\
+         APIs that cache keys one by one trust a revoked key until their cache ends, for hours or until \
+         they are restarted. Restart them, and those that refuse new tokens."
+    )
 }
 
 async fn list(server: &AuthorizationServer, as_json: bool) -> Result<(), CommandError> {
@@ -77,7 +107,13 @@ async fn list(server: &AuthorizationServer, as_json: bool) -> Result<(), Command
     }
     let rows = keys.iter().map(|key| row(key, &keys, now));
     output::table(
-        &["KID", "STATE", "CREATED", "SIGNS FROM", "PUBLISHED UNTIL"],
+        &[
+            "KID",
+            "STATE",
+            "PUBLISHED SINCE",
+            "SIGNS FROM",
+            "PUBLISHED UNTIL",
+        ],
         rows,
     )
 }
@@ -105,7 +141,7 @@ impl From<KeyRotationError> for CommandError {
     fn from(error: KeyRotationError) -> Self {
         Self::new(match error {
             KeyRotationError::Early { .. } => format!(
-                "{error}. Rotate after that time, or use --emergency if a key is compromised"
+                "{error}. --soon lets it sign at the earliest safe time, --emergency at once if a key is compromised"
             ),
             other => other.to_string(),
         })

@@ -106,6 +106,7 @@ impl Settings {
             "must be 2048, 3072 or 4096",
         );
         check.duration("keys.rotation_interval", keys.rotation_interval, DAY..);
+        check.duration("keys.announce", keys.announce, Duration::ZERO..);
         check.duration("keys.jwks_max_age", keys.jwks_max_age, Duration::ZERO..=DAY);
         check.duration(
             "keys.refresh_interval",

@@ -139,6 +139,7 @@ impl LateRetry {
 pub struct KeySettings {
     pub bits: usize,
     pub rotation_interval: Span,
+    pub announce: Span,
     pub jwks_max_age: Span,
     pub refresh_interval: Span,
 }

@@ -120,10 +120,32 @@ pub fn may_be_erased(superseded_at: Option<Timestamp>, now: Timestamp) -> bool {
     superseded_at.is_some_and(|time| time.plus(CLOCK_SKEW) <= now)
 }
 
-/// The time for which a key is published before it signs: until every cache has fetched the JWKS again
-/// from a node that has read the key.
+/// The shortest time for which a key is published before it signs: until every cache that obeys
+/// `Cache-Control` has fetched the JWKS again from a node that has read the key.
 pub fn lead(settings: &Settings) -> Duration {
     settings.keys.jwks_max_age.0 + settings.keys.refresh_interval.0 * 2 + CLOCK_SKEW
+}
+
+/// The time for which the next key is published before it signs. Many caches keep keys longer than
+/// `Cache-Control` allows. Half of the rotation interval at most, so that there is one next key.
+pub fn announcement(settings: &Settings) -> Duration {
+    let keys = &settings.keys;
+    let longest = keys.rotation_interval.0 / 2;
+    keys.announce.0.min(longest).max(lead(settings))
+}
+
+/// The key that is published and does not sign yet, and was not created far ahead of `now`.
+pub fn next(all: &[StoredKey], now: Timestamp) -> Option<&StoredKey> {
+    all.iter()
+        .filter(|key| is_able(key, now) && key.activates_at > now)
+        .min_by_key(|key| key.activates_at)
+}
+
+/// The earliest time at which the published key `next` may sign: caches that obey `Cache-Control` have it, and
+/// every node has read the new time.
+pub fn earliest_activation(next: &StoredKey, settings: &Settings, now: Timestamp) -> Timestamp {
+    let read = now.plus(settings.keys.refresh_interval.0 * 2 + CLOCK_SKEW);
+    next.created_at.plus(lead(settings)).max(read)
 }
 
 /// A key to create.
@@ -137,7 +159,6 @@ pub struct DueKey {
 
 /// The key that is due at `now`; `None` when none is due.
 pub fn due(all: &[StoredKey], settings: &Settings, now: Timestamp) -> Option<DueKey> {
-    let soonest = now.plus(lead(settings));
     if all.iter().all(|key| key.revoked_at.is_some()) {
         // No JWKS is cached yet: the first key signs at once.
         return Some(DueKey {
@@ -145,25 +166,27 @@ pub fn due(all: &[StoredKey], settings: &Settings, now: Timestamp) -> Option<Due
             unless: ANY_TIME,
         });
     }
-    let mut able = all.iter().filter(|key| is_able(key, now)).peekable();
-    if able.peek().is_none() {
+    let able = all.iter().filter(|key| is_able(key, now));
+    let Some(newest) = able.map(|key| key.activates_at).max() else {
         // A clock far ahead has erased the key before and created the next. No other key can sign until then.
         return Some(DueKey {
             activates_at: now,
-            unless: now.minus(CLOCK_SKEW)..=soonest,
+            unless: now.minus(CLOCK_SKEW)..=now.plus(lead(settings)),
         });
-    }
-    // A key that was created by a clock ahead of this one does not count as successor. If all were, this clock is
-    // behind, and no key is due.
-    let newest = able
-        .map(|key| key.activates_at)
-        .filter(|time| *time <= soonest.plus(CLOCK_SKEW))
-        .max()?;
+    };
+    let activates_at = now.plus(announcement(settings));
     let successor = newest.plus(settings.keys.rotation_interval.0);
-    (successor <= soonest).then_some(DueKey {
-        activates_at: soonest,
-        unless: now..=soonest,
-    })
+    (newest <= now && successor <= activates_at).then(|| DueKey::signing_from(activates_at, now))
+}
+
+impl DueKey {
+    /// A key that is published at `now`, unless there is a next key already.
+    pub fn signing_from(activates_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            activates_at,
+            unless: now..=activates_at.plus(CLOCK_SKEW),
+        }
+    }
 }
 
 /// Whether the key signs or will sign, and was not created far ahead of `now`.

@@ -163,7 +163,45 @@ pub async fn delete(store: &Store, id: &str, cause: &Cause) -> Result<(), DbErr>
         .await
 }
 
-/// Revokes all keys but one and erases their private halves; returns their number.
+/// Lets a key that does not sign yet sign earlier, from `activates_at` on; returns whether it was changed.
+pub async fn advance(
+    store: &Store,
+    id: &str,
+    activates_at: Timestamp,
+    cause: &Cause,
+) -> Result<bool, DbErr> {
+    store
+        .transaction(Durability::Durable, |tx| async move {
+            Lock::SigningKeys.acquire(&tx).await?;
+            let changed = set_activation(&tx, id, activates_at).await?;
+            if changed {
+                let event = Event::new(Action::KeyAdvanced, cause)
+                    .with("kid", id)
+                    .with("activates_at", activates_at.to_string());
+                tx.record(event).await?;
+            }
+            Ok(changed)
+        })
+        .await
+}
+
+async fn set_activation(
+    connection: &impl ConnectionTrait,
+    id: &str,
+    activates_at: Timestamp,
+) -> Result<bool, DbErr> {
+    let changed = Entity::update_many()
+        .col_expr(Column::ActivatesAt, Expr::value(activates_at))
+        .filter(Column::Id.eq(id))
+        .filter(Column::ActivatesAt.gt(activates_at))
+        .filter(Column::RevokedAt.is_null())
+        .exec(connection)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Revokes all keys but one, erases their private halves, and lets the one sign at once; returns the number of
+/// revoked keys.
 ///
 /// `None` when the key to keep is revoked itself. Otherwise two concurrent calls could revoke each other's key.
 pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Option<u64>, DbErr> {
@@ -174,6 +212,7 @@ pub async fn revoke_all_but(store: &Store, id: &str, cause: &Cause) -> Result<Op
             if kept.one(&tx).await?.is_none() {
                 return Ok(None);
             }
+            set_activation(&tx, id, cause.at).await?;
             let revoked = revoke_others(&tx, id, cause.at).await?;
             let event = Event::new(Action::KeysRevoked, cause)
                 .with("keys_dropped", revoked)

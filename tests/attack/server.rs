@@ -64,7 +64,9 @@ async fn a_clock_that_was_ahead_once_does_not_stop_key_rotation() {
     jeton.server.clock.set(START);
     jeton.advance(Duration::from_secs(200 * DAY));
     maintenance::refresh_keys(&jeton.server).await.unwrap();
-    let soon = jeton.now().plus(lifecycle::lead(&jeton.server.settings));
+    let soon = jeton
+        .now()
+        .plus(lifecycle::announcement(&jeton.server.settings));
     let keys = signing_key::list(&jeton.server.store).await.unwrap();
     assert!(
         keys.iter()

@@ -276,9 +276,10 @@ async fn responses_to_operators_match_the_examples() {
     server.check_get("fetchSession", "goes_on").await;
     server.admin.jeton.advance(Duration::from_secs(1));
     server
-        .check("rotateSigningKey", "in_time", "published")
+        .check("rotateSigningKey", "announced", "published")
         .await;
     server.check_get("listSigningKeys", "two").await;
+    server.check("rotateSigningKey", "soon", "published").await;
     server
         .check("rotateSigningKey", "emergency", "published")
         .await;
@@ -352,7 +353,7 @@ async fn refusals_about_secrets_and_keys_equal_the_examples() {
         .await;
     server.admin.jeton.advance(Duration::from_secs(1));
     server
-        .check("rotateSigningKey", "in_time", "published")
+        .check("rotateSigningKey", "announced", "published")
         .await;
     let early = server.send("rotateSigningKey", &json!({}), &token).await;
     assert_eq!(early.status, 409);

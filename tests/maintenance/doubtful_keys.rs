@@ -154,8 +154,10 @@ async fn a_rotation_by_a_clock_in_doubt_is_refused() {
     let cause = jeton.cause();
     let rotated = key_rotation::rotate(&jeton.server, &cause).await;
     assert!(matches!(rotated, Err(KeyRotationError::Doubt(_))));
-    let replaced = key_rotation::replace_at_once(&jeton.server, &cause).await;
+    let replaced = key_rotation::replace_at_once(&jeton.server, false, &cause).await;
     assert!(matches!(replaced, Err(KeyRotationError::Doubt(_))));
+    let soon = key_rotation::rotate_soon(&jeton.server, &cause).await;
+    assert!(matches!(soon, Err(KeyRotationError::Doubt(_))));
     assert_eq!(keys(&jeton).await.len(), 1);
 }
 

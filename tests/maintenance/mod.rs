@@ -2,9 +2,10 @@
 
 mod clock;
 mod doubtful_keys;
+mod key_rotation;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,9 +34,12 @@ struct World {
     now: Timestamp,
     /// Steps between two refreshes of the keys.
     refresh_steps: u32,
+    /// How long a cache keeps a JWKS, whatever `Cache-Control` says: as long as the announcement covers.
+    cached_for: Duration,
     /// Whether a node is down at a step.
     is_down: fn(u32, usize) -> bool,
-    answers: VecDeque<(Timestamp, usize)>,
+    /// The bodies that caches hold, each with the time of the last fetch.
+    held: BTreeMap<usize, Timestamp>,
     /// Bodies of the JWKS, each once.
     bodies: Vec<String>,
     alive: Vec<Alive>,
@@ -78,14 +82,16 @@ impl World {
                 session: None,
             });
         }
+        let announced = lifecycle::announcement(&nodes[0].jeton.server.settings);
         nodes[0].jeton.add_client("first-party", None, |_| {}).await;
         nodes[0].jeton.add_user(ALICE.0, ALICE.1).await;
         Self {
             nodes,
             now: START,
             refresh_steps,
+            cached_for: announced.saturating_sub(STEP * refresh_steps * 2 + Duration::from_mins(1)),
             is_down: |_, _| false,
-            answers: VecDeque::new(),
+            held: BTreeMap::new(),
             bodies: Vec::new(),
             alive: Vec::new(),
             signed: BTreeSet::new(),
@@ -112,10 +118,8 @@ impl World {
 
     /// Removes stale responses and expired tokens.
     fn forget(&mut self) {
-        let fresh = |fetched_at: Timestamp| fetched_at.plus(MAX_AGE) > self.now;
-        while self.answers.front().is_some_and(|(at, _)| !fresh(*at)) {
-            self.answers.pop_front();
-        }
+        let fresh = |fetched_at: Timestamp| fetched_at.plus(self.cached_for) > self.now;
+        self.held.retain(|_, fetched_at| fresh(*fetched_at));
         let now = self.now.as_seconds();
         self.alive.retain(|token| token.expires_at > now);
     }
@@ -142,7 +146,7 @@ impl World {
             self.bodies.push(body);
             self.bodies.len() - 1
         });
-        self.answers.push_back((self.now, index));
+        self.held.insert(index, self.now);
         if !(step + phase).is_multiple_of(3) {
             return;
         }
@@ -169,7 +173,7 @@ impl World {
 
     /// row 44: every unexpired token verifies with every JWKS that a cache may hold.
     fn verify(&mut self) {
-        let held: BTreeSet<usize> = self.answers.iter().map(|(_, index)| *index).collect();
+        let held: BTreeSet<usize> = self.held.keys().copied().collect();
         for alive in &mut self.alive {
             for index in held.difference(&alive.verified.clone()) {
                 verify(&alive.token, &self.bodies[*index], self.now);

@@ -227,9 +227,12 @@ fn a_new_key_is_published_and_a_second_rotation_is_refused_until_it_signs() {
     let listed = place.ok(&["key", "list"]);
     assert_eq!(listed.matches("active").count(), 1, "{listed}");
     assert_eq!(listed.matches("next").count(), 1, "{listed}");
+    assert!(listed.contains("PUBLISHED SINCE"), "{listed}");
+    assert!(listed.contains("SIGNS FROM"), "{listed}");
 
     let refusal = place.run(&["key", "rotate"]).refusal();
     assert!(refusal.contains("signs from 20"), "{refusal}");
+    assert!(refusal.contains("--soon"), "{refusal}");
     assert!(refusal.contains("--emergency"), "{refusal}");
     assert_eq!(kids(&server).len(), 2);
 }

@@ -14,7 +14,7 @@ use crate::api::json_body::JsonBody;
 use crate::clock::Timestamp;
 use crate::key::{State, StoredKey, lifecycle};
 use crate::maintenance;
-use crate::maintenance::key_rotation::{self, KeyRotationError, NewSigningKey};
+use crate::maintenance::key_rotation::{self, KeyRotationError, Rotation};
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::signing_key;
@@ -37,7 +37,7 @@ pub struct SigningKey {
     kid: String,
     /// State of the key.
     state: SigningKeyState,
-    /// Time of the creation, in seconds since 1970.
+    /// Time of the creation, since which the key is in the JWKS, in seconds since 1970.
     created_at: i64,
     /// Time from which the key signs, in seconds since 1970.
     activates_at: i64,
@@ -66,19 +66,31 @@ pub enum SigningKeyState {
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyRotation {
-    /// Whether a key is compromised: all keys are dropped at once, and a new one signs. Every access token becomes
-    /// invalid, that of this request too, and APIs refuse new tokens until they fetch the keys again. Refresh tokens
-    /// stay valid.
+    /// Whether the published next key signs at the earliest safe time: caches that obey `Cache-Control` have it. If
+    /// none is published, a new one is. APIs that keep keys longer may refuse new tokens. Not with `emergency`.
+    #[serde(default)]
+    #[oai(default)]
+    soon: bool,
+    /// Whether a key is compromised: the published next key, or a new one if there is none, signs at once, and all
+    /// others are dropped. Every access token becomes invalid, that of this request too. APIs that do not have the
+    /// key yet refuse new tokens until they fetch the keys again. Refresh tokens stay valid.
     #[serde(default)]
     #[oai(default)]
     emergency: bool,
+    /// Whether the published next key is dropped too and a new one signs, because the database and the root secret
+    /// were stolen. Only with `emergency`.
+    #[serde(default)]
+    #[oai(default)]
+    drop_next: bool,
 }
 
-/// The new key.
+/// The key that signs from now on, or next.
 #[derive(Object)]
 pub struct RotatedKey {
     /// The `kid`.
     kid: String,
+    /// Time since which the key is in the JWKS, in seconds since 1970.
+    created_at: i64,
     /// Time from which the key signs, in seconds since 1970.
     activates_at: i64,
     /// Number of keys that were dropped.
@@ -94,9 +106,9 @@ enum KeyListResponse {
 
 #[derive(ApiResponse)]
 enum RotateKeyResponse {
-    /// The new key is published.
-    #[oai(status = 201)]
-    Created(Json<RotatedKey>),
+    /// The key is published.
+    #[oai(status = 200)]
+    Ok(Json<RotatedKey>),
 }
 
 #[OpenApi(prefix_path = "/admin/keys", tag = "Tag::Admin")]
@@ -121,8 +133,8 @@ impl KeysApi {
 
     /// Rotate the signing key
     ///
-    /// Publishes a new key. It signs as soon as every cache of the JWKS has it. Until then another rotation is
-    /// refused (409), except in an emergency.
+    /// Publishes a new key. It signs after `keys.announce` (7 days by default), because many APIs cache keys for long.
+    /// Until then another rotation is refused (409), except with `soon` and in an emergency.
     #[oai(path = "/", method = "post", operation_id = "rotateSigningKey")]
     async fn rotate(
         &self,
@@ -131,16 +143,32 @@ impl KeysApi {
         body: JsonBody<KeyRotation>,
     ) -> Result<RotateKeyResponse, Problem> {
         let cause = administrator.cause();
-        let rotated = if body.0.emergency {
-            key_rotation::replace_at_once(&server, cause).await?
-        } else {
-            key_rotation::rotate(&server, cause).await?
+        let rotation = match body.0.checked()? {
+            KeyRotation {
+                emergency: true,
+                drop_next,
+                ..
+            } => key_rotation::replace_at_once(&server, drop_next, cause).await?,
+            KeyRotation { soon: true, .. } => key_rotation::rotate_soon(&server, cause).await?,
+            _ => key_rotation::rotate(&server, cause).await?,
         };
         // Other nodes read it within keys.refresh_interval.
         maintenance::refresh_keys(&server)
             .await
             .map_err(|error| Problem::Failed(error.to_string()))?;
-        Ok(RotateKeyResponse::Created(Json(rotated.into())))
+        Ok(RotateKeyResponse::Ok(Json(rotation.into())))
+    }
+}
+
+impl KeyRotation {
+    fn checked(self) -> Result<Self, Problem> {
+        if self.soon && self.emergency {
+            Err(Problem::invalid("soon", "not together with emergency"))
+        } else if self.drop_next && !self.emergency {
+            Err(Problem::invalid("drop_next", "only with emergency"))
+        } else {
+            Ok(self)
+        }
     }
 }
 
@@ -167,12 +195,13 @@ impl SigningKey {
     }
 }
 
-impl From<NewSigningKey> for RotatedKey {
-    fn from(rotated: NewSigningKey) -> Self {
+impl From<Rotation> for RotatedKey {
+    fn from(rotation: Rotation) -> Self {
         Self {
-            kid: rotated.kid,
-            activates_at: rotated.activates_at.as_seconds(),
-            keys_dropped: i64::try_from(rotated.revoked).unwrap_or(i64::MAX),
+            kid: rotation.kid,
+            created_at: rotation.published_at.as_seconds(),
+            activates_at: rotation.activates_at.as_seconds(),
+            keys_dropped: i64::try_from(rotation.revoked).unwrap_or(i64::MAX),
         }
     }
 }
@@ -182,7 +211,7 @@ impl From<KeyRotationError> for Problem {
         match error {
             KeyRotationError::Early { .. } => Self::Conflict(
                 format!(
-                    "{error}. Rotate again after that, or, if a key is compromised, with emergency."
+                    "{error}. Rotate with soon to let it sign at the earliest safe time, or, if a key is compromised, with emergency."
                 )
                 .into(),
             ),

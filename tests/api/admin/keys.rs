@@ -19,7 +19,7 @@ async fn a_new_key_is_published_at_once_and_signs_later() {
     let admin = Admin::start().await;
     admin.jeton.advance(Duration::from_secs(1));
     let answer = admin.post(PATH, json!({})).await;
-    assert_eq!(answer.status, 201, "{}", answer.body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
     let new = answer.json();
     assert!(new["activates_at"].as_i64().unwrap() > admin.jeton.now().as_seconds());
     let list = admin.get(PATH).await.json();
@@ -43,6 +43,29 @@ async fn a_new_key_is_published_at_once_and_signs_later() {
         "{}",
         again.body
     );
+    let earlier = admin.post(PATH, json!({"soon": true})).await;
+    assert_eq!(earlier.status, 200, "{}", earlier.body);
+    let earlier = earlier.json();
+    assert_eq!(earlier["kid"], new["kid"]);
+    assert_eq!(earlier["created_at"], new["created_at"]);
+    assert!(earlier["activates_at"].as_i64() < new["activates_at"].as_i64());
+}
+
+#[tokio::test]
+async fn in_an_emergency_the_next_key_signs_unless_it_is_dropped_too() {
+    let admin = Admin::start().await;
+    admin.jeton.advance(Duration::from_secs(1));
+    let next = admin.post(PATH, json!({})).await.json();
+    let answer = admin.post(PATH, json!({"emergency": true})).await.json();
+    assert_eq!(answer["kid"], next["kid"]);
+    assert_eq!(answer["keys_dropped"], 1);
+    let admin = Admin::start().await;
+    admin.jeton.advance(Duration::from_secs(1));
+    let next = admin.post(PATH, json!({})).await.json();
+    let both = json!({"emergency": true, "drop_next": true});
+    let answer = admin.post(PATH, both).await.json();
+    assert_ne!(answer["kid"], next["kid"]);
+    assert_eq!(answer["keys_dropped"], 2);
 }
 
 #[tokio::test]
@@ -51,7 +74,7 @@ async fn in_an_emergency_every_access_token_is_over() {
     let tokens = admin.jeton.sign_in().await;
     let before = admin.get(PATH).await.json();
     let answer = admin.post(PATH, json!({"emergency": true})).await;
-    assert_eq!(answer.status, 201, "{}", answer.body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.json()["keys_dropped"], 1);
     let published = admin.jeton.get("/jwks.json").await.json();
     assert_eq!(kids(&published), [answer.json()["kid"].as_str().unwrap()]);
@@ -82,6 +105,8 @@ async fn a_rotation_that_is_misspelt_is_none() {
     for (body, field) in [
         (json!({"emergncy": true}), "emergncy"),
         (json!({"emergency": "true"}), "emergency"),
+        (json!({"emergency": true, "soon": true}), "soon"),
+        (json!({"drop_next": true}), "drop_next"),
     ] {
         assert_problem(&admin.post(PATH, body).await, 422, &[field]);
     }
