@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use poem::http::StatusCode;
+use poem::http::{StatusCode, header};
 use poem::web::Data;
 use poem::{IntoResponse, Response, handler};
 
 use crate::clock::Doubt;
+use crate::response::RETRY_AFTER;
 use crate::server::AuthorizationServer;
 use crate::token::expiry;
 
@@ -26,8 +27,8 @@ pub fn healthz(Data(server): Data<&Arc<AuthorizationServer>>) -> Response {
     }
 }
 
-/// Readiness: 200 if the store is reachable and can be written, a signing key is active and the clock is not in doubt, else 503. A long
-/// pause before the start does not count: usually the server was stopped.
+/// Readiness: 200 if the store is reachable and can be written, a signing key is active and the clock is not in doubt,
+/// else 503. A long pause before the start does not count: usually the server was stopped.
 #[handler]
 pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
     let now = server.clock.now();
@@ -49,5 +50,6 @@ pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
 
 fn unavailable(why: &'static str) -> Response {
     why.with_status(StatusCode::SERVICE_UNAVAILABLE)
+        .with_header(header::RETRY_AFTER, RETRY_AFTER)
         .into_response()
 }

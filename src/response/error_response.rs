@@ -6,7 +6,7 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use serde_json::Value;
 
 /// Seconds after which a client may repeat a request that met a busy server.
-pub(super) const RETRY_AFTER: u64 = 1;
+pub(crate) const RETRY_AFTER: u64 = 1;
 
 /// The parts of an error response.
 pub(super) struct ErrorResponse<'a> {

@@ -6,3 +6,5 @@ pub mod cors;
 mod error_response;
 pub mod oauth_error;
 pub mod problem;
+
+pub(crate) use self::error_response::RETRY_AFTER;

@@ -26,7 +26,9 @@ async fn a_server_without_its_store_is_healthy_and_not_ready() {
     let jeton = Jeton::start().await;
     jeton.server.store.clone().close().await.unwrap();
     assert_eq!(jeton.get("/healthz").await.status, 200);
-    assert_eq!(jeton.get("/readyz").await.status, 503);
+    let not_ready = jeton.get("/readyz").await;
+    assert_eq!(not_ready.status, 503);
+    assert_eq!(not_ready.header("retry-after"), Some("1"));
 }
 
 #[tokio::test]

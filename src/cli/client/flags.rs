@@ -54,18 +54,21 @@ pub struct Flags {
     /// refresh token of a public client (RFC 9700, 4.14.2). [default: always]
     #[arg(long, value_name = "WHEN", value_parser = ["always", "never"])]
     rotation: Option<String>,
-    /// The time in which the same refresh token gets the same response, such as 10s.
+    /// The time in which the same refresh token gets the same response, such as 10s; at most 60s. In force is at most
+    /// half of the access token lifetime.
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     retry_window: Option<u64>,
     /// Devices that get the same response within the retry window: any, or those with the same User-Agent. With same,
     /// a retry with another User-Agent is a late one.
     #[arg(long, value_name = "DEVICES", value_parser = RetryDevice::ALL.map(RetryDevice::name))]
     retry_device: Option<String>,
-    /// Whether a retry after the retry window is allowed. `same_device`: from the same device always, from another one
-    /// once within --late-retry-spacing; `once`: every device counts as another.
+    /// Whether a retry after the retry window is allowed. `same_device`: from the same device always; from another one
+    /// any number of times until the newest token is used, but not at two generations within --late-retry-spacing.
+    /// `once`: every device counts as another.
     #[arg(long, value_name = "WHEN", value_parser = LateRetry::ALL.map(LateRetry::name))]
     late_retry: Option<String>,
-    /// Number of refreshes after a late retry from another device in which the next one revokes the session.
+    /// Number of refreshes after a late retry from another device in which a late retry of another generation revokes
+    /// the session.
     #[arg(long, value_name = "COUNT")]
     late_retry_spacing: Option<u32>,
 }
