@@ -5,7 +5,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode;
 
-use crate::error::Error;
+use crate::error::{Error, ParameterFault};
 use crate::secret::Secret;
 
 /// The only parameter that may be repeated, RFC 8707 §2: "Multiple resource parameters MAY be used".
@@ -40,17 +40,20 @@ impl Parameters {
             .iter()
             .find(|name| query.0.contains_key(**name))
         {
-            return Err(Error::InvalidRequest(format!("{name} in the query").into()));
+            return Err(Error::InvalidParameter(ParameterFault::InQuery, name));
         }
         let parameters = Self::decode(body)?;
         let mut names = parameters.0.iter();
-        let repeated = names.any(|(name, values)| {
-            name != REPEATABLE && (values.len() > 1 || query.0.contains_key(name))
+        let repeated = names.find(|(name, values)| {
+            *name != REPEATABLE && (values.len() > 1 || query.0.contains_key(*name))
         });
-        if repeated {
-            return Err(Error::InvalidRequest("a parameter is repeated".into()));
+        match repeated {
+            Some((name, _)) => Err(Error::InvalidParameter(
+                ParameterFault::Repeated,
+                known(name),
+            )),
+            None => Ok(parameters),
         }
-        Ok(parameters)
     }
 
     /// The value of `name`, if it is present.
@@ -58,10 +61,10 @@ impl Parameters {
         self.0.get(name)?.first()
     }
 
-    /// The value of `name`; [`Error::InvalidRequest`] when it is missing.
+    /// The value of `name`; [`Error::InvalidParameter`] when it is missing.
     pub fn require(&self, name: &'static str) -> Result<&Secret, Error> {
         self.find(name)
-            .ok_or_else(|| Error::InvalidRequest(format!("{name} is missing").into()))
+            .ok_or(Error::InvalidParameter(ParameterFault::Missing, name))
     }
 
     /// All values of a parameter that may be repeated.
@@ -83,6 +86,14 @@ impl Parameters {
         }
         Ok(Self(parameters))
     }
+}
+
+/// The name as the code has it: a response contains no input.
+fn known(name: &str) -> &'static str {
+    let mut names = NEVER_IN_QUERY.into_iter().chain(["token_type_hint"]);
+    names
+        .find(|known| *known == name)
+        .unwrap_or("one that the server does not use")
 }
 
 /// Names only: any value may be a password.

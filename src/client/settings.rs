@@ -48,17 +48,19 @@ pub struct ClientSettings {
     pub session_idle_lifetime: Option<i64>,
     /// Whether a refresh replaces the refresh token. `never` is for confidential clients. Default: `always`.
     pub rotation: Option<RefreshTokenRotation>,
-    /// Seconds in which the same refresh token gets the same response, at most 60. Default: the server's setting.
+    /// Seconds in which the same refresh token gets the same response, at most 60. In force is at most half of the
+    /// lifetime of access tokens. Default: the server's setting.
     #[oai(validator(minimum(value = "0"), maximum(value = "60")))]
     pub retry_window: Option<i64>,
     /// Devices that get the same response within the retry window. With `same`, a retry with another `User-Agent` is
     /// a late one. Default: the server's setting.
     pub retry_device: Option<RetryDevice>,
-    /// Whether a retry after the retry window is allowed: `same_device` allows it from the same device, and from
-    /// another one once in a while; `once` treats every device as another. Default: the server's setting.
+    /// Whether a retry after the retry window is allowed: `same_device` allows it from the same device always, and
+    /// from another one any number of times until the newest token is used, but not at two generations within
+    /// `late_retry_spacing`; `once` treats every device as another. Default: the server's setting.
     pub late_retry: Option<LateRetry>,
-    /// Number of generations after a late retry from another device in which the next one is a replay. Default: the
-    /// server's setting.
+    /// Number of generations after a late retry from another device in which a late retry of another generation is a
+    /// replay. Default: the server's setting.
     #[oai(validator(minimum(value = "1"), maximum(value = "4294967295")))]
     pub late_retry_spacing: Option<i64>,
     /// Origins of the pages that may call the server as this client (CORS), such as `https://app.example.com`.

@@ -65,17 +65,6 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-impl Timestamp {
-    /// RFC 3339 in UTC with microseconds; `never` as in [`Display`](fmt::Display).
-    pub fn precise(self) -> String {
-        let text = self.to_string();
-        match text.strip_suffix('Z') {
-            Some(seconds) => format!("{seconds}.{:06}Z", self.0.max(0).rem_euclid(1_000_000)),
-            None => text,
-        }
-    }
-}
-
 /// RFC 3339 in UTC with whole seconds; `never` after the year 9999.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,7 @@ use super::Tag;
 use super::caching::Cached;
 use super::resource_server::ResourceServer;
 use crate::clock::{Timestamp, micros};
-use crate::error::Error;
+use crate::error::{Error, ParameterFault};
 use crate::parameters::Parameters;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
@@ -180,7 +180,7 @@ impl Cursor {
                 id: Uuid::try_parse(id).ok()?,
             })
         });
-        parsed.ok_or_else(|| Error::InvalidRequest("malformed since".into()))
+        parsed.ok_or(Error::InvalidParameter(ParameterFault::Malformed, "since"))
     }
 
     fn rounded(self) -> Self {

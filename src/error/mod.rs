@@ -20,6 +20,8 @@ pub type Reason = Cow<'static, str>;
 pub enum Error {
     /// `invalid_request`, RFC 6749 §5.2.
     InvalidRequest(Reason),
+    /// `invalid_request`: this parameter is the cause. The response names it, so it is a name that the code knows.
+    InvalidParameter(ParameterFault, &'static str),
     /// The body is too large: `invalid_request`, with status 413.
     TooLarge(Reason),
     /// The body did not arrive in time: `invalid_request`, with status 408.
@@ -54,11 +56,37 @@ pub enum Error {
     ServerError(Reason),
 }
 
+/// What is wrong with a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterFault {
+    /// It is required and missing, or has no value.
+    Missing,
+    /// "Request and response parameters MUST NOT be included more than once", RFC 6749 §3.2.
+    Repeated,
+    /// It must be in the body, RFC 6749 §2.3.1.
+    InQuery,
+    /// Its value has not the form that it must have.
+    Malformed,
+}
+
+impl ParameterFault {
+    /// A phrase before the name of the parameter.
+    const fn phrase(self) -> &'static str {
+        match self {
+            Self::Missing => "Missing parameter",
+            Self::Repeated => "Parameter given twice",
+            Self::InQuery => "Parameter that must be in the body, not in the URL",
+            Self::Malformed => "Malformed parameter",
+        }
+    }
+}
+
 impl Error {
     /// The error code in the response.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_)
+            | Self::InvalidParameter(..)
             | Self::TooLarge(_)
             | Self::RequestTimeout
             | Self::NotFound(_)
@@ -79,12 +107,18 @@ impl Error {
 
     /// The `error_description` of RFC 6749 §5.2: "Human-readable ASCII text providing additional
     /// information, used to assist the client developer in understanding the error".
-    pub const fn description(&self) -> &'static str {
+    pub fn description(&self) -> Cow<'static, str> {
+        if let Self::InvalidParameter(fault, name) = self {
+            return format!("{}: {name}.", fault.phrase()).into();
+        }
+        self.fixed_description().into()
+    }
+
+    const fn fixed_description(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) => {
-                "The request lacks a required parameter, repeats one, or is malformed. Send POST \
-                 with an application/x-www-form-urlencoded body in UTF-8, each parameter once, \
-                 and no credentials in the URL."
+            Self::InvalidRequest(_) | Self::InvalidParameter(..) => {
+                "The request is malformed. A form is application/x-www-form-urlencoded in UTF-8, \
+                 with each parameter once. Use one method of authentication, never in the URL."
             }
             Self::TooLarge(_) => "The request body is too large.",
             Self::RequestTimeout => "The request body did not arrive in time. Send it again.",
@@ -127,8 +161,9 @@ impl Error {
     }
 
     /// The reason, for the log.
-    pub fn reason(&self) -> &str {
+    pub fn reason(&self) -> Cow<'_, str> {
         match self {
+            Self::InvalidParameter(..) => self.description(),
             Self::InvalidRequest(reason)
             | Self::TooLarge(reason)
             | Self::NotFound(reason)
@@ -141,11 +176,11 @@ impl Error {
             | Self::UnsupportedTokenType(reason)
             | Self::InvalidToken(reason)
             | Self::TemporarilyUnavailable(reason)
-            | Self::ServerError(reason) => reason,
-            Self::RequestTimeout => "the body did not arrive within server.request_timeout",
-            Self::MethodNotAllowed(_) => "method not allowed",
-            Self::InsufficientScope(_) => "insufficient scope",
-            Self::TooManyAttempts(_) => "too many sign-ins have failed",
+            | Self::ServerError(reason) => Cow::Borrowed(reason),
+            Self::RequestTimeout => "the body did not arrive within server.request_timeout".into(),
+            Self::MethodNotAllowed(_) => "method not allowed".into(),
+            Self::InsufficientScope(_) => "insufficient scope".into(),
+            Self::TooManyAttempts(_) => "too many sign-ins have failed".into(),
         }
     }
 }

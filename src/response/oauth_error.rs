@@ -93,6 +93,7 @@ impl ResponseError for OAuthError {
     }
 
     fn as_response(&self) -> Response {
+        let reason = self.0.reason();
         let response = ErrorResponse {
             status: self.status(),
             content_type: "application/json",
@@ -108,7 +109,7 @@ impl ResponseError for OAuthError {
                 _ => None,
             },
             accept_patch: None,
-            log: (self.0.code(), self.0.reason()),
+            log: (self.0.code(), &reason),
         };
         response.log_and_build()
     }

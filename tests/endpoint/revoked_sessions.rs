@@ -224,6 +224,8 @@ async fn a_malformed_cursor_is_refused() {
     ] {
         let answer = fetch(&jeton, Some(since), None).await;
         answer.assert_error(400, "invalid_request");
+        let description = "Malformed parameter: since.";
+        assert_eq!(answer.json()["error_description"], description);
     }
     assert_eq!(fetch(&jeton, Some(&far), None).await.status, 200);
     let most = format!("{}.{}", i64::MAX, Uuid::max().simple());

@@ -42,7 +42,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
         writeln!(table, "{status} {code}: {description}").unwrap();
     }
     insta::assert_snapshot!(table, @"
-    400 invalid_request: The request lacks a required parameter, repeats one, or is malformed. Send POST with an application/x-www-form-urlencoded body in UTF-8, each parameter once, and no credentials in the URL.
+    400 invalid_request: The request is malformed. A form is application/x-www-form-urlencoded in UTF-8, with each parameter once. Use one method of authentication, never in the URL.
     413 invalid_request: The request body is too large.
     408 invalid_request: The request body did not arrive in time. Send it again.
     404 invalid_request: This path does not exist. See /docs for the API.
@@ -59,6 +59,48 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     503 temporarily_unavailable: The server is busy. Try again after Retry-After.
     500 server_error: The server failed. The request can be tried again.
     ");
+}
+
+/// row 37: the description names the parameter, from a fixed list.
+#[tokio::test]
+async fn the_description_names_the_parameter_that_is_wrong() {
+    let jeton = Jeton::start().await;
+    for (body, description) in [
+        ("", "Missing parameter: grant_type."),
+        (
+            "grant_type=password&password=x",
+            "Missing parameter: username.",
+        ),
+        (
+            "grant_type=password&username=x",
+            "Missing parameter: password.",
+        ),
+        (
+            "grant_type=refresh_token",
+            "Missing parameter: refresh_token.",
+        ),
+        (
+            "grant_type=password&scope=a&scope=b",
+            "Parameter given twice: scope.",
+        ),
+        (
+            "grant_type=password&zqx=a&zqx=b",
+            "Parameter given twice: one that the server does not use.",
+        ),
+    ] {
+        let refused = jeton.post_raw(body).await;
+        refused.assert_error(400, "invalid_request");
+        assert_eq!(refused.json()["error_description"], description, "{body}");
+    }
+    let body = encode(&SIGN_IN);
+    let refused = jeton.send(form("/token?username=zqx").body(body)).await;
+    let description = "Parameter that must be in the body, not in the URL: username.";
+    assert_eq!(refused.json()["error_description"], description);
+    let refused = jeton
+        .post("/revoke", "", &[("client_id", "first-party")])
+        .await;
+    let description = "Missing parameter: token.";
+    assert_eq!(refused.json()["error_description"], description);
 }
 
 const ODD: &str = "zqx\"\\<b>é\u{1F980}\r\n";

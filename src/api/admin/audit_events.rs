@@ -40,8 +40,8 @@ struct AuditEventPage {
 pub struct AuditEvent {
     /// Id of the event; ids sort by time.
     id: Uuid,
-    /// Time by RFC 3339.
-    at: String,
+    /// Time, in seconds since 1970. Events of one second are in the order of their ids.
+    at: i64,
     /// Kind of event, such as `sign_in`.
     action: String,
     /// `success` or `failure`.
@@ -148,7 +148,7 @@ impl From<audit_event::Model> for AuditEvent {
         let text = |text: String| (!text.is_empty()).then_some(text);
         Self {
             id: row.id,
-            at: row.at.precise(),
+            at: row.at.as_seconds(),
             action: row.action,
             outcome: row.outcome,
             actor: row.actor_kind,

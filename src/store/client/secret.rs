@@ -113,7 +113,7 @@ pub async fn add(
         .client(client_id)
         .with("secret_id", row.id.to_string());
     if let Some(end) = row.expires_at {
-        event = event.with("expires_at", end.precise());
+        event = event.with("expires_at", end.as_seconds());
     }
     let (secret, event) = (&row, &event);
     store
