@@ -10,7 +10,8 @@ use poem::{Body, Endpoint, Request, Response};
 use crate::support::{Answer, Jeton, SIGN_IN, and, encode, form};
 
 async fn send(endpoint: impl Endpoint<Output = Response>, path: &str) -> Answer {
-    let request = Request::builder().uri(path.parse().unwrap()).finish();
+    let request = Request::builder().uri(path.parse().unwrap());
+    let request = request.header("host", "jeton.test").finish();
     let response = endpoint.call(request).await.unwrap();
     let (parts, body) = response.into_parts();
     Answer {

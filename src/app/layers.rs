@@ -16,6 +16,7 @@ use super::endpoints::{Endpoint, ErrorFormat, PROBE};
 use crate::error::Error;
 use crate::response::body::Arrival;
 use crate::response::cors::CorsRequest;
+use crate::response::host;
 use crate::response::oauth_error::OAuthError;
 use crate::response::problem::Problem;
 use crate::secret::random_bytes;
@@ -75,7 +76,10 @@ async fn respond(
 ) -> Response {
     let endpoint = Endpoint::at(request.uri().path());
     let cors = CorsRequest::read(&mut request, endpoint.readers);
-    let (metric, mut response) = if cors.is_preflight() {
+    let (metric, mut response) = if !host::is_valid(&request) {
+        let error = Error::InvalidHead("Host is missing, repeated or malformed".into());
+        (endpoint.metric, Failure::Failed(error).response(endpoint))
+    } else if cors.is_preflight() {
         ("preflight", StatusCode::NO_CONTENT.into_response())
     } else {
         let response = endpoint_response(next, request, endpoint, server).await;

@@ -22,6 +22,10 @@ pub enum Error {
     InvalidRequest(Reason),
     /// `invalid_request`: this parameter is the cause. The response names it, so it is a name that the code knows.
     InvalidParameter(ParameterFault, &'static str),
+    /// The head is malformed, or has no valid `Host`: `invalid_request`, RFC 9112 §3.2.
+    InvalidHead(Reason),
+    /// The head is too large: `invalid_request`, with status 431.
+    HeadTooLarge,
     /// The body is too large: `invalid_request`, with status 413.
     TooLarge(Reason),
     /// The body did not arrive in time: `invalid_request`, with status 408.
@@ -87,6 +91,8 @@ impl Error {
         match self {
             Self::InvalidRequest(_)
             | Self::InvalidParameter(..)
+            | Self::InvalidHead(_)
+            | Self::HeadTooLarge
             | Self::TooLarge(_)
             | Self::RequestTimeout
             | Self::NotFound(_)
@@ -120,6 +126,11 @@ impl Error {
                 "The request is malformed. A form is application/x-www-form-urlencoded in UTF-8, \
                  with each parameter once. Use one method of authentication, never in the URL."
             }
+            Self::InvalidHead(_) => {
+                "The head of the request is not valid HTTP/1.1, or it has no Host header, a malformed one \
+                 or more than one."
+            }
+            Self::HeadTooLarge => "The head of the request is too large.",
             Self::TooLarge(_) => "The request body is too large.",
             Self::RequestTimeout => "The request body did not arrive in time. Send it again.",
             Self::NotFound(_) => "This path does not exist. See /docs for the API.",
@@ -165,6 +176,7 @@ impl Error {
         match self {
             Self::InvalidParameter(..) => self.description(),
             Self::InvalidRequest(reason)
+            | Self::InvalidHead(reason)
             | Self::TooLarge(reason)
             | Self::NotFound(reason)
             | Self::InvalidClient(reason)
@@ -177,6 +189,7 @@ impl Error {
             | Self::InvalidToken(reason)
             | Self::TemporarilyUnavailable(reason)
             | Self::ServerError(reason) => Cow::Borrowed(reason),
+            Self::HeadTooLarge => "the head is too large".into(),
             Self::RequestTimeout => "the body did not arrive within server.request_timeout".into(),
             Self::MethodNotAllowed(_) => "method not allowed".into(),
             Self::InsufficientScope(_) => "insufficient scope".into(),

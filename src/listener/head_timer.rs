@@ -14,19 +14,44 @@ use hyper::rt::{Sleep, Timer};
 
 use crate::config::ServerSettings;
 
-/// Whether a connection has received bytes since hyper began to wait for a head.
+/// The head of a connection's next request: shared by its timer, its stream and its service.
 #[derive(Clone, Default)]
-pub(super) struct Received(Arc<AtomicBool>);
+pub(super) struct Head(Arc<State>);
 
-impl Received {
-    pub(super) fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
+#[derive(Default)]
+struct State {
+    is_awaited: AtomicBool,
+    has_begun: AtomicBool,
+}
+
+impl Head {
+    fn begin_wait(&self) {
+        self.0.has_begun.store(false, Ordering::Relaxed);
+        self.0.is_awaited.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes have arrived, of a head if one is awaited.
+    pub(super) fn receive(&self) {
+        self.0.has_begun.store(true, Ordering::Relaxed);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.has_begun.load(Ordering::Relaxed)
+    }
+
+    /// The head has arrived.
+    pub(super) fn complete(&self) {
+        self.0.is_awaited.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
+        self.0.is_awaited.load(Ordering::Relaxed)
     }
 }
 
 /// The timer of one connection. hyper starts it when it begins to wait for a head, and has no other use for it.
 pub(super) struct HeadTimer {
-    received: Received,
+    awaited: Head,
     /// No head has been waited for.
     is_new: AtomicBool,
     head: Duration,
@@ -34,9 +59,9 @@ pub(super) struct HeadTimer {
 }
 
 impl HeadTimer {
-    pub(super) fn new(settings: &ServerSettings, received: Received) -> Self {
+    pub(super) fn new(settings: &ServerSettings, awaited: Head) -> Self {
         Self {
-            received,
+            awaited,
             is_new: AtomicBool::new(true),
             head: settings.header_read_timeout.0,
             idle: settings.keep_alive_timeout.0,
@@ -46,12 +71,12 @@ impl HeadTimer {
     /// The first head is due after the connection was opened, a later one after its first byte. A head that began
     /// to arrive with the request before it counts as idle until more of it arrives.
     fn start(&self) -> Pin<Box<dyn Sleep>> {
-        self.received.0.store(false, Ordering::Relaxed);
+        self.awaited.begin_wait();
         let is_new = self.is_new.swap(false, Ordering::Relaxed);
         let limit = if is_new { self.head } else { self.idle };
         Box::pin(HeadSleep {
             sleep: Box::pin(tokio::time::sleep(limit)),
-            idle: (!is_new).then(|| self.received.clone()),
+            idle: (!is_new).then(|| self.awaited.clone()),
             head: self.head,
         })
     }
@@ -70,7 +95,7 @@ impl Timer for HeadTimer {
 struct HeadSleep {
     sleep: Pin<Box<tokio::time::Sleep>>,
     /// `None` once the head has begun to arrive.
-    idle: Option<Received>,
+    idle: Option<Head>,
     head: Duration,
 }
 
@@ -80,8 +105,7 @@ impl Future for HeadSleep {
     /// hyper polls this after each read.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let begins = |received: &mut Received| received.0.load(Ordering::Relaxed);
-        if this.idle.take_if(begins).is_some() {
+        if this.idle.take_if(|head| head.has_begun()).is_some() {
             this.sleep.set(tokio::time::sleep(this.head));
         }
         this.sleep.as_mut().poll(context)

@@ -17,7 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::head_timer::Received;
+use super::automatic_error::Replacement;
+use super::head_timer::Head;
 
 /// Maximum time without data from the client. The delay of closing an idle connection.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -29,7 +30,9 @@ const CHUNK_SIZE: usize = 16 * 1024;
 
 pub(super) struct LingeringStream {
     stream: TcpStream,
-    received: Received,
+    head: Head,
+    /// In place of the error response that hyper is writing.
+    replacement: Option<Replacement>,
     closing: Option<Closing>,
 }
 
@@ -40,10 +43,11 @@ struct Closing {
 }
 
 impl LingeringStream {
-    pub(super) const fn new(stream: TcpStream, received: Received) -> Self {
+    pub(super) const fn new(stream: TcpStream, head: Head) -> Self {
         Self {
             stream,
-            received,
+            head,
+            replacement: None,
             closing: None,
         }
     }
@@ -85,7 +89,7 @@ impl AsyncRead for LingeringStream {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            this.received.note();
+            this.head.receive();
         }
         read
     }
@@ -97,7 +101,17 @@ impl AsyncWrite for LingeringStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+        let this = self.get_mut();
+        if this.replacement.is_none() && this.head.is_awaited() {
+            this.replacement = Replacement::of(bytes);
+        }
+        let mut stream = Pin::new(&mut this.stream);
+        let Some(replacement) = &mut this.replacement else {
+            return stream.poll_write(context, bytes);
+        };
+        let written = ready!(replacement.poll_write(stream.as_mut(), context))?;
+        this.replacement = None;
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -105,6 +119,10 @@ impl AsyncWrite for LingeringStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.head.is_awaited() {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            return self.poll_write(context, first.map_or(&[], |slice| slice));
+        }
         Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
     }
 

@@ -1,5 +1,6 @@
 //! The accept loop: connection limit, timeouts, graceful shutdown.
 
+mod automatic_error;
 mod head_timer;
 mod lingering_stream;
 
@@ -21,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
-use self::head_timer::{HeadTimer, Received};
+use self::head_timer::{Head, HeadTimer};
 use self::lingering_stream::LingeringStream;
 use crate::config::ServerSettings;
 
@@ -58,16 +59,16 @@ where
         let Some((stream, remote, permit)) = accepted else {
             continue;
         };
-        let received = Received::default();
-        let stream = LingeringStream::new(stream, received.clone());
+        let head = Head::default();
+        let stream = LingeringStream::new(stream, head.clone());
         let connection = graceful.watch(
             hyper::server::conn::http1::Builder::new()
-                .timer(HeadTimer::new(settings, received))
+                .timer(HeadTimer::new(settings, head.clone()))
                 .header_read_timeout(settings.header_read_timeout.0)
                 .max_buf_size(MAX_HEAD_SIZE)
                 .serve_connection(
                     TokioIo::new(with_write_timeout(stream, settings.request_timeout.0)),
-                    service(&app, local, remote),
+                    service(&app, head, (local, remote)),
                 ),
         );
         tokio::spawn(async move {
@@ -115,8 +116,8 @@ fn with_write_timeout(
 
 fn service<E>(
     app: &Arc<E>,
-    local: SocketAddr,
-    remote: SocketAddr,
+    head: Head,
+    (local, remote): (SocketAddr, SocketAddr),
 ) -> impl hyper::service::HttpService<
     hyper::body::Incoming,
     ResBody: hyper::body::Body<
@@ -131,6 +132,7 @@ where
 {
     let app = Arc::clone(app);
     service_fn(move |request| {
+        head.complete();
         let app = Arc::clone(&app);
         let request = Request::from((
             request,

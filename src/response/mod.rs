@@ -4,6 +4,7 @@ pub mod body;
 pub mod caller;
 pub mod cors;
 mod error_response;
+pub mod host;
 pub mod oauth_error;
 pub mod problem;
 

@@ -91,7 +91,10 @@ async fn a_server_that_answers_no_request_for_a_minute_is_not_healthy() {
         make(|_| std::future::pending::<Response>()),
         Arc::clone(&jeton.server),
     );
-    let request = || Request::builder().uri("/token".parse().unwrap()).finish();
+    let request = || {
+        let request = Request::builder().uri("/token".parse().unwrap());
+        request.header("host", "jeton.test").finish()
+    };
     let mut waiting = Box::pin(endless.call(request()));
     let mut other = Box::pin(endless.call(request()));
     assert!(waiting.as_mut().now_or_never().is_none());

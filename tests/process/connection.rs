@@ -257,3 +257,79 @@ fn bytes_that_are_not_http_have_no_effect() {
     assert!(!server.log().contains("panic"), "{}", server.log());
     server.stop("TERM");
 }
+
+/// row 8: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host
+/// header field and to any request message that contains more than one Host header field line or a Host header
+/// field with an invalid field value", RFC 9112 §3.2.
+#[test]
+fn a_request_without_one_valid_host_is_refused_except_by_http_1_0() {
+    let place = Place::furnished();
+    let server = place.start();
+    let get = |line: &str, headers: &str| {
+        let mut connection = server.connect();
+        connection.send(format!("{line}\r\n{headers}\r\n")).unwrap();
+        connection.receive().unwrap()
+    };
+    let (new, old) = ("GET /jwks.json HTTP/1.1", "GET /jwks.json HTTP/1.0");
+    for headers in [
+        "",
+        "Host: a\r\nHost: b\r\n",
+        "Host: a\r\nHost: a\r\n",
+        "Host: a b\r\n",
+        "Host: a/b\r\n",
+        "Host: me@a\r\n",
+        "Host: a:b\r\n",
+    ] {
+        let answer = get(new, headers);
+        answer.assert_error(400, "invalid_request");
+        assert!(answer.head.contains("x-request-id"), "{answer:?}");
+        if !headers.is_empty() {
+            get(old, headers).assert_error(400, "invalid_request");
+        }
+    }
+    let answer = get("GET /account HTTP/1.1", "");
+    assert_eq!(
+        (answer.status, &answer.json()["status"]),
+        (400, &400.into())
+    );
+    assert!(
+        answer.head.contains("application/problem+json"),
+        "{answer:?}"
+    );
+    assert_eq!(get(old, "").status, 200);
+    for host in ["", "a", "a:80", "[::1]:8080"] {
+        assert_eq!(get(new, &format!("Host: {host}\r\n")).status, 200, "{host}");
+    }
+}
+
+/// row 34: also what hyper answers before a request is complete, on a new connection and on a used one.
+#[test]
+fn a_head_that_cannot_be_parsed_is_refused_in_the_oauth_format() {
+    let place = Place::furnished();
+    let server = place.start();
+    let large = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+        "a".repeat(1_000_000)
+    );
+    for (bytes, status) in [
+        ("GET / HTTP/9.9\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost : x\r\n\r\n", 400),
+        (
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            400,
+        ),
+        (&large, 431),
+    ] {
+        for is_used in [false, true] {
+            let mut connection = server.connect();
+            if is_used {
+                assert_eq!(connection.get("/healthz").unwrap().status, 200);
+            }
+            let _ = connection.send(bytes);
+            let answer = connection.receive().unwrap();
+            answer.assert_error(status, "invalid_request");
+            assert!(answer.head.contains("application/json"), "{answer:?}");
+            connection.wait_for_end().unwrap();
+        }
+    }
+}

@@ -368,7 +368,9 @@ async fn the_response_to_a_timeout_is_readable() {
 }
 
 async fn send(endpoint: &BoxEndpoint<'static, Response>, path: &str, origin: &str) -> Answer {
-    let request = request(Method::GET, path).header("origin", origin);
+    let request = request(Method::GET, path)
+        .header("host", "jeton.test")
+        .header("origin", origin);
     let response = endpoint.call(request.finish()).await.unwrap();
     let (parts, body) = response.into_parts();
     Answer {

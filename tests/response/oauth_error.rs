@@ -12,6 +12,8 @@ use crate::support::{Answer, Jeton, SIGN_IN, and, basic_raw, encode, form};
 async fn every_error_has_one_fixed_description_in_ascii() {
     let all = [
         Error::InvalidRequest("zqx".into()),
+        Error::InvalidHead("zqx".into()),
+        Error::HeadTooLarge,
         Error::TooLarge("zqx".into()),
         Error::RequestTimeout,
         Error::NotFound("zqx".into()),
@@ -43,6 +45,8 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     }
     insta::assert_snapshot!(table, @"
     400 invalid_request: The request is malformed. A form is application/x-www-form-urlencoded in UTF-8, with each parameter once. Use one method of authentication, never in the URL.
+    400 invalid_request: The head of the request is not valid HTTP/1.1, or it has no Host header, a malformed one or more than one.
+    431 invalid_request: The head of the request is too large.
     413 invalid_request: The request body is too large.
     408 invalid_request: The request body did not arrive in time. Send it again.
     404 invalid_request: This path does not exist. See /docs for the API.

@@ -29,7 +29,7 @@ use jeton::root_secret::RootSecrets;
 use jeton::server::AuthorizationServer;
 use jeton::store::{Store, client_secret, signing_key, user};
 use poem::endpoint::BoxEndpoint;
-use poem::http::{HeaderMap, Method, StatusCode};
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use poem::{Endpoint as _, EndpointExt as _, Request, Response};
 use serde_json::Value;
 use uuid::Uuid;
@@ -163,7 +163,9 @@ impl Jeton {
     }
 
     /// Sends any request.
-    pub async fn send(&self, request: Request) -> Answer {
+    pub async fn send(&self, mut request: Request) -> Answer {
+        let host = request.headers_mut().entry("host");
+        host.or_insert(HeaderValue::from_static("jeton.test"));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
