@@ -13,7 +13,7 @@ use crate::client::GrantType;
 use crate::client::Policy;
 use crate::client::secret::secret_digest;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::parameters::{Parameters, decode_component};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -74,7 +74,8 @@ pub async fn authenticate(
         found = found.or(client.map(|client| (client, secret)));
     }
     let (client, secret) = found.ok_or_else(|| {
-        Error::InvalidClient("unknown or disabled client, or wrong authentication".into())
+        let reason = "unknown or disabled client, or wrong authentication";
+        refused(reason, authorization.is_some())
     })?;
     if parameters
         .find("client_id")
@@ -89,6 +90,13 @@ pub async fn authenticate(
         client,
         secret,
     })
+}
+
+const fn refused(reason: &'static str, by_header: bool) -> Error {
+    Error::InvalidClient {
+        reason: Reason::Borrowed(reason),
+        by_header,
+    }
 }
 
 /// The client that a request names, and its secret.
@@ -138,12 +146,12 @@ struct Basic {
 
 impl Basic {
     fn parse(header: &[u8]) -> Result<Self, Error> {
-        let malformed = || Error::InvalidClient("malformed Authorization header".into());
+        let malformed = || refused("malformed Authorization header", true);
         let text = std::str::from_utf8(header).map_err(|_| malformed())?;
         let (scheme, credentials) = text.trim().split_once(' ').ok_or_else(malformed)?;
         // "It uses a case-insensitive token to identify the authentication scheme", RFC 9110 §11.1.
         if !scheme.eq_ignore_ascii_case("Basic") {
-            return Err(Error::InvalidClient("not the Basic scheme".into()));
+            return Err(refused("not the Basic scheme", true));
         }
         let decoded = BASE64.decode(credentials.trim()).map_err(|_| malformed())?;
         let decoded = Secret::new(String::from_utf8(decoded).map_err(|_| malformed())?);

@@ -7,6 +7,7 @@ use jeton::store::Store;
 use poem::http::Method;
 use serde_json::json;
 
+use crate::support::client::disable;
 use crate::support::{Answer, Jeton, SECRET, SIGN_IN, and, basic_raw, encode, form};
 
 /// Credentials with a slash, a space, a plus and a colon, which form-encoding changes.
@@ -164,10 +165,14 @@ async fn empty_basic_credentials_are_ignored() {
 
 /// row 13: "the authorization server MUST respond with an HTTP 401 (Unauthorized) status code and
 /// include the "WWW-Authenticate" response header field matching the authentication scheme used by
-/// the client", RFC 6749 §5.2.
+/// the client", RFC 6749 §5.2. Without credentials in a header, `Basic` would make a browser ask for a password.
 #[tokio::test]
 async fn a_client_that_fails_to_authenticate_gets_401_with_a_challenge() {
     let jeton = start_with_confidential_client().await;
+    jeton.add_client("disabled", None, |_| {}).await;
+    disable(&jeton.server.store, "disabled", &jeton.cause())
+        .await
+        .unwrap();
     let mut answers = Vec::new();
     for authorization in [
         basic_raw("web", "wrong"),
@@ -182,20 +187,24 @@ async fn a_client_that_fails_to_authenticate_gets_401_with_a_challenge() {
         "Digest username=\"web\"".to_owned(),
         "Basicd2ViOng=".to_owned(),
     ] {
-        answers.push(jeton.token_as(&authorization, &SIGN_IN).await);
+        let answer = jeton.token_as(&authorization, &SIGN_IN).await;
+        answers.push((answer, "Basic realm=\"jeton\", charset=\"UTF-8\""));
     }
     for post in [
         &[("client_id", "web"), ("client_secret", "wrong")][..],
         &[("client_id", "missing"), ("client_secret", SECRET)],
         &[("client_id", "missing")],
         &[("client_secret", SECRET)],
+        &[("client_id", "disabled")],
     ] {
-        answers.push(jeton.token(&and(&SIGN_IN, post)).await);
+        let answer = jeton.token(&and(&SIGN_IN, post)).await;
+        answers.push((answer, "Bearer realm=\"jeton\""));
     }
-    for answer in answers {
+    let introspection = jeton.post("/introspect", "", &[("token", "x")]).await;
+    answers.push((introspection, "Bearer realm=\"jeton\""));
+    for (answer, expected) in answers {
         answer.assert_error(401, "invalid_client");
-        let challenge = answer.header("www-authenticate").unwrap();
-        assert!(challenge.starts_with("Basic realm=\""), "{challenge}");
+        assert_eq!(answer.header("www-authenticate"), Some(expected));
     }
 }
 
@@ -279,7 +288,7 @@ async fn an_unknown_client_a_wrong_secret_and_a_disabled_client_get_the_same_res
     for id in ["off", "spa-off"] {
         jeton.change_client(id, json!({ "disabled": true })).await;
     }
-    let mut answers = Vec::new();
+    let (mut by_header, mut by_body) = (Vec::new(), Vec::new());
     for (id, secret) in [
         ("missing", SECRET),
         ("missing", ""),
@@ -294,16 +303,18 @@ async fn an_unknown_client_a_wrong_secret_and_a_disabled_client_get_the_same_res
             &SIGN_IN[..],
             &[("grant_type", "refresh_token"), ("refresh_token", "x")],
         ] {
-            answers.push(jeton.token_as(&basic_raw(id, secret), grant).await);
+            by_header.push(jeton.token_as(&basic_raw(id, secret), grant).await);
             let post = [("client_id", id), ("client_secret", secret)];
-            answers.push(jeton.token(&and(grant, &post)).await);
+            by_body.push(jeton.token(&and(grant, &post)).await);
         }
     }
-    answers[0].assert_error(401, "invalid_client");
-    for answer in &answers {
-        assert_eq!(answer.status, answers[0].status);
-        assert_eq!(answer.body, answers[0].body);
-        assert_eq!(answer.steady_headers(), answers[0].steady_headers());
+    for answers in [by_header, by_body] {
+        answers[0].assert_error(401, "invalid_client");
+        for answer in &answers {
+            assert_eq!(answer.status, answers[0].status);
+            assert_eq!(answer.body, answers[0].body);
+            assert_eq!(answer.steady_headers(), answers[0].steady_headers());
+        }
     }
 }
 

@@ -44,9 +44,10 @@ impl ResourceServer {
         }
         let client = client_authentication::authenticate(authorization, parameters, server).await?;
         if !client.client.confidential {
-            return Err(Error::InvalidClient(
-                "a public client cannot introspect".into(),
-            ));
+            return Err(Error::InvalidClient {
+                reason: "a public client cannot introspect".into(),
+                by_header: authorization.is_some(),
+            });
         }
         set_client(&client.client.id, request);
         Ok(Self::Client(Box::new(client)))

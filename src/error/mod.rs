@@ -35,7 +35,12 @@ pub enum Error {
     /// The path has only these methods: `invalid_request`, with status 405.
     MethodNotAllowed(Reason),
     /// `invalid_client`, RFC 6749 §5.2.
-    InvalidClient(Reason),
+    InvalidClient {
+        /// The reason.
+        reason: Reason,
+        /// Whether the request had an `Authorization` header.
+        by_header: bool,
+    },
     /// `invalid_grant`, RFC 6749 §5.2.
     InvalidGrant(Reason),
     /// `unauthorized_client`, RFC 6749 §5.2.
@@ -97,7 +102,7 @@ impl Error {
             | Self::RequestTimeout
             | Self::NotFound(_)
             | Self::MethodNotAllowed(_) => "invalid_request",
-            Self::InvalidClient(_) => "invalid_client",
+            Self::InvalidClient { .. } => "invalid_client",
             Self::InvalidGrant(_) => "invalid_grant",
             Self::UnauthorizedClient(_) => "unauthorized_client",
             Self::UnsupportedGrantType(_) => "unsupported_grant_type",
@@ -135,7 +140,7 @@ impl Error {
             Self::RequestTimeout => "The request body did not arrive in time. Send it again.",
             Self::NotFound(_) => "This path does not exist. See /docs for the API.",
             Self::MethodNotAllowed(_) => "Method not allowed; see the Allow header.",
-            Self::InvalidClient(_) => {
+            Self::InvalidClient { .. } => {
                 "The client is unknown, or its authentication is missing, wrong or not the \
                  registered one."
             }
@@ -179,7 +184,7 @@ impl Error {
             | Self::InvalidHead(reason)
             | Self::TooLarge(reason)
             | Self::NotFound(reason)
-            | Self::InvalidClient(reason)
+            | Self::InvalidClient { reason, .. }
             | Self::InvalidGrant(reason)
             | Self::UnauthorizedClient(reason)
             | Self::UnsupportedGrantType(reason)

@@ -64,7 +64,15 @@ impl OAuthError {
     /// WWW-Authenticate header field", RFC 9110 §15.5.2.
     fn challenge(&self) -> Option<String> {
         match &self.0 {
-            Error::InvalidClient(_) => Some("Basic realm=\"jeton\", charset=\"UTF-8\"".to_owned()),
+            // "If the client attempted to authenticate via the "Authorization" request header field, the
+            // authorization server MUST [...] include the "WWW-Authenticate" response header field matching the
+            // authentication scheme used by the client", RFC 6749 §5.2. Otherwise Basic would make a browser ask
+            // its user for a password.
+            Error::InvalidClient { by_header, .. } => Some(if *by_header {
+                "Basic realm=\"jeton\", charset=\"UTF-8\"".to_owned()
+            } else {
+                "Bearer realm=\"jeton\"".to_owned()
+            }),
             Error::InvalidToken(_) => {
                 Some("Bearer realm=\"jeton\", error=\"invalid_token\"".to_owned())
             }
@@ -79,7 +87,7 @@ impl OAuthError {
 impl ResponseError for OAuthError {
     fn status(&self) -> StatusCode {
         match &self.0 {
-            Error::InvalidClient(_) | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Error::InvalidClient { .. } | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
             Error::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

@@ -126,12 +126,12 @@ async fn introspection_without_client_authentication_is_401() {
     ] {
         let answer = jeton.post("/introspect", authorization, parameters).await;
         answer.assert_error(401, "invalid_client");
-        assert!(
-            answer
-                .header("www-authenticate")
-                .unwrap()
-                .starts_with("Basic ")
-        );
+        let scheme = match authorization {
+            "" => "Bearer ",
+            _ => "Basic ",
+        };
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with(scheme), "{challenge}");
     }
 }
 

@@ -18,7 +18,10 @@ async fn every_error_has_one_fixed_description_in_ascii() {
         Error::RequestTimeout,
         Error::NotFound("zqx".into()),
         Error::MethodNotAllowed("GET".into()),
-        Error::InvalidClient("zqx".into()),
+        Error::InvalidClient {
+            reason: "zqx".into(),
+            by_header: true,
+        },
         Error::InvalidGrant("zqx".into()),
         Error::UnauthorizedClient("zqx".into()),
         Error::UnsupportedGrantType("zqx".into()),

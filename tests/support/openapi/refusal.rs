@@ -148,7 +148,13 @@ fn errors() -> Vec<Named> {
             "unsupported_token_type",
             Error::UnsupportedTokenType(none()),
         ),
-        ("invalid_client", Error::InvalidClient(none())),
+        (
+            "invalid_client",
+            Error::InvalidClient {
+                reason: none(),
+                by_header: true,
+            },
+        ),
         ("invalid_token", Error::InvalidToken(none())),
         ("insufficient_scope", Error::InsufficientScope("")),
         ("request_timeout", Error::RequestTimeout),
