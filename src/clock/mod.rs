@@ -5,7 +5,7 @@ mod id;
 mod timestamp;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use self::doubt::Trust;
 pub use doubt::{Doubt, Limits, Reading};
@@ -63,6 +63,18 @@ impl Clock {
     /// The current time and the monotonic clock.
     pub fn read(&self) -> Reading {
         self.source.read()
+    }
+
+    /// Waits until `duration` has passed since `start`, by the monotonic clock.
+    pub async fn wait(&self, start: Reading, duration: Duration) {
+        let end = start.monotonic.saturating_add(micros(duration));
+        while let Ok(left @ 1..) = u64::try_from(end.saturating_sub(self.read().monotonic)) {
+            tokio::time::sleep(match self.source {
+                Source::System => Duration::from_micros(left),
+                Source::Test(_) => Duration::from_millis(1),
+            })
+            .await;
+        }
     }
 
     /// Compares this reading with the monotonic clock and with the database server's. Returns a step of the clock

@@ -1,10 +1,11 @@
 //! The cost of an Argon2 hash (RFC 9106 §3.1) and its bounds.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use argon2::Params;
 
-/// Maximum memory of a new or stored hash in KiB: 256 MiB. Each thread of the pool may use as much.
+/// Maximum memory of a hash of this server in KiB: 256 MiB. Each thread of the pool may use as much.
 pub(super) const MEMORY_MAX_KIB: u32 = 256 * 1024;
 
 /// Maximum passes over the memory. With the maximum of memory they take a few seconds.
@@ -68,7 +69,11 @@ impl Cost {
 }
 
 /// Checks that `value` is in `range`. The error names the value and the range.
-pub(super) fn within(name: &str, value: u32, range: RangeInclusive<u32>) -> Result<(), String> {
+pub(super) fn within<T: Copy + PartialOrd + Display>(
+    name: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), String> {
     if range.contains(&value) {
         return Ok(());
     }

@@ -5,28 +5,42 @@ use std::sync::mpsc::Sender;
 
 use super::cost::Cost;
 use super::plain::Password;
+use super::queue::Lane;
 use super::rules::{Rules, Weakness};
 use super::threads::{Busy, Threads};
-use super::worker::Verdict;
+use super::worker::{Verdict, Worker, current_prefix};
 use crate::username::Username;
 
 /// Hashes and verifies passwords on a thread pool; a clone shares the pool.
 #[derive(Clone, Debug)]
-pub struct PasswordHasher(Threads);
+pub struct PasswordHasher {
+    threads: Threads,
+    current_prefix: String,
+}
 
 impl PasswordHasher {
-    /// Starts `threads` threads, each with the memory of one hash of `cost`. At most `queue` jobs wait
-    /// for a thread; with 0, only an idle thread takes a job.
+    /// Starts `threads` threads, each with the memory of one hash of `cost`. At most `queue` jobs wait for a thread,
+    /// and as many with imported hashes.
     ///
     /// `InvalidInput` when `threads` is 0 or `cost` is out of the bounds for stored hashes. A cost that
     /// [`Cost::check`] refuses as too cheap is accepted, so that tests are fast.
     pub fn start(cost: Cost, threads: usize, queue: usize) -> io::Result<Self> {
-        Threads::start(cost, threads, queue).map(Self)
+        Ok(Self {
+            threads: Threads::start(cost, threads, queue)?,
+            current_prefix: current_prefix(cost),
+        })
+    }
+
+    /// The beginning of all hashes of the current algorithm and cost, and of no other.
+    pub fn current_prefix(&self) -> &str {
+        &self.current_prefix
     }
 
     /// The PHC string of a new Argon2id hash of `password`, with a random salt.
     pub async fn hash(&self, password: Password) -> Result<String, Busy> {
-        let answer = self.0.submit(move |worker| worker.hash(&password))?;
+        let answer = self
+            .threads
+            .submit(Lane::Current, move |worker| worker.hash(&password))?;
         answer.await.ok().flatten().ok_or(Busy)
     }
 
@@ -38,7 +52,7 @@ impl PasswordHasher {
         rules: &Rules,
     ) -> Result<String, HashError> {
         let (username, rules) = (username.clone(), rules.clone());
-        let answer = self.0.submit(move |worker| {
+        let answer = self.threads.submit(Lane::Current, move |worker| {
             let checked = rules.check(&password, &username);
             checked.map(|()| worker.hash(&password))
         })?;
@@ -50,22 +64,38 @@ impl PasswordHasher {
     /// [`Verdict::Wrong`], after the work of a hash of the current cost.
     ///
     /// A stored hash that is malformed or exceeds the accepted cost has the same result and is logged.
-    /// A hash of another cost takes its own time until it is replaced.
+    /// A hash of another algorithm or cost waits in a queue of its own and takes its own time.
     pub async fn verify(
         &self,
         password: Password,
         stored: Option<String>,
     ) -> Result<Verdict, Busy> {
-        let answer = self
-            .0
-            .submit(move |worker| worker.verify(&password, stored.as_deref()))?;
-        answer.await.map_err(|_| Busy)
+        let lane = stored
+            .as_deref()
+            .map_or(Lane::Current, |hash| self.lane(hash));
+        let work = move |worker: &mut Worker| worker.verify(&password, stored.as_deref());
+        self.threads.submit(lane, work)?.await.map_err(|_| Busy)
+    }
+
+    /// Does the work of a wrong password at `stored`, the hash of another user. The result is [`Verdict::Wrong`].
+    pub async fn pretend(&self, password: Password, stored: String) -> Result<Verdict, Busy> {
+        let lane = self.lane(&stored);
+        let work = move |worker: &mut Worker| worker.pretend_as(&password, &stored);
+        self.threads.submit(lane, work)?.await.map_err(|_| Busy)
+    }
+
+    fn lane(&self, stored: &str) -> Lane {
+        if stored.starts_with(&self.current_prefix) {
+            Lane::Current
+        } else {
+            Lane::Imported
+        }
     }
 
     /// Blocks one thread until the sender is dropped, for tests of a busy server.
     #[doc(hidden)]
     pub fn occupy(&self) -> Result<Sender<()>, Busy> {
-        self.0.occupy()
+        self.threads.occupy()
     }
 }
 
@@ -101,7 +131,7 @@ mod tests {
     async fn a_full_queue_is_busy_until_a_thread_is_free() {
         let hasher = PasswordHasher::start(Cost::TINY, 1, 1).unwrap();
         let release = hasher.occupy().unwrap();
-        let waiting = hasher.0.submit(|_| ()).unwrap();
+        let waiting = hasher.threads.submit(Lane::Current, |_| ()).unwrap();
         let second = hasher.hash(Password::new("second")).now_or_never();
         assert_eq!(second, Some(Err(Busy)));
         let third = hasher.verify(Password::new("third"), None).now_or_never();

@@ -6,6 +6,7 @@ mod hasher;
 mod parse;
 mod phc;
 mod plain;
+mod queue;
 mod rules;
 mod stored;
 mod threads;

@@ -1,22 +1,37 @@
 //! Threads that hash passwords, and their queue.
 
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
 
 use super::cost::Cost;
+use super::queue::{Lane, Queue};
 use super::worker::Worker;
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
 /// A thread pool; a clone shares it. The threads end when the last clone is dropped and the queue is empty.
-#[derive(Clone, Debug)]
-pub(super) struct Threads {
-    jobs: SyncSender<Job>,
+#[derive(Clone)]
+pub(super) struct Threads(Arc<Jobs>);
+
+/// Closes the queue when the last clone of the pool is dropped.
+struct Jobs(Arc<Queue<Job>>);
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads").finish_non_exhaustive()
+    }
 }
 
 impl Threads {
@@ -24,14 +39,17 @@ impl Threads {
         if threads == 0 {
             return Err(invalid("passwords need at least 1 thread".to_owned()));
         }
-        let (jobs, waiting) = sync_channel(queue);
-        spawn(waiting, cost, threads)?;
-        Ok(Self { jobs })
+        let queue = Arc::new(Queue::new(threads, queue));
+        // Closes the queue if a thread cannot be started.
+        let started = Self(Arc::new(Jobs(Arc::clone(&queue))));
+        spawn(&queue, cost, threads)?;
+        Ok(started)
     }
 
     /// Queues `work`. The receiver gets an error when `work` panics.
     pub fn submit<T: Send + 'static>(
         &self,
+        lane: Lane,
         work: impl FnOnce(&mut Worker) -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, Busy> {
         let (reply, answer) = oneshot::channel();
@@ -41,7 +59,8 @@ impl Threads {
                 reply.send(work(worker)).ok();
             }
         };
-        self.jobs.try_send(Box::new(job)).map_err(|_| Busy)?;
+        let Jobs(queue) = &*self.0;
+        queue.push(lane, Box::new(job)).map_err(|_| Busy)?;
         Ok(answer)
     }
 
@@ -49,7 +68,7 @@ impl Threads {
     pub fn occupy(&self) -> Result<Sender<()>, Busy> {
         let (release, released) = channel::<()>();
         let (started, has_started) = channel();
-        let answer = self.submit(move |_| {
+        let answer = self.submit(Lane::Current, move |_| {
             started.send(()).ok();
             released.recv().ok();
         })?;
@@ -65,14 +84,13 @@ impl Threads {
 #[error("too many passwords are waiting to be hashed; try again soon")]
 pub struct Busy;
 
-fn spawn(waiting: Receiver<Job>, cost: Cost, threads: usize) -> io::Result<Vec<JoinHandle<()>>> {
-    let waiting = Arc::new(Mutex::new(waiting));
+fn spawn(queue: &Arc<Queue<Job>>, cost: Cost, threads: usize) -> io::Result<Vec<JoinHandle<()>>> {
     let spawn_one = |number| {
         let worker = Worker::new(cost).map_err(invalid)?;
-        let waiting = Arc::clone(&waiting);
+        let queue = Arc::clone(queue);
         Builder::new()
             .name(format!("jeton-password-{number}"))
-            .spawn(move || run_jobs(&waiting, worker))
+            .spawn(move || run_jobs(&queue, worker))
     };
     (1..=threads).map(spawn_one).collect()
 }
@@ -81,19 +99,14 @@ fn invalid(reason: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
-fn run_jobs(waiting: &Mutex<Receiver<Job>>, mut worker: Worker) {
-    while let Some(job) = next(waiting) {
+fn run_jobs(queue: &Queue<Job>, mut worker: Worker) {
+    while let Some((lane, job)) = queue.take() {
         // A hash overwrites all of the memory before it reads it, so a panic leaves nothing behind.
         if catch_unwind(AssertUnwindSafe(|| job(&mut worker))).is_err() {
             tracing::error!("a password job panicked");
         }
+        queue.finish(lane);
     }
-}
-
-// A function of its own: in the head of the loop, the lock would be held during the job.
-fn next(waiting: &Mutex<Receiver<Job>>) -> Option<Job> {
-    let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-    waiting.recv().ok()
 }
 
 #[cfg(test)]
@@ -108,27 +121,33 @@ mod tests {
         let threads = Threads::start(Cost::TINY, 1, 1).unwrap();
         let release = threads.occupy().unwrap();
         let (done, was_done) = channel();
-        drop(threads.submit(move |_| done.send(()).unwrap()).unwrap());
+        drop(
+            threads
+                .submit(Lane::Current, move |_| done.send(()).unwrap())
+                .unwrap(),
+        );
         drop(release);
         // An error means that the job was dropped without a message.
         assert!(was_done.recv().is_err());
-        assert!(threads.submit(|_| ()).unwrap().await.is_ok());
+        assert!(threads.submit(Lane::Current, |_| ()).unwrap().await.is_ok());
     }
 
     #[tokio::test]
     async fn a_thread_continues_after_a_panic() {
         let threads = Threads::start(Cost::TINY, 1, 8).unwrap();
-        let answer = threads.submit(|_| -> () { panic!("on purpose") }).unwrap();
+        let answer = threads
+            .submit(Lane::Current, |_| -> () { panic!("on purpose") })
+            .unwrap();
         assert!(answer.await.is_err());
-        assert!(threads.submit(|_| ()).unwrap().await.is_ok());
+        assert!(threads.submit(Lane::Current, |_| ()).unwrap().await.is_ok());
     }
 
     #[test]
     fn the_threads_end_with_the_last_clone() {
-        let (jobs, waiting) = sync_channel(1);
-        let handles = spawn(waiting, Cost::TINY, 3).unwrap();
+        let queue = Arc::new(Queue::new(3, 1));
+        let handles = spawn(&queue, Cost::TINY, 3).unwrap();
         assert_eq!(handles[2].thread().name(), Some("jeton-password-3"));
-        let threads = Threads { jobs };
+        let threads = Threads(Arc::new(Jobs(queue)));
         let clone = threads.clone();
         drop(threads);
         assert!(handles.iter().all(|thread| !thread.is_finished()));

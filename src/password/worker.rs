@@ -71,6 +71,7 @@ impl Worker {
     }
 
     fn judge(&mut self, password: &Password, stored: &str) -> Result<Verdict, Refusal> {
+        let is_current = stored.starts_with(&current_prefix(self.cost));
         let stored = parse(stored)?;
         let is_normalized = stored.matches(password.as_bytes(), &mut self.memory)?;
         let typed = password.typed_bytes().filter(|_| !is_normalized);
@@ -79,7 +80,7 @@ impl Worker {
             _ if is_normalized => password.as_bytes(),
             _ => return Ok(Verdict::Wrong),
         };
-        let is_current = stored.recipe == argon2id(self.cost) && is_normalized;
+        let is_current = is_current && is_normalized;
         // Bytes that the stored hash did not use may be wrong, and must not become part of the password.
         if is_current || !stored.recipe.uses_all(hashed) {
             return Ok(Verdict::Right);
@@ -95,12 +96,25 @@ impl Worker {
 
     /// Does the work of a wrong password, so that the response time does not reveal which users exist.
     fn pretend(&mut self, password: &Password) -> Verdict {
-        for bytes in [Some(password.as_bytes()), password.typed_bytes()] {
-            let matches = bytes.map(|bytes| self.decoy.matches(bytes, &mut self.memory));
-            black_box(matches.and_then(Result::ok));
-        }
-        Verdict::Wrong
+        work(&self.decoy, password, &mut self.memory)
     }
+
+    /// Does the work of a wrong password at a stored hash of another user.
+    pub fn pretend_as(&mut self, password: &Password, stored: &str) -> Verdict {
+        match parse(stored) {
+            Ok(decoy) => work(&decoy, password, &mut self.memory),
+            Err(_) => self.pretend(password),
+        }
+    }
+}
+
+/// Verifies a password against a decoy.
+fn work(decoy: &Stored, password: &Password, memory: &mut [Block]) -> Verdict {
+    for bytes in [Some(password.as_bytes()), password.typed_bytes()] {
+        let matches = bytes.map(|bytes| decoy.matches(bytes, memory));
+        black_box(matches.and_then(Result::ok));
+    }
+    Verdict::Wrong
 }
 
 /// The result of verifying a password.
@@ -137,14 +151,19 @@ const fn argon2id(cost: Cost) -> Recipe {
     }
 }
 
-fn phc_string(digest: &[u8], salt: &[u8], cost: Cost) -> String {
+/// The beginning of the PHC string of a new hash, up to the salt.
+pub(super) fn current_prefix(cost: Cost) -> String {
     let Cost {
         memory_kib,
         iterations,
         parallelism,
     } = cost;
+    format!("$argon2id$v=19$m={memory_kib},t={iterations},p={parallelism}$")
+}
+
+fn phc_string(digest: &[u8], salt: &[u8], cost: Cost) -> String {
     let (salt, digest) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(digest));
-    format!("$argon2id$v=19$m={memory_kib},t={iterations},p={parallelism}${salt}${digest}")
+    format!("{}{salt}${digest}", current_prefix(cost))
 }
 
 #[cfg(test)]

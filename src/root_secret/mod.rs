@@ -11,6 +11,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use self::derived::{Derived, LENGTH};
@@ -96,6 +97,13 @@ impl RootSecrets {
             &self.current().sign_in_subject,
             name.join("\0").as_bytes(),
         ))
+    }
+
+    /// A place among the ids of users, which are random: a MAC over an unknown username by the current secret.
+    pub fn sign_in_place(&self, account: &str) -> Uuid {
+        let name = format!("place\0{account}");
+        let mac = hmac::sign(&self.current().sign_in_subject, name.as_bytes());
+        uuid::Builder::from_random_bytes(truncated(&mac)).into_uuid()
     }
 
     /// The digest of a description of a device: a MAC by the current secret, so that the table does not tell

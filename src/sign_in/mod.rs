@@ -9,6 +9,7 @@
 
 mod account_permit;
 pub mod address_limit;
+mod imported_hash;
 mod throttled;
 
 use sea_orm::DbErr;
@@ -73,10 +74,14 @@ pub async fn authenticate(
     attempt: Attempt<'_>,
     server: &AuthorizationServer,
 ) -> Result<AuthenticatedUser, Error> {
+    let arrival = server.clock.read();
     address_limit::check(attempt.source, server).await?;
     let outcome = attempt.authenticate_at_account(server).await;
     if let Err(Error::InvalidGrant(_) | Error::TooManyAttempts(_)) = outcome {
         address_limit::count(attempt.source, server);
+    }
+    if let Err(Error::InvalidGrant(_)) = outcome {
+        imported_hash::wait(arrival, server).await?;
     }
     outcome
 }
@@ -108,7 +113,7 @@ impl Attempt<'_> {
         // A malformed name is throttled like an unknown one.
         let account = username.as_ref().map_or(typed, Username::as_str);
         let permit = AccountPermit::take(self, account, user_id, server).await?;
-        match self.check(user, server).await {
+        match self.check(account, user, server).await {
             Ok(Ok(user)) => Ok(AuthenticatedUser {
                 user,
                 at: server.clock.now(),
@@ -132,12 +137,21 @@ impl Attempt<'_> {
     /// the same work.
     async fn check(
         self,
+        account: &str,
         user: Option<user::Model>,
         server: &AuthorizationServer,
     ) -> Result<Result<user::Model, &'static str>, Error> {
-        let stored = user.as_ref().map(|user| user.password_hash.clone());
         let password = Password::new(self.password.expose());
-        let verdict = server.hasher.verify(password, stored).await;
+        let verdict = match &user {
+            Some(user) => {
+                let stored = Some(user.password_hash.clone());
+                server.hasher.verify(password, stored).await
+            }
+            None => match imported_hash::decoy(account, server).await? {
+                Some(decoy) => server.hasher.pretend(password, decoy).await,
+                None => server.hasher.verify(password, None).await,
+            },
+        };
         let verdict = verdict.map_err(|_| {
             Error::TemporarilyUnavailable("the queue of the password hasher is full".into())
         })?;

@@ -3,6 +3,7 @@
 
 mod address;
 mod device;
+mod imported_hash;
 mod nodes;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 mod change;
 mod insert;
+mod other_hash;
 mod outcome;
 
 use sea_orm::entity::prelude::*;
@@ -10,6 +11,7 @@ use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 pub use change::{Changed, UserError, change};
 pub use insert::{InsertError, insert, rehash};
+pub use other_hash::{any_other_hash, hash_from};
 pub use outcome::{Change, UserAttributes};
 
 use super::Store;

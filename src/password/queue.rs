@@ -1,0 +1,172 @@
+//! The queues of the password threads: one for hashes of the current cost, one for imported hashes.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The queue that a job waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Hashes of the current cost.
+    Current,
+    /// Hashes of any other algorithm or cost. At most half of the threads work on them, but at least one.
+    Imported,
+}
+
+/// The jobs that wait for a thread.
+pub(super) struct Queue<J> {
+    state: Mutex<State<J>>,
+    changed: Condvar,
+    /// The maximum of waiting jobs in each lane.
+    capacity: usize,
+    /// The maximum of imported jobs that run at once.
+    imported_max: usize,
+}
+
+struct State<J> {
+    current: VecDeque<J>,
+    imported: VecDeque<J>,
+    imported_running: usize,
+    /// The lane of the last job that a thread took: the lanes take turns.
+    last: Lane,
+    is_closed: bool,
+}
+
+impl<J> Queue<J> {
+    pub fn new(threads: usize, capacity: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                current: VecDeque::new(),
+                imported: VecDeque::new(),
+                imported_running: 0,
+                last: Lane::Imported,
+                is_closed: false,
+            }),
+            changed: Condvar::new(),
+            capacity,
+            imported_max: (threads / 2).max(1),
+        }
+    }
+
+    /// Adds a job. Returns it if the lane is full.
+    pub fn push(&self, lane: Lane, job: J) -> Result<(), J> {
+        let mut state = self.lock();
+        let jobs = match lane {
+            Lane::Current => &mut state.current,
+            Lane::Imported => &mut state.imported,
+        };
+        if jobs.len() >= self.capacity {
+            return Err(job);
+        }
+        jobs.push_back(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a job. `None` when the queue is closed and empty.
+    pub fn take(&self) -> Option<(Lane, J)> {
+        let mut state = self.lock();
+        loop {
+            let taken = state.take(self.imported_max);
+            if taken.is_some() || (state.is_closed && state.imported.is_empty()) {
+                return taken;
+            }
+            let woken = self.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Reports the end of a job of this lane.
+    pub fn finish(&self, lane: Lane) {
+        if lane == Lane::Imported {
+            let mut state = self.lock();
+            state.imported_running = state.imported_running.saturating_sub(1);
+            // A thread that sleeps may now take a waiting job of this lane, or end.
+            self.changed.notify_all();
+        }
+    }
+
+    /// Lets the threads end when the queue is empty.
+    pub fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<J>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<J> State<J> {
+    fn take(&mut self, imported_max: usize) -> Option<(Lane, J)> {
+        let may_import = self.imported_running < imported_max;
+        let prefers_imported = self.last == Lane::Current || self.current.is_empty();
+        let imported = may_import && prefers_imported && !self.imported.is_empty();
+        let (lane, job) = if imported {
+            (Lane::Imported, self.imported.pop_front()?)
+        } else {
+            (Lane::Current, self.current.pop_front()?)
+        };
+        self.imported_running += usize::from(imported);
+        self.last = lane;
+        Some((lane, job))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(threads: usize) -> Queue<usize> {
+        let queue = Queue::new(threads, 4);
+        for job in 0..4 {
+            queue.push(Lane::Imported, job).unwrap();
+            queue.push(Lane::Current, 10 + job).unwrap();
+        }
+        queue
+    }
+
+    #[test]
+    fn each_lane_has_the_whole_capacity() {
+        let queue = filled(1);
+        assert_eq!(queue.push(Lane::Imported, 4), Err(4));
+        assert_eq!(queue.push(Lane::Current, 14), Err(14));
+    }
+
+    #[test]
+    fn the_lanes_take_turns_on_one_thread() {
+        let queue = filled(1);
+        let mut taken = Vec::new();
+        for _ in 0..8 {
+            let (lane, job) = queue.take().unwrap();
+            taken.push(job);
+            queue.finish(lane);
+        }
+        assert_eq!(taken, [10, 0, 11, 1, 12, 2, 13, 3]);
+    }
+
+    #[test]
+    fn imported_hashes_use_at_most_half_of_the_threads_and_at_least_one() {
+        for (threads, at_once) in [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (8, 4)] {
+            let queue = filled(threads);
+            queue.close();
+            let mut running = 0;
+            for _ in 0..4 + at_once {
+                running += usize::from(queue.take().unwrap().0 == Lane::Imported);
+            }
+            assert_eq!(running, at_once, "{threads}");
+            if at_once < 4 {
+                queue.finish(Lane::Imported);
+                assert_eq!(queue.take().unwrap().0, Lane::Imported);
+            }
+        }
+    }
+
+    #[test]
+    fn a_closed_queue_ends_after_its_last_job() {
+        let queue = Queue::new(2, 4);
+        queue.push(Lane::Imported, 1).unwrap();
+        queue.close();
+        assert_eq!(queue.take(), Some((Lane::Imported, 1)));
+        assert_eq!(queue.take(), None);
+    }
+}
