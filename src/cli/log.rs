@@ -78,9 +78,8 @@ pub fn start(settings: &LogSettings) -> Result<Log, CommandError> {
 
 /// The filter for log events, or the rule that the setting breaks.
 pub fn filter(settings: &LogSettings) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(&settings.filter).map_err(|error| {
-        format!("is not a filter ({error}); write a level such as info, or info,jeton=debug")
-    })
+    EnvFilter::try_new(&settings.filter)
+        .map_err(|_| "is not a filter; write a level such as info, or info,jeton=debug".to_owned())
 }
 
 impl Log {

@@ -146,13 +146,24 @@ impl Check<'_> {
     where
         T: Copy + PartialOrd + fmt::Display,
     {
-        let rule = describe(&range, ToString::to_string);
-        self.rule(name, range.contains(&value), &rule);
+        self.range(name, value, &range, ToString::to_string);
     }
 
     fn duration(&mut self, name: &str, value: Span, range: impl RangeBounds<Duration>) {
-        let rule = describe(&range, |bound| Span(*bound).to_string());
-        self.rule(name, range.contains(&value.0), &rule);
+        self.range(name, value.0, &range, |bound| Span(*bound).to_string());
+    }
+
+    fn range<T: Copy + PartialOrd>(
+        &mut self,
+        name: &str,
+        value: T,
+        range: &impl RangeBounds<T>,
+        show: impl Fn(&T) -> String,
+    ) {
+        if !range.contains(&value) {
+            let rule = describe(range, show);
+            self.errors.push(self.sources.range_error(name, &rule));
+        }
     }
 
     fn rule(&mut self, name: &str, holds: bool, rule: &str) {

@@ -3,6 +3,7 @@
 mod check;
 mod section;
 mod source;
+mod text;
 mod value;
 
 use std::path::{Path, PathBuf};

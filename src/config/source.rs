@@ -7,7 +7,7 @@ use config::builder::{ConfigBuilder, DefaultState};
 use config::{Config, ConfigError, File, FileFormat, Source as _, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
-const SECRETS: [&str; 2] = ["root_secret.value", "bootstrap.admin_password"];
+use super::text::{self, SECRETS};
 
 /// All settings by name, each with its source.
 pub struct SettingSources(BTreeMap<String, SettingSource>);
@@ -62,12 +62,26 @@ pub(super) fn build(
     builder.build().map_err(|error| {
         let text = match (error, file) {
             (ConfigError::FileParse { cause, .. }, Some(file)) => {
-                format!("{} is not TOML: {cause}", file.display())
+                not_toml(file, &cause.to_string())
             }
-            (other, _) => other.to_string(),
+            (_, Some(file)) => format!("the settings in {} cannot be read", file.display()),
+            (_, None) => "the settings in the environment cannot be read".to_owned(),
         };
-        SettingsError::new(vec![text.trim_end().to_owned()])
+        SettingsError::new(vec![text])
     })
+}
+
+/// The place of a syntax error. The library's message quotes the line, which may contain a secret.
+fn not_toml(file: &Path, cause: &str) -> String {
+    let place = cause.lines().next().and_then(|line| {
+        let (_, place) = line.split_once("TOML parse error at ")?;
+        Some(format!(" at {place}"))
+    });
+    format!(
+        "{} is not TOML{}; write name = \"value\", each section as [section]",
+        file.display(),
+        place.unwrap_or_default()
+    )
 }
 
 impl SettingSources {
@@ -76,7 +90,7 @@ impl SettingSources {
         let mut sources = BTreeMap::new();
         let settings = merged
             .collect()
-            .map_err(|error| SettingsError::new(vec![error.to_string()]))?;
+            .map_err(|_| SettingsError::new(vec!["the settings cannot be read".to_owned()]))?;
         for (name, value) in settings {
             flatten(&mut sources, name, value, file);
         }
@@ -88,12 +102,21 @@ impl SettingSources {
         self.0.iter().map(|(name, source)| (name.as_str(), source))
     }
 
-    /// An error message with the setting's value, its source and the broken rule.
+    /// An error message with the setting's source and the broken rule. The value was not understood: it may be a
+    /// secret in a wrong place, so it is not shown.
     pub fn error(&self, name: &str, rule: &str) -> String {
+        match self.0.get(name) {
+            Some(source) => format!("{name} ({}) {rule}", source.from),
+            None => format!("{name} {rule}"),
+        }
+    }
+
+    /// An error message with the setting's value, a number or a duration, its source and the broken rule.
+    pub(super) fn range_error(&self, name: &str, rule: &str) -> String {
         format!("{} {rule}", self.show(name))
     }
 
-    /// An error message for settings that break a rule together.
+    /// An error message for numbers or durations that break a rule together.
     pub fn joint_error(&self, names: &[&str], rule: &str) -> String {
         let shown: Vec<String> = names.iter().map(|name| self.show(name)).collect();
         format!("{}: {rule}", shown.join(", "))
@@ -157,7 +180,9 @@ impl SettingSources {
             };
             let removed = name(&error).and_then(|name| usable.remove_entry(name));
             let Some((name, _)) = removed else {
-                return Err(SettingsError::new(vec![error.to_string()]));
+                return Err(SettingsError::new(vec![
+                    "the settings cannot be read".to_owned(),
+                ]));
             };
             errors.push(self.error(&name, &rule(&error)));
         }
@@ -219,11 +244,7 @@ fn flatten(
         (Some(other), None) => other.to_owned(),
     };
     let plain = value.clone().into_string().unwrap_or_default();
-    let shown = if holds_secret(&name) && !plain.is_empty() {
-        "[hidden]".to_owned()
-    } else {
-        without_password(plain)
-    };
+    let shown = text::shown(&name, plain);
     let raw = value;
     sources.insert(
         name,
@@ -237,28 +258,6 @@ fn flatten(
 
 fn variable(name: &str) -> String {
     format!("JETON_{}", name.to_uppercase().replace('.', "__"))
-}
-
-/// Whether a value must not be shown: a secret, or a value in place of a section that contains one.
-fn holds_secret(name: &str) -> bool {
-    let sections = ["root_secret", "bootstrap", "password", "database"];
-    SECRETS.contains(&name) || sections.contains(&name)
-}
-
-/// A URL without its password; other text unchanged.
-fn without_password(text: String) -> String {
-    let parts = text.split_once("://").and_then(|(scheme, rest)| {
-        let (user, host) = rest.rsplit_once('@')?;
-        let (user, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{user}:[hidden]@{host}"))
-    });
-    let text = parts.unwrap_or(text);
-    // Drivers accept it as a parameter, too.
-    let Some((before, rest)) = text.split_once("password=") else {
-        return text;
-    };
-    let after = rest.split_once('&').map_or("", |(_, after)| after);
-    format!("{before}password=[hidden]&{after}")
 }
 
 /// Settings that cannot be used: a message each, with name, value, source and rule.

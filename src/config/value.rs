@@ -120,10 +120,8 @@ pub(super) fn trusted_proxies<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<TrustedProxies, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|error: NotANetwork| {
-        D::Error::custom(format!(
-            "must be networks, such as \"10.0.0.0/8 fd00::/8\", or empty: {error}"
-        ))
+    text.parse().map_err(|NotANetwork| {
+        D::Error::custom("must be networks, such as \"10.0.0.0/8 fd00::/8\", or empty")
     })
 }
 

@@ -118,6 +118,12 @@ impl ServerUrl {
                  percent-encoded"
             )
         })?;
+        // The rest of a password after a # is parsed as a fragment, which the drivers ignore.
+        if url.fragment().is_some() {
+            return Err(format!(
+                "has a #: {example}, with special characters of the password percent-encoded"
+            ));
+        }
         if url.path().trim_matches('/').is_empty() {
             return Err(format!("must name a database: {example}"));
         }
@@ -254,6 +260,13 @@ mod tests {
             ("mysql://me:pa55@db/jeton?ssl-mode=verify-ca", "an ssl-mode"),
             ("postgres://me:pa55@db/jeton?port=pa55", "a port"),
             ("postgres://me:1/pa55@db/jeton", "percent-encoded"),
+            ("postgres://me:p@ss/pa55#1@127.0.0.1/jeton", "has a #"),
+            ("mysql://me:1#pa55@db/jeton", "has a #"),
+            ("postgres://me:1@db/jeton#pa55", "has a #"),
+            ("postgres://me:1@db/jeton#", "has a #"),
+            ("u:pa55@db/jeton", "begin with"),
+            ("postgres://me:1/x?pa55@db/jeton", "a parameter"),
+            ("postgres:me:pa55@db/jeton", "begin with"),
             (
                 "mysql://me:1/pa55@db/jeton?socket=/run/s",
                 "percent-encoded",

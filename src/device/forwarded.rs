@@ -27,7 +27,7 @@ impl FromStr for TrustedProxies {
             let network = word.parse::<IpNet>();
             network
                 .or_else(|_| word.parse::<IpAddr>().map(IpNet::from))
-                .map_err(|_| NotANetwork(word.to_owned()))
+                .map_err(|_| NotANetwork)
         };
         let networks = text.split_whitespace().map(network);
         networks.collect::<Result<_, _>>().map(Self)
@@ -91,8 +91,8 @@ impl TrustedProxies {
 
 /// A word that is neither a network nor an address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a network")]
-pub struct NotANetwork(String);
+#[error("not a network")]
+pub struct NotANetwork;
 
 /// A `node` of RFC 7239 §6.
 #[derive(Debug, PartialEq, Eq)]
