@@ -37,6 +37,12 @@ impl Secret {
     }
 }
 
+/// The text without one line ending at its end, which `echo` and editors add.
+pub fn without_line_ending(text: &str) -> &str {
+    let without = text.strip_suffix("\r\n");
+    without.or(text.strip_suffix('\n')).unwrap_or(text)
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _};
 
 use super::CommandError;
-use crate::secret::Secret;
+use crate::secret::{Secret, without_line_ending};
 
 /// Reads a new password: twice from a terminal, else the first line of standard input.
 pub fn new_password() -> Result<Secret, CommandError> {
@@ -32,7 +32,6 @@ pub fn new_password() -> Result<Secret, CommandError> {
 pub fn line() -> Result<Secret, CommandError> {
     let mut text = String::new();
     io::stdin().read_line(&mut text)?;
-    let kept = text.trim_end_matches(['\r', '\n']).len();
-    text.truncate(kept);
+    text.truncate(without_line_ending(&text).len());
     Ok(Secret::new(text))
 }

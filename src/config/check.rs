@@ -188,12 +188,16 @@ fn describe<T>(range: &impl RangeBounds<T>, show: impl Fn(&T) -> String) -> Stri
 /// "The issuer identifier is a URL that uses the "https" scheme and has no query or fragment
 /// components", RFC 8414 §2; http is allowed for loopback and test machines.
 fn is_issuer(issuer: &str) -> bool {
-    url::Url::parse(issuer).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    }) && !issuer.ends_with('/')
+    // The URL parser removes some white space silently.
+    let is_one_word = !issuer.contains(|c: char| c.is_whitespace() || c.is_control());
+    is_one_word
+        && url::Url::parse(issuer).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        })
+        && !issuer.ends_with('/')
 }

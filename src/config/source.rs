@@ -243,6 +243,7 @@ fn flatten(
         (Some(_), Some(file)) => file.display().to_string(),
         (Some(other), None) => other.to_owned(),
     };
+    let value = text::trimmed(&name, value);
     let plain = value.clone().into_string().unwrap_or_default();
     let shown = text::shown(&name, plain);
     let raw = value;

@@ -1,6 +1,9 @@
-//! The text of a setting: what is shown of it.
+//! The text of a setting: what is used of it, and what is shown.
+
+use config::{Value, ValueKind};
 
 use crate::database_url::DatabaseUrl;
+use crate::secret::without_line_ending;
 
 /// Settings that are secrets.
 pub(super) const SECRETS: [&str; 2] = ["root_secret.value", "bootstrap.admin_password"];
@@ -26,4 +29,18 @@ fn without_password(text: &str) -> Option<String> {
     let (user, host) = rest.rsplit_once('@')?;
     let (user, _) = user.split_once(':')?;
     Some(format!("{scheme}://{user}:[hidden]@{host}"))
+}
+
+/// The value without what files of secrets and quoting add: one line ending at the end of a secret, which may contain
+/// white space; white space at both ends of another text.
+pub(super) fn trimmed(name: &str, mut value: Value) -> Value {
+    if let ValueKind::String(text) = &mut value.kind {
+        let kept = if SECRETS.contains(&name) {
+            without_line_ending(text)
+        } else {
+            text.trim()
+        };
+        *text = kept.to_owned();
+    }
+    value
 }

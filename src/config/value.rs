@@ -20,7 +20,9 @@ pub struct Span(pub Duration);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map(Self).map_err(|_| {
+        let span = humantime::parse_duration(&text).ok();
+        let span = span.filter(|_| !text.contains(char::is_whitespace));
+        span.map(Self).ok_or_else(|| {
             D::Error::custom(
                 "is not a duration; write a number and a unit, such as \"10s\", \"15m\", \"12h\" \
                  or \"90d\"",

@@ -18,9 +18,15 @@ pub enum DatabaseUrl {
 impl DatabaseUrl {
     /// Parses a URL. The error does not repeat the text, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.contains(char::is_control) {
+            return Err("has a line ending or another control character".to_owned());
+        }
         if let Some(path) = text.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if text.contains(char::is_whitespace) {
+            return Err("has white space; percent-encode it as %20".to_owned());
         }
         let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
         match Engine::of_scheme(scheme) {

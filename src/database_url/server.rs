@@ -265,6 +265,9 @@ mod tests {
             ("postgres://me:1@db/jeton#pa55", "has a #"),
             ("postgres://me:1@db/jeton#", "has a #"),
             ("u:pa55@db/jeton", "begin with"),
+            ("postgres://me:pa55@db/je ton", "white space"),
+            ("postgres://me:pa55\n@db/jeton", "a line ending"),
+            ("sqlite:pa55\n.db", "a line ending"),
             ("postgres://me:1/x?pa55@db/jeton", "a parameter"),
             ("postgres:me:pa55@db/jeton", "begin with"),
             (

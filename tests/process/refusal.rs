@@ -233,6 +233,25 @@ fn the_password_of_a_database_is_not_shown() {
     assert!(!said.contains("hunter2"), "{said}");
 }
 
+/// The parsers of URLs and durations remove or accept some of it silently.
+#[test]
+fn white_space_inside_an_address_or_a_duration_is_refused() {
+    for (name, value) in [
+        ("JETON_ISSUER", "https://auth.exam\nple.com"),
+        ("JETON_ISSUER", "https://auth.example.com/a b"),
+        ("JETON_SERVER__LISTEN", "127.0.0.1: 8080"),
+        ("JETON_METRICS__LISTEN", "127.0.0.1:\n9464"),
+        ("JETON_BOOTSTRAP__EXAMPLE_API", "http://127.0.0.1:\t8081"),
+        ("JETON_DATABASE__URL", "sqlite:je\nton.db"),
+        ("JETON_DATABASE__URL", "postgres://jeton:a b@db/jeton"),
+        ("JETON_SESSION__LIFETIME", "1h 30m"),
+        ("JETON_SESSION__LIFETIME", "90 d"),
+    ] {
+        let said = refused(&[(name, value)]);
+        assert!(said.contains(&format!("({name})")), "{said}");
+    }
+}
+
 /// A value that is not understood may be a secret in a wrong place, or with a wrong character.
 #[test]
 fn a_value_that_is_not_understood_is_not_shown() {

@@ -91,6 +91,33 @@ fn a_configured_first_password_is_not_printed() {
     assert!(!process.log().contains(PASSWORD));
 }
 
+/// `echo` and editors end a file of a secret with a line ending, and variables are made from such files.
+#[test]
+fn white_space_around_settings_is_removed() {
+    let place = Place::empty()
+        .set("JETON_ISSUER", "http://127.0.0.1:8080\n")
+        .set("JETON_DATA_DIR", " ./data\n")
+        .set("JETON_DATABASE__URL", "sqlite:data/my data.db\r\n")
+        .set("JETON_ACCESS_TOKEN__LIFETIME", "\t10m\n")
+        .set("JETON_DEFAULT_CLIENT", "first-party\n")
+        .set("JETON_ROOT_SECRET__FILE", "data/root\n")
+        .set(
+            "JETON_BOOTSTRAP__ADMIN_PASSWORD",
+            format!("{PASSWORD} \r\n"),
+        );
+    let process = place.start();
+    let metadata = process
+        .get("/.well-known/oauth-authorization-server")
+        .json();
+    assert_eq!(metadata["issuer"], "http://127.0.0.1:8080");
+    let answer = process.sign_in("admin", &format!("{PASSWORD} "));
+    assert_eq!(answer.json()["expires_in"], 600, "{}", answer.body);
+    assert_eq!(process.sign_in("admin", PASSWORD).status, 400);
+    assert!(place.path("data/my data.db").is_file());
+    assert!(place.path("data/root").is_file());
+    assert_eq!(place.contents(), ["data", "stderr", "stdout"]);
+}
+
 /// The operator has full control of the machine.
 #[test]
 fn a_weak_first_password_is_accepted_and_logged_without_its_text() {
