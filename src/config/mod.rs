@@ -1,6 +1,7 @@
 //! Settings: one typed struct, the source of each value, and error messages for invalid ones.
 
 mod check;
+mod environment;
 mod section;
 mod source;
 mod text;
@@ -58,14 +59,8 @@ pub struct Settings {
 impl Settings {
     /// Reads the defaults, then `file`, then the environment. A later value replaces an earlier one.
     pub fn load(file: Option<&Path>) -> Result<(Self, SettingSources), SettingsError> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok()?;
-            (!is_service_link(&name)).then(|| (name, value.to_string_lossy().into_owned()))
-        });
-        Self::load_from(
-            file,
-            Environment::default().source(Some(variables.collect())),
-        )
+        let variables = Environment::default().source(Some(environment::variables()));
+        Self::load_from(file, variables)
     }
 
     /// The defaults without file and environment, for tests.
@@ -122,12 +117,4 @@ impl Settings {
         let url = self.database.url.clone();
         url.unwrap_or_else(|| DatabaseUrl::Sqlite(self.data_dir.join("jeton.db")))
     }
-}
-
-/// Whether Kubernetes set this variable: it sets such ones in each container of a namespace that has a service
-/// named `jeton`.
-fn is_service_link(name: &str) -> bool {
-    ["JETON_SERVICE_", "JETON_PORT"]
-        .iter()
-        .any(|link| name.starts_with(link))
 }

@@ -141,9 +141,7 @@ impl SettingSources {
     }
 
     fn advise(&self, unknown: &str) -> String {
-        let letters = |name: &str| name.replace(['.', '_'], "").to_lowercase();
-        let similar = |name: &&String| letters(name) == letters(unknown);
-        if let Some(name) = self.0.keys().find(similar) {
+        if let Some(name) = self.nearest(unknown) {
             return format!("did you mean {name} ({})?", variable(name));
         }
         let section = unknown.split('.').next().unwrap_or_default();
@@ -159,6 +157,16 @@ impl SettingSources {
         let mut names: Vec<String> = self.0.keys().filter_map(first).collect();
         names.dedup();
         format!("the settings and sections are {}", names.join(", "))
+    }
+
+    /// The setting whose name has the most letters in common with this one, if they are very similar.
+    fn nearest(&self, unknown: &str) -> Option<&str> {
+        let letters = |name: &str| name.replace(['.', '_'], "").to_lowercase();
+        let unknown = letters(unknown);
+        let similarity = |name: &String| strsim::normalized_levenshtein(&letters(name), &unknown);
+        let scored = self.0.keys().map(|name| (similarity(name), name));
+        let (score, name) = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+        (score >= 0.8).then_some(name)
     }
 
     /// Deserializes the settings that are in `known`. A value of the wrong type is left out and adds to

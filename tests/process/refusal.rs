@@ -50,8 +50,13 @@ fn assert_unharmed(place: &Place) {
 fn an_unknown_setting_is_reported_with_its_source() {
     insta::assert_snapshot!(refused(&[("JETON_SERVER__LISEN", "127.0.0.1:1")]), @r#"
     jeton: invalid settings:
-      server.lisen (JETON_SERVER__LISEN) is not a setting; the settings in server are body_limit, clock_tolerance, header_read_timeout, keep_alive_timeout, listen, max_connections, request_timeout, shutdown_timeout, trusted_proxies
+      server.lisen (JETON_SERVER__LISEN) is not a setting; did you mean server.listen (JETON_SERVER__LISTEN)?
     "#);
+    let said = refused(&[("JETON_SERVER__PORT", "8080")]);
+    assert!(
+        said.contains("the settings in server are body_limit"),
+        "{said}"
+    );
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: invalid settings:
       colour (JETON_COLOUR) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
@@ -62,7 +67,7 @@ fn an_unknown_setting_is_reported_with_its_source() {
     "#);
     insta::assert_snapshot!(refused_file("[sesion]\nlifetime = \"1d\"\n"), @r#"
     jeton: invalid settings:
-      sesion.lifetime (jeton.toml) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
+      sesion.lifetime (jeton.toml) is not a setting; did you mean session.lifetime (JETON_SESSION__LIFETIME)?
     "#);
 }
 
