@@ -16,7 +16,7 @@ use crate::database_url::DatabaseUrl;
 use crate::key::SigningKeys;
 use crate::liveness::Liveness;
 use crate::maintenance;
-use crate::password::{Busy, Cost, HashError, Password, PasswordHasher, Rules};
+use crate::password::{Busy, Cost, HashError, Password, PasswordHasher, Rules, Verdict};
 use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
@@ -161,10 +161,11 @@ pub async fn assemble(
 /// generated; it is shown once.
 pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, BootstrapError> {
     add_clients(server).await?;
+    let configured = &server.settings.bootstrap.admin_password.0;
     if user::any(&server.store).await? {
+        report_without_effect(configured, server).await?;
         return Ok(None);
     }
-    let configured = &server.settings.bootstrap.admin_password.0;
     let generated = configured
         .expose()
         .is_empty()
@@ -185,6 +186,26 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
         Err(InsertError::Taken) => Ok(None),
         Err(InsertError::Store(error)) => Err(error.into()),
     }
+}
+
+/// Logs that the configured password is not the one of the first user, since it applies to an empty database only.
+async fn report_without_effect(
+    configured: &Secret,
+    server: &AuthorizationServer,
+) -> Result<(), BootstrapError> {
+    if configured.expose().is_empty() {
+        return Ok(());
+    }
+    let admin = user::find_by_username(&server.store, ADMIN).await?;
+    let stored = admin.map(|admin| admin.password_hash);
+    let password = Password::new(configured.expose());
+    if let Ok(Verdict::Wrong) = server.hasher.verify(password, stored).await {
+        tracing::warn!(
+            "bootstrap.admin_password has no effect, because the database has users, and it is not the password \
+             of {ADMIN}; change that with `jeton user password {ADMIN}`, or remove the setting"
+        );
+    }
+    Ok(())
 }
 
 /// The hash of the configured password. A weak one is logged and accepted: the operator has full control of

@@ -79,6 +79,7 @@ fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
     let base = format!("http://{}", settings.server.listen);
     tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
     warn_of_unknown_proxy(settings);
+    warn_of_unreachable_issuer(settings);
     let listens = format!("\nJeton listens on {base}\nOpen in a browser: {base}/docs\n\n");
     // Another or no default client: the request must name the client.
     let client = if settings.default_client == FIRST_PARTY {
@@ -112,6 +113,18 @@ fn warn_of_unknown_proxy(settings: &Settings) {
             "server.trusted_proxies is empty: all requests that a proxy forwards have its address, so devices \
              are told apart by User-Agent alone, and all clients share the limits per address; set \
              server.trusted_proxies to the networks of the proxies"
+        );
+    }
+}
+
+/// Without an issuer, the address to listen on becomes the issuer. No client can reach `0.0.0.0`.
+fn warn_of_unreachable_issuer(settings: &Settings) {
+    let listen = settings.server.listen;
+    if listen.ip().is_unspecified() && settings.issuer == format!("http://{listen}") {
+        tracing::warn!(
+            issuer = settings.issuer,
+            "the issuer is not set, so tokens and documents contain this address, which no other machine can \
+             reach; set issuer (JETON_ISSUER) to the URL by which clients reach this server"
         );
     }
 }

@@ -133,6 +133,43 @@ fn a_weak_first_password_is_accepted_and_logged_without_its_text() {
     assert!(!log.contains("is weak"), "{log}");
 }
 
+#[test]
+fn a_changed_first_password_is_logged_once_without_its_text() {
+    let warning = "bootstrap.admin_password has no effect";
+    let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
+    for _ in 0..2 {
+        let process = place.start();
+        assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
+        let log = process.log();
+        assert!(!log.contains(warning), "{log}");
+        process.stop("TERM");
+    }
+    let place = place.set("JETON_BOOTSTRAP__ADMIN_PASSWORD", "hunter2 hunter2 hunter2");
+    let process = place.start();
+    assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
+    let log = process.log_with(warning);
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+/// The address to listen on becomes the issuer if there is none.
+#[test]
+fn an_issuer_that_no_client_can_reach_is_logged_at_start() {
+    let warning = "the issuer is not set";
+    for (host, issuer, expected) in [
+        ("0.0.0.0", "", true),
+        ("0.0.0.0", "http://auth.example.com", false),
+        ("127.0.0.1", "", false),
+    ] {
+        let address = format!("{host}:{}", free_address().port());
+        let place = Place::furnished().set("JETON_ISSUER", issuer);
+        let process = place.start_at(address.parse().unwrap());
+        assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
+        let log = process.log();
+        assert_eq!(log.contains(warning), expected, "{host} {issuer}: {log}");
+    }
+}
+
 /// Without the addresses of clients, devices are told apart by `User-Agent` alone.
 #[test]
 fn a_proxy_that_is_not_trusted_is_logged_at_start() {
