@@ -103,7 +103,8 @@ impl Attempt<'_> {
         self,
         server: &AuthorizationServer,
     ) -> Result<AuthenticatedUser, Error> {
-        let typed = self.username.expose();
+        // Keyboards and the clipboard add spaces, and no username contains one.
+        let typed = self.username.expose().trim();
         let username = Username::parse(typed);
         let user = match &username {
             Ok(username) => user::find_by_username(&server.store, username.as_str()).await?,

@@ -160,6 +160,25 @@ async fn a_password_is_normalized_to_nfc_and_not_changed_otherwise() {
     assert_eq!(jeton.post_raw(body).await.status, 200);
 }
 
+/// row 18: keyboards and the clipboard add spaces. Spaces inside a name stay an error, and those of a password count.
+#[tokio::test]
+async fn spaces_around_a_username_are_ignored() {
+    let jeton = Jeton::start().await;
+    for username in [" alice", "alice ", "\talice\r\n", "\u{a0}Alice\u{3000}"] {
+        let answer = jeton.sign_in_as(username, ALICE.1).await;
+        assert_eq!(answer.status, 200, "{username:?}: {}", answer.body);
+    }
+    for (username, password) in [
+        ("al ice", ALICE.1.to_owned()),
+        (" ", ALICE.1.to_owned()),
+        ("alice", format!(" {}", ALICE.1)),
+        ("alice", format!("{} ", ALICE.1)),
+    ] {
+        let answer = jeton.sign_in_as(username, &password).await;
+        answer.assert_error(400, "invalid_grant");
+    }
+}
+
 /// row 19: "`invalid_grant`: The provided authorization grant (e.g., [...] resource owner
 /// credentials) [...] is invalid", RFC 6749 §5.2. The response does not say which part.
 #[tokio::test]
