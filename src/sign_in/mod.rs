@@ -2,7 +2,7 @@
 //!
 //! Failed attempts are limited for each address and for each account, known or not. An attempt takes a permit of
 //! its account before the password is checked, so that concurrent guesses get no more attempts than consecutive
-//! ones, and returns it unless the password was wrong. Permits come back with time. An address is counted after a
+//! ones, and returns it unless the password was wrong. The same wrong password twice in a few seconds counts once. Permits come back with time. An address is counted after a
 //! wrong password, and after a refusal because of the account: polling for a permit has a price. No account is
 //! locked: a device on which the user was signed in has permits of its own, which no stranger can take. So has a
 //! session whose user confirms the password.
@@ -77,11 +77,10 @@ pub async fn authenticate(
     let arrival = server.clock.read();
     address_limit::check(attempt.source, server).await?;
     let outcome = attempt.authenticate_at_account(server).await;
-    if let Err(Error::InvalidGrant(_) | Error::TooManyAttempts(_)) = outcome {
-        address_limit::count(attempt.source, server);
-    }
-    if let Err(Error::InvalidGrant(_)) = outcome {
-        imported_hash::wait(arrival, server).await?;
+    match outcome {
+        Err(Error::TooManyAttempts(_)) => address_limit::count(attempt.source, server),
+        Err(Error::InvalidGrant(_)) => imported_hash::wait(arrival, server).await?,
+        _ => {}
     }
     outcome
 }
@@ -122,6 +121,7 @@ impl Attempt<'_> {
                 permit,
             }),
             Ok(Err(reason)) => {
+                self.count(account, permit, server).await?;
                 self.record_failure(reason, user_id, server).await?;
                 Err(Error::InvalidGrant(reason.into()))
             }
@@ -168,6 +168,32 @@ impl Attempt<'_> {
             }
         }
         Ok(Ok(user))
+    }
+
+    /// Counts a failure for the account, by its permit, and for the address. The same failure again within seconds
+    /// does not count: some programs send a refused request once more, with the client's secret in another place.
+    async fn count(
+        self,
+        account: &str,
+        permit: Option<AccountPermit>,
+        server: &AuthorizationServer,
+    ) -> Result<(), DbErr> {
+        let AttemptSource { client, device } = self.source;
+        let attempt = server.root_secrets.sign_in_subject(&[
+            "repetition",
+            account,
+            &client.id,
+            &device.address_text(),
+            device.user_agent(),
+            self.password.expose(),
+        ]);
+        let repetitions = &server.throttle.repetitions;
+        if !repetitions.take(attempt, server.clock.now()) {
+            address_limit::count(self.source, server);
+        } else if let Some(permit) = permit {
+            permit.give_back(server).await?;
+        }
+        Ok(())
     }
 
     /// The event does not name the typed username: users type passwords there.

@@ -5,6 +5,7 @@
 
 mod in_flight;
 mod quota;
+mod repetition;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use in_flight::{InFlight, Underway};
 pub use quota::Quota;
+pub use repetition::Repetitions;
 
 use crate::clock::Timestamp;
 
@@ -105,6 +107,8 @@ pub struct SignInThrottle {
     pub in_flight: InFlight<Subject>,
     /// Limit on audit events about throttled accounts.
     pub notices: Throttle<Subject>,
+    /// Failed attempts that this node may see twice.
+    pub repetitions: Repetitions,
 }
 
 impl SignInThrottle {
@@ -115,6 +119,7 @@ impl SignInThrottle {
             addresses: Throttle::new(addresses),
             in_flight: InFlight::default(),
             notices: Throttle::new(Quota::new(1, NOTICE_INTERVAL)),
+            repetitions: Repetitions::default(),
         }
     }
 

@@ -126,8 +126,8 @@ async fn a_known_device_is_throttled_by_its_own_failures() {
     let jeton = Jeton::start().await;
     sign_in(&jeton, HOME, ALICE.1).await.tokens();
     jeton.fail_account_burst(ALICE.0).await;
-    for _ in 0..BURST {
-        let answer = sign_in(&jeton, HOME, WRONG).await;
+    for number in 0..BURST {
+        let answer = sign_in(&jeton, HOME, &format!("wrong {number}")).await;
         answer.assert_error(400, "invalid_grant");
         if jeton.now().as_micros() % 2 == 0 {
             jeton.advance(Duration::from_micros(1));

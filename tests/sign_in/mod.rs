@@ -5,6 +5,7 @@ mod address;
 mod device;
 mod imported_hash;
 mod nodes;
+mod repetition;
 
 use std::time::Duration;
 

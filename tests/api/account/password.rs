@@ -197,8 +197,9 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
 async fn guesses_in_one_session_do_not_throttle_another() {
     let jeton = Jeton::start().await;
     let (stolen, own) = (jeton.sign_in().await, jeton.sign_in().await);
-    for _ in 0..2 * BURST {
-        let answer = jeton.change_password(&stolen, WRONG, NEW).await;
+    for number in 0..2 * BURST {
+        let wrong = format!("{WRONG} {number}");
+        let answer = jeton.change_password(&stolen, &wrong, NEW).await;
         assert_problem(&answer, 422, &["current_password"]);
     }
     let answer = jeton.change_password(&stolen, ALICE.1, NEW).await;
@@ -215,8 +216,9 @@ async fn wrong_current_passwords_count_for_the_address_and_right_ones_do_not() {
         let answer = jeton.change_password(&tokens, ALICE.1, "short").await;
         assert_problem(&answer, 422, &["new_password"]);
     }
-    for _ in 0..100 {
-        let answer = jeton.change_password(&tokens, WRONG, NEW).await;
+    for number in 0..100 {
+        let wrong = format!("{WRONG} {number}");
+        let answer = jeton.change_password(&tokens, &wrong, NEW).await;
         assert_problem(&answer, 422, &["current_password"]);
     }
     let answer = jeton.change_password(&tokens, ALICE.1, NEW).await;
