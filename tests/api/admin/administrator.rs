@@ -80,6 +80,9 @@ async fn a_service_account_administers_while_it_is_registered_for_it() {
     jeton.change_client("nightly", disabled(true)).await;
     assert_problem(&jeton.get_with(PATH, token).await, 401, &[]);
     jeton.change_client("nightly", disabled(false)).await;
+    assert_problem(&jeton.get_with(PATH, token).await, 401, &[]);
+    let answer = jeton.token(&parameters).await.json();
+    let token = answer["access_token"].as_str().unwrap();
     assert_eq!(jeton.get_with(PATH, token).await.status, 200);
     // What it is registered for counts as it is now, not as it was when the token was made.
     let change = json!({ "scope": "read" });
