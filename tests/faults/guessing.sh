@@ -32,7 +32,7 @@ echo "120 correct sign-ins at once from one address (number, status):$statuses"
 refresh_token=$(jq -r .refresh_token "$work/answer.127.0.0.3")
 curl --silent --fail "http://127.0.0.1:${node_port[0]}/revoke" -d "token=$refresh_token" -o "$work/revoked"
 for number in 1 2 3 4; do
-  (while :; do sign_in 127.0.0.66 attacker wrong || true; done) >"$work/attacker.$number" 2>/dev/null &
+  (while :; do sign_in 127.0.0.66 attacker "wrong$RANDOM" || true; done) >"$work/attacker.$number" 2>/dev/null &
   helpers+=($!)
 done
 sleep 3

@@ -108,7 +108,7 @@ async fn a_username_matches_in_every_unicode_form_width_and_case() {
         assert_eq!(jeton.sign_in_as(typed, "x").await.status, 200, "{typed:?}");
     }
     // Letters that only look similar do not match.
-    for typed in ["eloise", "éloіse", "éloïse "] {
+    for typed in ["eloise", "éloіse", "él oïse"] {
         let answer = jeton.sign_in_as(typed, "x").await;
         answer.assert_error(400, "invalid_grant");
     }

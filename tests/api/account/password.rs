@@ -151,7 +151,8 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
         answer.assert_error(400, "invalid_grant");
     }
     for number in 0..BURST {
-        let answer = jeton.change_password(&tokens, WRONG, NEW).await;
+        let wrong = format!("{WRONG} {number}");
+        let answer = jeton.change_password(&tokens, &wrong, NEW).await;
         assert_problem(&answer, 422, &["current_password"]);
         if number == 0 {
             insta::assert_json_snapshot!(answer.json(), @r#"
@@ -177,8 +178,9 @@ async fn a_wrong_current_password_counts_as_a_guess_and_a_failed_refresh_does_no
     let elsewhere = jeton.guess_from(1).await;
     elsewhere.assert_error(429, "temporarily_unavailable");
     // The session has as many attempts of its own, once.
-    for _ in 0..BURST {
-        let answer = jeton.change_password(&tokens, WRONG, NEW).await;
+    for number in BURST..2 * BURST {
+        let wrong = format!("{WRONG} {number}");
+        let answer = jeton.change_password(&tokens, &wrong, NEW).await;
         assert_problem(&answer, 422, &["current_password"]);
     }
     let answer = jeton.change_password(&tokens, ALICE.1, NEW).await;
