@@ -138,7 +138,7 @@ async fn an_issuer_below_account_changes_no_error_format() {
 async fn a_panic_is_500_in_the_error_format_of_its_endpoint() {
     let panicking = || make_sync(|_| -> Response { panic!("on purpose: zqx") });
     let server = Jeton::start().await.server;
-    for path in ["/token", "/jwks.json", "/docs", "/nothing"] {
+    for path in ["/token", "/.well-known/jwks.json", "/docs", "/nothing"] {
         let answer = send(layered(panicking(), Arc::clone(&server)), path).await;
         answer.assert_error(500, "server_error");
         assert!(!answer.body.contains("zqx"));
@@ -228,7 +228,7 @@ async fn every_response_restricts_the_browser_by_headers() {
         "/",
         "/docs",
         "/openapi.json",
-        "/jwks.json",
+        "/.well-known/jwks.json",
         "/account",
         "/token",
         "/nothing",

@@ -25,7 +25,7 @@ const SKEW: Duration = Duration::from_mins(1);
 
 impl Jeton {
     pub async fn kids(&self) -> Vec<String> {
-        let jwks = self.get("/jwks.json").await.json();
+        let jwks = self.get("/.well-known/jwks.json").await.json();
         let keys = jwks["keys"].as_array().unwrap().iter();
         keys.map(|key| key["kid"].as_str().unwrap().to_owned())
             .collect()
@@ -55,7 +55,7 @@ impl Jeton {
 #[tokio::test]
 async fn a_jwk_has_the_public_members_and_no_others() {
     let jeton = Jeton::start().await;
-    let jwks = jeton.get("/jwks.json").await.json();
+    let jwks = jeton.get("/.well-known/jwks.json").await.json();
     let names = |value: &Value| {
         value
             .as_object()
@@ -81,7 +81,7 @@ async fn a_jwk_has_the_public_members_and_no_others() {
 #[tokio::test]
 async fn a_modulus_has_2048_bits_without_a_leading_zero_and_the_kid_is_the_thumbprint() {
     let jeton = Jeton::start().await;
-    let published = jeton.get("/jwks.json").await.json()["keys"][0].clone();
+    let published = jeton.get("/.well-known/jwks.json").await.json()["keys"][0].clone();
     let generated = (0..3).map(|_| serde_json::to_value(&key::generate(2048).unwrap().0).unwrap());
     for jwk in generated.chain([published]) {
         let text = |name: &str| jwk[name].as_str().unwrap();

@@ -92,7 +92,7 @@ my_info_is 200 "Jeton started again" --header "$bearer"
 
 # Replaces all keys at once. The API does not know the new key yet.
 with_jeton "$jeton" key rotate --emergency >>"$work/jeton.log" 2>&1
-kid() { curl --silent --fail "$issuer/jwks.json" | jq -r '.keys[0].kid'; }
+kid() { curl --silent --fail "$issuer/.well-known/jwks.json" | jq -r '.keys[0].kid'; }
 old=$(kid)
 for _ in {1..50}; do [[ $(kid) != "$old" ]] && break; sleep 0.2; done
 sign_in "$work/new.json"

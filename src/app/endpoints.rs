@@ -17,6 +17,8 @@ pub(super) const PROBE: &str = "probe";
 pub struct Endpoint {
     /// Path below the issuer's own path. `{…}` stands for one segment; a final `*` for any rest, or none.
     pub path: &'static str,
+    /// A second path, which the OpenAPI document does not name.
+    pub second_path: Option<&'static str>,
     /// Value of `Allow`, RFC 9110 §10.2.1.
     pub allow: &'static str,
     /// Origins whose pages may read the response.
@@ -42,7 +44,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
     oauth("/revoke", "POST", "revocation"),
     oauth("/introspect", "POST", "introspection"),
     oauth(revoked_sessions::PATH, "GET, HEAD", "revoked_sessions"),
-    open(jwks::PATH, "jwks"),
+    Endpoint {
+        second_path: Some("/jwks.json"),
+        ..open(jwks::PATH, "jwks")
+    },
     open(metadata::OAUTH, "metadata"),
     open(metadata::OPENID, "metadata"),
     open(DOCUMENT, "document"),
@@ -76,6 +81,13 @@ pub static ENDPOINTS: &[Endpoint] = &[
 static OTHER: Endpoint = page("/*", "other");
 
 impl Endpoint {
+    /// The first path of the endpoint that has this one as its second, else the same path.
+    pub(super) fn first_path(path: &str) -> &str {
+        let has_it = |endpoint: &&Self| endpoint.second_path == Some(path);
+        let found = ENDPOINTS.iter().find(has_it);
+        found.map_or(path, |endpoint| endpoint.path)
+    }
+
     /// The endpoint at a path below the issuer's own path.
     pub(super) fn at(path: &str) -> &'static Self {
         let found = ENDPOINTS.iter().find(|endpoint| endpoint.matches(path));
@@ -98,6 +110,7 @@ impl Endpoint {
 const fn oauth(path: &'static str, allow: &'static str, metric: &'static str) -> Endpoint {
     Endpoint {
         path,
+        second_path: None,
         allow,
         readers: Readers::Registered,
         errors: ErrorFormat::OAuth,

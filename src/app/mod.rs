@@ -37,7 +37,8 @@ pub fn layered(
     let issuer_path = issuer_path(&server.settings.issuer).to_owned();
     endpoint.around(move |next, mut request| {
         let full_path = request.uri().path().to_owned();
-        set_path(&mut request, path_below(&full_path, &issuer_path));
+        let path = path_below(&full_path, &issuer_path);
+        set_path(&mut request, endpoints::Endpoint::first_path(path));
         layers::call(next, request, full_path, Arc::clone(&server))
     })
 }

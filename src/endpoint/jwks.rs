@@ -13,7 +13,7 @@ use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 
 /// The path.
-pub const PATH: &str = "/jwks.json";
+pub const PATH: &str = "/.well-known/jwks.json";
 
 /// The JWKS endpoint.
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl JwksEndpoint {
     /// A JSON Web Key Set (RFC 7517). Cache it as `Cache-Control` says, and fetch it again for an unknown
     /// `kid`: a key is published before it signs.
     #[oai(
-        path = "/jwks.json",
+        path = "/.well-known/jwks.json",
         method = "get",
         operation_id = "fetchJsonWebKeySet",
         tag = "Tag::Keys"

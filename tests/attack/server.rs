@@ -51,7 +51,7 @@ async fn a_key_that_was_inserted_without_the_root_secret_is_not_published() {
         .await
         .unwrap();
     let _ = maintenance::refresh_keys(&jeton.server).await;
-    let jwks = jeton.get("/jwks.json").await.body;
+    let jwks = jeton.get("/.well-known/jwks.json").await.body;
     assert!(!jwks.contains(&kid), "{jwks}");
 }
 

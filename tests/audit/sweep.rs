@@ -52,7 +52,7 @@ async fn maintenance_continues_when_the_last_batch_was_full() {
     )
     .await;
     let kids = async || {
-        let keys = jeton.get("/jwks.json").await.json();
+        let keys = jeton.get("/.well-known/jwks.json").await.json();
         keys["keys"].as_array().unwrap().len()
     };
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&jeton.server)));

@@ -7,7 +7,7 @@ use poem::http::Method;
 use crate::support::{Answer, Jeton};
 
 const PATHS: [&str; 3] = [
-    "/jwks.json",
+    "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
 ];

@@ -24,7 +24,7 @@ async fn the_metadata_lists_endpoints_grants_and_methods() {
       "revocation_endpoint": "https://jeton.test/revoke",
       "introspection_endpoint": "https://jeton.test/introspect",
       "revoked_sessions_endpoint": "https://jeton.test/revoked-sessions",
-      "jwks_uri": "https://jeton.test/jwks.json",
+      "jwks_uri": "https://jeton.test/.well-known/jwks.json",
       "scopes_supported": [
         "account",
         "introspect"
@@ -80,7 +80,10 @@ async fn the_issuer_is_the_configured_string() {
             let metadata = metadata(&jeton, &place).await;
             assert_eq!(metadata["issuer"], issuer);
             assert_eq!(metadata["token_endpoint"], format!("{issuer}/token"));
-            assert_eq!(metadata["jwks_uri"], format!("{issuer}/jwks.json"));
+            assert_eq!(
+                metadata["jwks_uri"],
+                format!("{issuer}/.well-known/jwks.json")
+            );
         }
         assert_eq!(claims(&jeton.sign_in().await.access_token)["iss"], issuer);
     }
@@ -130,9 +133,12 @@ async fn the_endpoints_are_served_below_the_path_of_the_issuer_and_at_the_root()
         let tokens = answer.tokens();
         let account = jeton.get_with(&at("/account"), &tokens.access_token).await;
         assert_eq!(account.json()["username"], "alice");
-        let keys = jeton.get(&at("/jwks.json")).await;
+        let keys = jeton.get(&at("/.well-known/jwks.json")).await;
         assert_eq!(keys.json()["keys"].as_array().unwrap().len(), 1);
         assert_eq!(keys.header("access-control-allow-origin"), Some("*"));
+        // The second path.
+        let same = jeton.get(&at("/jwks.json")).await;
+        assert_eq!((same.status, same.body), (keys.status, keys.body));
         for page in ["/docs", "/openapi.json", "/healthz", "/readyz", "/"] {
             assert_eq!(jeton.get(&at(page)).await.status, 200, "{prefix}{page}");
         }

@@ -47,7 +47,7 @@ async fn no_key_is_made_retired_erased_or_deleted_after_the_clock_was_set() {
         .unwrap();
     refresh(&jeton).await;
     let (before, kid) = (keys(&jeton).await, signing_kid(&jeton).await);
-    let jwks = jeton.get("/jwks.json").await.body;
+    let jwks = jeton.get("/.well-known/jwks.json").await.body;
     let right = jeton.now();
     for time in [right.plus(AHEAD), right.minus(AHEAD)] {
         jeton.server.clock.step_to(time);
@@ -56,7 +56,7 @@ async fn no_key_is_made_retired_erased_or_deleted_after_the_clock_was_set() {
             clock::compare(&server.store, &server.clock).await.unwrap();
             refresh(&jeton).await;
             assert!(keys(&jeton).await == before);
-            assert_eq!(jeton.get("/jwks.json").await.body, jwks);
+            assert_eq!(jeton.get("/.well-known/jwks.json").await.body, jwks);
             assert_eq!(signing_kid(&jeton).await, kid);
         }
     }

@@ -140,7 +140,7 @@ impl World {
         if starts || (step + phase).is_multiple_of(self.refresh_steps) {
             maintenance::refresh_keys(&jeton.server).await.unwrap();
         }
-        let body = jeton.get("/jwks.json").await.body;
+        let body = jeton.get("/.well-known/jwks.json").await.body;
         let known = self.bodies.iter().rposition(|known| *known == body);
         let index = known.unwrap_or_else(|| {
             self.bodies.push(body);
@@ -258,7 +258,7 @@ async fn nodes_that_find_a_key_due_at_once_create_one_key() {
     for node in &nodes {
         let keys = signing_key::list(&node.server.store).await.unwrap();
         assert_eq!(keys.len(), 2);
-        let jwks = node.get("/jwks.json").await.json();
+        let jwks = node.get("/.well-known/jwks.json").await.json();
         assert_eq!(jwks["keys"].as_array().unwrap().len(), 2);
     }
 }
@@ -288,7 +288,7 @@ async fn the_maintenance_task_sweeps_sessions_and_creates_keys() {
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&jeton.server)));
     let done = async {
         loop {
-            let keys = jeton.get("/jwks.json").await.json()["keys"].clone();
+            let keys = jeton.get("/.well-known/jwks.json").await.json()["keys"].clone();
             let swept = session::find(store, ended.session())
                 .await
                 .unwrap()

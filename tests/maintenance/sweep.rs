@@ -166,7 +166,7 @@ async fn keys_are_refreshed_during_a_long_sweep() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         node.advance(DAY * 59);
-        while node.get("/jwks.json").await.json()["keys"][1].is_null() {
+        while node.get("/.well-known/jwks.json").await.json()["keys"][1].is_null() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };

@@ -404,7 +404,7 @@ fn read(path: &Path) -> String {
 
 /// The kids that the JWKS names, in its order.
 fn kids(process: &Process) -> Vec<String> {
-    let answer = process.get("/jwks.json");
+    let answer = process.get("/.well-known/jwks.json");
     assert_eq!(answer.status, 200);
     let keys = answer.json()["keys"].as_array().cloned().unwrap();
     let kid = |key: &Value| key["kid"].as_str().unwrap().to_owned();

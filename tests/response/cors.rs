@@ -132,7 +132,12 @@ async fn an_options_that_is_no_preflight_is_405() {
     let jeton = start().await;
     let asked = ("access-control-request-method", "POST");
     let from = ("origin", APP);
-    for path in ["/token", "/account", "/jwks.json", "/openapi.json"] {
+    for path in [
+        "/token",
+        "/account",
+        "/.well-known/jwks.json",
+        "/openapi.json",
+    ] {
         for (name, value) in [("accept", "*/*"), asked, from] {
             let request = request(Method::OPTIONS, path).header(name, value);
             let answer = jeton.send(request.finish()).await;
@@ -472,6 +477,20 @@ async fn an_origin_with_an_apps_own_scheme_can_be_registered() {
     }
 }
 
+/// Paths that pages of every origin may read, of an issuer with the path `/auth`.
+const OPEN: &[&str] = &[
+    "/.well-known/jwks.json",
+    "/jwks.json",
+    "/openapi.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server/auth",
+    "/.well-known/openid-configuration/auth",
+    "/auth/.well-known/jwks.json",
+    "/auth/openapi.json",
+    "/auth/.well-known/openid-configuration",
+];
+
 /// row 39, row 45: also conditionally, and below the issuer's path.
 #[tokio::test]
 async fn keys_metadata_and_document_are_readable_by_every_page() {
@@ -480,17 +499,7 @@ async fn keys_metadata_and_document_are_readable_by_every_page() {
     })
     .await;
     register(&jeton).await;
-    for path in [
-        "/jwks.json",
-        "/openapi.json",
-        "/.well-known/oauth-authorization-server",
-        "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server/auth",
-        "/.well-known/openid-configuration/auth",
-        "/auth/jwks.json",
-        "/auth/openapi.json",
-        "/auth/.well-known/openid-configuration",
-    ] {
+    for path in OPEN {
         let answer = preflight(&jeton, UNREGISTERED, path).await;
         assert_eq!(answer.status, 204, "{path}");
         assert_eq!(answer.header(ALLOW_ORIGIN), Some("*"));
@@ -528,8 +537,8 @@ async fn credentials_are_never_allowed() {
     let answers = [
         token_from(&jeton, APP, sign_in("app")).await,
         preflight(&jeton, APP, "/token").await,
-        preflight(&jeton, APP, "/jwks.json").await,
-        jeton.get("/jwks.json").await,
+        preflight(&jeton, APP, "/.well-known/jwks.json").await,
+        jeton.get("/.well-known/jwks.json").await,
     ];
     for answer in answers {
         assert!(answer.header(ALLOW_ORIGIN).is_some());

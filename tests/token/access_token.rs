@@ -74,7 +74,7 @@ async fn the_header_contains_only_typ_alg_and_kid() {
     let second = jeton.refresh(&first.refresh_token).await.tokens();
     let mut header = part(&first.access_token, 0);
     assert_eq!(header, part(&second.access_token, 0));
-    let signing = jeton.get("/jwks.json").await.json()["keys"][0]["kid"].clone();
+    let signing = jeton.get("/.well-known/jwks.json").await.json()["keys"][0]["kid"].clone();
     assert_eq!(header["kid"], signing);
     header["kid"] = "[kid]".into();
     insta::assert_json_snapshot!(header, @r#"

@@ -31,7 +31,7 @@ async fn a_new_key_is_published_at_once_and_signs_later() {
         .map(|key| &key["state"])
         .collect();
     assert_eq!(states, ["next", "active"]);
-    let published = admin.jeton.get("/jwks.json").await.json();
+    let published = admin.jeton.get("/.well-known/jwks.json").await.json();
     let of_old = published["keys"][0]["kid"].as_str().unwrap().to_owned();
     assert_eq!(of_old, kids(&list)[1], "the signing key stands first");
     assert_eq!(published["keys"][1]["kid"], new["kid"]);
@@ -76,7 +76,7 @@ async fn in_an_emergency_every_access_token_is_over() {
     let answer = admin.post(PATH, json!({"emergency": true})).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.json()["keys_dropped"], 1);
-    let published = admin.jeton.get("/jwks.json").await.json();
+    let published = admin.jeton.get("/.well-known/jwks.json").await.json();
     assert_eq!(kids(&published), [answer.json()["kid"].as_str().unwrap()]);
     assert!(!published.to_string().contains(kids(&before)[0]));
     assert_problem(&admin.get(PATH).await, 401, &[]);
