@@ -111,19 +111,24 @@ fn owner(token: &str, server: &AuthorizationServer) -> Result<Owner, Error> {
         return Ok(Owner::Session(token.session));
     }
     if let Ok(token) = OpaqueToken::decode(token, &server.root_secrets) {
-        return Ok(Owner::Session(token.session));
+        if !token.validity().has_expired(server.clock.now()) {
+            return Ok(Owner::Session(token.session));
+        }
+        return expired(server);
     }
     match access_token::verify(token, server.clock.now(), server) {
         Ok(claims) => Ok(claims
             .sid
             .map_or(Owner::Client(claims.client_id), Owner::Session)),
-        // The response 200 would say that the token is revoked.
-        Err(InvalidToken::Untimely(_)) => match expiry::doubt(server) {
-            Some(doubt) => Err(expiry::in_doubt(doubt)),
-            None => Ok(Owner::Unknown),
-        },
+        Err(InvalidToken::Untimely(_)) => expired(server),
         Err(InvalidToken::Malformed(_)) => Ok(Owner::Unknown),
     }
+}
+
+/// An expired token is not looked up. While the clock is in doubt, the response 200 would wrongly say that it is
+/// revoked.
+fn expired(server: &AuthorizationServer) -> Result<Owner, Error> {
+    expiry::doubt(server).map_or(Ok(Owner::Unknown), |doubt| Err(expiry::in_doubt(doubt)))
 }
 
 /// Revokes a session of this client: "the authorization server [...] verifies whether the token was issued

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::access_token::{self, InvalidToken};
-use super::claims::{Claims, Validity};
+use super::claims::Claims;
 use super::expiry;
 use super::opaque::{self, OpaqueToken};
 use crate::clock::{Doubt, Timestamp};
@@ -87,24 +87,17 @@ impl ActiveToken {
             .map_err(|error| Inactive::Refused(error.to_string()))?;
         let (record, client) = active_session(token.session, now, server).await?;
         let session = &record.session;
-        let issued_at = Timestamp::from_micros(i64::from(token.issued_at) * 1_000_000);
-        let policy = client.policy(&server.settings);
-        let expires_at = issued_at.plus(policy.access_token_lifetime);
-        let expires_at = expires_at.min(session.ends_at(&policy));
-        if now.as_seconds() >= expires_at.as_seconds() {
+        let validity = token.validity();
+        if validity.has_expired(now) {
             return Err(untimely("expired", server));
         }
-        if expiry::is_from_future(issued_at, now, server) {
+        if expiry::is_from_future(validity.issued_at, now, server) {
             return Err(untimely("issued in the future", server));
         }
         // The session as it was when the token was issued.
         let mut then = session.clone();
         then.generation = i64::from(token.generation);
-        then.rotated_at = issued_at;
-        let validity = Validity {
-            issued_at,
-            expires_at,
-        };
+        then.rotated_at = validity.issued_at;
         let roles = record.roles.as_deref().unwrap_or_default();
         let access = token.access(session, &server.settings.issuer);
         let claims = Claims::for_session(&then, roles, &access, validity, server);

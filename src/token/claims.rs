@@ -97,6 +97,13 @@ pub struct Validity {
     pub expires_at: Timestamp,
 }
 
+impl Validity {
+    /// Whether the token has expired, by whole seconds as in its claims.
+    pub const fn has_expired(self, now: Timestamp) -> bool {
+        now.as_seconds() >= self.expires_at.as_seconds()
+    }
+}
+
 impl Claims {
     /// The claims of a token of a session. The same row gives the same claims, to the byte: the `jti` is a
     /// MAC over the values in which tokens differ.

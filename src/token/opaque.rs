@@ -1,11 +1,13 @@
 //! The opaque access token: proof of (session, generation) by a MAC, like the refresh token. It is not
-//! stored. Its claims are read from the session's row.
+//! stored. It contains its time of issue and of expiry. Its other claims are read from the session's row.
 
 use uuid::Uuid;
 
 use super::access::Access;
-use super::proof::{self, InvalidProof};
+use super::claims::Validity;
+use super::proof::{InvalidProof, Kind};
 use crate::client::{MAX_OPAQUE_AUDIENCES, MAX_OPAQUE_SCOPES};
+use crate::clock::Timestamp;
 use crate::root_secret::RootSecrets;
 use crate::scope::Scope;
 use crate::secret::Secret;
@@ -14,9 +16,13 @@ use crate::store::session::Model as Session;
 /// The prefix of the text.
 pub const PREFIX: &str = "jat_";
 const VERSION: u8 = 1;
-/// The bytes of version, session, generation, time, and a bit for each scope and audience of the session.
-/// They leave 20 bytes for the MAC.
-const CONTENT: usize = 1 + 16 + 4 + 4 + 2 + 1;
+/// The bytes of version, session, generation, two times, and a bit for each scope and audience of the session.
+const CONTENT: usize = 1 + 16 + 4 + 4 + 4 + 2 + 1;
+/// With 22 bytes of MAC.
+const KIND: Kind<CONTENT> = Kind {
+    prefix: PREFIX,
+    length: 54,
+};
 
 /// The content of an opaque access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +32,21 @@ pub struct OpaqueToken {
     /// The session's generation when the token was issued.
     pub generation: u32,
     /// `iat`, in seconds since 1970.
-    pub issued_at: u32,
+    issued_at: u32,
+    /// `exp`, in seconds since 1970.
+    expires_at: u32,
     scopes: u16,
     audiences: u8,
 }
 
 impl OpaqueToken {
     /// The token of a session for the given access. `None` if the session has too many scopes or audiences.
-    pub fn of(session: &Session, access: &Access, issuer: &str) -> Option<Self> {
+    pub fn of(
+        session: &Session,
+        access: &Access,
+        validity: Validity,
+        issuer: &str,
+    ) -> Option<Self> {
         let scope = Scope::from_stored(&session.scope);
         let scopes = mask(scope.tokens(), access.scope.tokens(), MAX_OPAQUE_SCOPES)?;
         let audience = session.audience(issuer);
@@ -41,10 +54,20 @@ impl OpaqueToken {
         Some(Self {
             session: session.id,
             generation: u32::try_from(session.generation).ok()?,
-            issued_at: u32::try_from(session.rotated_at.as_seconds()).ok()?,
+            issued_at: u32::try_from(validity.issued_at.as_seconds()).ok()?,
+            expires_at: u32::try_from(validity.expires_at.as_seconds()).ok()?,
             scopes,
             audiences: u8::try_from(audiences).ok()?,
         })
+    }
+
+    /// The times of the token. A lifetime that is changed later does not change them.
+    pub fn validity(self) -> Validity {
+        let time = |seconds: u32| Timestamp::from_micros(i64::from(seconds) * 1_000_000);
+        Validity {
+            issued_at: time(self.issued_at),
+            expires_at: time(self.expires_at),
+        }
     }
 
     /// The access of the token.
@@ -61,12 +84,12 @@ impl OpaqueToken {
     pub fn encode(self, root_secrets: &RootSecrets) -> Secret {
         let content = self.content();
         let mac = root_secrets.sign_access_token(&content);
-        proof::encode(PREFIX, &content, mac.as_ref())
+        KIND.encode(&content, mac.as_ref())
     }
 
     /// Parses a token and verifies its MAC, without the store.
     pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, InvalidProof> {
-        let content: [u8; CONTENT] = proof::decode(PREFIX, text, |content, mac| {
+        let content = KIND.decode(text, |content, mac| {
             root_secrets.verify_access_token(content, mac)
         })?;
         Self::parse(&content).ok_or(InvalidProof::Malformed)
@@ -77,11 +100,13 @@ impl OpaqueToken {
         let (session, rest) = rest.split_first_chunk::<16>()?;
         let (generation, rest) = rest.split_first_chunk::<4>()?;
         let (issued_at, rest) = rest.split_first_chunk::<4>()?;
+        let (expires_at, rest) = rest.split_first_chunk::<4>()?;
         let (scopes, rest) = rest.split_first_chunk::<2>()?;
         (*version == VERSION).then_some(Self {
             session: Uuid::from_bytes(*session),
             generation: u32::from_be_bytes(*generation),
             issued_at: u32::from_be_bytes(*issued_at),
+            expires_at: u32::from_be_bytes(*expires_at),
             scopes: u16::from_be_bytes(*scopes),
             audiences: *rest.first()?,
         })
@@ -93,6 +118,7 @@ impl OpaqueToken {
             self.session.as_bytes(),
             &self.generation.to_be_bytes(),
             &self.issued_at.to_be_bytes(),
+            &self.expires_at.to_be_bytes(),
             &self.scopes.to_be_bytes(),
             &[self.audiences],
         ]

@@ -1,5 +1,5 @@
-//! The text of a token that proves its content by a MAC: a prefix that names its kind, and base64url of 48
-//! bytes, the content and then the MAC. Such a token is not stored.
+//! The text of a token that proves its content by a MAC: a prefix that names its kind, and base64url of the
+//! content and then the MAC. Such a token is not stored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,38 +7,47 @@ use thiserror::Error;
 
 use crate::secret::Secret;
 
-/// The bytes of content and MAC. The MAC takes those that the content leaves, at least 160 bits: "the
-/// probability of an attacker guessing generated tokens [...] MUST be less than or equal to 2^(-128)
-/// and SHOULD be less than or equal to 2^(-160)", RFC 6749 §10.10.
-const LENGTH: usize = 48;
-
-/// The text of `content` and its MAC.
-pub fn encode(prefix: &str, content: &[u8], mac: &[u8]) -> Secret {
-    let bytes: Vec<u8> = content.iter().chain(mac).take(LENGTH).copied().collect();
-    Secret::new(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)))
+/// A kind of token, with `CONTENT` bytes of content.
+pub struct Kind<const CONTENT: usize> {
+    /// The prefix of the text.
+    pub prefix: &'static str,
+    /// The bytes of content and MAC, a multiple of 3. The MAC takes those that the content leaves, at least 160 bits:
+    /// "the probability of an attacker guessing generated tokens [...] MUST be less than or equal to 2^(-128) and
+    /// SHOULD be less than or equal to 2^(-160)", RFC 6749 §10.10.
+    pub length: usize,
 }
 
-/// The content of a text, if `verify` accepts its content and MAC.
-pub fn decode<const CONTENT: usize>(
-    prefix: &str,
-    text: &str,
-    verify: impl FnOnce(&[u8], &[u8]) -> bool,
-) -> Result<[u8; CONTENT], InvalidProof> {
-    let encoded = text.strip_prefix(prefix).ok_or(InvalidProof::Prefix)?;
-    // Before the decoding, so that a long text costs nothing.
-    if encoded.len() != LENGTH / 3 * 4 {
-        return Err(InvalidProof::Malformed);
+impl<const CONTENT: usize> Kind<CONTENT> {
+    /// The text of `content` and its MAC.
+    pub fn encode(&self, content: &[u8], mac: &[u8]) -> Secret {
+        let bytes = content.iter().chain(mac).take(self.length).copied();
+        let encoded = URL_SAFE_NO_PAD.encode(bytes.collect::<Vec<u8>>());
+        Secret::new(format!("{}{encoded}", self.prefix))
     }
-    let bytes = URL_SAFE_NO_PAD
-        .decode(encoded)
-        .map_err(|_| InvalidProof::Malformed)?;
-    let (content, mac) = bytes
-        .split_first_chunk::<CONTENT>()
-        .ok_or(InvalidProof::Malformed)?;
-    if !verify(content, mac) {
-        return Err(InvalidProof::Mac);
+
+    /// The content of a text, if `verify` accepts its content and MAC.
+    pub fn decode(
+        &self,
+        text: &str,
+        verify: impl FnOnce(&[u8], &[u8]) -> bool,
+    ) -> Result<[u8; CONTENT], InvalidProof> {
+        let encoded = text.strip_prefix(self.prefix);
+        let encoded = encoded.ok_or(InvalidProof::Prefix)?;
+        // Before the decoding, so that a long text costs nothing.
+        if encoded.len() != self.length / 3 * 4 {
+            return Err(InvalidProof::Malformed);
+        }
+        let bytes = URL_SAFE_NO_PAD
+            .decode(encoded)
+            .map_err(|_| InvalidProof::Malformed)?;
+        let (content, mac) = bytes
+            .split_first_chunk::<CONTENT>()
+            .ok_or(InvalidProof::Malformed)?;
+        if !verify(content, mac) {
+            return Err(InvalidProof::Mac);
+        }
+        Ok(*content)
     }
-    Ok(*content)
 }
 
 /// The reason why a text is no such token; for the log.

@@ -2,13 +2,17 @@
 
 use uuid::Uuid;
 
-use super::proof::{self, InvalidProof};
+use super::proof::{InvalidProof, Kind};
 use crate::root_secret::RootSecrets;
 use crate::secret::Secret;
 
-const PREFIX: &str = "jrt_";
 const VERSION: u8 = 1;
 const CONTENT: usize = 1 + 16 + 4;
+/// With 27 bytes of MAC.
+const KIND: Kind<CONTENT> = Kind {
+    prefix: "jrt_",
+    length: 48,
+};
 
 /// The content of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +29,12 @@ impl RefreshToken {
     pub fn encode(self, root_secrets: &RootSecrets) -> Secret {
         let content = self.content();
         let mac = root_secrets.sign_refresh_token(&content);
-        proof::encode(PREFIX, &content, mac.as_ref())
+        KIND.encode(&content, mac.as_ref())
     }
 
     /// Parses a token and verifies its MAC, without the store.
     pub fn decode(text: &str, root_secrets: &RootSecrets) -> Result<Self, InvalidProof> {
-        let content: [u8; CONTENT] = proof::decode(PREFIX, text, |content, mac| {
+        let content = KIND.decode(text, |content, mac| {
             root_secrets.verify_refresh_token(content, mac)
         })?;
         let (version, rest) = content.split_first().ok_or(InvalidProof::Malformed)?;
@@ -99,7 +103,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".{0,100}") {
             let secrets = RootSecrets::parse(SECRET).unwrap();
-            let prefixed = [PREFIX, &text].concat();
+            let prefixed = [KIND.prefix, &text].concat();
             proptest::prop_assert!(RefreshToken::decode(&text, &secrets).is_err());
             proptest::prop_assert!(RefreshToken::decode(&prefixed, &secrets).is_err());
         }

@@ -56,7 +56,7 @@ impl TokenResponse {
                 access_token::sign(&claims, policy, validity.issued_at, server)?
             }
             AccessTokenFormat::Opaque => {
-                let token = OpaqueToken::of(session, access, &server.settings.issuer);
+                let token = OpaqueToken::of(session, access, validity, &server.settings.issuer);
                 // Possible only if the session began before the client's format was `opaque`.
                 let reason = "the session has too many scopes or audiences for an opaque token";
                 let token = token.ok_or_else(|| Error::InvalidGrant(reason.into()))?;

@@ -28,12 +28,12 @@ async fn introspect(jeton: &Jeton, token: &str) -> Answer {
         .await
 }
 
-/// An opaque access token has the length of a refresh token.
+/// row 32: 54 bytes, of which 22 are the MAC.
 #[tokio::test]
 async fn introspection_returns_all_claims_of_an_opaque_token() {
     let jeton = start().await;
     let tokens = jeton.sign_in_at("opaque").await;
-    assert_eq!(tokens.access_token.len(), tokens.refresh_token.len());
+    assert_eq!(tokens.access_token.len(), 4 + 54 / 3 * 4);
     assert!(tokens.access_token.starts_with("jat_"));
     assert_eq!(tokens.expires_in, 900);
     let mut json = introspect(&jeton, &tokens.access_token).await.json();
@@ -141,6 +141,35 @@ async fn an_opaque_token_expires_after_its_expires_in() {
         introspect(&jeton, &tokens.access_token).await.json()["active"] == true
     };
     assert_eq!((active(&old).await, active(&new).await), (false, true));
+}
+
+/// row 32: the MAC covers the expiry. A longer lifetime, of the client or of the server, does not change issued tokens;
+/// nor does a shorter one.
+#[tokio::test]
+async fn an_expired_opaque_token_stays_expired_when_the_lifetime_is_raised() {
+    let jeton = start().await;
+    let expired = jeton.sign_in_at("opaque").await;
+    jeton.advance(Duration::from_mins(15));
+    let fresh = jeton.refresh_at("opaque", &expired).await.tokens();
+    for lifetime in [3600, 60] {
+        let patch = serde_json::json!({"access_token_lifetime": lifetime});
+        jeton.change_client("opaque", patch).await;
+        jeton.advance(Duration::from_secs(61));
+        let (old, new) = (&expired.access_token, &fresh.access_token);
+        let answer = introspect(&jeton, old).await;
+        assert_eq!(answer.body, r#"{"active":false}"#, "{lifetime}");
+        assert_eq!(jeton.get_with("/account", old).await.status, 401);
+        let answer = introspect(&jeton, new).await.json();
+        assert_eq!(answer["exp"], answer["iat"].as_i64().unwrap() + 900);
+        assert_eq!(jeton.get_with("/account", new).await.status, 200);
+    }
+    // As with a JWT, no session is looked up by an expired token.
+    let parameters = [
+        ("token", expired.access_token.as_str()),
+        ("client_id", "opaque"),
+    ];
+    assert_eq!(jeton.post("/revoke", "", &parameters).await.status, 200);
+    assert_eq!(jeton.refresh_at("opaque", &fresh).await.status, 200);
 }
 
 /// rows 28, 32 and 33: a retry gets the same token. A token with any changed character is refused. An access token is
