@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use sea_orm::DbErr;
 
+use crate::config::Span;
 use crate::maintenance::MaintenanceError;
 use crate::root_secret::RootSecretError;
 use crate::store::OpenError;
@@ -51,6 +52,21 @@ pub enum BootstrapError {
     /// The threads that hash passwords cannot be started or used.
     #[error("cannot hash passwords: {0}")]
     Hashing(String),
+    /// The access tokens of a client may outlive the rows of its ended sessions.
+    #[error(
+        "session.retention is {retention}, but access tokens of client {client_id} live for {lifetime}, and a session \
+         that ends must be listed as revoked until its last token has expired; set session.retention \
+         (JETON_SESSION__RETENTION) to {lifetime} or more, or shorten them with `jeton client update {client_id} \
+         --access-token-lifetime {retention}`"
+    )]
+    Retention {
+        /// The client.
+        client_id: String,
+        /// The lifetime of its access tokens.
+        lifetime: Span,
+        /// The setting.
+        retention: Span,
+    },
     /// A statement failed.
     #[error("store: {0}")]
     Store(#[from] DbErr),

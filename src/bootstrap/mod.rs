@@ -11,7 +11,7 @@ pub use self::error::BootstrapError;
 use crate::audit::Cause;
 use crate::client::GrantType;
 use crate::clock::{Clock, Timestamp};
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, Span};
 use crate::database_url::DatabaseUrl;
 use crate::key::SigningKeys;
 use crate::liveness::Liveness;
@@ -142,6 +142,7 @@ pub async fn assemble(
         Quota::new(limits.address_burst, limits.address_interval.0),
     );
     let password_rules = Rules::new(&settings.password, &settings.issuer);
+    let store = store.with_session_retention(settings.session.retention.0);
     let server = AuthorizationServer {
         settings,
         store,
@@ -155,6 +156,23 @@ pub async fn assemble(
     };
     maintenance::refresh_keys(&server).await?;
     Ok(server)
+}
+
+/// Refuses to serve while a client's access tokens may outlive the rows of its ended sessions. Commands run, so that the
+/// client can be changed.
+pub async fn check_retention(server: &AuthorizationServer) -> Result<(), BootstrapError> {
+    let retention = server.settings.session.retention.0;
+    let client = client::longest_lived(&server.store).await?;
+    let too_long = client
+        .filter(|client| crate::client::check_retention(&client.settings(), retention).is_some());
+    match too_long {
+        None => Ok(()),
+        Some(client) => Err(BootstrapError::Retention {
+            lifetime: Span(client.policy(&server.settings).access_token_lifetime),
+            client_id: client.id,
+            retention: Span(retention),
+        }),
+    }
 }
 
 /// Creates the first user and the first clients of an empty store. Returns the admin's password if it was

@@ -23,6 +23,7 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     // Binds the port first: a second server on the same data must fail before it changes the data.
     let listener = listen(&settings).await?;
     let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
+    bootstrap::check_retention(&server).await?;
     metrics::start(&server.settings, log.lost_lines()).await?;
     let password = bootstrap::populate(&server).await?;
     welcome(&server, password.as_ref())?;

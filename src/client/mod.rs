@@ -2,12 +2,14 @@
 
 mod patch;
 mod policy;
+mod retention;
 mod rules;
 pub mod secret;
 mod settings;
 
 pub use patch::ClientPatch;
 pub use policy::Policy;
+pub use retention::check_retention;
 pub use rules::{InvalidSetting, MAX_OPAQUE_AUDIENCES, MAX_OPAQUE_SCOPES, check, check_id};
 pub use settings::{
     AccessTokenFormat, AccessTokenType, ClientSettings, GrantType, RefreshTokenRotation,

@@ -86,6 +86,11 @@ impl Settings {
         check.duration("session.lifetime", session.lifetime, SECOND..);
         check.duration("session.idle_lifetime", session.idle_lifetime, SECOND..);
         check.duration("session.retention", session.retention, HOUR..);
+        check.joint_rule(
+            &["session.retention", "access_token.lifetime"],
+            session.retention.0 >= self.access_token.lifetime.0.min(LONGEST_ACCESS_TOKEN),
+            "ended sessions must be kept until their last access token has expired",
+        );
         check.duration(
             "session.retry_window",
             session.retry_window,
@@ -163,6 +168,12 @@ impl Check<'_> {
         if !range.contains(&value) {
             let rule = describe(range, show);
             self.errors.push(self.sources.range_error(name, &rule));
+        }
+    }
+
+    fn joint_rule(&mut self, names: &[&str], holds: bool, rule: &str) {
+        if !holds {
+            self.errors.push(self.sources.joint_error(names, rule));
         }
     }
 

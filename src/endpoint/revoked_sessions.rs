@@ -18,17 +18,17 @@ use crate::error::{Error, ParameterFault};
 use crate::parameters::Parameters;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
-use crate::store::client;
 use crate::store::session::{self, Revoked};
+use crate::store::{LONGEST_TRANSACTION, client};
 use crate::token::expiry;
 
 /// The path.
 pub const PATH: &str = "/revoked-sessions";
 /// Sessions per response.
 const PAGE: u64 = 1000;
-/// How far back each response reads again. A revocation may be committed this long after its own time,
-/// because of clock skew between nodes and waiting writes.
-const OVERLAP: Duration = Duration::from_mins(1);
+/// How far back each response reads again. A revocation may be committed this long after its own time: half of it is
+/// for the transaction, half for clock skew between nodes.
+const OVERLAP: Duration = LONGEST_TRANSACTION.saturating_mul(2);
 
 /// The endpoint that lists revoked sessions.
 #[derive(Default)]

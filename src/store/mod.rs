@@ -26,6 +26,7 @@ mod write_ahead_log;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use client::secret as client_secret;
 pub use connect::Limits;
@@ -35,6 +36,7 @@ use readiness::Readiness;
 use sea_orm::DbErr;
 pub use target::Target;
 use tokio::sync::Mutex;
+pub use transaction::LONGEST_TRANSACTION;
 use write_ahead_log::WriteAheadLog;
 
 use crate::config::RotationDurability;
@@ -52,6 +54,8 @@ pub struct Store {
     /// Of a SQLite file.
     log: Option<Arc<WriteAheadLog>>,
     rotation_durability: RotationDurability,
+    /// How long ended sessions are kept.
+    session_retention: Duration,
     readiness: Arc<Readiness>,
 }
 
@@ -60,6 +64,13 @@ impl Store {
     #[must_use]
     pub const fn with_rotation_durability(mut self, durability: RotationDurability) -> Self {
         self.rotation_durability = durability;
+        self
+    }
+
+    /// Sets how long ended sessions are kept. No client may have access tokens that live longer.
+    #[must_use]
+    pub const fn with_session_retention(mut self, retention: Duration) -> Self {
+        self.session_retention = retention;
         self
     }
 

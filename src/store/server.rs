@@ -1,6 +1,7 @@
 //! Opens stores on database servers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connect::{ConnectError, Limits, within};
 use super::pool::{Pool, Timeout};
@@ -28,6 +29,7 @@ impl Store {
             turn: None,
             log: None,
             rotation_durability: RotationDurability::Relaxed,
+            session_retention: Duration::MAX,
             readiness: Arc::default(),
         })
     }

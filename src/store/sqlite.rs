@@ -75,6 +75,7 @@ impl Store {
             turn: Some(Arc::default()),
             log: None,
             rotation_durability: RotationDurability::Relaxed,
+            session_retention: Duration::MAX,
             readiness: Arc::default(),
         }
     }

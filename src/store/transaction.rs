@@ -1,11 +1,12 @@
 //! Transactions: begin, audit events, commit, retry after a conflict.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sea_orm::prelude::async_trait;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions,
 };
 
@@ -14,9 +15,16 @@ use super::writer::{Durability, Writer};
 use super::{Store, audit_event};
 use crate::audit::Event;
 
+/// The longest transaction, with the wait for a connection and the repetitions after conflicts.
+///
+/// A revocation has the time before its transaction. Readers of the revoked sessions look back twice as far, so they
+/// miss none.
+pub const LONGEST_TRANSACTION: Duration = Duration::from_secs(30);
+
 impl Store {
     /// Runs `body` in a transaction: commits after `Ok`, rolls back after `Err`, and runs the whole again after
-    /// a conflict. Audit events that `body` records go to the log after the commit.
+    /// a conflict. Audit events that `body` records go to the log after the commit. Fails after
+    /// [`LONGEST_TRANSACTION`].
     pub(in crate::store) async fn transaction<'s, T, E, F>(
         &'s self,
         durability: Durability,
@@ -26,14 +34,27 @@ impl Store {
         E: RetryError,
         F: Future<Output = Result<T, E>>,
     {
-        retry(async || {
+        let started = Instant::now();
+        let run = retry(async || {
             let transaction = Transaction::begin(self.writer(durability).await).await?;
             let value = body(transaction.clone()).await?;
+            // The process may have been stopped and continued meanwhile.
+            if started.elapsed() > LONGEST_TRANSACTION {
+                return Err(too_long().into());
+            }
             transaction.commit().await?;
             Ok(value)
-        })
-        .await
+        });
+        let limited = tokio::time::timeout(LONGEST_TRANSACTION, run);
+        limited.await.unwrap_or_else(|_| Err(too_long().into()))
     }
+}
+
+fn too_long() -> DbErr {
+    let length = humantime::format_duration(LONGEST_TRANSACTION);
+    DbErr::Conn(RuntimeErr::Internal(format!(
+        "the transaction has not ended within {length}"
+    )))
 }
 
 /// A handle of an open transaction, which is rolled back unless it is committed.
@@ -134,5 +155,32 @@ impl ConnectionTrait for Transaction<'_> {
 
     fn support_returning(&self) -> bool {
         self.0.inner.support_returning()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::database::is_temporary;
+
+    /// The time stands still until the transaction waits for it alone.
+    #[tokio::test]
+    async fn a_transaction_that_takes_too_long_is_rolled_back() {
+        let store = Store::in_memory().await.unwrap();
+        let waiting = store.transaction(Durability::Durable, |tx| async move {
+            let sql = "UPDATE leases SET expires_at = 7";
+            tx.execute_unprepared(sql).await?;
+            tokio::time::pause();
+            tokio::time::sleep(LONGEST_TRANSACTION * 2).await;
+            Ok::<_, DbErr>(())
+        });
+        let error = waiting.await.unwrap_err();
+        tokio::time::resume();
+        assert!(is_temporary(&error), "{error}");
+        assert!(error.to_string().contains("within 30s"), "{error}");
+        let sql = "SELECT 1 FROM leases WHERE expires_at = 7";
+        let query = Statement::from_string(DbBackend::Sqlite, sql);
+        let kept = store.read().query_one_raw(query).await.unwrap();
+        assert!(kept.is_none());
     }
 }

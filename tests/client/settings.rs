@@ -497,3 +497,34 @@ async fn keys_stay_published_for_a_raised_lifetime() {
     jeton.change_client("first-party", lifetime(1)).await;
     assert_eq!(longest().await, 86_400_000_000);
 }
+
+/// A session is listed as revoked until its last access token has expired, if its row is kept for as long.
+#[tokio::test]
+async fn access_tokens_live_at_most_as_long_as_ended_sessions_are_kept() {
+    let short = Duration::from_hours(1);
+    let jeton = Jeton::with(|settings| settings.session.retention.0 = short).await;
+    let lifetime = |seconds: i64| json!({ "access_token_lifetime": seconds });
+    for (seconds, is_valid) in [(3601, false), (3600, true)] {
+        let outcome = register(&jeton, "web", true, lifetime(seconds)).await;
+        match outcome {
+            Ok(_) => assert!(is_valid),
+            Err(ClientError::Invalid(invalid)) => {
+                assert_eq!(fields(invalid), ["access_token_lifetime"]);
+                assert!(!is_valid);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let Err(ClientError::Invalid(invalid)) = update(&jeton, "web", lifetime(3601)).await else {
+        panic!("the lifetime was accepted");
+    };
+    let message = invalid[0].message.as_str();
+    assert!(message.starts_with("must be at most 1h"), "{message}");
+    update(&jeton, "web", lifetime(3599)).await.unwrap();
+    // A client from before a change of the setting.
+    let long = |row: &mut client::Model| row.access_token_lifetime = Some(7200 * 1_000_000);
+    jeton.add_client("old", None, long).await;
+    update(&jeton, "old", json!({ "client_name": "Old" }))
+        .await
+        .unwrap();
+}

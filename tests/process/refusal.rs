@@ -172,6 +172,10 @@ fn a_value_out_of_range_is_reported_with_the_range() {
     jeton: invalid settings:
       access_token.lifetime = "31d" (JETON_ACCESS_TOKEN__LIFETIME) must be between 1s and 30d
     "#);
+    insta::assert_snapshot!(refused(&[("JETON_ACCESS_TOKEN__LIFETIME", "2d"), ("JETON_SESSION__RETENTION", "1d")]), @r#"
+    jeton: invalid settings:
+      session.retention = "1d" (JETON_SESSION__RETENTION), access_token.lifetime = "2d" (JETON_ACCESS_TOKEN__LIFETIME): ended sessions must be kept until their last access token has expired
+    "#);
     insta::assert_snapshot!(refused(&[("JETON_PASSWORD__MEMORY_KIB", "64")]), @r#"
     jeton: invalid settings:
       password.memory_kib = "64" (JETON_PASSWORD__MEMORY_KIB), password.iterations = "2" (default), password.parallelism = "1" (default): memory 64 KiB with 2 iterations makes passwords too cheap to guess; use 19456 KiB with 2 iterations, 7168 KiB with 5, or more
@@ -431,4 +435,16 @@ fn a_file_that_is_no_database_is_refused_and_unchanged() {
         text
     );
     assert!(!place.path("data/root-secret").exists());
+}
+
+/// Commands run, so that the client can be changed.
+#[test]
+fn a_client_whose_tokens_outlive_its_ended_sessions_is_reported() {
+    let place = Place::furnished().set("JETON_SERVER__LISTEN", ANY_PORT);
+    place.ok(&["client", "add", "web", "--access-token-lifetime", "2d"]);
+    let place = place.set("JETON_SESSION__RETENTION", "1d");
+    insta::assert_snapshot!(refusal(&place, &["serve"]), @"jeton: session.retention is 1d, but access tokens of client web live for 2d, and a session that ends must be listed as revoked until its last token has expired; set session.retention (JETON_SESSION__RETENTION) to 2d or more, or shorten them with `jeton client update web --access-token-lifetime 1d`");
+    insta::assert_snapshot!(refusal(&place, &["client", "update", "web", "--access-token-lifetime", "3d"]), @"jeton: --access-token-lifetime: must be at most 1d, for which the server keeps ended sessions; session.retention is its setting");
+    place.ok(&["client", "update", "web", "--access-token-lifetime", "1d"]);
+    assert_unharmed(&place);
 }

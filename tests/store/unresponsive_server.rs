@@ -7,13 +7,16 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jeton::clock::Clock;
 use jeton::database_url::Engine;
+use jeton::store::client::{self, ClientError};
 use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change, UserError};
 use jeton::store::{Limits, Store};
 use sea_orm::ConnectionTrait as _;
 use tokio::io::{AsyncReadExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::support::client::disable;
 use crate::support::database::{TestDatabase, engine, parsed, server_engine};
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
@@ -78,6 +81,31 @@ async fn a_refresh_that_waits_for_a_lock_times_out_on_the_node_and_on_the_server
     .await;
     other.execute_unprepared("COMMIT").await.unwrap();
     in_time(jeton.refresh(&tokens.refresh_token)).await.tokens();
+}
+
+/// On the command line, too: there is no statement without a limit.
+#[tokio::test]
+#[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
+async fn ending_the_sessions_of_a_client_or_user_behind_a_lock_times_out() {
+    server_engine();
+    let data = DataDir::new();
+    let (jeton, tokens) = node_with_session(&data.url()).await;
+    let other = data.connect().await;
+    other.execute_unprepared("BEGIN").await.unwrap();
+    let lock = "UPDATE sessions SET address = 'here'";
+    other.execute_unprepared(lock).await.unwrap();
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    // The client is disabled before its sessions are marked.
+    let disabled = in_time(disable(store, "first-party", &cause)).await;
+    assert!(
+        matches!(disabled, Err(ClientError::Store(_))),
+        "{disabled:?}"
+    );
+    let client = client::find(store, "first-party").await.unwrap().unwrap();
+    assert_eq!(client.disabled_at, Some(START));
+    let ended = in_time(user::change(store, tokens.user(), Change::SIGN_OUT, &cause)).await;
+    assert!(matches!(ended, Err(UserError::Store(_))), "{ended:?}");
+    other.execute_unprepared("COMMIT").await.unwrap();
 }
 
 /// A TCP forwarder between a node and its database server that can stop forwarding.

@@ -95,7 +95,7 @@ impl PasswordApi {
         let target = Target::at_revision(user.id, user.revision);
         let kept_session = Some(signed_in.session_id);
         let change = Change::Password { hash, kept_session };
-        match user::change(&server.store, target, change, signed_in.cause()).await {
+        match user::change(&server.store, target, change, &signed_in.cause()).await {
             Ok(changed) => Ok(ChangeAnswer::Ok(Json(Ended::sessions(
                 changed.sessions_ended,
             )))),

@@ -158,7 +158,7 @@ impl SessionsApi {
         found
             .filter(|record| record.session.user_id == signed_in.user.id)
             .ok_or(Problem::NotFound)?;
-        session::revoke(&server.store, id.0, Ending::SignOut, signed_in.cause()).await?;
+        session::revoke(&server.store, id.0, Ending::SignOut, &signed_in.cause()).await?;
         Ok(EndAnswer::Ended)
     }
 
@@ -181,7 +181,7 @@ impl SessionsApi {
         let keep = keep_current.0.unwrap_or(false);
         let kept_session = keep.then_some(signed_in.session_id);
         let (id, change) = (signed_in.user.id, Change::SignOut { kept_session });
-        let ended = match user::change(&server.store, id, change, signed_in.cause()).await {
+        let ended = match user::change(&server.store, id, change, &signed_in.cause()).await {
             Ok(changed) => changed.sessions_ended,
             Err(UserError::NotFound) => 0,
             Err(error) => return Err(error.into()),

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::api::bearer::{self, Bearer};
 use crate::audit::Cause;
+use crate::clock::Clock;
 use crate::response::problem::Problem;
 use crate::scope;
 use crate::server::AuthorizationServer;
@@ -24,6 +25,7 @@ pub struct SignedIn {
     /// The user's present row.
     pub user: user::Model,
     cause: Cause,
+    clock: Clock,
 }
 
 impl SignedIn {
@@ -39,6 +41,7 @@ impl SignedIn {
                 session_id,
                 user,
                 cause,
+                clock: server.clock.clone(),
             }),
             _ => Err(Problem::InvalidToken("the token has no user".to_owned())),
         }
@@ -56,9 +59,13 @@ impl SignedIn {
         Ok(())
     }
 
-    /// The cause of audit events of this request.
-    pub const fn cause(&self) -> &Cause {
-        &self.cause
+    /// The cause of a change that is made now. The body of the request may have arrived slowly, and the list of revoked
+    /// sessions requires the time at which the transaction begins.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            at: self.clock.now(),
+            ..self.cause.clone()
+        }
     }
 }
 

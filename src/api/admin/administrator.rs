@@ -8,6 +8,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use super::NOT_ALLOWED;
 use crate::api::bearer::{self, Bearer};
 use crate::audit::Cause;
+use crate::clock::Clock;
 use crate::response::problem::Problem;
 use crate::scope;
 use crate::server::AuthorizationServer;
@@ -16,6 +17,7 @@ use crate::store::user::{self, ADMIN_ROLE};
 /// An authenticated administrator.
 pub struct Administrator {
     cause: Cause,
+    clock: Clock,
 }
 
 impl Administrator {
@@ -30,12 +32,17 @@ impl Administrator {
         }
         Ok(Self {
             cause: bearer.cause(request, server),
+            clock: server.clock.clone(),
         })
     }
 
-    /// The cause of the changes of this request.
-    pub const fn cause(&self) -> &Cause {
-        &self.cause
+    /// The cause of a change that is made now. The body of the request may have arrived slowly, and the list of revoked
+    /// sessions requires the time at which the transaction begins.
+    pub fn cause(&self) -> Cause {
+        Cause {
+            at: self.clock.now(),
+            ..self.cause.clone()
+        }
     }
 }
 

@@ -148,9 +148,9 @@ impl KeysApi {
                 emergency: true,
                 drop_next,
                 ..
-            } => key_rotation::replace_at_once(&server, drop_next, cause).await?,
-            KeyRotation { soon: true, .. } => key_rotation::rotate_soon(&server, cause).await?,
-            _ => key_rotation::rotate(&server, cause).await?,
+            } => key_rotation::replace_at_once(&server, drop_next, &cause).await?,
+            KeyRotation { soon: true, .. } => key_rotation::rotate_soon(&server, &cause).await?,
+            _ => key_rotation::rotate(&server, &cause).await?,
         };
         // Other nodes read it within keys.refresh_interval.
         maintenance::refresh_keys(&server)

@@ -157,7 +157,7 @@ impl AdminSessionsApi {
         let found = session::find(&server.store, id.0).await?;
         found.ok_or(Problem::NotFound)?;
         let cause = administrator.cause();
-        session::revoke(&server.store, id.0, Ending::Operator, cause).await?;
+        session::revoke(&server.store, id.0, Ending::Operator, &cause).await?;
         Ok(EndSessionResponse::Ended)
     }
 }

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use super::update::cover;
 use super::{ClientError, Entity, Model};
 use crate::audit::{Action, Cause, Event};
-use crate::client::{ClientSettings, NewClient};
+use crate::client::{ClientSettings, NewClient, check_retention};
 use crate::store::user::InsertError;
 use crate::store::writer::Durability;
 use crate::store::{Store, client_secret};
@@ -14,6 +14,9 @@ use crate::store::{Store, client_secret};
 /// Registers a client, if its id and settings are valid.
 pub async fn register(store: &Store, new: NewClient, cause: &Cause) -> Result<Model, ClientError> {
     let settings = new.checked_settings().map_err(ClientError::Invalid)?;
+    if let Some(invalid) = check_retention(&settings, store.session_retention) {
+        return Err(invalid.into());
+    }
     let client = Model {
         confidential: new.secret.is_some(),
         ..Model::new(&new.id, cause.at).with_settings(settings, cause.at)

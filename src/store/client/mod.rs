@@ -134,14 +134,19 @@ pub async fn any_has_origin(store: &Store, origin: &WebOrigin) -> Result<bool, D
     Ok(clients.any(|client| client.has_origin(origin.as_str())))
 }
 
-/// The longest access token lifetime that any client has of its own, in microseconds.
-pub async fn longest_lifetime(store: &Store) -> Result<i64, DbErr> {
-    let longest = Entity::find()
+/// The client with the longest access token lifetime of its own.
+pub async fn longest_lived(store: &Store) -> Result<Option<Model>, DbErr> {
+    Entity::find()
         .filter(Column::AccessTokenLifetime.is_not_null())
         .order_by_desc(Column::AccessTokenLifetime)
         .one(store.read())
-        .await?;
-    Ok(longest
+        .await
+}
+
+/// The longest access token lifetime that any client has of its own, in microseconds.
+pub async fn longest_lifetime(store: &Store) -> Result<i64, DbErr> {
+    Ok(longest_lived(store)
+        .await?
         .and_then(|client| client.access_token_lifetime)
         .unwrap_or(micros(Duration::ZERO)))
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::model::new_epoch;
 use super::{ActiveModel, ClientError, Column, Entity, Model, ended_epoch, lock_target};
 use crate::audit::{Action, Cause, Event};
-use crate::client::{ClientPatch, ClientSettings, check};
+use crate::client::{ClientPatch, ClientSettings, InvalidSetting, check, check_retention};
 use crate::store::session::Ending;
 use crate::store::writer::Durability;
 use crate::store::{Store, Target, signing_key};
@@ -39,7 +39,12 @@ pub async fn update<'a>(
             let old = before.settings();
             let new = old.patched(patch, target.id)?;
             let changes = new.changes_since(&old);
-            check_changes(&changes, &old, &new, before.confidential)?;
+            let check = |settings: &ClientSettings| {
+                let mut invalid = check(settings, before.confidential);
+                invalid.extend(check_retention(settings, store.session_retention));
+                invalid
+            };
+            check_changes(&changes, &check(&old), check(&new))?;
             let mut outcome = UpdatedClient {
                 client: before,
                 changed: names(&changes),
@@ -71,12 +76,9 @@ pub async fn update<'a>(
 /// rules may have become stricter.
 fn check_changes(
     changes: &Map<String, Value>,
-    old: &ClientSettings,
-    new: &ClientSettings,
-    confidential: bool,
+    known: &[InvalidSetting],
+    mut invalid: Vec<InvalidSetting>,
 ) -> Result<(), ClientError> {
-    let known = check(old, confidential);
-    let mut invalid = check(new, confidential);
     invalid.retain(|one| changes.contains_key(&*one.field) || !known.contains(one));
     if invalid.is_empty() {
         Ok(())

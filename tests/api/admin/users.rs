@@ -1,5 +1,9 @@
+use std::time::Duration;
+
+use futures_util::stream;
 use jeton::audit::Action;
 use poem::http::Method;
+use poem::{Body, Request};
 use serde_json::{Value, json};
 
 use super::{Admin, assert_problem};
@@ -390,4 +394,31 @@ async fn null_is_no_value_of_a_field() {
     let path = "/admin/clients/console/secrets";
     let answer = admin.post(path, json!({ "expires_in": null })).await;
     assert_problem(&answer, 422, &["expires_in"]);
+}
+
+/// Readers of the revoked sessions look back by a minute from the newest one.
+#[tokio::test]
+async fn sessions_are_revoked_at_the_time_of_the_change_however_slowly_the_request_arrived() {
+    let admin = Admin::start().await;
+    let id = create(&admin, "bob").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let tokens = sign_in(&admin, BOB).await.tokens();
+    let (clock, start) = (admin.jeton.server.clock.clone(), admin.jeton.now());
+    let slow = Duration::from_secs(55);
+    let body = stream::once(async move {
+        clock.set(clock.now().plus(slow));
+        Ok::<_, std::io::Error>(json!({"disabled": true}).to_string())
+    });
+    let request = Request::builder()
+        .method(Method::PATCH)
+        .uri(format!("{PATH}/{id}").parse().unwrap())
+        .header("authorization", format!("Bearer {}", admin.token))
+        .content_type("application/json")
+        .body(Body::from_bytes_stream(body));
+    let answer = admin.jeton.send(request).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let revoked_at = admin.jeton.session(&tokens).await.revoked_at;
+    assert_eq!(revoked_at, Some(start.plus(slow)));
 }

@@ -87,7 +87,7 @@ impl ClientsApi {
         body: JsonBody<ClientCreation, WithSettings<ClientCreation>>,
     ) -> Result<CreateClientResponse, Problem> {
         let (new, secret) = body.0.parse()?;
-        let row = client::register(&server.store, new, administrator.cause()).await?;
+        let row = client::register(&server.store, new, &administrator.cause()).await?;
         let location = url::Url::parse(&server.settings.issuer)
             .ok()
             .map(|mut url| {
@@ -148,8 +148,8 @@ impl ClientsApi {
             revision: if_match.revision(find(&id.0, &server).await?.revision)?,
         };
         let (store, cause) = (&server.store, administrator.cause());
-        let updated = client::update(store, target, &body.0, cause).await?;
-        ended_clients::mark_sessions(&server, updated.ended, cause).await;
+        let updated = client::update(store, target, &body.0, &cause).await?;
+        ended_clients::mark_sessions(&server, updated.ended, &cause).await;
         Ok((&updated.client).into())
     }
 
@@ -172,8 +172,8 @@ impl ClientsApi {
             revision: if_match.revision(find(&id.0, &server).await?.revision)?,
         };
         let cause = administrator.cause();
-        let ended = client::delete(&server.store, target, cause).await?;
-        ended_clients::mark_sessions(&server, Some(ended), cause).await;
+        let ended = client::delete(&server.store, target, &cause).await?;
+        ended_clients::mark_sessions(&server, Some(ended), &cause).await;
         Ok(DeleteClientResponse::Deleted)
     }
 }

@@ -104,7 +104,7 @@ impl ClientSecretsApi {
         let lifetime = expires_in.map(|seconds| u64::try_from(seconds).unwrap_or(0));
         let new = new_secret(client_secret)?.expiring(lifetime.map(Duration::from_secs))?;
         find(&id.0, &server).await?;
-        let row = client_secret::add(&server.store, &id.0, &new, administrator.cause()).await?;
+        let row = client_secret::add(&server.store, &id.0, &new, &administrator.cause()).await?;
         Ok(AddClientSecretResponse::Created(Json(AddedClientSecret {
             secret: row.into(),
             client_secret: new.text().expose().to_owned(),
@@ -130,7 +130,7 @@ impl ClientSecretsApi {
     ) -> Result<RemoveClientSecretResponse, Problem> {
         let (store, cause) = (&server.store, administrator.cause());
         find(&id.0, &server).await?;
-        client_secret::remove(store, &id.0, secret_id.0, cause).await?;
+        client_secret::remove(store, &id.0, secret_id.0, &cause).await?;
         Ok(RemoveClientSecretResponse::Removed)
     }
 }

@@ -109,7 +109,7 @@ impl UsersApi {
             roles,
             ..user::Model::new(username.as_str(), password_hash, server.clock.now())
         };
-        match user::insert(&server.store, row.clone(), administrator.cause()).await {
+        match user::insert(&server.store, row.clone(), &administrator.cause()).await {
             Ok(()) => {}
             Err(InsertError::Taken) => {
                 return Err(Problem::Conflict("Another user has that name.".into()));
@@ -157,7 +157,7 @@ impl UsersApi {
     ) -> Result<UserResponse, Problem> {
         let target = target(id.0, &if_match, &server).await?;
         let change = Change::Attributes(body.0.parse()?);
-        let changed = user::change(&server.store, target, change, administrator.cause()).await?;
+        let changed = user::change(&server.store, target, change, &administrator.cause()).await?;
         Ok(changed.user.into())
     }
 
@@ -176,7 +176,13 @@ impl UsersApi {
         if_match: IfMatch,
     ) -> Result<DeleteUserResponse, Problem> {
         let target = target(id.0, &if_match, &server).await?;
-        user::change(&server.store, target, Change::Delete, administrator.cause()).await?;
+        user::change(
+            &server.store,
+            target,
+            Change::Delete,
+            &administrator.cause(),
+        )
+        .await?;
         Ok(DeleteUserResponse::Deleted)
     }
 
@@ -199,8 +205,8 @@ impl UsersApi {
         let username = parse_username(&find(id.0, &server).await?.username)?;
         let hash = hash(body.0.password, &username, &server).await?;
         let (store, cause) = (&server.store, administrator.cause());
-        let changed = user::change(store, id.0, Change::password(hash), cause).await?;
-        sign_in::unlock(&changed.user, cause, &server).await?;
+        let changed = user::change(store, id.0, Change::password(hash), &cause).await?;
+        sign_in::unlock(&changed.user, &cause, &server).await?;
         Ok(changed.sessions_ended.into())
     }
 
@@ -221,7 +227,7 @@ impl UsersApi {
         id: Path<Uuid>,
     ) -> Result<UnlockUserResponse, Problem> {
         let user = find(id.0, &server).await?;
-        sign_in::unlock(&user, administrator.cause(), &server).await?;
+        sign_in::unlock(&user, &administrator.cause(), &server).await?;
         Ok(UnlockUserResponse::Unlocked)
     }
 
@@ -241,7 +247,7 @@ impl UsersApi {
         id: Path<Uuid>,
     ) -> Result<SessionsEndedResponse, Problem> {
         let (store, cause) = (&server.store, administrator.cause());
-        let changed = user::change(store, id.0, Change::SIGN_OUT, cause).await?;
+        let changed = user::change(store, id.0, Change::SIGN_OUT, &cause).await?;
         Ok(changed.sessions_ended.into())
     }
 }
