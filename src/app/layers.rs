@@ -75,9 +75,8 @@ async fn respond(
     server: &AuthorizationServer,
 ) -> Response {
     let endpoint = Endpoint::at(request.uri().path());
-    let cors = CorsRequest::read(&mut request, endpoint.readers);
-    let (metric, mut response) = if !host::is_valid(&request) {
-        let error = Error::InvalidHead("Host is missing, repeated or malformed".into());
+    let mut cors = CorsRequest::read(&mut request, endpoint.readers, &server.settings.issuer);
+    let (metric, mut response) = if let Err(error) = check(&request, &mut cors, server).await {
         (endpoint.metric, Failure::Failed(error).response(endpoint))
     } else if cors.is_preflight() {
         ("preflight", StatusCode::NO_CONTENT.into_response())
@@ -92,6 +91,21 @@ async fn respond(
     let labels = [("endpoint", metric), ("status", status_class(status))];
     metrics::counter!("jeton_requests_total", &labels).increment(1);
     response
+}
+
+/// Refuses a request that no endpoint may see.
+async fn check(
+    request: &Request,
+    cors: &mut CorsRequest,
+    server: &AuthorizationServer,
+) -> Result<(), Error> {
+    if !host::is_valid(request) {
+        return Err(Error::InvalidHead(
+            "Host is missing, repeated or malformed".into(),
+        ));
+    }
+    let now = server.clock.read().monotonic;
+    cors.check_origin(&server.store, now).await
 }
 
 /// The response of the endpoint, or the one for its error.

@@ -26,6 +26,8 @@ pub enum Error {
     InvalidHead(Reason),
     /// The head is too large: `invalid_request`, with status 431.
     HeadTooLarge,
+    /// A page of an origin that no client has sent the request: `invalid_request`, with status 403.
+    ForeignOrigin,
     /// The body is too large: `invalid_request`, with status 413.
     TooLarge(Reason),
     /// The body did not arrive in time: `invalid_request`, with status 408.
@@ -98,6 +100,7 @@ impl Error {
             | Self::InvalidParameter(..)
             | Self::InvalidHead(_)
             | Self::HeadTooLarge
+            | Self::ForeignOrigin
             | Self::TooLarge(_)
             | Self::RequestTimeout
             | Self::NotFound(_)
@@ -136,6 +139,10 @@ impl Error {
                  or more than one."
             }
             Self::HeadTooLarge => "The head of the request is too large.",
+            Self::ForeignOrigin => {
+                "The Origin header names a page whose origin is not registered with any client. Register \
+                 it. If a proxy forwards the header from another page, let the proxy remove it."
+            }
             Self::TooLarge(_) => "The request body is too large.",
             Self::RequestTimeout => "The request body did not arrive in time. Send it again.",
             Self::NotFound(_) => "This path does not exist. See /docs for the API.",
@@ -194,6 +201,7 @@ impl Error {
             | Self::InvalidToken(reason)
             | Self::TemporarilyUnavailable(reason)
             | Self::ServerError(reason) => Cow::Borrowed(reason),
+            Self::ForeignOrigin => "the origin is not registered with any client".into(),
             Self::HeadTooLarge => "the head is too large".into(),
             Self::RequestTimeout => "the body did not arrive within server.request_timeout".into(),
             Self::MethodNotAllowed(_) => "method not allowed".into(),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
+use url::Url;
 
+use crate::error::Error;
 use crate::store::{Store, client};
 use crate::web_origin::WebOrigin;
 
@@ -39,6 +41,7 @@ pub struct CorsRequest {
     readers: Readers,
     origin: Option<WebOrigin>,
     is_preflight: bool,
+    is_from_other_page: bool,
     client: RequestClient,
 }
 
@@ -57,7 +60,7 @@ pub fn set_client(client_id: &str, request: &Request) {
 
 impl CorsRequest {
     /// Reads the request and prepares it for [`set_client`].
-    pub fn read(request: &mut Request, readers: Readers) -> Self {
+    pub fn read(request: &mut Request, readers: Readers, issuer: &str) -> Self {
         let headers = request.headers();
         let cors = Self {
             readers,
@@ -68,6 +71,8 @@ impl CorsRequest {
                 && request.method() == Method::OPTIONS
                 && headers.contains_key(header::ORIGIN)
                 && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
+            is_from_other_page: readers == Readers::Registered
+                && is_from_other_page(request, issuer),
             client: RequestClient::default(),
         };
         if cors.origin.is_some() {
@@ -79,6 +84,32 @@ impl CorsRequest {
     /// Whether the request is a preflight, which the endpoint does not see.
     pub const fn is_preflight(&self) -> bool {
         self.is_preflight
+    }
+
+    /// Refuses a request that a page sent whose origin is neither the issuer's nor registered with any client, so that
+    /// a page cannot let its visitors guess passwords. Browsers send `Origin` with each such request.
+    pub async fn check_origin(&mut self, store: &Store, now: i64) -> Result<(), Error> {
+        if !self.is_from_other_page {
+            return Ok(());
+        }
+        let Some(origin) = self.origin.take() else {
+            return Err(Error::ForeignOrigin);
+        };
+        let lookup = client::is_known_origin(store, &origin, now);
+        match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
+            Ok(Ok(true)) => {
+                self.origin = Some(origin);
+                Ok(())
+            }
+            Ok(Ok(false)) => {
+                tracing::debug!(%origin, "the origin is not registered with any client");
+                Err(Error::ForeignOrigin)
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(Error::TemporarilyUnavailable(
+                "looking up the origin took too long".into(),
+            )),
+        }
     }
 
     /// Sets the CORS headers of the response. `methods` are the methods of the path. Credentials are
@@ -138,6 +169,16 @@ impl CorsRequest {
         }
         None
     }
+}
+
+/// Whether a page of another origin than the issuer's sent a request that may change or check something.
+fn is_from_other_page(request: &Request, issuer: &str) -> bool {
+    let mut values = request.headers().get_all(header::ORIGIN).iter();
+    let Some(origin) = values.next().filter(|_| !request.method().is_safe()) else {
+        return false;
+    };
+    let own = Url::parse(issuer).map(|issuer| issuer.origin().ascii_serialization());
+    values.next().is_some() || !own.is_ok_and(|own| origin == own.as_str())
 }
 
 /// The single `Origin` header, as browsers write it.

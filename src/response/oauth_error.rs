@@ -88,7 +88,7 @@ impl ResponseError for OAuthError {
     fn status(&self) -> StatusCode {
         match &self.0 {
             Error::InvalidClient { .. } | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
-            Error::InsufficientScope(_) => StatusCode::FORBIDDEN,
+            Error::InsufficientScope(_) | Error::ForeignOrigin => StatusCode::FORBIDDEN,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Error::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -130,7 +130,10 @@ impl ApiResponse for OAuthError {
         let responses = [
             (400, "The request was refused."),
             (401, "The client did not prove who it is."),
-            (403, "The access token does not allow this."),
+            (
+                403,
+                "The access token, or the origin of the page, does not allow this.",
+            ),
             (408, "The body did not arrive in time."),
             (413, "The body is too large."),
             (429, "Too many sign-ins have failed."),

@@ -28,6 +28,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+use client::KnownOrigins;
 pub use client::secret as client_secret;
 pub use connect::Limits;
 pub use open_error::OpenError;
@@ -57,6 +58,7 @@ pub struct Store {
     /// How long ended sessions are kept.
     session_retention: Duration,
     readiness: Arc<Readiness>,
+    origins: KnownOrigins,
 }
 
 impl Store {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::client::KnownOrigins;
 use super::connect::{ConnectError, Limits, within};
 use super::pool::{Pool, Timeout};
 use super::{OpenError, Store, mysql, postgres};
@@ -31,6 +32,7 @@ impl Store {
             rotation_durability: RotationDurability::Relaxed,
             session_retention: Duration::MAX,
             readiness: Arc::default(),
+            origins: KnownOrigins::default(),
         })
     }
 

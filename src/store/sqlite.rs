@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
+use super::client::KnownOrigins;
 use super::open_error::is_locked;
 use super::pool::Pool;
 use super::write_ahead_log::{self, WriteAheadLog};
@@ -77,6 +78,7 @@ impl Store {
             rotation_durability: RotationDurability::Relaxed,
             session_retention: Duration::MAX,
             readiness: Arc::default(),
+            origins: KnownOrigins::default(),
         }
     }
 }

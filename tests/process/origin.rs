@@ -192,6 +192,7 @@ fn a_preflight_is_answered_on_the_wire() {
 async fn the_log_says_why_a_page_cannot_read() {
     let place = Place::furnished().set("JETON_LOG__FILTER", "jeton=debug");
     let server = place.start();
+    place.ok(&["client", "add", "other", "--origin", APP]);
     let why = "the origin is not registered";
     assert_eq!(reader(&sign_in(&server, "first-party", Some(APP))), None);
     let log = server.log_with(why);

@@ -14,6 +14,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
         Error::InvalidRequest("zqx".into()),
         Error::InvalidHead("zqx".into()),
         Error::HeadTooLarge,
+        Error::ForeignOrigin,
         Error::TooLarge("zqx".into()),
         Error::RequestTimeout,
         Error::NotFound("zqx".into()),
@@ -50,6 +51,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     400 invalid_request: The request is malformed. A form is application/x-www-form-urlencoded in UTF-8, with each parameter once. Use one method of authentication, never in the URL.
     400 invalid_request: The head of the request is not valid HTTP/1.1, or it has no Host header, a malformed one or more than one.
     431 invalid_request: The head of the request is too large.
+    403 invalid_request: The Origin header names a page whose origin is not registered with any client. Register it. If a proxy forwards the header from another page, let the proxy remove it.
     413 invalid_request: The request body is too large.
     408 invalid_request: The request body did not arrive in time. Send it again.
     404 invalid_request: This path does not exist. See /docs for the API.

@@ -169,6 +169,7 @@ impl From<Error> for Problem {
             Error::TemporarilyUnavailable(reason) => Self::Busy(reason.into_owned()),
             Error::TooManyAttempts(seconds) => Self::TooManyAttempts(seconds),
             Error::RequestTimeout => Self::RequestTimeout,
+            Error::ForeignOrigin => Self::Forbidden(error.description()),
             Error::InvalidHead(_) => Self::BadRequest(error.description()),
             other => Self::Failed(other.to_string()),
         }

@@ -126,7 +126,10 @@ impl ApiResponse for Problem {
                 401,
                 "The access token is missing, expired, revoked or not for this server.",
             ),
-            (403, "The access token does not allow this."),
+            (
+                403,
+                "The access token, or the origin of the page, does not allow this.",
+            ),
             (404, "Not found."),
             (408, "The request body did not arrive in time."),
             (409, "The present state does not allow this."),

@@ -5,6 +5,7 @@ pub mod ended_epoch;
 mod error;
 mod insert;
 mod model;
+mod origin;
 pub mod secret;
 mod update;
 
@@ -18,13 +19,14 @@ pub use delete::delete;
 pub use error::ClientError;
 pub use insert::{insert, register};
 pub use model::{ActiveModel, Column, Entity, Model, PrimaryKey, Relation};
+pub(in crate::store) use origin::KnownOrigins;
+pub use origin::{any_has_origin, has_origin, is_known_origin};
 pub(in crate::store) use update::touch;
 pub use update::{UpdatedClient, update};
 
 use super::text_search::{contains, without_nul};
 use super::{Store, Target, client_secret};
 use crate::clock::micros;
-use crate::web_origin::WebOrigin;
 
 /// The client with this id, disabled or not.
 pub async fn find(store: &Store, id: &str) -> Result<Option<Model>, DbErr> {
@@ -114,24 +116,6 @@ pub async fn list(store: &Store) -> Result<Vec<Model>, DbErr> {
         .order_by_asc(Column::Id)
         .all(store.read())
         .await
-}
-
-/// Whether pages of this origin may call the server as this client, which must not be disabled.
-pub async fn has_origin(store: &Store, id: &str, origin: &WebOrigin) -> Result<bool, DbErr> {
-    let client = find(store, id).await?;
-    Ok(client.is_some_and(|client| client.has_origin(origin.as_str())))
-}
-
-/// Whether pages of this origin may call the server as any client that is not disabled.
-pub async fn any_has_origin(store: &Store, origin: &WebOrigin) -> Result<bool, DbErr> {
-    // A scan: there are few clients, and browsers cache a preflight.
-    let clients = Entity::find()
-        .filter(Column::DisabledAt.is_null())
-        .filter(contains(Expr::col(Column::Origins), origin.as_str()))
-        .all(store.read())
-        .await?;
-    let mut clients = clients.iter();
-    Ok(clients.any(|client| client.has_origin(origin.as_str())))
 }
 
 /// The client with the longest access token lifetime of its own.

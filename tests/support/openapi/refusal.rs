@@ -157,6 +157,7 @@ fn errors() -> Vec<Named> {
         ),
         ("invalid_token", Error::InvalidToken(none())),
         ("insufficient_scope", Error::InsufficientScope("")),
+        ("foreign_origin", Error::ForeignOrigin),
         ("request_timeout", Error::RequestTimeout),
         ("too_large", Error::TooLarge(none())),
         ("too_many_attempts", Error::TooManyAttempts(RETRY_AFTER)),
