@@ -82,7 +82,8 @@ pub fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| has_loopback_host(&url))
 }
 
-fn has_loopback_host(url: &Url) -> bool {
+/// The same for a parsed URL.
+pub fn has_loopback_host(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::store::{Store, client};
-use crate::web_origin::WebOrigin;
+use crate::web_origin::{WebOrigin, has_loopback_host};
 
 /// Request headers that a page may send, beyond those that every page may.
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id, \
@@ -177,8 +177,26 @@ fn is_from_other_page(request: &Request, issuer: &str) -> bool {
     let Some(origin) = values.next().filter(|_| !request.method().is_safe()) else {
         return false;
     };
-    let own = Url::parse(issuer).map(|issuer| issuer.origin().ascii_serialization());
-    values.next().is_some() || !own.is_ok_and(|own| origin == own.as_str())
+    values.next().is_some() || !origin.to_str().is_ok_and(|origin| is_own(origin, issuer))
+}
+
+/// Whether the server has sent the pages of this origin. At a loopback address, the server has several names.
+fn is_own(origin: &str, issuer: &str) -> bool {
+    let Ok(issuer) = Url::parse(issuer) else {
+        return false;
+    };
+    if issuer.origin().ascii_serialization() == origin {
+        return true;
+    }
+    WebOrigin::sent(origin).is_some_and(|origin| {
+        let page = Url::parse(origin.as_str());
+        page.is_ok_and(|page| {
+            page.port_or_known_default() == issuer.port_or_known_default()
+                && page.scheme() == issuer.scheme()
+                && has_loopback_host(&page)
+                && has_loopback_host(&issuer)
+        })
+    })
 }
 
 /// The single `Origin` header, as browsers write it.

@@ -598,6 +598,23 @@ async fn a_page_of_an_unregistered_origin_is_refused_before_a_password_is_verifi
     }
 }
 
+/// row 39: at a loopback address, the server has several names.
+#[tokio::test]
+async fn pages_of_the_server_under_another_loopback_name_are_its_own() {
+    let jeton = Jeton::with(|settings| settings.issuer = "http://127.0.0.1:8080".to_owned()).await;
+    for (origin, status) in [
+        ("http://127.0.0.1:8080", 200),
+        ("http://localhost:8080", 200),
+        ("http://[::1]:8080", 200),
+        ("http://localhost:5173", 403),
+        ("https://localhost:8080", 403),
+        ("https://evil.example.com:8080", 403),
+    ] {
+        let answer = token_from(&jeton, origin, encode(&SIGN_IN)).await;
+        assert_eq!(answer.status, status, "{origin}: {}", answer.body);
+    }
+}
+
 /// row 39.
 #[tokio::test]
 async fn a_new_origin_is_accepted_at_once_and_a_removed_one_for_a_minute() {
