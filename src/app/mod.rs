@@ -2,6 +2,7 @@
 
 pub mod endpoints;
 mod layers;
+mod query;
 
 use std::sync::Arc;
 
@@ -118,13 +119,16 @@ fn path_below<'a>(path: &'a str, issuer_path: &str) -> &'a str {
     }
 }
 
+/// Sets the path and omits the parameters of the query that have no value.
 fn set_path(request: &mut Request, path: &str) {
-    if request.uri().path() == path {
+    let query = query::without_empty_parameters(request.uri());
+    if request.uri().path() == path && request.uri().query().unwrap_or_default() == query {
         return;
     }
-    let path_and_query: Result<PathAndQuery, _> = match request.uri().query() {
-        Some(query) => format!("{path}?{query}").parse(),
-        None => path.parse(),
+    let path_and_query: Result<PathAndQuery, _> = if query.is_empty() {
+        path.parse()
+    } else {
+        format!("{path}?{query}").parse()
     };
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = path_and_query.ok();
@@ -161,5 +165,8 @@ mod tests {
         let mut request = Request::builder().uri(uri).finish();
         set_path(&mut request, "/token");
         assert_eq!(request.uri(), "http://example.com/token?a=b");
+        *request.uri_mut() = Uri::from_static("http://example.com/token?a=&b=1&c");
+        set_path(&mut request, "/token");
+        assert_eq!(request.uri(), "http://example.com/token?b=1");
     }
 }

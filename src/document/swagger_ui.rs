@@ -7,6 +7,10 @@ use super::Definitions;
 use crate::endpoint::page::inline_sources;
 use crate::web_origin::is_loopback;
 
+/// Styles beyond those of Swagger UI: dark colors if the reader's system is dark, and wide content that scrolls on
+/// narrow screens.
+const STYLE: &str = include_str!("swagger_ui.css");
+
 /// The page and its content security policy.
 #[derive(Debug)]
 pub struct SwaggerUi {
@@ -33,9 +37,11 @@ pub fn swagger_ui(
         .replacen(
             "<title>Swagger UI</title>",
             // An empty icon, or browsers would request one.
-            "<title>Jeton: API</title><link rel=\"icon\" href=\"data:,\">",
+            "<title>Jeton: API</title><link rel=\"icon\" href=\"data:,\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
             1,
-        );
+        )
+        .replacen("</style>", &format!("\n{STYLE}</style>"), 1);
     let policy = policy(&html, issuer);
     SwaggerUi { html, policy }
 }

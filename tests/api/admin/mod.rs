@@ -4,6 +4,8 @@ mod administrator;
 mod audit_events;
 /// Applications that ask for tokens.
 mod clients;
+/// Parameters without a value.
+mod empty_parameters;
 /// Signing keys, rotated while the server runs.
 mod keys;
 /// Who is signed in where.

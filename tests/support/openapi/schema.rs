@@ -4,6 +4,9 @@ use jeton::api::admin::page;
 use jeton::client::GrantType;
 use serde_json::{Map, Value, json};
 
+/// The forms. Swagger UI fills a field without an example with "string".
+const FORMS: [&str; 3] = ["TokenRequest", "RevocationRequest", "IntrospectionRequest"];
+
 /// Completes the schemas. Those in `bodies` are JSON request bodies, which refuse unknown fields.
 pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     for (name, schema) in schemas.iter_mut() {
@@ -14,11 +17,29 @@ pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
             }
         }
     }
+    for name in FORMS {
+        if let Some(form) = schemas.get_mut(name) {
+            leave_optional_fields_empty(form);
+        }
+    }
     if let Some(grant_type) = property(schemas, "TokenRequest", "grant_type") {
         grant_type.insert(
             "enum".to_owned(),
             json!(GrantType::ALL.map(GrantType::as_str)),
         );
+    }
+}
+
+fn leave_optional_fields_empty(form: &mut Value) {
+    let required = form["required"].clone();
+    let properties = form.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, field) in properties.into_iter().flatten() {
+        let is_required = required
+            .as_array()
+            .is_some_and(|all| all.contains(&json!(name)));
+        if let Some(field) = field.as_object_mut().filter(|_| !is_required) {
+            field.insert("example".to_owned(), json!(""));
+        }
     }
 }
 
