@@ -1,5 +1,6 @@
 //! Start of the server: data directory, root secret, store, signing keys, first user and clients.
 
+mod admin_password;
 mod error;
 
 use std::path::Path;
@@ -16,14 +17,13 @@ use crate::database_url::DatabaseUrl;
 use crate::key::SigningKeys;
 use crate::liveness::Liveness;
 use crate::maintenance;
-use crate::password::{Busy, Cost, HashError, Password, PasswordHasher, Rules, Verdict};
+use crate::password::{Cost, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::user::InsertError;
 use crate::store::{Limits, Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
-use crate::username::Username;
 use crate::web_origin::is_loopback;
 
 /// The user that the first start creates.
@@ -181,7 +181,7 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
     add_clients(server).await?;
     let configured = &server.settings.bootstrap.admin_password.0;
     if user::any(&server.store).await? {
-        report_without_effect(configured, server).await?;
+        admin_password::report_without_effect(configured, server).await?;
         return Ok(None);
     }
     let generated = configured
@@ -190,7 +190,7 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
         .then(|| Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>())));
     let hashed = match &generated {
         Some(password) => server.hasher.hash(Password::new(password.expose())).await,
-        None => hash_configured(configured, server).await,
+        None => admin_password::hash(configured, server).await,
     };
     let hash = hashed.map_err(|error| BootstrapError::Hashing(error.to_string()))?;
     let admin = user::Model {
@@ -204,49 +204,6 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
         Err(InsertError::Taken) => Ok(None),
         Err(InsertError::Store(error)) => Err(error.into()),
     }
-}
-
-/// Logs that the configured password is not the one of the first user, since it applies to an empty database only.
-async fn report_without_effect(
-    configured: &Secret,
-    server: &AuthorizationServer,
-) -> Result<(), BootstrapError> {
-    if configured.expose().is_empty() {
-        return Ok(());
-    }
-    let admin = user::find_by_username(&server.store, ADMIN).await?;
-    let stored = admin.map(|admin| admin.password_hash);
-    let password = Password::new(configured.expose());
-    if let Ok(Verdict::Wrong) = server.hasher.verify(password, stored).await {
-        tracing::warn!(
-            "bootstrap.admin_password has no effect, because the database has users, and it is not the password \
-             of {ADMIN}; change that with `jeton user password {ADMIN}`, or remove the setting"
-        );
-    }
-    Ok(())
-}
-
-/// The hash of the configured password. A weak one is logged and accepted: the operator has full control of
-/// the machine anyway.
-async fn hash_configured(password: &Secret, server: &AuthorizationServer) -> Result<String, Busy> {
-    let hasher = &server.hasher;
-    let weakness = match Username::parse(ADMIN) {
-        Ok(admin) => {
-            let password = Password::new(password.expose());
-            let rules = &server.password_rules;
-            match hasher.hash_chosen(password, &admin, rules).await {
-                Ok(hash) => return Ok(hash),
-                Err(HashError::Busy(busy)) => return Err(busy),
-                Err(HashError::Weak(weakness)) => weakness.to_string(),
-            }
-        }
-        Err(error) => error.to_string(),
-    };
-    tracing::warn!(
-        weakness,
-        "bootstrap.admin_password is weak; set another with `jeton user password {ADMIN}`"
-    );
-    hasher.hash(Password::new(password.expose())).await
 }
 
 async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError> {
