@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem::Request;
 use poem::web::Data;
+use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
@@ -45,8 +46,13 @@ struct RevocationRequest {
 enum Revoked {
     /// The token is not valid any more, or never was.
     #[oai(status = 200)]
-    Ok,
+    Ok(Json<Revocation>),
 }
+
+/// An empty object: the status says all, RFC 7009 section 2.2.
+// Some libraries fail at a response without a content type.
+#[derive(Object)]
+struct Revocation {}
 
 /// The owner of a token.
 enum Owner {
@@ -100,7 +106,7 @@ impl RevocationEndpoint {
             // error in a reasonable way", RFC 7009 §2.2.
             Owner::Unknown => {}
         }
-        Ok(Revoked::Ok)
+        Ok(Revoked::Ok(Json(Revocation {})))
     }
 }
 

@@ -91,7 +91,7 @@ func main() {
 	expect(sessions.Sessions[current].ClientId == "my-info")
 	passed("sessions")
 
-	_, err = server.TokenAPI.RevokeToken(ctx).Token(token.GetRefreshToken()).ClientId("my-info").Execute()
+	_, _, err = server.TokenAPI.RevokeToken(ctx).Token(token.GetRefreshToken()).ClientId("my-info").Execute()
 	must(err)
 	_, _, err = refresh.RefreshToken(token.GetRefreshToken()).Execute()
 	expect(refusal[jeton.ErrorResponse](err).Error == "invalid_grant")

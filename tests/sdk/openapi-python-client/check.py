@@ -18,6 +18,7 @@ from jeton_client.models import (
     ClientCreation,
     Problem,
     RegisteredClient,
+    Revocation,
     RevocationRequest,
     User,
     UserCreation,
@@ -87,7 +88,7 @@ def main() -> None:
     passed("sessions")
 
     sign_out = RevocationRequest(token.refresh_token, client_id="my-info")
-    assert revoke_token.sync_detailed(client=server, body=sign_out).status_code == 200
+    assert isinstance(revoke_token.sync(client=server, body=sign_out), Revocation)
     refresh.refresh_token = token.refresh_token
     ended = request_token.sync(client=server, body=refresh)
     assert isinstance(ended, ErrorResponse) and ended.error == "invalid_grant"

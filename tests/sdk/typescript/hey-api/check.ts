@@ -75,7 +75,8 @@ const { sessions } = (await listAccountSessions({ throwOnError: true })).data;
 assert.deepEqual(sessions.filter((session) => session.current).map((session) => session.client_id), ["my-info"]);
 passed("sessions");
 
-await revokeToken({ body: { token: token.refresh_token!, client_id: "my-info" }, throwOnError: true });
+const signOut = { token: token.refresh_token!, client_id: "my-info" };
+assert.deepEqual((await revokeToken({ body: signOut, throwOnError: true })).data, {});
 const ended = await requestToken({ body: { ...refresh, refresh_token: token.refresh_token! } });
 assert.equal(ended.error?.error, "invalid_grant");
 passed("sign-out");

@@ -63,7 +63,8 @@ const current = list?.sessions.filter((session) => session.current);
 assert.deepEqual(current?.map((session) => session.client_id), ["my-info"]);
 passed("sessions");
 
-await jeton.POST("/revoke", { body: { token: token.refresh_token!, client_id: "my-info" }, ...form });
+const signOut = { token: token.refresh_token!, client_id: "my-info" };
+assert.deepEqual((await jeton.POST("/revoke", { body: signOut, ...form })).data, {});
 const ended = await jeton.POST("/token", { body: { ...refresh, refresh_token: token.refresh_token! }, ...form });
 assert.equal(ended.error?.error, "invalid_grant");
 passed("sign-out");
