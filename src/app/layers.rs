@@ -28,6 +28,9 @@ pub(super) const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 
 /// Bytes of a request id. Two requests of one day do not share an id.
 const REQUEST_ID: usize = 9;
 
+/// Maximum length of a method in the log. It may be any word.
+const METHOD_LENGTH: usize = 16;
+
 /// Headers of every response that does not set them itself.
 const DEFAULT_HEADERS: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, NO_CONTENT_POLICY),
@@ -39,17 +42,20 @@ const DEFAULT_HEADERS: [(HeaderName, &str); 4] = [
     ),
 ];
 
-/// Passes a request through all layers. `full_path` is its path before the issuer's path was removed.
+/// Passes a request through all layers.
 pub(super) async fn call(
     next: Arc<impl poem::Endpoint<Output = Response>>,
     request: Request,
-    full_path: String,
     server: Arc<AuthorizationServer>,
 ) -> poem::Result<Response> {
     let id = URL_SAFE_NO_PAD.encode(random_bytes::<REQUEST_ID>());
-    // The query is not logged: it may hold secrets by mistake.
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = full_path);
-    let mut response = respond(next, request, &server).instrument(span).await;
+    let endpoint = Endpoint::at(request.uri().path());
+    let method = request.method().as_str();
+    let method = method.get(..METHOD_LENGTH).unwrap_or(method);
+    // Not what the client sent: that may be long, and the query may hold secrets by mistake.
+    let span = tracing::info_span!("request", %id, method, path = endpoint.path);
+    let response = respond(next, request, endpoint, &server);
+    let mut response = response.instrument(span).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert("x-request-id", id);
@@ -72,9 +78,9 @@ pub(super) async fn call(
 async fn respond(
     next: Arc<impl poem::Endpoint<Output = Response>>,
     mut request: Request,
+    endpoint: &Endpoint,
     server: &AuthorizationServer,
 ) -> Response {
-    let endpoint = Endpoint::at(request.uri().path());
     let mut cors = CorsRequest::read(&mut request, endpoint.readers, &server.settings.issuer);
     let (metric, mut response) = if let Err(error) = check(&request, &mut cors, server).await {
         (endpoint.metric, Failure::Failed(error).response(endpoint))

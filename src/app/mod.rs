@@ -40,7 +40,7 @@ pub fn layered(
         let full_path = request.uri().path().to_owned();
         let path = path_below(&full_path, &issuer_path);
         set_path(&mut request, endpoints::Endpoint::first_path(path));
-        layers::call(next, request, full_path, Arc::clone(&server))
+        layers::call(next, request, Arc::clone(&server))
     })
 }
 

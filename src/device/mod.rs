@@ -79,8 +79,15 @@ fn network_of(address: IpAddr, ipv4: u32, ipv6: u32) -> IpAddr {
 /// Untrusted text, cut to 255 bytes, with control characters replaced: line ends, terminal codes, and
 /// characters that change the writing direction.
 pub fn printable(text: &str) -> String {
+    printable_within(text, LENGTH_MAX)
+}
+
+/// The same, cut to `length` bytes.
+pub fn printable_within(text: &str, length: usize) -> String {
+    // Each character has at least one byte.
     let replaced: String = text
         .chars()
+        .take(length)
         .map(|letter| match letter {
             '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
@@ -90,7 +97,7 @@ pub fn printable(text: &str) -> String {
             _ => letter,
         })
         .collect();
-    let end = replaced.floor_char_boundary(LENGTH_MAX);
+    let end = replaced.floor_char_boundary(length);
     replaced.get(..end).unwrap_or_default().to_owned()
 }
 

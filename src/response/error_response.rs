@@ -5,8 +5,13 @@ use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef};
 use serde_json::Value;
 
+use crate::device::printable_within;
+
 /// Seconds after which a client may repeat a request that met a busy server.
 pub(crate) const RETRY_AFTER: u64 = 1;
+
+/// Maximum length of a reason in the log. An error of the framework or the database may quote the request.
+const REASON_LENGTH: usize = 1000;
 
 /// The parts of an error response.
 pub(super) struct ErrorResponse<'a> {
@@ -29,6 +34,7 @@ impl ErrorResponse<'_> {
     /// Logs the error and builds the response.
     pub(super) fn log_and_build(self) -> Response {
         let (code, reason) = self.log;
+        let reason = &printable_within(reason, REASON_LENGTH);
         match self.status {
             StatusCode::INTERNAL_SERVER_ERROR => tracing::error!(code, reason, "request failed"),
             StatusCode::SERVICE_UNAVAILABLE => tracing::warn!(code, reason, "request put off"),

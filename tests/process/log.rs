@@ -6,7 +6,8 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use super::http::Connection;
-use super::{PASSWORD, PATIENCE, Place, Process, free_address};
+use super::{PASSWORD, PATIENCE, Place, Process, free_address, read};
+use crate::support::encode;
 
 #[test]
 fn a_full_log_pipe_delays_no_request_and_no_stop() {
@@ -58,4 +59,83 @@ fn start_with_piped_log(place: &Place) -> Process {
         .spawn()
         .unwrap();
     place.process(child, address).ready().unwrap()
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// Sends a request and returns the status of the response.
+fn status(server: &Process, line: &str, headers: &str, body: &str) -> u16 {
+    let mut connection = server.connect();
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: jeton\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    connection.send(request).unwrap();
+    connection.receive().unwrap().status
+}
+
+/// At the level `debug`, in all places of a request where a client can put text.
+#[test]
+fn a_client_cannot_make_long_log_lines() {
+    let place = Place::furnished().set("JETON_LOG__FILTER", "debug");
+    let server = place.start();
+    let text = "x".repeat(10_000);
+    let sign_in = encode(&[
+        ("grant_type", "password"),
+        ("username", "admin"),
+        ("password", PASSWORD),
+    ]);
+    let agent = format!("User-Agent: {text}\r\n");
+    for (line, headers) in [
+        (format!("GET /{text}"), ""),
+        (format!("GET /admin/users/{text}?limit={text}"), ""),
+        (format!("{text} /token"), ""),
+        (
+            "GET /account".to_owned(),
+            &*format!("Authorization: Bearer {text}\r\n"),
+        ),
+    ] {
+        assert!(status(&server, &line, headers, "") < 500, "{line}");
+    }
+    for headers in [
+        &*agent,
+        &format!("Origin: https://{text}\r\n"),
+        &format!("Authorization: Basic {text}\r\n"),
+        &format!("Authorization: {text} x\r\n"),
+        &format!("X-Forwarded-For: {text}\r\n"),
+    ] {
+        let headers = format!("{FORM}{headers}");
+        assert!(status(&server, "POST /token", &headers, &sign_in) < 500);
+    }
+    assert!(
+        status(
+            &server,
+            "POST /token",
+            &format!("Content-Type: {text}\r\n"),
+            ""
+        ) < 500
+    );
+    for form in [
+        format!("grant_type={text}"),
+        format!("{sign_in}{text}"),
+        format!("{sign_in}&scope={text}"),
+        format!("{sign_in}&client_id={text}"),
+        format!("{sign_in}&resource=https://{text}"),
+        format!("grant_type=password&username={text}&password=x"),
+        format!("{sign_in}&{text}=1&{text}=2"),
+    ] {
+        assert!(status(&server, "POST /token", &format!("{FORM}{agent}"), &form) < 500);
+    }
+    for body in [
+        format!("{{\"{text}\": 1}}"),
+        format!("{{\"username\": \"{text}\", \"password\": \"x\"}}"),
+    ] {
+        assert!(status(&server, "POST /account", JSON, &body) < 500);
+    }
+    server.stop("TERM");
+    let lines = read(&place.path("stderr"));
+    let longest = lines.lines().max_by_key(|line| line.len()).unwrap();
+    assert!(longest.len() < 1500, "{} bytes: {longest}", longest.len());
+    assert!(lines.contains("\"path\":\"/admin/users/{id}\""), "{lines}");
 }
