@@ -4,3 +4,4 @@ pub mod account;
 pub mod admin;
 pub mod bearer;
 pub mod json_body;
+pub mod page;

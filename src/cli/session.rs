@@ -9,7 +9,7 @@ use crate::api::admin::json;
 use crate::api::admin::sessions::Session;
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
-use crate::store::session::{self, Ending, Model, SessionFilter};
+use crate::store::session::{self, ActiveAt, Ending, Model, SessionFilter};
 use crate::store::user::{self, Change};
 
 #[derive(Debug, Args)]
@@ -76,10 +76,11 @@ impl SessionGroup {
                     Some(name) => Some(super::user::find(server, &name).await?.id),
                     None => None,
                 };
+                let now = ActiveAt::new(server.clock.now(), &server.settings);
                 let filter = SessionFilter {
                     user_id,
                     client_id: client.as_deref(),
-                    over: active.map(|active| (!active, server.clock.now())),
+                    active: active.map(|active| (active, now)),
                 };
                 let found = session::search(&server.store, filter, before, limit).await?;
                 print(found, json, server)

@@ -12,25 +12,26 @@ use uuid::Uuid;
 use super::Tag;
 use super::signed_in::SignedIn;
 use crate::api::bearer::Scopes;
+use crate::api::page::PageRequest;
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
 use crate::store::client;
-use crate::store::session::{self, Ending};
+use crate::store::session::{self, ActiveAt, Ending, SessionFilter};
 use crate::store::user::{self, Change, UserError};
-
-/// The longest list.
-const MOST: u64 = 500;
 
 /// The operations at `/account/sessions`.
 #[derive(Default)]
 pub struct SessionsApi;
 
-/// Your active sessions, the newest sign-in first.
+/// A page of your active sessions, the newest sign-in first.
 #[derive(Object)]
 #[oai(rename = "AccountSessions")]
 struct Sessions {
     /// The sessions.
     sessions: Vec<Session>,
+    /// Cursor of the next page; absent on the last page.
+    #[oai(skip_serializing_if_is_none)]
+    next_cursor: Option<String>,
 }
 
 /// One sign-in.
@@ -57,6 +58,28 @@ struct Session {
     current: bool,
 }
 
+impl Session {
+    fn of(
+        row: session::Model,
+        client: &client::Model,
+        current: Uuid,
+        server: &AuthorizationServer,
+    ) -> Self {
+        let policy = client.policy(&server.settings);
+        Self {
+            current: row.id == current,
+            id: row.id,
+            last_used_at: row.last_used_at().as_seconds(),
+            expires_at: row.ends_at(&policy).as_seconds(),
+            client_name: client.name.clone(),
+            client_id: row.client_id,
+            user_agent: row.user_agent,
+            address: row.address,
+            signed_in_at: row.authenticated_at.as_seconds(),
+        }
+    }
+}
+
 /// The number of revoked sessions.
 #[derive(Object)]
 #[oai(rename = "AccountSessionsEnded")]
@@ -75,7 +98,7 @@ impl Ended {
 
 #[derive(ApiResponse)]
 enum ListAnswer {
-    /// Your active sessions.
+    /// A page of your active sessions.
     #[oai(status = 200)]
     Ok(Json<Sessions>),
 }
@@ -98,7 +121,7 @@ enum EndAllAnswer {
 impl SessionsApi {
     /// List my sessions
     ///
-    /// Returns your active sessions, the newest sign-in first.
+    /// Returns a page of your active sessions, the newest sign-in first.
     #[oai(
         path = "/account/sessions",
         method = "get",
@@ -109,31 +132,32 @@ impl SessionsApi {
         &self,
         server: Data<&Arc<AuthorizationServer>>,
         #[oai(scope = "Scopes::Account")] signed_in: SignedIn,
+        /// Maximum number of entries of a page, 1 to 200. Default: 50.
+        limit: Query<Option<i64>>,
+        /// `next_cursor` of the previous page.
+        cursor: Query<Option<String>>,
     ) -> Result<ListAnswer, Problem> {
-        let now = server.clock.now();
-        let rows = session::list(&server.store, Some(signed_in.user.id), MOST).await?;
+        let user_id = signed_in.user.id;
+        let cursor = cursor.0.as_deref();
+        let page = PageRequest::parse("account/sessions", &user_id, limit.0, cursor)?;
+        // Ended sessions would hide active ones if they were read, too.
+        let now = ActiveAt::new(server.clock.now(), &server.settings);
+        let filter = SessionFilter {
+            user_id: Some(user_id),
+            client_id: None,
+            active: Some((true, now)),
+        };
+        let search = |before, limit| session::search(&server.store, filter, before, limit);
+        let (rows, next_cursor) = page.read(search, |row| row.id.to_string()).await?;
         let clients = client::list(&server.store).await?.into_iter();
         let clients: BTreeMap<_, _> = clients.map(|client| (client.id.clone(), client)).collect();
-        let epoch = signed_in.user.session_epoch;
-        let living = rows.into_iter().filter_map(|row| {
+        let shown = rows.into_iter().filter_map(|row| {
             let client = clients.get(&row.client_id)?;
-            let policy = client.policy(&server.settings);
-            let lives = row.session_epoch == epoch && client.disabled_at.is_none();
-            let expires_at = row.ends_at(&policy).as_seconds();
-            (lives && row.is_running(now, &policy)).then(|| Session {
-                current: row.id == signed_in.session_id,
-                id: row.id,
-                last_used_at: row.last_used_at().as_seconds(),
-                client_name: client.name.clone(),
-                client_id: row.client_id,
-                user_agent: row.user_agent,
-                address: row.address,
-                signed_in_at: row.authenticated_at.as_seconds(),
-                expires_at,
-            })
+            Some(Session::of(row, client, signed_in.session_id, &server))
         });
         Ok(ListAnswer::Ok(Json(Sessions {
-            sessions: living.collect(),
+            sessions: shown.collect(),
+            next_cursor,
         })))
     }
 

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::Tag;
 use super::administrator::Administrator;
-use super::page::PageRequest;
 use crate::api::bearer::Scopes;
+use crate::api::page::PageRequest;
 use crate::audit::Action;
 use crate::clock::Timestamp;
 use crate::response::problem::Problem;

@@ -5,7 +5,6 @@ pub mod audit_events;
 pub mod clients;
 mod entity_tag;
 pub mod keys;
-pub mod page;
 pub mod sessions;
 pub mod users;
 

@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::Tag;
 use super::administrator::Administrator;
-use super::page::PageRequest;
 use crate::api::bearer::Scopes;
+use crate::api::page::PageRequest;
 use crate::clock::Timestamp;
 use crate::response::problem::Problem;
 use crate::server::AuthorizationServer;
-use crate::store::session::{self, Ending, Model, SessionFilter};
+use crate::store::session::{self, ActiveAt, Ending, Model, SessionFilter};
 
 /// The endpoints of all sessions.
 #[derive(Default)]
@@ -111,10 +111,11 @@ impl AdminSessionsApi {
         // Without the time, which differs from page to page.
         let criteria = (user_id.0, &client_id.0, active.0);
         let page = PageRequest::parse("sessions", &criteria, limit.0, cursor.0.as_deref())?;
+        let now = ActiveAt::new(server.clock.now(), &server.settings);
         let filter = SessionFilter {
             user_id: user_id.0,
             client_id: client_id.0.as_deref(),
-            over: active.0.map(|active| (!active, server.clock.now())),
+            active: active.0.map(|active| (active, now)),
         };
         let search = |before, limit| session::search(&server.store, filter, before, limit);
         let (rows, next_cursor) = page.read(search, |row| row.id.to_string()).await?;

@@ -22,7 +22,7 @@ pub(super) use revoke::{carry_over, last_of_batch, revoke_of_epoch, revoke_of_us
 pub use revoke::{revoke, revoke_replayed};
 pub use revoked::{Revoked, revoked_after};
 pub use rotate::{DeviceDigests, RotationRequest, rotate};
-pub use search::{SessionFilter, list, search};
+pub use search::{ActiveAt, SessionFilter, list, search};
 pub use sweep::sweep;
 
 use super::Store;

@@ -1,12 +1,16 @@
 //! Lists of sessions.
 
+use std::time::Duration;
+
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, Func};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
-use super::{Column, Entity, Model};
-use crate::clock::Timestamp;
-use crate::store::Store;
+use super::{Column, Entity, Model, enabled_client, enabled_user};
+use crate::clock::{Timestamp, micros};
+use crate::config::Settings;
 use crate::store::text_search::without_nul;
+use crate::store::{Store, client};
 
 /// The sessions to search for. `None` matches all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,8 +19,55 @@ pub struct SessionFilter<'a> {
     pub user_id: Option<Uuid>,
     /// The client.
     pub client_id: Option<&'a str>,
-    /// `true` for sessions that are revoked or expired at this time, `false` for the others.
-    pub over: Option<(bool, Timestamp)>,
+    /// `true` for the sessions that are active at this time, `false` for the others.
+    pub active: Option<(bool, ActiveAt)>,
+}
+
+/// A time at which a session is active or not.
+#[derive(Clone, Copy, Debug)]
+pub struct ActiveAt {
+    now: Timestamp,
+    lifetime: Duration,
+    idle_lifetime: Duration,
+}
+
+impl ActiveAt {
+    /// This time, with the server's lifetimes for clients that have none of their own.
+    pub const fn new(now: Timestamp, server: &Settings) -> Self {
+        Self {
+            now,
+            lifetime: server.session.lifetime.0,
+            idle_lifetime: server.session.idle_lifetime.0,
+        }
+    }
+
+    /// Whether a session is active: the conditions of [`SessionRecord::is_alive`](super::SessionRecord::is_alive).
+    fn condition(self) -> Condition {
+        let column = |column| Expr::col((Entity, column));
+        let since = |own, server| {
+            let lifetime = Func::coalesce([
+                Expr::col((client::Entity, own)),
+                Expr::value(micros(server)),
+            ]);
+            Expr::value(self.now).sub(lifetime)
+        };
+        let mut client = enabled_client(column(Column::ClientId), column(Column::ClientEpoch));
+        client
+            .and_where(
+                column(Column::AuthenticatedAt)
+                    .gt(since(client::Column::SessionLifetime, self.lifetime)),
+            )
+            .and_where(column(Column::RotatedAt).gt(since(
+                client::Column::SessionIdleLifetime,
+                self.idle_lifetime,
+            )));
+        let user = enabled_user(column(Column::UserId), column(Column::SessionEpoch));
+        Condition::all()
+            .add(column(Column::ExpiresAt).gt(self.now))
+            .add(column(Column::RevokedAt).is_null())
+            .add(Expr::exists(user))
+            .add(Expr::exists(client))
+    }
 }
 
 /// At most `limit` sessions that match the filter and have an id less than `before`, the newest first.
@@ -26,12 +77,11 @@ pub async fn search(
     before: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    // A revocation sets `expires_at`.
-    let over = |(over, now)| {
-        if over {
-            Column::ExpiresAt.lte(now)
+    let active = |(active, at): (bool, ActiveAt)| {
+        if active {
+            at.condition()
         } else {
-            Column::ExpiresAt.gt(now)
+            at.condition().not()
         }
     };
     let passing = Condition::all()
@@ -41,7 +91,7 @@ pub async fn search(
                 .client_id
                 .map(|id| Column::ClientId.eq(without_nul(id))),
         )
-        .add_option(filter.over.map(over))
+        .add_option(filter.active.map(active))
         .add_option(before.map(|before| Column::Id.lt(before)));
     Entity::find()
         .filter(passing)

@@ -2,15 +2,17 @@ use std::time::Duration;
 
 use jeton::clock::Clock;
 use jeton::store::audit_event::{self, AuditFilter};
+use jeton::store::client;
+use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
 use poem::Request;
 use poem::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::file::DataDir;
 use crate::support::peer::credentials;
-use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens, like};
 
 const PATH: &str = "/account/sessions";
 
@@ -245,4 +247,106 @@ async fn only_a_users_own_active_session_is_kept() {
         .await;
     assert_eq!(sign_out(&next).await, 0);
     jeton.assert_refresh_refused(&next).await;
+}
+
+fn ids(sessions: &[Value]) -> Vec<&str> {
+    let ids = sessions.iter().map(|one| one["id"].as_str().unwrap());
+    ids.collect()
+}
+
+/// An attacker could sign in and out until the list is full.
+#[tokio::test]
+async fn ended_sessions_hide_no_active_session() {
+    let jeton = Jeton::start().await;
+    let attackers = jeton.sign_in().await;
+    let row = jeton.session(&attackers).await;
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    for _ in 0..504 {
+        let ended = session::begin(store, like(&row), None, &cause).await;
+        let id = ended.unwrap().unwrap().id;
+        let revoked = session::revoke(store, id, Ending::SignOut, &cause).await;
+        assert!(revoked.unwrap());
+    }
+    jeton.advance(Duration::from_secs(1));
+    let mine = jeton.sign_in().await;
+    let listed = list(&jeton, &mine).await;
+    let expected = [mine.session(), attackers.session()].map(|id| id.to_string());
+    assert_eq!(ids(&listed), expected);
+}
+
+/// A session that is not listed gets `invalid_grant` at a refresh, and the reverse.
+#[tokio::test]
+async fn sessions_are_active_by_the_settings_of_their_client() {
+    let hour = Duration::from_hours(1);
+    let jeton = Jeton::start().await;
+    let clients = ["idle", "short", "disabled", "enabled", "deleted"];
+    for id in clients {
+        jeton.add_client(id, None, |_| {}).await;
+    }
+    jeton
+        .change_client("idle", json!({ "session_idle_lifetime": 7200 }))
+        .await;
+    let mut sessions = Vec::new();
+    for id in clients {
+        sessions.push((id, jeton.sign_in_at(id).await));
+    }
+    let change = json!({ "session_lifetime": 7200 });
+    jeton.change_client("short", change).await;
+    // A client that is disabled has no session that could be refreshed.
+    jeton
+        .change_client("disabled", json!({ "disabled": true }))
+        .await;
+    jeton
+        .change_client("enabled", json!({ "disabled": true }))
+        .await;
+    jeton
+        .change_client("enabled", json!({ "disabled": false }))
+        .await;
+    let deleted = client::delete(&jeton.server.store, "deleted", &jeton.cause()).await;
+    deleted.unwrap();
+    for expected in [&["idle", "short"][..], &[]] {
+        jeton.advance(hour);
+        let mine = jeton.sign_in().await;
+        let listed = list(&jeton, &mine).await;
+        let others = listed.iter().filter(|one| one["current"] == false);
+        let mut others: Vec<_> = others.map(|one| one["client_id"].clone()).collect();
+        others.sort_by_key(ToString::to_string);
+        assert_eq!(others, expected);
+        let revoked = delete(&jeton, &path_of(&mine), &mine).await;
+        assert_eq!(revoked.status, 204);
+    }
+    for (id, tokens) in &sessions {
+        let answer = jeton.refresh_at(id, tokens).await;
+        assert!(answer.status.is_client_error(), "{id}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_a_users_sessions_follow_each_other() {
+    let jeton = Jeton::start().await;
+    let mut tokens = jeton.sign_in().await;
+    for _ in 0..6 {
+        jeton.advance(Duration::from_secs(1));
+        tokens = jeton.sign_in().await;
+    }
+    let whole = list(&jeton, &tokens).await;
+    assert_eq!(whole.len(), 7);
+    let mut seen = Vec::new();
+    let mut path = format!("{PATH}?limit=3");
+    loop {
+        let answer = jeton.get_with(&path, &tokens.access_token).await;
+        let json = answer.json();
+        seen.extend(json["sessions"].as_array().unwrap().clone());
+        let Some(cursor) = json["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("{PATH}?limit=3&cursor={cursor}");
+    }
+    assert_eq!(seen, whole);
+    for query in ["limit=0", "limit=201", "cursor=x"] {
+        let answer = jeton
+            .get_with(&format!("{PATH}?{query}"), &tokens.access_token)
+            .await;
+        assert_eq!(answer.status, 422, "{query}: {}", answer.body);
+    }
 }

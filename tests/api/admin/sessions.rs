@@ -62,6 +62,22 @@ async fn sessions_are_searched_and_ended() {
     assert_eq!(ids(&answer), [id.to_string()]);
 }
 
+/// The sessions of a disabled client end before they are marked as revoked.
+#[tokio::test]
+async fn a_session_of_a_former_epoch_is_not_active() {
+    let admin = Admin::start().await;
+    let tokens = admin.jeton.sign_in().await;
+    let id = tokens.session().to_string();
+    for disabled in [true, false] {
+        let change = serde_json::json!({ "disabled": disabled });
+        admin.jeton.change_client("first-party", change).await;
+        let ended = admin.get(&format!("{PATH}?active=false")).await;
+        assert_eq!(ids(&ended), [id.as_str()]);
+        let active = admin.get(&format!("{PATH}?active=true")).await;
+        assert!(!ids(&active).contains(&id));
+    }
+}
+
 #[tokio::test]
 async fn pages_of_sessions_follow_each_other() {
     let admin = Admin::start().await;

@@ -89,7 +89,7 @@ final class Check {
     }
     // end
 
-    var sessions = new AccountApi(server).listAccountSessions(bearer).getSessions();
+    var sessions = new AccountApi(server).listAccountSessions(null, null, bearer).getSessions();
     var current = sessions.stream().filter(AccountSession::getCurrent).map(AccountSession::getClientId).toList();
     expect(current.equals(List.of("my-info")));
     passed("sessions");

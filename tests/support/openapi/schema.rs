@@ -1,6 +1,6 @@
 //! Corrections of schemas and parameters that poem-openapi cannot express.
 
-use jeton::api::admin::page;
+use jeton::api::page;
 use jeton::client::GrantType;
 use serde_json::{Map, Value, json};
 

@@ -19,9 +19,9 @@ use self::schema::{
 use super::Tag;
 use super::administrator::Administrator;
 use super::entity_tag::{self, IfMatch};
-use super::page::PageRequest;
 use crate::api::bearer::Scopes;
 use crate::api::json_body::JsonBody;
+use crate::api::page::PageRequest;
 use crate::password::{Password, check_stored};
 use crate::response::problem::Problem;
 use crate::secret::Secret;

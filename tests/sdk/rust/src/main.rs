@@ -80,7 +80,7 @@ async fn main() -> Outcome<()> {
     }
     // end
 
-    let sessions = list_account_sessions(&signed_in).await?.sessions;
+    let sessions = list_account_sessions(&signed_in, None, None).await?.sessions;
     let current: Vec<_> = sessions.iter().filter(|session| session.current).collect();
     assert!(current.len() == 1 && current[0].client_id == "my-info");
     passed("sessions");
