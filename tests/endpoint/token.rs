@@ -249,7 +249,7 @@ fn every_generated_token_request_gets_tokens_or_an_oauth_error() {
                 "unsupported_grant_type",
             ],
             401 => &["invalid_client"],
-            405 | 413 => &["invalid_request"],
+            403 | 405 | 413 => &["invalid_request"],
             _ => &[],
         };
         prop_assert!(
