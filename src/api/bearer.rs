@@ -58,7 +58,7 @@ impl Bearer {
         let active = ActiveToken::find(token, server).await?;
         set_client(&active.claims.client_id, request);
         if !active.claims.is_for(&server.settings.issuer) {
-            return Err(Problem::InvalidToken("for another audience".to_owned()));
+            return Err(Problem::OtherAudience);
         }
         if !active.permits(scope) {
             return Err(Problem::InsufficientScope(scope));

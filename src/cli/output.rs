@@ -35,6 +35,11 @@ pub fn line(line: &str) -> Result<(), CommandError> {
     text(&format!("{line}\n"))
 }
 
+/// Prints a hint on standard error, so that it is in no JSON.
+pub fn hint(text: &str) {
+    drop(writeln!(io::stderr(), "jeton: hint: {text}"));
+}
+
 /// Prints text. A closed pipe, as after `head`, is no error.
 pub fn text(text: &str) -> Result<(), CommandError> {
     match io::stdout().lock().write_all(text.as_bytes()) {

@@ -115,6 +115,10 @@ impl IntrospectionEndpoint {
     }
 }
 
+/// A message for the log: the response does not say so.
+const NOT_FOR_CALLER: &str =
+    "introspection: the token is active, but the caller is registered for none of its audiences";
+
 async fn access_token(
     token: &str,
     caller: &ResourceServer,
@@ -126,7 +130,15 @@ async fn access_token(
         {
             Ok(Introspection::of(claims, user))
         }
-        Ok(_) | Err(Inactive::Refused(_)) => Ok(Introspection::default()),
+        Ok(ActiveToken { claims, .. }) => {
+            let (client, audience) = (&claims.client_id, claims.aud.all());
+            tracing::debug!(client, ?audience, "{NOT_FOR_CALLER}");
+            Ok(Introspection::default())
+        }
+        Err(Inactive::Refused(reason)) => {
+            tracing::debug!(reason, "introspection: the token is not active");
+            Ok(Introspection::default())
+        }
         Err(Inactive::InDoubt(doubt)) => Err(expiry::in_doubt(doubt)),
         Err(Inactive::Unknown(error)) => Err(error.into()),
     }
@@ -148,6 +160,10 @@ async fn refresh_token(
     };
     let session = &record.session;
     if !caller.may_see(&session.client_id, std::iter::empty()) {
+        tracing::debug!(
+            client = session.client_id,
+            "introspection: a refresh token of another client"
+        );
         return Ok(inactive);
     }
     let Some(client) = client::find(&server.store, &session.client_id).await? else {

@@ -33,10 +33,10 @@ impl ResourceServer {
         let authorization = single_authorization(request.headers())?;
         if let Some(token) = authorization.and_then(bearer_token) {
             let active = ActiveToken::find(token, server).await.map_err(refused)?;
-            if !active.claims.is_for(&server.settings.issuer) {
-                return Err(Error::InvalidToken("for another audience".into()));
-            }
             set_client(&active.claims.client_id, request);
+            if !active.claims.is_for(&server.settings.issuer) {
+                return Err(Error::OtherAudience);
+            }
             if !active.permits(INTROSPECT) {
                 return Err(Error::InsufficientScope(INTROSPECT));
             }

@@ -11,6 +11,10 @@ use self::database::is_temporary;
 /// The reason of a refusal, for the log only. It contains no secret and no input.
 pub type Reason = Cow<'static, str>;
 
+/// The description of a token for another audience, at the endpoints that take bearer tokens.
+pub const OTHER_AUDIENCE: &str = "The token is for another audience: see its aud. Request one for this server, with its \
+                                  issuer as resource.";
+
 /// A refusal or a failure.
 ///
 /// The response contains the code and a fixed description, so that causes that must be
@@ -57,6 +61,9 @@ pub enum Error {
     UnsupportedTokenType(Reason),
     /// `invalid_token`, RFC 6750 §3.1: the bearer token of the request is not valid.
     InvalidToken(Reason),
+    /// `invalid_token`, RFC 6750 §3.1: the bearer token of the request is for another audience. Its bearer can read
+    /// that in `aud`, so the response says it.
+    OtherAudience,
     /// `insufficient_scope`, RFC 6750 §3.1: the bearer token lacks this scope.
     InsufficientScope(&'static str),
     /// `temporarily_unavailable`: the request can be retried.
@@ -112,7 +119,7 @@ impl Error {
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidTarget(_) => "invalid_target",
             Self::UnsupportedTokenType(_) => "unsupported_token_type",
-            Self::InvalidToken(_) => "invalid_token",
+            Self::InvalidToken(_) | Self::OtherAudience => "invalid_token",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::TemporarilyUnavailable(_) | Self::TooManyAttempts(_) => "temporarily_unavailable",
             Self::ServerError(_) => "server_error",
@@ -172,6 +179,7 @@ impl Error {
             Self::InvalidToken(_) => {
                 "The bearer token is expired, revoked, damaged, or not for this server."
             }
+            Self::OtherAudience => OTHER_AUDIENCE,
             Self::InsufficientScope(_) => {
                 "The bearer token lacks the scope that WWW-Authenticate names. Request it."
             }
@@ -205,6 +213,7 @@ impl Error {
             Self::HeadTooLarge => "the head is too large".into(),
             Self::RequestTimeout => "the body did not arrive within server.request_timeout".into(),
             Self::MethodNotAllowed(_) => "method not allowed".into(),
+            Self::OtherAudience => "the token is for another audience".into(),
             Self::InsufficientScope(_) => "insufficient scope".into(),
             Self::TooManyAttempts(_) => "too many sign-ins have failed".into(),
         }

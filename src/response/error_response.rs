@@ -6,12 +6,21 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use serde_json::Value;
 
 use crate::device::printable_within;
+use crate::error::OTHER_AUDIENCE;
 
 /// Seconds after which a client may repeat a request that met a busy server.
 pub(crate) const RETRY_AFTER: u64 = 1;
 
 /// Maximum length of a reason in the log. An error of the framework or the database may quote the request.
 const REASON_LENGTH: usize = 1000;
+
+/// The challenge to a token for another audience. "resource servers MAY include the "error_description" attribute to
+/// provide developers a human-readable explanation", RFC 6750 §3.
+pub(super) fn other_audience_challenge() -> String {
+    format!(
+        "Bearer realm=\"jeton\", error=\"invalid_token\", error_description=\"{OTHER_AUDIENCE}\""
+    )
+}
 
 /// The parts of an error response.
 pub(super) struct ErrorResponse<'a> {

@@ -9,7 +9,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde_json::{Value, json};
 
-use super::error_response::{ErrorResponse, RETRY_AFTER, documented};
+use super::error_response::{ErrorResponse, RETRY_AFTER, documented, other_audience_challenge};
 use crate::error::{Error, Reason};
 
 /// An error of a protocol endpoint.
@@ -76,6 +76,7 @@ impl OAuthError {
             Error::InvalidToken(_) => {
                 Some("Bearer realm=\"jeton\", error=\"invalid_token\"".to_owned())
             }
+            Error::OtherAudience => Some(other_audience_challenge()),
             Error::InsufficientScope(scope) => Some(format!(
                 "Bearer realm=\"jeton\", error=\"insufficient_scope\", scope=\"{scope}\""
             )),
@@ -87,7 +88,9 @@ impl OAuthError {
 impl ResponseError for OAuthError {
     fn status(&self) -> StatusCode {
         match &self.0 {
-            Error::InvalidClient { .. } | Error::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Error::InvalidClient { .. } | Error::InvalidToken(_) | Error::OtherAudience => {
+                StatusCode::UNAUTHORIZED
+            }
             Error::InsufficientScope(_) | Error::ForeignOrigin => StatusCode::FORBIDDEN,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

@@ -5,6 +5,7 @@ use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
 use serde_json::json;
 
+use crate::support::audit::AuditLog;
 use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
 
 const API: &str = "https://api.test";
@@ -111,6 +112,28 @@ async fn an_inactive_or_foreign_token_has_no_members_but_active() {
     assert_inactive(&jeton, &tokens.access_token).await;
 }
 
+/// The response does not say why, so the log does.
+#[tokio::test]
+async fn the_log_says_why_a_token_is_reported_as_inactive() {
+    let jeton = start().await;
+    let tokens = jeton.sign_in_at("app").await;
+    let first_party = jeton.sign_in().await;
+    for (token, reason) in [
+        (
+            &first_party.access_token,
+            "registered for none of its audiences",
+        ),
+        (&first_party.refresh_token, "of another client"),
+        (&tokens.access_token, "expired"),
+    ] {
+        let log = AuditLog::listen_to("jeton::endpoint::introspection");
+        assert_inactive(&jeton, token).await;
+        assert!(log.text().contains(reason), "{}", log.text());
+        assert!(!log.text().contains(token.as_str()));
+        jeton.advance(Duration::from_mins(8));
+    }
+}
+
 /// row 52: "the protected resource [...] authenticates", else 401, RFC 7662 §2.3.
 #[tokio::test]
 async fn introspection_without_client_authentication_is_401() {
@@ -175,11 +198,16 @@ async fn an_access_token_with_the_scope_introspect_authorizes_introspection() {
             ],
         )
         .await;
-    let other_audience = bearer(&tokens);
-    for authorization in [&bearer(&operator), &other_audience, "Bearer x", "Bearer "] {
+    for authorization in [&bearer(&operator), "Bearer x", "Bearer "] {
         let answer = jeton.post("/introspect", authorization, &token).await;
         assert_eq!(answer.status, 401, "{}", answer.body);
     }
+    let answer = jeton.post("/introspect", &bearer(&tokens), &token).await;
+    answer.assert_error(401, "invalid_token");
+    let description = jeton::error::OTHER_AUDIENCE;
+    assert_eq!(answer.json()["error_description"], description);
+    let challenge = answer.header("www-authenticate").unwrap();
+    assert!(challenge.contains(description), "{challenge}");
 }
 
 /// A refresh token is active while a refresh with it would succeed.

@@ -92,6 +92,22 @@ fn a_client_is_added_as_json() {
     assert_eq!(ids, ["first-party", "my-info", "shop"]);
 }
 
+/// A token of such a client is refused at `/account`.
+#[test]
+fn a_client_with_a_scope_of_this_server_and_another_audience_gets_a_hint() {
+    let place = Place::furnished();
+    let hint = |line: &str| place.run(&words(line)).hints();
+    let added = hint("client add web --first-party --scope account --audience https://api.test");
+    assert!(added.contains("hint: tokens of web are not for"), "{added}");
+    assert!(added.contains("--audience http://"), "{added}");
+    let changed = hint("client update web --scope notes --json");
+    assert!(!changed.contains("hint"), "{changed}");
+    let changed = hint("client update web --scope account --json");
+    assert!(changed.contains("scope account"), "{changed}");
+    let changed = hint("client update web --default audience");
+    assert!(!changed.contains("hint"), "{changed}");
+}
+
 #[test]
 fn a_client_is_changed_as_json() {
     let place = Place::furnished();

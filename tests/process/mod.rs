@@ -260,6 +260,13 @@ impl Outcome {
         self.stdout
     }
 
+    /// What a successful command prints on standard error.
+    #[track_caller]
+    fn hints(self) -> String {
+        assert!(self.status.success(), "{}{}", self.stdout, self.stderr);
+        self.stderr
+    }
+
     /// The message of a command that must fail, which must not be a panic.
     #[track_caller]
     fn refusal(self) -> String {

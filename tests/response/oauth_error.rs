@@ -30,6 +30,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
         Error::InvalidTarget("zqx".into()),
         Error::UnsupportedTokenType("zqx".into()),
         Error::InvalidToken("zqx".into()),
+        Error::OtherAudience,
         Error::InsufficientScope("introspect"),
         Error::TemporarilyUnavailable("zqx".into()),
         Error::ServerError("zqx".into()),
@@ -64,6 +65,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     400 invalid_target: The client or the session may not request this resource, or the request names more than one.
     400 unsupported_token_type: Access tokens of the client_credentials grant cannot be revoked. They expire.
     401 invalid_token: The bearer token is expired, revoked, damaged, or not for this server.
+    401 invalid_token: The token is for another audience: see its aud. Request one for this server, with its issuer as resource.
     403 insufficient_scope: The bearer token lacks the scope that WWW-Authenticate names. Request it.
     503 temporarily_unavailable: The server is busy. Try again after Retry-After.
     500 server_error: The server failed. The request can be tried again.

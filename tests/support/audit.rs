@@ -45,9 +45,14 @@ pub type Fields = BTreeMap<String, String>;
 
 impl AuditLog {
     pub fn listen() -> Self {
+        Self::listen_to("jeton::audit")
+    }
+
+    /// Collects the log lines of a module instead.
+    pub fn listen_to(target: &'static str) -> Self {
         keep_second_subscriber();
         let entries = Entries::default();
-        let listener = Listener(Arc::clone(&entries));
+        let listener = Listener(Arc::clone(&entries), target);
         Self {
             entries,
             _subscriber: set_default(Registry::default().with(listener)),
@@ -74,11 +79,11 @@ fn keep_second_subscriber() {
     SECOND.get_or_init(|| Dispatch::new(Registry::default()));
 }
 
-struct Listener(Entries);
+struct Listener(Entries, &'static str);
 
 impl<S: Subscriber> Layer<S> for Listener {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "jeton::audit" {
+        if event.metadata().target() == self.1 {
             let mut fields = Collected::default();
             event.record(&mut fields);
             self.0.lock().unwrap().push(with_details(fields.0));

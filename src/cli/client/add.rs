@@ -43,6 +43,7 @@ impl Add {
         };
         let added = client::register(&server.store, new, &operator(server)).await;
         let client = added.map_err(|error| failure(&self.id, error))?;
+        super::hint_at_audience(&client, &server.settings.issuer);
         if json {
             let mut object = object::of(&client, &server.store).await?;
             if let Some(secret) = secret {

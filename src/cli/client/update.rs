@@ -36,6 +36,7 @@ pub(super) async fn run(
 ) -> Result<(), CommandError> {
     let updated = client::update(&server.store, id, patch, &operator(server)).await;
     let updated = updated.map_err(|error| failure(id, error))?;
+    super::hint_at_audience(&updated.client, &server.settings.issuer);
     let ended = mark_sessions(updated.ended, server).await?;
     if as_json {
         let object = json!({

@@ -9,7 +9,7 @@ use poem::http::StatusCode;
 use poem_openapi::Object;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 
-use crate::error::Error;
+use crate::error::{Error, OTHER_AUDIENCE};
 use crate::password::HashError;
 use crate::store::user::UserError;
 use crate::token::active::Inactive;
@@ -26,6 +26,8 @@ pub enum Problem {
     Invalid(Vec<InvalidField>),
     /// The access token is not valid. The reason is for the log.
     InvalidToken(String),
+    /// The access token is for another audience.
+    OtherAudience,
     /// The access token lacks this scope.
     InsufficientScope(&'static str),
     /// The sign-in is older than this, in seconds (RFC 9470).
@@ -115,6 +117,7 @@ impl Problem {
                 "Invalid access token",
                 "The token is expired, revoked, damaged, or not for this server. Refresh it or sign in.",
             ),
+            Self::OtherAudience => ("Invalid access token", OTHER_AUDIENCE),
             Self::InsufficientScope(_) => (
                 "Insufficient scope",
                 "The access token does not allow this. Sign in with the scope that \
@@ -157,6 +160,7 @@ impl Problem {
     fn reason(&self) -> &str {
         match self {
             Self::Failed(reason) | Self::Busy(reason) | Self::InvalidToken(reason) => reason,
+            Self::OtherAudience => "the token is for another audience",
             other => other.words().0,
         }
     }

@@ -10,7 +10,9 @@ use poem_openapi::{ApiResponse, Object};
 use serde_json::Value;
 
 use super::{InvalidField, Problem};
-use crate::response::error_response::{ErrorResponse, RETRY_AFTER, documented};
+use crate::response::error_response::{
+    ErrorResponse, RETRY_AFTER, documented, other_audience_challenge,
+};
 
 /// Media types of a PATCH body.
 const PATCH_FORMATS: &str = "application/merge-patch+json, application/json";
@@ -52,6 +54,7 @@ impl Problem {
             Self::NoToken => return Some("Bearer realm=\"jeton\"".to_owned()),
             Self::BadRequest(_) => "invalid_request",
             Self::InvalidToken(_) => "invalid_token",
+            Self::OtherAudience => return Some(other_audience_challenge()),
             // RFC 9470 §3.
             Self::StaleSignIn(seconds) => {
                 return Some(format!(
@@ -73,7 +76,7 @@ impl Problem {
 impl ResponseError for Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoToken | Self::InvalidToken(_) | Self::StaleSignIn(_) => {
+            Self::NoToken | Self::InvalidToken(_) | Self::OtherAudience | Self::StaleSignIn(_) => {
                 StatusCode::UNAUTHORIZED
             }
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,

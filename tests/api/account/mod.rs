@@ -7,6 +7,7 @@ mod sessions;
 
 use std::time::Duration;
 
+use jeton::error::OTHER_AUDIENCE;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
 use poem::Request;
@@ -91,18 +92,15 @@ async fn a_bad_token_is_401_invalid_token() {
     let elsewhere = jeton.sign_in_at("api").await.access_token;
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let damaged = format!("{signed}.{}", signature.chars().rev().collect::<String>());
-    for token in [
-        "x",
-        "a.b.c",
-        "é",
-        &damaged,
-        signed,
-        &elsewhere,
-        &format!("{good} x"),
-    ] {
+    for token in ["x", "a.b.c", "é", &damaged, signed, &format!("{good} x")] {
         let answer = jeton.get_with("/account", token).await;
         assert_challenge(&answer, 401, INVALID_TOKEN);
     }
+    // Its bearer can read the audience: the answer says what is wrong.
+    let answer = jeton.get_with("/account", &elsewhere).await;
+    let challenge = format!("{INVALID_TOKEN}, error_description=\"{OTHER_AUDIENCE}\"");
+    assert_challenge(&answer, 401, &challenge);
+    assert_eq!(answer.json()["detail"], OTHER_AUDIENCE);
     assert_eq!(jeton.get_with("/account", &good).await.status, 200);
     jeton.advance(Duration::from_mins(15));
     let answer = jeton.get_with("/account", &good).await;

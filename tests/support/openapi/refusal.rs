@@ -156,6 +156,7 @@ fn errors() -> Vec<Named> {
             },
         ),
         ("invalid_token", Error::InvalidToken(none())),
+        ("other_audience", Error::OtherAudience),
         ("insufficient_scope", Error::InsufficientScope("")),
         ("foreign_origin", Error::ForeignOrigin),
         ("request_timeout", Error::RequestTimeout),
@@ -187,6 +188,7 @@ fn problems() -> Vec<Named> {
         ),
         ("no_access_token", Problem::NoToken),
         ("invalid_access_token", Problem::InvalidToken(String::new())),
+        ("other_audience", Problem::OtherAudience),
         ("sign_in_again", Problem::StaleSignIn(MAX_AGE)),
         (
             "no_account_scope",
