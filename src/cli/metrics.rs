@@ -1,19 +1,27 @@
-//! `/metrics` for Prometheus, on a separate listener.
+//! `/metrics` for Prometheus and the probes, on a separate listener.
+
+use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 
 use super::CommandError;
 use super::log::LostLines;
-use crate::config::{ServerSettings, Settings};
+use crate::config::ServerSettings;
 use crate::endpoint;
 use crate::listener;
+use crate::server::AuthorizationServer;
 
+/// Maximum number of connections: those of clients at server.listen take none of them.
+const CONNECTIONS: usize = 64;
 const LOG_LINES_LOST: &str = "jeton_log_lines_lost_total";
 
 /// Starts the metrics and their listener at `metrics.listen`.
-pub async fn start(settings: &Settings, lost_lines: LostLines) -> Result<(), CommandError> {
-    let listen = &settings.metrics.listen;
+pub async fn start(
+    server: &Arc<AuthorizationServer>,
+    lost_lines: LostLines,
+) -> Result<(), CommandError> {
+    let listen = &server.settings.metrics.listen;
     if listen.is_empty() {
         return Ok(());
     }
@@ -22,12 +30,15 @@ pub async fn start(settings: &Settings, lost_lines: LostLines) -> Result<(), Com
     describe();
     match TcpListener::bind(listen).await {
         Ok(listener) => {
-            tracing::info!(listen, "metrics at /metrics");
+            tracing::info!(
+                listen,
+                "metrics at /metrics, probes at /healthz and /readyz"
+            );
             let render = move || {
                 metrics::counter!(LOG_LINES_LOST).absolute(lost_lines.count());
                 recorder.render()
             };
-            tokio::spawn(serve(listener, render, settings.server.clone()));
+            tokio::spawn(serve(listener, render, Arc::clone(server)));
         }
         // The server must start even if its metrics are not available.
         Err(error) => {
@@ -76,6 +87,10 @@ fn describe() {
         "Transactions that the database rolled back because of a conflict and that were retried."
     );
     metrics::describe_counter!(
+        "jeton_connections_refused_total",
+        "Connections closed at once, because their address had server.max_connections_per_address."
+    );
+    metrics::describe_counter!(
         LOG_LINES_LOST,
         "Lines of the log that were not written: nothing read standard error fast enough, or it was closed."
     );
@@ -84,11 +99,16 @@ fn describe() {
 async fn serve(
     listener: TcpListener,
     render: impl Fn() -> String + Send + Sync + 'static,
-    server: ServerSettings,
+    server: Arc<AuthorizationServer>,
 ) {
-    let app = endpoint::metrics::app(render);
+    let settings = ServerSettings {
+        max_connections: CONNECTIONS,
+        max_connections_per_address: CONNECTIONS,
+        ..server.settings.server.clone()
+    };
+    let app = endpoint::metrics::app(render, server);
     let never = std::future::pending();
-    if let Err(error) = listener::serve(listener, app, &server, never).await {
+    if let Err(error) = listener::serve(listener, app, &settings, never).await {
         tracing::error!(%error, "the metrics listener stopped");
     }
 }

@@ -24,7 +24,7 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let listener = listen(&settings).await?;
     let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
     bootstrap::check_retention(&server).await?;
-    metrics::start(&server.settings, log.lost_lines()).await?;
+    metrics::start(&server, log.lost_lines()).await?;
     let password = bootstrap::populate(&server).await?;
     welcome(&server, password.as_ref())?;
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&server)));

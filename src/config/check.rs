@@ -56,6 +56,11 @@ impl Settings {
             MINUTE..=DAY,
         );
         check.number("server.max_connections", server.max_connections, 1..);
+        check.number(
+            "server.max_connections_per_address",
+            server.max_connections_per_address,
+            1..,
+        );
         check.number("server.body_limit", server.body_limit, 1024..=1_048_576);
         let metrics = &self.metrics.listen;
         check.rule(

@@ -23,6 +23,7 @@ pub struct ServerSettings {
     pub request_timeout: Span,
     pub shutdown_timeout: Span,
     pub max_connections: usize,
+    pub max_connections_per_address: usize,
     pub clock_tolerance: Span,
     pub body_limit: usize,
     #[serde(deserialize_with = "value::trusted_proxies")]

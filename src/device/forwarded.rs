@@ -42,7 +42,7 @@ impl TrustedProxies {
     /// malformed or the two headers differ, the result is the peer.
     pub fn client(&self, peer: IpAddr, forwarding: &Forwarding<'_>) -> IpAddr {
         let peer = peer.to_canonical();
-        if !self.trust(peer) {
+        if !self.contain(peer) {
             return peer;
         }
         let forwarded = self.walk(peer, &forwarding.forwarded, element);
@@ -58,7 +58,8 @@ impl TrustedProxies {
         self.0.is_empty()
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
+    /// Whether the address is that of a trusted proxy.
+    pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 
@@ -77,7 +78,7 @@ impl TrustedProxies {
             let hops = from_the_right(line, ',').map(str::trim);
             for hop in hops.filter(|hop| !hop.is_empty()) {
                 match read(hop) {
-                    Some(Node::Address(address)) if self.trust(address) => nearest = address,
+                    Some(Node::Address(address)) if self.contain(address) => nearest = address,
                     Some(Node::Address(address)) => return Some(address),
                     // The nearest known address.
                     Some(Node::Hidden) => return Some(nearest),

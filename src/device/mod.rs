@@ -49,8 +49,7 @@ impl Device {
 
     /// The addresses of one owner: an IPv4 address, or the /64 network of an IPv6 address.
     pub fn network(&self) -> Option<IpAddr> {
-        self.address
-            .map(|address| network_of(address, u32::BITS, IPV6_PREFIX))
+        self.address.map(network_of_owner)
     }
 
     /// The text that is equal for two requests of the same device: the `User-Agent`, and the IPv4 /24 or
@@ -62,6 +61,11 @@ impl Device {
         // No `User-Agent` contains a line end, see `printable`.
         format!("{}\n{}", self.user_agent, network.unwrap_or_default())
     }
+}
+
+/// An IPv4 address, or the first address of the /64 network of an IPv6 address: all have one owner.
+pub fn network_of_owner(address: IpAddr) -> IpAddr {
+    network_of(address, u32::BITS, IPV6_PREFIX)
 }
 
 /// The first address of the network with this prefix length, for IPv4 and IPv6.

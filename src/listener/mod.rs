@@ -1,5 +1,6 @@
 //! The accept loop: connection limit, timeouts, graceful shutdown.
 
+mod address_limit;
 mod automatic_error;
 mod head_timer;
 mod lingering_stream;
@@ -19,15 +20,16 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
+use self::address_limit::{AddressLimit, Place};
 use self::head_timer::{Head, HeadTimer};
 use self::lingering_stream::LingeringStream;
 use crate::config::ServerSettings;
 
 /// Maximum size of a request's head.
-const MAX_HEAD_SIZE: usize = 64 * 1024;
+const MAX_HEAD_SIZE: usize = 16 * 1024;
 /// Delay after a failed accept: the process may have no free file descriptor.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
@@ -47,16 +49,19 @@ where
     let app = Arc::new(app);
     let local = listener.local_addr()?;
     let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(
-        settings.max_connections.min(Semaphore::MAX_PERMITS),
-    ));
+    let limits = Limits {
+        permits: Arc::new(Semaphore::new(
+            settings.max_connections.min(Semaphore::MAX_PERMITS),
+        )),
+        addresses: AddressLimit::new(settings),
+    };
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &permits) => accepted,
+            accepted = accept(&listener, &limits) => accepted,
         };
-        let Some((stream, remote, permit)) = accepted else {
+        let Some((stream, remote, places)) = accepted else {
             continue;
         };
         let head = Head::default();
@@ -65,6 +70,7 @@ where
             hyper::server::conn::http1::Builder::new()
                 .timer(HeadTimer::new(settings, head.clone()))
                 .header_read_timeout(settings.header_read_timeout.0)
+                .max_header_size(MAX_HEAD_SIZE)
                 .max_buf_size(MAX_HEAD_SIZE)
                 .serve_connection(
                     TokioIo::new(with_write_timeout(stream, settings.request_timeout.0)),
@@ -76,7 +82,7 @@ where
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");
             }
-            drop(permit);
+            drop(places);
         });
     }
     drop(listener);
@@ -84,16 +90,24 @@ where
     Ok(())
 }
 
+/// The limits of all connections and of those of an address.
+struct Limits {
+    permits: Arc<Semaphore>,
+    addresses: AddressLimit,
+}
+
+/// Accepts a connection, and closes it if its address has too many.
 async fn accept(
     listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    limits: &Limits,
+) -> Option<(TcpStream, SocketAddr, (OwnedSemaphorePermit, Place))> {
+    let permit = Arc::clone(&limits.permits).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, remote)) => {
+            let place = limits.addresses.take(remote.ip())?;
             // A response is one small write and must not wait for more data.
             let _ = stream.set_nodelay(true);
-            Some((stream, remote, permit))
+            Some((stream, remote, (permit, place)))
         }
         Err(error) => {
             tracing::warn!(%error, "cannot accept a connection");

@@ -1,3 +1,4 @@
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
@@ -180,4 +181,55 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
     let read = tokio::time::timeout(Duration::from_secs(30), next.read_to_string(&mut answer));
     assert!(read.await.is_ok(), "no other client is served");
     drop(unread);
+}
+
+/// Asks for a probe on a new connection from `source`; whether there is a response.
+async fn is_served(address: SocketAddr, source: &str) -> (TcpStream, bool) {
+    let socket = TcpSocket::new_v4().unwrap();
+    let source: IpAddr = source.parse().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut start = [0; 12];
+    // A connection that is closed at once may be reset.
+    let is_served = stream.write_all(request).await.is_ok()
+        && stream.read_exact(&mut start).await.is_ok()
+        && &start == b"HTTP/1.1 200";
+    (stream, is_served)
+}
+
+/// A slow client would otherwise need a few thousand sockets to keep all others out.
+#[tokio::test]
+async fn the_connections_of_one_address_are_limited() {
+    let jeton = Jeton::with(|settings| settings.server.max_connections_per_address = 2).await;
+    let address = super::listen(&jeton).await;
+    let (first, served) = is_served(address, "127.0.0.1").await;
+    assert!(served);
+    let (_second, served) = is_served(address, "127.0.0.1").await;
+    assert!(served);
+    assert!(!is_served(address, "127.0.0.1").await.1);
+    assert!(is_served(address, "127.0.0.2").await.1);
+    drop(first);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while !is_served(address, "127.0.0.1").await.1 {
+        assert!(tokio::time::Instant::now() < deadline, "its place is lost");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// All clients behind a proxy have its address.
+#[tokio::test]
+async fn the_connections_of_a_trusted_proxy_are_not_limited() {
+    let jeton = Jeton::with(|settings| {
+        settings.server.max_connections_per_address = 2;
+        settings.server.trusted_proxies = "127.0.0.1".parse().unwrap();
+    })
+    .await;
+    let address = super::listen(&jeton).await;
+    let mut connections = Vec::new();
+    for _ in 0..20 {
+        let (connection, served) = is_served(address, "127.0.0.1").await;
+        assert!(served);
+        connections.push(connection);
+    }
 }

@@ -302,6 +302,19 @@ fn a_request_without_one_valid_host_is_refused_except_by_http_1_0() {
     }
 }
 
+#[test]
+fn a_head_over_16_kilobytes_is_refused() {
+    let place = Place::furnished();
+    let server = place.start();
+    for (length, status) in [(15_000, 200), (17_000, 431), (60_000, 431)] {
+        let mut connection = server.connect();
+        let padding = "a".repeat(length);
+        let head = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {padding}\r\n\r\n");
+        connection.send(head).unwrap();
+        assert_eq!(connection.receive().unwrap().status, status, "{length}");
+    }
+}
+
 /// row 34: also what hyper answers before a request is complete, on a new connection and on a used one.
 #[test]
 fn a_head_that_cannot_be_parsed_is_refused_in_the_oauth_format() {

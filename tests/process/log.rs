@@ -80,7 +80,7 @@ fn status(server: &Process, line: &str, headers: &str, body: &str) -> u16 {
 fn a_client_cannot_make_long_log_lines() {
     let place = Place::furnished().set("JETON_LOG__FILTER", "debug");
     let server = place.start();
-    let text = "x".repeat(10_000);
+    let text = "x".repeat(5_000);
     let sign_in = encode(&[
         ("grant_type", "password"),
         ("username", "admin"),

@@ -234,11 +234,37 @@ fn metrics_have_a_separate_listener_that_may_fail() {
     let counted = "jeton_sign_ins_slowed_total{by=\"account\"} 1";
     assert!(answer.body.contains(counted), "{answer:?}");
     one.get("/metrics").assert_error(404, "invalid_request");
+    for path in ["/healthz", "/readyz"] {
+        let answer = Connection::open(address).unwrap().get(path).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
 
     let other = Place::furnished().set("JETON_METRICS__LISTEN", address.to_string());
     let two = other.start();
     assert_eq!(two.sign_in("admin", PASSWORD).status, 200);
     two.log_with("set metrics.listen");
+}
+
+#[test]
+fn probes_are_served_beside_the_metrics_while_clients_use_all_connections() {
+    let address = free_address();
+    let place = Place::furnished()
+        .set("JETON_METRICS__LISTEN", address.to_string())
+        .set("JETON_SERVER__MAX_CONNECTIONS", "1")
+        .set("JETON_SERVER__KEEP_ALIVE_TIMEOUT", "1h");
+    let server = place.start();
+    let mut only = server.connect();
+    assert_eq!(only.get("/healthz").unwrap().status, 200);
+    let mut waiting = server.connect();
+    waiting
+        .send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    for path in ["/healthz", "/readyz"] {
+        let answer = Connection::open(address).unwrap().get(path).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    drop(only);
+    assert_eq!(waiting.receive().unwrap().status, 200);
 }
 
 #[test]
