@@ -14,7 +14,7 @@ pub(crate) const RETRY_AFTER: u64 = 1;
 /// Maximum length of a reason in the log. An error of the framework or the database may quote the request.
 const REASON_LENGTH: usize = 1000;
 
-/// The challenge to a token for another audience. "resource servers MAY include the "error_description" attribute to
+/// The challenge to a token for another audience. "resource servers MAY include the `error_description` attribute to
 /// provide developers a human-readable explanation", RFC 6750 §3.
 pub(super) fn other_audience_challenge() -> String {
     format!(
