@@ -11,6 +11,7 @@ mod m20261128_000001_create_schema;
 mod m20261128_000020_set_character_sets;
 mod m20261128_000030_add_session_devices;
 mod m20261128_000040_add_client_epochs;
+mod m20261128_000041_rename_admin_role;
 mod m20261128_000070_add_password_hash_index;
 mod migrator;
 mod schema;
@@ -26,5 +27,6 @@ static STEPS: &[&dyn Step] = &[
     &m20261128_000020_set_character_sets::SetCharacterSets,
     &m20261128_000030_add_session_devices::AddSessionDevices,
     &m20261128_000040_add_client_epochs::AddClientEpochs,
+    &m20261128_000041_rename_admin_role::RenameAdminRole,
     &m20261128_000070_add_password_hash_index::AddPasswordHashIndex,
 ];

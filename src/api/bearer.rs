@@ -57,7 +57,7 @@ impl Bearer {
         let token = token(request)?;
         let active = ActiveToken::find(token, server).await?;
         set_client(&active.claims.client_id, request);
-        if !active.claims.is_for(&server.settings.issuer) {
+        if !active.claims.is_only_for(&server.settings.issuer) {
             return Err(Problem::OtherAudience);
         }
         if !active.permits(scope) {

@@ -47,3 +47,8 @@ pub fn text(text: &str) -> Result<(), CommandError> {
         _ => Ok(()),
     }
 }
+
+/// Prints a warning on standard error, which may be closed.
+pub fn warn(text: &str) {
+    drop(writeln!(io::stderr(), "jeton: warning: {text}"));
+}

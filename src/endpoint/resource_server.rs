@@ -34,7 +34,7 @@ impl ResourceServer {
         if let Some(token) = authorization.and_then(bearer_token) {
             let active = ActiveToken::find(token, server).await.map_err(refused)?;
             set_client(&active.claims.client_id, request);
-            if !active.claims.is_for(&server.settings.issuer) {
+            if !active.claims.is_only_for(&server.settings.issuer) {
                 return Err(Error::OtherAudience);
             }
             if !active.permits(INTROSPECT) {

@@ -13,6 +13,7 @@ use crate::server::AuthorizationServer;
 use crate::store::client::Model as Client;
 use crate::store::client_secret::Model as ClientSecret;
 use crate::store::session::Model as Session;
+use crate::store::user::ADMIN_ROLE;
 
 /// The bytes of a `jti`: with 128 bits no two tokens share one.
 const TOKEN_ID: usize = 16;
@@ -114,13 +115,14 @@ impl Claims {
         validity: Validity,
         server: &AuthorizationServer,
     ) -> Self {
+        let roles = roles_for(access, roles, &server.settings.issuer);
         let identity = [
             session.id.to_string(),
             session.generation.to_string(),
             session.rotated_at.as_micros().to_string(),
             access.scope.to_string(),
             access.audience.join(" "),
-            roles.to_owned(),
+            roles.join(" "),
         ]
         .join("\n");
         let mac = server.root_secrets.sign_token_id(identity.as_bytes());
@@ -136,7 +138,7 @@ impl Claims {
             acr: Some(session.acr.clone()),
             jti: URL_SAFE_NO_PAD.encode(mac.as_ref().get(..TOKEN_ID).unwrap_or_default()),
             sid: Some(session.id),
-            roles: roles.split_whitespace().map(str::to_owned).collect(),
+            roles: roles.into_iter().map(str::to_owned).collect(),
             client_epoch: None,
             client_secret_id: None,
         }
@@ -194,6 +196,19 @@ impl Claims {
     pub fn is_for(&self, audience: &str) -> bool {
         self.aud.all().iter().any(|own| own == audience)
     }
+
+    /// Whether the token is for this audience and no other. Another API that receives the token could use it here.
+    pub fn is_only_for(&self, audience: &str) -> bool {
+        self.aud.all() == [audience]
+    }
+}
+
+/// The roles for a token. An API must not receive the role of this server's administrators, beside which it may mean
+/// something else.
+fn roles_for<'a>(access: &Access, roles: &'a str, issuer: &str) -> Vec<&'a str> {
+    let is_own = access.audience == [issuer];
+    let roles = roles.split_whitespace();
+    roles.filter(|role| is_own || *role != ADMIN_ROLE).collect()
 }
 
 fn encode_epoch(client: &Client) -> String {

@@ -31,22 +31,27 @@ async fn a_role_that_differs_in_case_is_another_role() {
     let (store, cause) = (&admin.jeton.server.store, admin.jeton.cause());
     let other = admin.jeton.add_user("other", "x").await;
     for roles in [
-        "Admin",
-        "Admin reader",
-        "reader ADMIN",
-        "reader aDmin writer",
+        "jeton:Admin",
+        "Jeton:admin reader",
+        "reader JETON:ADMIN",
+        "reader jeton:aDmin writer",
     ] {
         give_roles(&admin.jeton, other, roles).await;
         for change in [Change::DISABLE, Change::Delete] {
             let refused = user::change(store, admin.id, change, &cause).await;
             assert!(matches!(refused, Err(UserError::LastAdmin)), "{roles}");
         }
-        let found = admin.get(&format!("{USERS}?role=admin")).await;
+        let found = admin.get(&format!("{USERS}?role=jeton:admin")).await;
         assert_eq!(count(&found), 1, "{roles}");
     }
-    for roles in ["admin", "admin reader", "reader admin", "a admin z"] {
+    for roles in [
+        "jeton:admin",
+        "jeton:admin reader",
+        "reader jeton:admin",
+        "a jeton:admin z",
+    ] {
         give_roles(&admin.jeton, other, roles).await;
-        let found = admin.get(&format!("{USERS}?role=admin")).await;
+        let found = admin.get(&format!("{USERS}?role=jeton:admin")).await;
         assert_eq!(count(&found), 2, "{roles}");
     }
 }
@@ -58,7 +63,7 @@ async fn two_administrators_do_not_take_the_role_from_each_other() {
     for body in [json!({"roles": []}), json!({"disabled": true})] {
         let admin = Admin::start().await;
         let other = admin.jeton.add_user("other", ROOT.1).await;
-        give_roles(&admin.jeton, other, "admin").await;
+        give_roles(&admin.jeton, other, "jeton:admin").await;
         let token = sign_in(&admin.jeton, ("other", ROOT.1), Some("admin")).await;
         let ask = async |id: Uuid, token: &str| {
             let path = format!("{USERS}/{id}");
@@ -132,7 +137,7 @@ async fn a_name_or_role_with_a_nul_does_not_exist() {
         "search=a%00",
         "search=%00a",
         "role=%00",
-        "role=admin%00",
+        "role=jeton:admin%00",
     ] {
         assert_eq!(
             count(&admin.get(&format!("{USERS}?{query}")).await),
@@ -232,7 +237,7 @@ async fn every_line_of_if_match_is_read() {
 async fn an_administrator_is_not_made_behind_the_back_of_the_audit_log() {
     let admin = Admin::start().await;
     let fillers: Vec<String> = (0..8).map(|n| format!("{n}{}", "\"".repeat(63))).collect();
-    let roles = [fillers, vec!["admin".to_owned()]].concat();
+    let roles = [fillers, vec!["jeton:admin".to_owned()]].concat();
     let name = "\"".repeat(254);
     let body = json!({"username": format!("a{name}"), "roles": roles, "password": PASSWORD});
     let answer = admin.post(USERS, body).await;
@@ -244,7 +249,8 @@ async fn an_administrator_is_not_made_behind_the_back_of_the_audit_log() {
     let answer = admin.patch(&path, body, None).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     for action in [Action::UserCreated, Action::UserUpdated] {
-        let names_role = |row: &audit_event::Model| row.detail.contains("\"roles\":\"admin 0");
+        let names_role =
+            |row: &audit_event::Model| row.detail.contains("\"roles\":\"jeton:admin 0");
         let rows = admin.jeton.audit_events(action).await;
         let row = rows.iter().find(|row| names_role(row));
         assert!(row.is_some(), "{action:?}: {rows:?}");

@@ -187,7 +187,11 @@ async fn responses_to_users_and_clients_match_the_examples() {
         .check_form("introspectToken", &introspection, "active")
         .await;
 
-    server.admin.token = tokens.access_token;
+    // A token for the server's own API is for no other.
+    let issuer = [("resource", "https://auth.example.com")];
+    let own = with(request("requestToken", "sign_in"), &issuer);
+    let own = server.check_form("requestToken", &own, "person").await;
+    server.admin.token = own.tokens().access_token;
     server.check_get("fetchAccount", "ada").await;
     server.check_get("listAccountSessions", "here").await;
     server.check("registerAccount", "grace", "grace").await;

@@ -390,3 +390,25 @@ fn a_command_without_a_database_creates_none() {
             .refusal(), @r#"jeton: there is no database at ./data/jeton.db; run `jeton serve` once to create it, or correct data_dir or --config"#);
     assert_eq!(place.contents(), Vec::<String>::new());
 }
+
+#[test]
+fn the_former_name_of_the_role_of_administrators_is_an_ordinary_role() {
+    let place = Place::furnished();
+    let warning =
+        "jeton: warning: admin is an ordinary role; jeton:admin gives access to the admin API";
+    let password = "eight brown dogs bark\n";
+    for (arguments, is_warned) in [
+        (&["user", "add", "bob", "--role", "admin"][..], true),
+        (
+            &[
+                "user", "update", "bob", "--role", "reader", "--role", "admin",
+            ],
+            true,
+        ),
+        (&["user", "update", "bob", "--role", "jeton:admin"], false),
+    ] {
+        let outcome = place.run_with(arguments, password);
+        assert!(outcome.status.success(), "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.contains(warning), is_warned, "{arguments:?}");
+    }
+}

@@ -68,7 +68,7 @@ async fn two_admins_cannot_disable_or_delete_each_other() {
         let mut admins = Vec::new();
         for name in ["ann", "bob"] {
             let id = nodes[0].add_user(&format!("{name}{round}"), "x").await;
-            crate::api::admin::give_roles(&nodes[0], id, "admin").await;
+            crate::api::admin::give_roles(&nodes[0], id, "jeton:admin").await;
             admins.push(id);
         }
         let endings = std::iter::zip(&nodes, &admins).map(|(node, admin)| {
@@ -84,7 +84,7 @@ async fn two_admins_cannot_disable_or_delete_each_other() {
         assert_eq!(outcomes.iter().filter(refused).count(), 1, "{outcomes:?}");
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
         let filter = UserFilter {
-            role: Some("admin"),
+            role: Some("jeton:admin"),
             disabled: Some(false),
             ..UserFilter::default()
         };

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ::migration::Schema;
 use jeton::database_url::Engine;
-use sea_orm::sea_query::{ColumnDef, Index, Table};
+use sea_orm::sea_query::{ColumnDef, Index, Query, Table};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseExecutor, DbErr};
+use uuid::Uuid;
 
 use super::schema::{empty_database, open, rows, schema};
 use crate::support::database::server_engine;
@@ -184,4 +185,54 @@ async fn tables_with_the_character_set_of_the_server_are_converted_on_mariadb() 
     assert!(rows(&connection, others).await.is_empty());
     let kept = "SELECT name FROM leases WHERE name = 'säut'";
     assert_eq!(rows(&connection, kept).await.len(), 1);
+}
+
+/// A store of a version before the role had this name. Roles that are only called alike stay.
+#[tokio::test]
+async fn the_role_of_administrators_is_renamed() {
+    let (_data, connection) = empty_database().await;
+    migration::up(&connection).await.unwrap();
+    let roles = [
+        ("admin", "jeton:admin"),
+        ("admin reader", "jeton:admin reader"),
+        ("reader admin writer", "reader jeton:admin writer"),
+        (
+            "Admin administrator not-admin",
+            "Admin administrator not-admin",
+        ),
+        ("", ""),
+    ];
+    for (index, (before, _)) in roles.iter().enumerate() {
+        let user = Query::insert()
+            .into_table("users")
+            .columns([
+                "id",
+                "username",
+                "password_hash",
+                "roles",
+                "session_epoch",
+                "created_at",
+            ])
+            .values_panic([
+                Uuid::from_u128(index as u128).into(),
+                index.to_string().into(),
+                "".into(),
+                (*before).into(),
+                0_i64.into(),
+                0_i64.into(),
+            ])
+            .take();
+        connection.execute(&user).await.unwrap();
+    }
+    for _ in 0..2 {
+        let step = "DELETE FROM seaql_migrations WHERE version LIKE '%rename_admin_role'";
+        connection.execute_unprepared(step).await.unwrap();
+        migration::up(&connection).await.unwrap();
+        let found = rows(&connection, "SELECT roles FROM users ORDER BY username").await;
+        let found: Vec<String> = found
+            .iter()
+            .map(|row| row.try_get_by_index(0).unwrap())
+            .collect();
+        assert_eq!(found, roles.map(|(_, after)| after));
+    }
 }

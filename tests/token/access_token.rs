@@ -32,6 +32,17 @@ async fn start_with_audiences() -> Jeton {
 }
 
 impl Jeton {
+    /// Adds a user with the password `x`.
+    async fn add_user_with_roles(&self, username: &str, roles: &str) {
+        let hash = self.server.hasher.hash(Password::new("x")).await.unwrap();
+        let user = user::Model {
+            roles: roles.to_owned(),
+            ..user::Model::new(username, hash, self.now())
+        };
+        let added = user::insert(&self.server.store, user, &self.cause()).await;
+        added.unwrap();
+    }
+
     /// Adds the user `carol` with a fixed id, two roles and the password `x`.
     async fn add_carol(&self) {
         let hash = self.server.hasher.hash(Password::new("x")).await.unwrap();
@@ -393,5 +404,50 @@ async fn the_acr_of_the_session_is_in_tokens_and_introspection() {
     for token in [&second.access_token, &second.refresh_token] {
         let answer = jeton.post("/introspect", &basic, &[("token", token)]).await;
         assert_eq!(answer.json()["acr"], "urn:example:other");
+    }
+}
+
+/// row 95: the role of administrators is in no token that another API receives, also beside this server.
+#[tokio::test]
+async fn a_token_for_another_audience_does_not_have_the_role_of_administrators() {
+    let jeton = start_with_audiences().await;
+    let both = format!("{ISSUER} {API}");
+    for format in [None, Some("opaque")] {
+        let id = format.unwrap_or("jwt");
+        jeton
+            .add_client(id, None, |row| {
+                row.audience.clone_from(&both);
+                row.access_token_format = format.map(str::to_owned);
+            })
+            .await;
+    }
+    let for_both = |row: &mut jeton::store::client::Model| row.audience.clone_from(&both);
+    jeton.add_client("reader", Some(SECRET), for_both).await;
+    jeton
+        .add_user_with_roles("dora", "auditor jeton:admin")
+        .await;
+    let reader = basic_raw("reader", SECRET);
+    let (every, others) = (json!(["auditor", "jeton:admin"]), json!(["auditor"]));
+    for (resource, expected) in [
+        (None, &others),
+        (Some(API), &others),
+        (Some(ISSUER), &every),
+    ] {
+        for client in ["jwt", "opaque"] {
+            let mut parameters = vec![
+                ("grant_type", "password"),
+                ("username", "dora"),
+                ("password", "x"),
+                ("client_id", client),
+            ];
+            parameters.extend(resource.map(|resource| ("resource", resource)));
+            let token = jeton.token(&parameters).await.tokens().access_token;
+            let parameters = [("token", token.as_str())];
+            let shown = jeton.post("/introspect", &reader, &parameters).await.json();
+            assert_eq!(&shown["roles"], expected, "{client} {resource:?}");
+            if client == "jwt" {
+                assert_eq!(&claims(&token)["roles"], expected, "{resource:?}");
+            }
+        }
     }
 }

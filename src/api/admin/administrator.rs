@@ -1,4 +1,4 @@
-//! Authentication of administrators: a user with the role `admin`, or a client with its own token. The access token
+//! Authentication of administrators: a user with the role `jeton:admin`, or a client with its own token. The access token
 //! needs the scope `admin`.
 
 use poem::{Request, RequestBody};

@@ -13,13 +13,12 @@ use poem_openapi::types::ToJSON;
 use serde_json::Value;
 
 /// Error message for an access token that has the scope but not the role.
-pub const NOT_ALLOWED: &str =
-    "Only a user with the role admin, or a client registered with the scope admin, may do this.";
+pub const NOT_ALLOWED: &str = "Only a user with the role jeton:admin, or a client registered with the scope admin, may do this.";
 
 /// How the operations are grouped in the document.
 #[derive(Tags)]
 enum Tag {
-    /// Administration by users with the role `admin` and by service accounts.
+    /// Administration by users with the role `jeton:admin` and by service accounts.
     Admin,
 }
 

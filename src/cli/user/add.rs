@@ -12,7 +12,7 @@ use crate::store::user::{self, InsertError};
 pub struct UserAdd {
     /// The username. Case is ignored.
     username: String,
-    /// A role of the user; repeatable. `admin` gives access to the admin API.
+    /// A role of the user; repeatable. `jeton:admin` gives access to the admin API.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
     /// Read a password hash instead of a password from standard input, to import users from another

@@ -15,7 +15,7 @@ use crate::password::Password;
 use crate::roles;
 use crate::server::AuthorizationServer;
 use crate::sign_in;
-use crate::store::user::{self, Change, Changed, UserAttributes};
+use crate::store::user::{self, ADMIN_ROLE, Change, Changed, UserAttributes};
 use crate::username::Username;
 
 #[derive(Debug, Args)]
@@ -218,6 +218,11 @@ fn parse(username: &str) -> Result<Username, CommandError> {
 }
 
 fn parse_roles(roles: &[String]) -> Result<String, CommandError> {
+    if roles.iter().any(|role| role == "admin") {
+        output::warn(&format!(
+            "admin is an ordinary role; {ADMIN_ROLE} gives access to the admin API"
+        ));
+    }
     roles::parse(roles)
         .map_err(|error| CommandError::new(format!("{error}; repeat --role for each")))
 }

@@ -34,8 +34,8 @@ pub enum UserError {
     /// Another user has the username.
     #[error("another user has that name")]
     Taken,
-    /// No enabled user with the role `admin` would remain.
-    #[error("this is the last administrator: give another user the role admin first")]
+    /// No enabled user with the role `jeton:admin` would remain.
+    #[error("this is the last administrator: give another user the role jeton:admin first")]
     LastAdmin,
     /// The store failed.
     #[error("store: {0}")]

@@ -21,8 +21,8 @@ use crate::clock::Timestamp;
 use crate::device::printable;
 use crate::secret::random_bytes;
 
-/// The role of administrators.
-pub const ADMIN_ROLE: &str = "admin";
+/// The role of this server's administrators. Tokens for another audience do not have it: it means nothing there.
+pub const ADMIN_ROLE: &str = "jeton:admin";
 
 /// A user.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -156,7 +156,7 @@ fn has_role(role: &str) -> Expr {
     Expr::from(without).ne(roles())
 }
 
-/// Adds the roles to an event. Long text is cut, so `admin` stands first: every new administrator is visible.
+/// Adds the roles to an event. Long text is cut, so [`ADMIN_ROLE`] stands first: every new administrator is visible.
 fn with_roles(event: Event, roles: &str) -> Event {
     let mut all: Vec<&str> = roles.split_whitespace().collect();
     all.sort_by_key(|role| *role != ADMIN_ROLE);

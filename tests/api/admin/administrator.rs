@@ -2,7 +2,7 @@ use jeton::store::user::{self, Change, UserError};
 use serde_json::json;
 
 use super::{Admin, ROOT, assert_problem, give_roles, sign_in};
-use crate::support::{ALICE, Jeton, SECRET, claims};
+use crate::support::{ALICE, ISSUER, Jeton, SECRET, claims};
 
 const PATH: &str = "/admin/audit-events";
 
@@ -28,7 +28,7 @@ async fn who_loses_the_role_is_out_at_once() {
     let admin = Admin::start().await;
     let alice = user::find_by_username(&admin.jeton.server.store, ALICE.0).await;
     let alice = alice.unwrap().unwrap().id;
-    give_roles(&admin.jeton, alice, "reader admin").await;
+    give_roles(&admin.jeton, alice, "reader jeton:admin").await;
     give_roles(&admin.jeton, admin.id, "reader").await;
     assert_problem(&admin.get(PATH).await, 403, &[]);
     let token = sign_in(&admin.jeton, ALICE, Some("admin")).await;
@@ -121,7 +121,7 @@ async fn the_last_admin_cannot_be_removed() {
     let (store, cause) = (&admin.jeton.server.store, admin.jeton.cause());
     let change = async |change| user::change(store, admin.id, change, &cause).await;
     let demote = Change::Attributes(user::UserAttributes {
-        roles: Some("administrator not-admin".to_owned()),
+        roles: Some("admin not-jeton:admin".to_owned()),
         ..user::UserAttributes::default()
     });
     for attempt in [Change::DISABLE, Change::Delete, demote] {
@@ -130,10 +130,10 @@ async fn the_last_admin_cannot_be_removed() {
     }
     // A disabled one, and roles that are only called alike, are no other admin.
     let other = admin.jeton.add_user("other", "x").await;
-    give_roles(&admin.jeton, other, "administrator admin_").await;
+    give_roles(&admin.jeton, other, "admin jeton:admin_").await;
     let refused = change(Change::DISABLE).await;
     assert!(matches!(refused, Err(UserError::LastAdmin)), "{refused:?}");
-    give_roles(&admin.jeton, other, "reader admin writer").await;
+    give_roles(&admin.jeton, other, "reader jeton:admin writer").await;
     let disabled = user::change(store, other, Change::DISABLE, &cause).await;
     disabled.unwrap();
     let refused = change(Change::DISABLE).await;
@@ -141,4 +141,57 @@ async fn the_last_admin_cannot_be_removed() {
     let enabled = user::change(store, other, Change::ENABLE, &cause).await;
     enabled.unwrap();
     change(Change::Delete).await.unwrap();
+}
+
+/// row 95: another API that receives a token for both could use it here.
+#[tokio::test]
+async fn the_own_apis_accept_only_tokens_for_the_issuer_alone() {
+    let admin = Admin::start().await;
+    let (jeton, api) = (&admin.jeton, "https://api.example.com");
+    for (id, audience) in [("both", format!("{ISSUER} {api}")), ("api", api.to_owned())] {
+        let scopes = "account admin introspect";
+        jeton
+            .add_client(id, None, |row| {
+                scopes.clone_into(&mut row.scope);
+                row.audience = audience;
+            })
+            .await;
+    }
+    let sign_in = async |client: &str, resource: &[(&str, &str)]| {
+        let parameters = [
+            ("grant_type", "password"),
+            ("username", ROOT.0),
+            ("password", ROOT.1),
+            ("client_id", client),
+            ("scope", "account admin introspect"),
+        ];
+        jeton
+            .token(&[&parameters, resource].concat())
+            .await
+            .tokens()
+    };
+    let statuses = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        [
+            jeton.get_with("/account", token).await.status.as_u16(),
+            jeton.get_with(PATH, token).await.status.as_u16(),
+            jeton
+                .get_with("/revoked-sessions", token)
+                .await
+                .status
+                .as_u16(),
+            jeton
+                .post("/introspect", &bearer, &[("token", token)])
+                .await
+                .status
+                .as_u16(),
+        ]
+    };
+    for (client, resource) in [("both", None), ("api", None), ("both", Some(api))] {
+        let resource = resource.map(|resource| ("resource", resource));
+        let tokens = sign_in(client, resource.as_slice()).await;
+        assert_eq!(statuses(&tokens.access_token).await, [401; 4], "{client}");
+    }
+    let tokens = sign_in("both", &[("resource", ISSUER)]).await;
+    assert_eq!(statuses(&tokens.access_token).await, [200; 4]);
 }

@@ -59,7 +59,7 @@ async fn an_event_tells_who_what_when_and_from_where() {
       "actor": "system",
       "user_id": "[uuid]",
       "detail": {
-        "roles": "admin",
+        "roles": "jeton:admin",
         "username": "root"
       }
     }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::support::{Answer, Jeton};
 
-/// A user with the role `admin`.
+/// A user with the role `jeton:admin`.
 pub const ROOT: (&str, &str) = ("root", "a password of some length");
 
 /// A Jeton with an administrator who has signed in.
@@ -39,7 +39,7 @@ impl Admin {
     /// Adds an administrator to a Jeton, and signs them in.
     pub async fn of(jeton: Jeton) -> Self {
         let id = jeton.add_user(ROOT.0, ROOT.1).await;
-        give_roles(&jeton, id, "admin").await;
+        give_roles(&jeton, id, "jeton:admin").await;
         jeton
             .add_client("console", None, |client| {
                 "account admin".clone_into(&mut client.scope);

@@ -162,7 +162,7 @@ async fn users_are_searched_by_part_of_the_name_role_and_state() {
         ("search=!", &["bert!"]),
         ("search=%27%20OR%201=1", &[]),
         ("search=%5C", &[]),
-        ("role=admin", &["root"]),
+        ("role=jeton:admin", &["root"]),
         ("role=adm", &[]),
         ("role=%25", &[]),
         ("disabled=true", &[]),

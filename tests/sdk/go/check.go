@@ -28,7 +28,7 @@ func main() {
 	configuration := jeton.NewConfiguration()
 	configuration.Servers[0].URL = issuer
 	server, ctx := jeton.NewAPIClient(configuration), context.Background()
-	signIn := server.TokenAPI.RequestToken(ctx).GrantType("password").ClientId("my-info").Username(username)
+	signIn := server.TokenAPI.RequestToken(ctx).GrantType("password").ClientId("first-party").Username(username)
 	token, _, err := signIn.Password(password).Execute()
 	if err != nil {
 		log.Fatal(err)
@@ -52,6 +52,10 @@ func main() {
 
 	api := myinfo.NewConfiguration()
 	api.Servers[0].URL = os.Getenv("SDK_API")
+	// A token for this API. Jeton's own API accepts no token for another one beside it.
+	itsToken, _, err := signIn.ClientId("my-info").Password(password).Execute()
+	must(err)
+	bearer = oauth2.StaticTokenSource(&oauth2.Token{AccessToken: itsToken.AccessToken})
 	info, _, err := myinfo.NewAPIClient(api).InfoAPI.FetchMyInfo(context.WithValue(ctx, myinfo.ContextOAuth2, bearer)).Execute()
 	must(err)
 	expect(info.Sub == account.Sub)
@@ -60,7 +64,7 @@ func main() {
 	old := token
 	// README
 
-	refresh := server.TokenAPI.RequestToken(ctx).GrantType("refresh_token").ClientId("my-info")
+	refresh := server.TokenAPI.RequestToken(ctx).GrantType("refresh_token").ClientId("first-party")
 	token, _, err = refresh.RefreshToken(token.GetRefreshToken()).Execute()
 	// end
 	must(err)
@@ -88,10 +92,10 @@ func main() {
 	sessions, _, err := server.AccountAPI.ListAccountSessions(signedIn).Execute()
 	must(err)
 	current := slices.IndexFunc(sessions.Sessions, func(session jeton.AccountSession) bool { return session.Current })
-	expect(sessions.Sessions[current].ClientId == "my-info")
+	expect(sessions.Sessions[current].ClientId == "first-party")
 	passed("sessions")
 
-	_, _, err = server.TokenAPI.RevokeToken(ctx).Token(token.GetRefreshToken()).ClientId("my-info").Execute()
+	_, _, err = server.TokenAPI.RevokeToken(ctx).Token(token.GetRefreshToken()).ClientId("first-party").Execute()
 	must(err)
 	_, _, err = refresh.RefreshToken(token.GetRefreshToken()).Execute()
 	expect(refusal[jeton.ErrorResponse](err).Error == "invalid_grant")

@@ -43,7 +43,7 @@ final class Check {
     var server = new ApiClient();
     server.updateBaseUri(issuer);
     var tokens = new TokenApi(server);
-    var signIn = APIRequestTokenRequest.newBuilder().grantType("password").clientId("my-info").username(username);
+    var signIn = APIRequestTokenRequest.newBuilder().grantType("password").clientId("first-party").username(username);
     var token = tokens.requestToken(signIn.password(password).build());
     // end
     expect(token.getTokenType().equals("Bearer") && token.getExpiresIn() > 0);
@@ -61,13 +61,16 @@ final class Check {
 
     var api = new myinfo.client.ApiClient();
     api.updateBaseUri(System.getenv("SDK_API"));
-    expect(new InfoApi(api).fetchMyInfo(bearer).getSub().equals(account.getSub().toString()));
+    // A token for this API. Jeton's own API accepts no token for another one beside it.
+    var atMyInfo = APIRequestTokenRequest.newBuilder().grantType("password").clientId("my-info").username(username);
+    var itsBearer = bearer(tokens.requestToken(atMyInfo.password(password).build()));
+    expect(new InfoApi(api).fetchMyInfo(itsBearer).getSub().equals(account.getSub().toString()));
     passed("my-info");
 
     var old = token;
     // README
 
-    var refresh = APIRequestTokenRequest.newBuilder().grantType("refresh_token").clientId("my-info");
+    var refresh = APIRequestTokenRequest.newBuilder().grantType("refresh_token").clientId("first-party");
     token = tokens.requestToken(refresh.refreshToken(token.getRefreshToken()).build());
     // end
     expect(!token.getRefreshToken().equals(old.getRefreshToken()));
@@ -91,10 +94,10 @@ final class Check {
 
     var sessions = new AccountApi(server).listAccountSessions(null, null, bearer).getSessions();
     var current = sessions.stream().filter(AccountSession::getCurrent).map(AccountSession::getClientId).toList();
-    expect(current.equals(List.of("my-info")));
+    expect(current.equals(List.of("first-party")));
     passed("sessions");
 
-    var signOut = APIRevokeTokenRequest.newBuilder().token(token.getRefreshToken()).clientId("my-info");
+    var signOut = APIRevokeTokenRequest.newBuilder().token(token.getRefreshToken()).clientId("first-party");
     tokens.revokeToken(signOut.build());
     var ended = refresh.refreshToken(token.getRefreshToken()).build();
     expect(refusal(() -> tokens.requestToken(ended), ErrorResponse.class).getError().equals("invalid_grant"));

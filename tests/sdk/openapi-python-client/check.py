@@ -38,7 +38,7 @@ def main() -> None:
     # README
 
     server = Client(base_url=issuer)
-    sign_in = TokenRequest("password", client_id="my-info", username=username, password=password)
+    sign_in = TokenRequest("password", client_id="first-party", username=username, password=password)
     token = request_token.sync(client=server, body=sign_in)
     if not isinstance(token, TokenAnswer):
         raise SystemExit(f"Not signed in: {token}")
@@ -56,14 +56,18 @@ def main() -> None:
     assert account.username == username
     passed("account")
 
-    info = fetch_my_info.sync(client=InfoClient(base_url=os.environ["SDK_API"], token=token.access_token))
+    # A token for this API. Jeton's own API accepts no token for another one beside it.
+    sign_in = TokenRequest("password", client_id="my-info", username=username, password=password)
+    its_token = request_token.sync(client=server, body=sign_in)
+    assert isinstance(its_token, TokenAnswer), its_token
+    info = fetch_my_info.sync(client=InfoClient(base_url=os.environ["SDK_API"], token=its_token.access_token))
     assert isinstance(info, MyInfo) and info.sub == str(account.sub)
     passed("my-info")
 
     old = token
     # README
 
-    refresh = TokenRequest("refresh_token", client_id="my-info", refresh_token=token.refresh_token)
+    refresh = TokenRequest("refresh_token", client_id="first-party", refresh_token=token.refresh_token)
     token = request_token.sync(client=server, body=refresh)
     assert isinstance(token, TokenAnswer), token
     # end
@@ -74,7 +78,7 @@ def main() -> None:
 
     # README
 
-    wrong = TokenRequest("password", client_id="my-info", username=username, password="a wrong password")
+    wrong = TokenRequest("password", client_id="first-party", username=username, password="a wrong password")
     refused = request_token.sync_detailed(client=server, body=wrong)
     if isinstance(refused.parsed, ErrorResponse):
         print(refused.status_code, refused.parsed.error, refused.parsed.error_description)
@@ -84,10 +88,10 @@ def main() -> None:
 
     sessions = list_account_sessions.sync(client=signed_in)
     assert isinstance(sessions, AccountSessions)
-    assert [session.client_id for session in sessions.sessions if session.current] == ["my-info"]
+    assert [session.client_id for session in sessions.sessions if session.current] == ["first-party"]
     passed("sessions")
 
-    sign_out = RevocationRequest(token.refresh_token, client_id="my-info")
+    sign_out = RevocationRequest(token.refresh_token, client_id="first-party")
     assert isinstance(revoke_token.sync(client=server, body=sign_out), Revocation)
     refresh.refresh_token = token.refresh_token
     ended = request_token.sync(client=server, body=refresh)

@@ -23,7 +23,7 @@ def main() -> None:
 
     server = Configuration(host=issuer)
     tokens = TokenApi(ApiClient(server))
-    token = tokens.request_token("password", client_id="my-info", username=username, password=password)
+    token = tokens.request_token("password", client_id="first-party", username=username, password=password)
     # end
     assert token.token_type == "Bearer" and token.expires_in > 0
     assert token.refresh_token is not None and token.refresh_token.startswith("jrt_")
@@ -38,14 +38,16 @@ def main() -> None:
     assert account.username == username
     passed("account")
 
-    api = InfoConfiguration(host=os.environ["SDK_API"], access_token=token.access_token)
+    # A token for this API. Jeton's own API accepts no token for another one beside it.
+    its_token = tokens.request_token("password", client_id="my-info", username=username, password=password)
+    api = InfoConfiguration(host=os.environ["SDK_API"], access_token=its_token.access_token)
     assert InfoApi(InfoApiClient(api)).fetch_my_info().sub == str(account.sub)
     passed("my-info")
 
     old = token
     # README
 
-    token = tokens.request_token("refresh_token", client_id="my-info", refresh_token=token.refresh_token)
+    token = tokens.request_token("refresh_token", client_id="first-party", refresh_token=token.refresh_token)
     server.access_token = token.access_token
     # end
     assert token.refresh_token != old.refresh_token
@@ -60,7 +62,7 @@ def main() -> None:
     except ApiException as refused:
         if refused.status != 401:  # Else the access token has expired.
             raise
-        token = tokens.request_token("refresh_token", client_id="my-info", refresh_token=token.refresh_token)
+        token = tokens.request_token("refresh_token", client_id="first-party", refresh_token=token.refresh_token)
         server.access_token = token.access_token
         account = AccountApi(ApiClient(server)).fetch_account()
     # end
@@ -69,7 +71,7 @@ def main() -> None:
     # README
 
     try:
-        tokens.request_token("password", client_id="my-info", username=username, password="a wrong password")
+        tokens.request_token("password", client_id="first-party", username=username, password="a wrong password")
     except ApiException as refused:
         assert isinstance(refused.data, ErrorResponse)
         print(refused.status, refused.data.error, refused.data.error_description)
@@ -78,13 +80,13 @@ def main() -> None:
         passed("error")
 
     sessions = AccountApi(ApiClient(server)).list_account_sessions().sessions
-    assert [session.client_id for session in sessions if session.current] == ["my-info"]
+    assert [session.client_id for session in sessions if session.current] == ["first-party"]
     passed("sessions")
 
     assert token.refresh_token is not None
-    tokens.revoke_token(token.refresh_token, client_id="my-info")
+    tokens.revoke_token(token.refresh_token, client_id="first-party")
     try:
-        tokens.request_token("refresh_token", client_id="my-info", refresh_token=token.refresh_token)
+        tokens.request_token("refresh_token", client_id="first-party", refresh_token=token.refresh_token)
     except ApiException as refused:
         assert isinstance(refused.data, ErrorResponse) and refused.data.error == "invalid_grant"
         passed("sign-out")

@@ -137,7 +137,7 @@ impl UsersApi {
 
     /// Change a user
     ///
-    /// An absent field stays. Disabling a user ends all their sessions. The last enabled user with the role `admin`
+    /// An absent field stays. Disabling a user ends all their sessions. The last enabled user with the role `jeton:admin`
     /// cannot lose the role or be disabled.
     #[oai(path = "/:id", method = "patch", operation_id = "updateUser")]
     #[expect(
@@ -163,7 +163,7 @@ impl UsersApi {
 
     /// Delete a user
     ///
-    /// Ends all sessions of the user. The last enabled user with the role `admin` cannot be deleted.
+    /// Ends all sessions of the user. The last enabled user with the role `jeton:admin` cannot be deleted.
     #[oai(path = "/:id", method = "delete", operation_id = "deleteUser")]
     async fn delete(
         &self,

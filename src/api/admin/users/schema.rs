@@ -21,7 +21,7 @@ pub struct User {
     pub id: Uuid,
     /// Name to sign in with, in lower case.
     pub username: String,
-    /// Roles. `admin` gives access to the admin API.
+    /// Roles. `jeton:admin` gives access to the admin API.
     pub roles: Vec<String>,
     /// Whether the user cannot sign in.
     pub disabled: bool,

@@ -24,7 +24,7 @@ async fn main() -> Outcome<()> {
     // README
 
     let server = Client::new(issuer);
-    let client_id = "my-info".to_owned();
+    let client_id = "first-party".to_owned();
     let sign_in =
         TokenRequest::builder().grant_type("password").client_id(client_id.clone()).username(username.clone());
     let token = server.request_token().body(sign_in.clone().password(password.clone())).send().await?;
@@ -36,12 +36,17 @@ async fn main() -> Outcome<()> {
 
     let bearer = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {}", token.access_token).parse()?)]);
     let http = reqwest::Client::builder().default_headers(bearer).build()?;
-    let account = Client::new_with_client(issuer, http.clone()).fetch_account().send().await?;
+    let account = Client::new_with_client(issuer, http).fetch_account().send().await?;
     println!("Signed in as {}", account.username);
     // end
     assert_eq!(account.username, username);
     passed("account");
 
+    // A token for this API. Jeton's own API accepts no token for another one beside it.
+    let at_my_info = sign_in.clone().client_id("my-info".to_owned()).password(password.clone());
+    let its_token = server.request_token().body(at_my_info).send().await?;
+    let bearer = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {}", its_token.access_token).parse()?)]);
+    let http = reqwest::Client::builder().default_headers(bearer).build()?;
     let api = my_info_client::Client::new_with_client(&env::var("SDK_API")?, http);
     assert_eq!(api.fetch_my_info().send().await?.sub, account.sub.to_string());
     passed("my-info");
@@ -75,7 +80,7 @@ async fn main() -> Outcome<()> {
 
     let answer = signed_in.list_account_sessions().send().await?;
     let current: Vec<_> = answer.sessions.iter().filter(|session| session.current).collect();
-    assert!(current.len() == 1 && current[0].client_id == "my-info");
+    assert!(current.len() == 1 && current[0].client_id == "first-party");
     passed("sessions");
 
     let newest = token.refresh_token.clone().ok_or("no refresh token")?;

@@ -27,7 +27,7 @@ async fn main() -> Outcome<()> {
     // README
 
     let server = Configuration { base_path: issuer, ..Configuration::default() };
-    let (user, client) = (Some(username), Some("my-info"));
+    let (user, client) = (Some(username), Some("first-party"));
     let token = request_token(&server, "password", user, Some(password), None, None, None, client, None).await?;
     // end
     assert!(token.token_type == "Bearer" && token.expires_in > 0);
@@ -43,9 +43,12 @@ async fn main() -> Outcome<()> {
     assert_eq!(account.username, username);
     passed("account");
 
+    // A token for this API. Jeton's own API accepts no token for another one beside it.
+    let my_info = Some("my-info");
+    let its = request_token(&server, "password", user, Some(password), None, None, None, my_info, None).await?;
     let api = my_info_client::apis::configuration::Configuration {
         base_path: env::var("SDK_API")?,
-        oauth_access_token: signed_in.oauth_access_token,
+        oauth_access_token: Some(its.access_token),
         ..Default::default()
     };
     assert_eq!(fetch_my_info(&api).await?.sub, account.sub.to_string());
@@ -82,7 +85,7 @@ async fn main() -> Outcome<()> {
 
     let sessions = list_account_sessions(&signed_in, None, None).await?.sessions;
     let current: Vec<_> = sessions.iter().filter(|session| session.current).collect();
-    assert!(current.len() == 1 && current[0].client_id == "my-info");
+    assert!(current.len() == 1 && current[0].client_id == "first-party");
     passed("sessions");
 
     revoke_token(&server, &refresh_token, None, client, None).await?;

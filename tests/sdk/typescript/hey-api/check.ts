@@ -18,7 +18,7 @@ const password = setting("SDK_PASSWORD");
 // README
 
 client.setConfig({ baseUrl: issuer });
-const signIn = { grant_type: "password" as const, client_id: "my-info", username, password };
+const signIn = { grant_type: "password" as const, client_id: "first-party", username, password };
 let { data: token } = await requestToken({ body: signIn, throwOnError: true });
 // end
 assert.equal(token.token_type, "Bearer");
@@ -35,14 +35,16 @@ console.log("Signed in as", account.data.username);
 assert.equal(account.data.username, username);
 passed("account");
 
-infoClient.setConfig({ baseUrl: setting("SDK_API"), auth: bearer });
+// A token for this API. Jeton's own API accepts no token for another one beside it.
+const itsToken = await requestToken({ body: { ...signIn, client_id: "my-info" }, throwOnError: true });
+infoClient.setConfig({ baseUrl: setting("SDK_API"), auth: () => itsToken.data.access_token });
 assert.equal((await fetchMyInfo({ throwOnError: true })).data.sub, account.data.sub);
 passed("my-info");
 
 const old = token;
 // README
 
-const refresh = { grant_type: "refresh_token" as const, client_id: "my-info", refresh_token: token.refresh_token! };
+const refresh = { grant_type: "refresh_token" as const, client_id: "first-party", refresh_token: token.refresh_token! };
 ({ data: token } = await requestToken({ body: refresh, throwOnError: true }));
 // end
 assert.notEqual(token.refresh_token, old.refresh_token);
@@ -72,10 +74,10 @@ assert.equal(error?.error, "invalid_grant");
 passed("error");
 
 const { sessions } = (await listAccountSessions({ throwOnError: true })).data;
-assert.deepEqual(sessions.filter((session) => session.current).map((session) => session.client_id), ["my-info"]);
+assert.deepEqual(sessions.filter((session) => session.current).map((session) => session.client_id), ["first-party"]);
 passed("sessions");
 
-const signOut = { token: token.refresh_token!, client_id: "my-info" };
+const signOut = { token: token.refresh_token!, client_id: "first-party" };
 assert.deepEqual((await revokeToken({ body: signOut, throwOnError: true })).data, {});
 const ended = await requestToken({ body: { ...refresh, refresh_token: token.refresh_token! } });
 assert.equal(ended.error?.error, "invalid_grant");

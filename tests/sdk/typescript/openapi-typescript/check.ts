@@ -16,7 +16,7 @@ const password = setting("SDK_PASSWORD");
 
 const jeton = createClient<paths>({ baseUrl: issuer });
 const form = { headers: { "Content-Type": "application/x-www-form-urlencoded" } };
-const signIn = { grant_type: "password" as const, client_id: "my-info", username, password };
+const signIn = { grant_type: "password" as const, client_id: "first-party", username, password };
 let { data: token } = await jeton.POST("/token", { body: signIn, ...form });
 if (!token) throw new Error("not signed in");
 // end
@@ -34,13 +34,16 @@ assert.equal(account.data?.username, username);
 passed("account");
 
 const info = createClient<InfoPaths>({ baseUrl: setting("SDK_API") });
-assert.equal((await info.GET("/my-info", bearer())).data?.sub, account.data.sub);
+// A token for this API. Jeton's own API accepts no token for another one beside it.
+const { data: its } = await jeton.POST("/token", { body: { ...signIn, client_id: "my-info" }, ...form });
+const itsBearer = { headers: { Authorization: `Bearer ${its?.access_token}` } };
+assert.equal((await info.GET("/my-info", itsBearer)).data?.sub, account.data.sub);
 passed("my-info");
 
 const old = token;
 // README
 
-const refresh = { grant_type: "refresh_token" as const, client_id: "my-info", refresh_token: token.refresh_token! };
+const refresh = { grant_type: "refresh_token" as const, client_id: "first-party", refresh_token: token.refresh_token! };
 ({ data: token } = await jeton.POST("/token", { body: refresh, ...form }));
 // end
 assert(token);
@@ -60,10 +63,10 @@ passed("error");
 
 const { data: list } = await jeton.GET("/account/sessions", bearer());
 const current = list?.sessions.filter((session) => session.current);
-assert.deepEqual(current?.map((session) => session.client_id), ["my-info"]);
+assert.deepEqual(current?.map((session) => session.client_id), ["first-party"]);
 passed("sessions");
 
-const signOut = { token: token.refresh_token!, client_id: "my-info" };
+const signOut = { token: token.refresh_token!, client_id: "first-party" };
 assert.deepEqual((await jeton.POST("/revoke", { body: signOut, ...form })).data, {});
 const ended = await jeton.POST("/token", { body: { ...refresh, refresh_token: token.refresh_token! }, ...form });
 assert.equal(ended.error?.error, "invalid_grant");

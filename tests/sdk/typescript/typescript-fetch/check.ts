@@ -15,7 +15,7 @@ const password = setting("SDK_PASSWORD");
 // README
 
 const tokens = new TokenApi(new Configuration({ basePath: issuer }));
-let token = await tokens.requestToken({ grantType: "password", clientId: "my-info", username, password });
+let token = await tokens.requestToken({ grantType: "password", clientId: "first-party", username, password });
 // end
 assert.equal(token.tokenType, "Bearer");
 assert(token.expiresIn > 0 && token.refreshToken?.startsWith("jrt_"));
@@ -30,7 +30,10 @@ console.log("Signed in as", (await account.fetchAccount()).username);
 assert.equal((await account.fetchAccount()).username, username);
 passed("account");
 
-const info = new InfoApi(new InfoConfiguration({ basePath: setting("SDK_API"), accessToken }));
+// A token for this API. Jeton's own API accepts no token for another one beside it.
+const its = await tokens.requestToken({ grantType: "password", clientId: "my-info", username, password });
+const itsToken = `Bearer ${its.accessToken}`;
+const info = new InfoApi(new InfoConfiguration({ basePath: setting("SDK_API"), accessToken: itsToken }));
 assert.equal((await info.fetchMyInfo()).sub, (await account.fetchAccount()).sub);
 passed("my-info");
 
@@ -38,7 +41,7 @@ const old = token;
 // README
 
 const refreshToken = token.refreshToken!;
-token = await tokens.requestToken({ grantType: "refresh_token", clientId: "my-info", refreshToken });
+token = await tokens.requestToken({ grantType: "refresh_token", clientId: "first-party", refreshToken });
 // end
 assert.notEqual(token.refreshToken, old.refreshToken);
 assert.equal((await account.fetchAccount()).username, username);
@@ -48,7 +51,7 @@ let seen: string | undefined;
 // README
 
 try {
-  await tokens.requestToken({ grantType: "password", clientId: "my-info", username, password: "a wrong password" });
+  await tokens.requestToken({ grantType: "password", clientId: "first-party", username, password: "a wrong password" });
 } catch (failure) {
   if (!(failure instanceof ResponseError)) throw failure;
   const refusal = ErrorResponseFromJSON(await failure.response.json());
@@ -63,11 +66,11 @@ assert.equal(seen, "invalid_grant");
 passed("error");
 
 const { sessions } = await account.listAccountSessions();
-assert.deepEqual(sessions.filter((session) => session.current).map((session) => session.clientId), ["my-info"]);
+assert.deepEqual(sessions.filter((session) => session.current).map((session) => session.clientId), ["first-party"]);
 passed("sessions");
 
-await tokens.revokeToken({ token: token.refreshToken!, clientId: "my-info" });
-const ended = { grantType: "refresh_token" as const, clientId: "my-info", refreshToken: token.refreshToken! };
+await tokens.revokeToken({ token: token.refreshToken!, clientId: "first-party" });
+const ended = { grantType: "refresh_token" as const, clientId: "first-party", refreshToken: token.refreshToken! };
 assert.equal((await refusal(tokens.requestToken(ended), ErrorResponseFromJSON)).error, "invalid_grant");
 passed("sign-out");
 
