@@ -143,15 +143,12 @@ impl Attempt<'_> {
         server: &AuthorizationServer,
     ) -> Result<Result<user::Model, &'static str>, Error> {
         let password = Password::new(self.password.expose());
-        let verdict = match &user {
-            Some(user) => {
-                let stored = Some(user.password_hash.clone());
-                server.hasher.verify(password, stored).await
-            }
-            None => match imported_hash::decoy(account, server).await? {
-                Some(decoy) => server.hasher.pretend(password, decoy).await,
-                None => server.hasher.verify(password, None).await,
-            },
+        // Looked up for known users, too: a query more or less would tell them apart.
+        let decoy = imported_hash::decoy(account, server).await?;
+        let stored = user.as_ref().map(|user| user.password_hash.clone());
+        let verdict = match (stored, decoy) {
+            (None, Some(decoy)) => server.hasher.pretend(password, decoy).await,
+            (stored, _) => server.hasher.verify(password, stored).await,
         };
         let verdict = verdict.map_err(|_| {
             Error::TemporarilyUnavailable("the queue of the password hasher is full".into())
