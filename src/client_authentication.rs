@@ -66,7 +66,7 @@ pub async fn authenticate(
     let mut found = None;
     let now = server.clock.at_most_trusted(server.clock.now());
     for claim in &claims {
-        let (client, secrets) = client::find_with_secrets(&server.store, &claim.id).await?;
+        let (client, secrets) = client::find_to_authenticate(&server.store, &claim.id).await?;
         // All claims are checked, and those of unknown clients too, so that the time reveals nothing.
         let secret = claim.find_match(&secrets, now);
         let is_proved = |client: &client::Model| claim.proves(client, secret.is_some());

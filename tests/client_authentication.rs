@@ -292,6 +292,7 @@ async fn an_unknown_client_a_wrong_secret_and_a_disabled_client_get_the_same_res
     for (id, secret) in [
         ("missing", SECRET),
         ("missing", ""),
+        ("MISSING", SECRET),
         ("web", "wrong"),
         ("web", ""),
         ("off", SECRET),

@@ -3,7 +3,7 @@ use jeton::web_origin::WebOrigin;
 use sea_orm::DbErr;
 use serde_json::json;
 
-use crate::support::Jeton;
+use crate::support::{Jeton, SECRET};
 
 const APP: &str = "https://app.example.com";
 const OTHER: &str = "https://other.example.com";
@@ -41,6 +41,26 @@ async fn an_origin_belongs_to_the_clients_that_it_is_registered_with() -> Result
     jeton.set_origins("a", &["capacitor://localhost"]).await;
     assert!(!any_has_origin(store, &origin(APP)).await?);
     assert!(any_has_origin(store, &origin(OTHER)).await?);
+    Ok(())
+}
+
+/// row 15: so that an unknown client takes the time of a wrong secret.
+#[tokio::test]
+async fn the_query_for_an_unknown_client_reads_the_rows_of_another() -> Result<(), DbErr> {
+    let jeton = Jeton::start().await;
+    let store = &jeton.server.store;
+    let find = client::find_to_authenticate;
+    assert!(find(store, "unknown").await?.1.is_empty());
+    jeton.add_client("web", Some(SECRET), |_| {}).await;
+    for unknown in ["unknown", "", "WEB", "web ", "web\0"] {
+        let (client, secrets) = find(store, unknown).await?;
+        assert_eq!((client, secrets.len()), (None, 1), "{unknown:?}");
+    }
+    let (client, secrets) = find(store, "web").await?;
+    assert_eq!((client.unwrap().id, secrets.len()), ("web".to_owned(), 1));
+    let (client, secrets) = find(store, "first-party").await?;
+    assert_eq!(client.unwrap().id, "first-party");
+    assert!(secrets.is_empty());
     Ok(())
 }
 

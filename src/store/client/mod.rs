@@ -12,7 +12,7 @@ mod update;
 use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Func;
+use sea_orm::sea_query::{ExprTrait as _, Func, Query};
 use sea_orm::{Condition, QueryOrder, QuerySelect as _};
 
 pub use delete::delete;
@@ -44,6 +44,34 @@ pub async fn find_with_secrets(
         .await?;
     let found = found.into_iter().next();
     Ok(found.map_or_else(Default::default, |(client, own)| (Some(client), own)))
+}
+
+/// The same for client authentication. If no client has this id, the secrets are those of another client, which the
+/// caller compares as well: an unknown client must take the time of a wrong secret, in the database too.
+pub async fn find_to_authenticate(
+    store: &Store,
+    id: &str,
+) -> Result<(Option<Model>, Vec<client_secret::Model>), DbErr> {
+    let id = without_nul(id);
+    let own = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Expr::col(Column::Id).eq(id.as_ref()))
+        .take();
+    let any = Query::select()
+        .expr(Func::min(Expr::col(client_secret::Column::ClientId)))
+        .from(client_secret::Entity)
+        .take();
+    let own_or_any = Func::coalesce([Expr::from(own), Expr::from(any)]);
+    let found = Entity::find()
+        .filter(Expr::col((Entity, Column::Id)).eq(own_or_any))
+        .find_with_related(client_secret::Entity)
+        .all(store.read())
+        .await?;
+    let Some((client, secrets)) = found.into_iter().next() else {
+        return Ok(Default::default());
+    };
+    Ok(((client.id == id).then_some(client), secrets))
 }
 
 /// The client with this id, locked until the transaction ends.
