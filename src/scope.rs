@@ -10,6 +10,9 @@ pub const ADMIN: &str = "admin";
 /// user or the operator at this server.
 pub const RESERVED_SCOPES: [&str; 2] = [ACCOUNT, ADMIN];
 
+/// Scopes of OpenID Connect Core §5.4 and §11. Its clients request them by default, also where there are no ID tokens.
+const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
 /// A set of scope tokens in the order of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope(Vec<String>);
@@ -56,6 +59,14 @@ impl Scope {
     pub fn without(&self, tokens: &[&str]) -> Self {
         let rest = self.0.iter().filter(|own| !tokens.contains(&own.as_str()));
         Self(rest.cloned().collect())
+    }
+
+    /// This scope without the scopes of OpenID Connect that `granted` does not have.
+    #[must_use]
+    pub fn without_openid_beyond(&self, granted: &Self) -> Self {
+        let beyond = |name: &&str| !granted.0.iter().any(|own| own == name);
+        let ignored: Vec<&str> = OPENID_SCOPES.into_iter().filter(beyond).collect();
+        self.without(&ignored)
     }
 
     /// Whether there are no tokens.

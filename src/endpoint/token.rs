@@ -35,7 +35,8 @@ struct TokenRequest {
     /// With `refresh_token`: the newest refresh token that you received.
     refresh_token: Option<String>,
     /// The scope, space-separated. Default: all that the client or the session may have. On a refresh,
-    /// less scope narrows that access token alone.
+    /// less scope narrows that access token alone. `openid`, `profile`, `email` and `offline_access` are ignored if they
+    /// may not be granted.
     scope: Option<String>,
     /// The API that receives the access token, one of the client's audiences (RFC 8707). Default: all
     /// of them.

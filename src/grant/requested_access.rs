@@ -60,8 +60,7 @@ impl RequestedAccess {
     pub fn narrow(&self, granted: Access) -> Result<Access, Error> {
         let scope = match &self.scope {
             None => granted.scope,
-            Some(scope) if granted.scope.covers(scope) => scope.clone(),
-            Some(_) => return Err(Error::InvalidScope("more scope than may be granted".into())),
+            Some(scope) => narrow_scope(scope, &granted.scope)?,
         };
         let audience = match &self.resource {
             None => granted.audience,
@@ -69,5 +68,20 @@ impl RequestedAccess {
             Some(_) => return Err(Error::InvalidTarget("resource not registered".into())),
         };
         Ok(Access { scope, audience })
+    }
+}
+
+/// The requested scope, which must be part of the granted one. Scopes of OpenID Connect that are not are ignored: "The
+/// authorization server MAY fully or partially ignore the scope requested by the client", RFC 6749 §3.3. The response
+/// says which scope was granted. If nothing is left, a default would be more than was asked for.
+fn narrow_scope(requested: &Scope, granted: &Scope) -> Result<Scope, Error> {
+    let scope = requested.without_openid_beyond(granted);
+    if scope.is_empty() {
+        let reason = "only scopes of OpenID Connect, for which the client is not registered";
+        Err(Error::InvalidScope(reason.into()))
+    } else if granted.covers(&scope) {
+        Ok(scope)
+    } else {
+        Err(Error::InvalidScope("more scope than may be granted".into()))
     }
 }

@@ -31,6 +31,16 @@ async fn token_request(jeton: &Jeton, more: &[(&str, &str)]) -> Answer {
     jeton.token_as(&basic_raw("job", SECRET), &parameters).await
 }
 
+/// row 24
+#[tokio::test]
+async fn a_client_gets_no_scope_of_openid_connect_that_it_is_not_registered_for() {
+    let jeton = start().await;
+    let answer = token_request(&jeton, &[("scope", "openid read profile")]).await;
+    assert_eq!(answer.json()["scope"], "read");
+    let answer = token_request(&jeton, &[("scope", "openid")]).await;
+    answer.assert_error(400, "invalid_scope");
+}
+
 /// RFC 6749 §4.4.3: "A refresh token SHOULD NOT be included"; RFC 9068 §2.2: `sub` is the client.
 #[tokio::test]
 async fn a_client_gets_an_access_token_for_itself_and_no_refresh_token() {

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::support::audit::AuditLog;
 use crate::support::file::DataDir;
-use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, encode, form};
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, claims, encode, form};
 
 /// The password of the imported hashes below, which other programs made.
 const IMPORTED: &str = "correct horse battery stäple";
@@ -89,6 +89,44 @@ async fn scope_is_optional_and_limited_to_the_clients_scope() {
     sign_in("read  write")
         .await
         .assert_error(400, "invalid_scope");
+}
+
+/// row 24: "The authorization server MAY fully or partially ignore the scope requested by the client", RFC 6749 §3.3.
+/// OpenID Connect libraries send its scopes by default.
+#[tokio::test]
+async fn scopes_of_openid_connect_are_ignored_unless_the_client_is_registered_for_them() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("oidc", None, |row| {
+            "read openid".clone_into(&mut row.scope);
+        })
+        .await;
+    let sign_in = async |client, scope| {
+        let more = [("client_id", client), ("scope", scope)];
+        let parameters = [&credentials(ALICE.0, ALICE.1)[..], &more].concat();
+        jeton.token(&parameters).await
+    };
+    for (client, scope, granted) in [
+        ("first-party", "openid profile read email", "read"),
+        ("first-party", "read offline_access write", "read write"),
+        ("oidc", "openid profile", "openid"),
+    ] {
+        let tokens = sign_in(client, scope).await.tokens();
+        assert_eq!(tokens.scope, granted);
+        assert_eq!(claims(&tokens.access_token)["scope"], granted);
+        let refreshed = jeton.refresh_at(client, &tokens).await.tokens();
+        assert_eq!(refreshed.scope, granted);
+    }
+    // The default scope would be more than was asked for. Other scopes are not ignored.
+    for scope in [
+        "openid",
+        "openid profile email offline_access",
+        "read openid admin",
+        "read address",
+    ] {
+        let answer = sign_in("first-party", scope).await;
+        answer.assert_error(400, "invalid_scope");
+    }
 }
 
 /// row 18: the Unicode form, width and case of a username do not matter.

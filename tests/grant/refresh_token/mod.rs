@@ -90,7 +90,15 @@ async fn a_scope_that_the_session_was_not_granted_is_refused_without_a_rotation(
         .tokens();
     let row = jeton.session(&first).await;
     // The client is registered for `write`, but this session was not granted it.
-    for scope in ["write", "read write", "admin", "read\"", "read  read"] {
+    for scope in [
+        "write",
+        "read write",
+        "admin",
+        "read\"",
+        "read  read",
+        "openid",
+        "openid write",
+    ] {
         let answer = jeton
             .refresh_with(&first.refresh_token, &[("scope", scope)])
             .await;
@@ -98,8 +106,14 @@ async fn a_scope_that_the_session_was_not_granted_is_refused_without_a_rotation(
     }
     assert_eq!(jeton.session(&first).await, row);
     jeton.advance(Duration::from_hours(1));
-    let second = jeton.refresh(&first.refresh_token).await.tokens();
-    assert_eq!(second.scope, "read");
+    let second = jeton
+        .refresh_with(
+            &first.refresh_token,
+            &[("scope", "openid read offline_access")],
+        )
+        .await
+        .tokens();
+    assert_eq!(second.scope, "read", "scopes of OpenID Connect are ignored");
     assert_eq!(jeton.session(&second).await.generation, 1);
 }
 
