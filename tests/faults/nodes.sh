@@ -80,15 +80,6 @@ as_server() {
   fi
 }
 
-# MariaDB refuses to run as root.
-as_mariadb() {
-  if [[ $(id -u) == 0 ]]; then
-    (cd / && setpriv --reuid=mysql --regid=mysql --clear-groups "$@")
-  else
-    "$@"
-  fi
-}
-
 # create_postgres DIRECTORY: creates a database cluster.
 create_postgres() {
   install -d "$(dirname "$1")"
