@@ -6,6 +6,7 @@ use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use super::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW, SettingSources, Settings, Span};
+use crate::root_secret::RootSecrets;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -29,6 +30,12 @@ impl Settings {
         check.duration("audit.retention", self.audit.retention, DAY..);
         check.number("sweep.batch", self.sweep.batch, 1..=10_000);
         check.duration("sweep.pause", self.sweep.pause, Duration::ZERO..=MINUTE);
+        check.rule(
+            "root_secret.file",
+            !is_root_secret(&self.root_secret.file.to_string_lossy()),
+            "must be the path of a file, not the secret; set that in root_secret.value \
+             (JETON_ROOT_SECRET__VALUE)",
+        );
         self.check_server(&mut check);
         self.check_database(&mut check);
         self.check_session(&mut check);
@@ -199,6 +206,12 @@ fn describe<T>(range: &impl RangeBounds<T>, show: impl Fn(&T) -> String) -> Stri
         maximum if maximum.is_empty() => format!("must be {minimum} or more"),
         maximum => format!("must be between {minimum} and {maximum}"),
     }
+}
+
+/// Whether a path is rather a root secret, which messages about the file would show. A path may consist of letters of
+/// base64, too, but ends with another letter and has slashes.
+fn is_root_secret(path: &str) -> bool {
+    (path.ends_with('=') || !path.contains('/')) && RootSecrets::parse(path).is_ok()
 }
 
 /// "The issuer identifier is a URL that uses the "https" scheme and has no query or fragment

@@ -365,6 +365,19 @@ fn a_malformed_root_secret_is_reported_with_its_source_and_not_shown() {
     assert_unharmed(&place);
 }
 
+/// Messages about the file contain its path.
+#[test]
+fn a_root_secret_in_place_of_its_path_is_refused_and_not_shown() {
+    for secret in [
+        "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnRlcjI",
+        "aHVudGVyMmh1/nRlcjJodW50ZXIyaHVudGVyMmh1bnRlcjI=",
+    ] {
+        let said = refused(&[("JETON_ROOT_SECRET__FILE", secret)]);
+        assert!(!said.contains(secret), "{said}");
+        assert!(said.contains("JETON_ROOT_SECRET__VALUE"), "{said}");
+    }
+}
+
 #[test]
 fn a_root_secret_that_does_not_open_the_keys_is_refused() {
     let place = Place::furnished();
