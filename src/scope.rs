@@ -2,13 +2,43 @@
 
 use std::fmt;
 
+/// A scope of this server's own APIs. A token with one of them acts for the user or the operator at this server, so only
+/// first-party clients have them in users' tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnScope {
+    /// The scope.
+    pub name: &'static str,
+    /// The effect, for the document.
+    pub description: &'static str,
+    /// Whether a user needs the role of administrators to use it. No request gets such a scope by default.
+    pub requires_role: bool,
+    /// Whether any confidential client may be registered for it, for its own tokens.
+    pub is_for_services: bool,
+}
+
 /// Scope of the account API: users read and change their own account.
-pub const ACCOUNT: &str = "account";
+pub const ACCOUNT: OwnScope = OwnScope {
+    name: "account",
+    description: "See and change your own account.",
+    requires_role: false,
+    is_for_services: false,
+};
 /// Scope of the admin API.
-pub const ADMIN: &str = "admin";
-/// The scopes of this server's own APIs, for first-party clients only: a token with one of them acts for the
-/// user or the operator at this server.
-pub const RESERVED_SCOPES: [&str; 2] = [ACCOUNT, ADMIN];
+pub const ADMIN: OwnScope = OwnScope {
+    name: "admin",
+    description: "Administer users, clients, sessions and keys.",
+    requires_role: true,
+    is_for_services: false,
+};
+/// Scope by which a token opens introspection and the list of revoked sessions, for all tokens and sessions.
+pub const INTROSPECT: OwnScope = OwnScope {
+    name: "introspect",
+    description: "Introspect tokens and list revoked sessions.",
+    requires_role: true,
+    is_for_services: true,
+};
+/// All scopes of this server's own APIs.
+pub const OWN_SCOPES: [OwnScope; 3] = [ACCOUNT, ADMIN, INTROSPECT];
 
 /// Scopes of OpenID Connect Core §5.4 and §11. Its clients request them by default, also where there are no ID tokens.
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
@@ -67,6 +97,13 @@ impl Scope {
         let beyond = |name: &&str| !granted.0.iter().any(|own| own == name);
         let ignored: Vec<&str> = OPENID_SCOPES.into_iter().filter(beyond).collect();
         self.without(&ignored)
+    }
+
+    /// This scope without the scopes of this server's own APIs that `removes` selects.
+    #[must_use]
+    pub fn without_own(&self, removes: impl Fn(&OwnScope) -> bool) -> Self {
+        let own = OWN_SCOPES.iter().filter(|own| removes(own));
+        self.without(&own.map(|own| own.name).collect::<Vec<_>>())
     }
 
     /// Whether there are no tokens.

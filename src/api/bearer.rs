@@ -9,11 +9,12 @@ use poem_openapi::registry::{
     MetaOAuthFlow, MetaOAuthFlows, MetaOAuthScope, MetaSecurityScheme, Registry,
 };
 
+use super::admin::NOT_ALLOWED;
 use crate::audit::{Actor, Cause};
 use crate::response::caller;
 use crate::response::cors::set_client;
 use crate::response::problem::Problem;
-use crate::scope;
+use crate::scope::{OWN_SCOPES, OwnScope};
 use crate::server::AuthorizationServer;
 use crate::store::user;
 use crate::token::active::{ActiveToken, bearer_token};
@@ -23,9 +24,6 @@ use crate::token::claims::Claims;
 pub const USER: &str = "OAuth2";
 /// Name of the security scheme for clients without a user.
 pub const SERVICE_ACCOUNT: &str = "ServiceAccount";
-
-const ACCOUNT_WORDS: &str = "See and change your own account.";
-const ADMIN_WORDS: &str = "Administer users, clients, sessions and keys.";
 
 /// Scopes of the API.
 #[derive(OAuthScopes)]
@@ -51,7 +49,7 @@ impl Bearer {
     /// Reads and verifies the token of a request, which must have `scope`.
     pub async fn authenticate(
         request: &Request,
-        scope: &'static str,
+        scope: &OwnScope,
         server: &AuthorizationServer,
     ) -> Result<Self, Problem> {
         let token = token(request)?;
@@ -61,7 +59,10 @@ impl Bearer {
             return Err(Problem::OtherAudience);
         }
         if !active.permits(scope) {
-            return Err(Problem::InsufficientScope(scope));
+            return Err(Problem::InsufficientScope(scope.name));
+        }
+        if !active.has_role_for(scope) {
+            return Err(Problem::Forbidden(NOT_ALLOWED.into()));
         }
         Ok(Self {
             claims: active.claims,
@@ -117,15 +118,16 @@ fn has_token_in_query(request: &Request) -> bool {
 
 /// Registers the security schemes in the OpenAPI document.
 pub fn register(registry: &mut Registry) {
-    let flow = |scopes: &[(&'static str, &'static str)]| MetaOAuthFlow {
+    let flow = |includes: fn(&OwnScope) -> bool| MetaOAuthFlow {
         authorization_url: None,
         token_url: Some("token"),
         refresh_url: Some("token"),
-        scopes: scopes
+        scopes: OWN_SCOPES
             .iter()
-            .map(|(name, words)| MetaOAuthScope {
-                name,
-                description: Some(words),
+            .filter(|own| includes(own))
+            .map(|own| MetaOAuthScope {
+                name: own.name,
+                description: Some(own.description),
             })
             .collect(),
     };
@@ -145,16 +147,15 @@ pub fn register(registry: &mut Registry) {
         flows: Some(flows),
         openid_connect_url: None,
     };
-    let account = (scope::ACCOUNT, ACCOUNT_WORDS);
-    let admin = (scope::ADMIN, ADMIN_WORDS);
+    // The default client is not registered for the scopes of services.
     let user_flows = MetaOAuthFlows {
-        password: Some(flow(&[account, admin])),
+        password: Some(flow(|own| !own.is_for_services)),
         ..none()
     };
     let service_account = MetaOAuthFlows {
         client_credentials: Some(MetaOAuthFlow {
             refresh_url: None,
-            ..flow(&[admin])
+            ..flow(|own| own.requires_role)
         }),
         ..none()
     };

@@ -58,7 +58,7 @@ impl ClientSettings {
 
     /// The same settings with the default scope of a first-party client, or of another one.
     fn for_first_party(self, first_party: bool) -> Self {
-        let scope = if first_party { scope::ACCOUNT } else { "" };
+        let scope = if first_party { scope::ACCOUNT.name } else { "" };
         Self {
             scope: scope.to_owned(),
             ..self

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AccessTokenFormat, ClientSettings, GrantType, RefreshTokenRotation};
 use crate::config::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW};
-use crate::scope::{RESERVED_SCOPES, Scope};
+use crate::scope::{OwnScope, Scope};
 use crate::web_origin::WebOrigin;
 
 /// The maximum number of scopes of a session with opaque access tokens: one bit of the token each.
@@ -187,14 +187,17 @@ fn is_short(
     )
 }
 
-fn own_scopes_are_for_first_party(settings: &ClientSettings, _: bool) -> Result<(), String> {
-    let mut scopes = settings.scope.split_whitespace();
+fn own_scopes_are_for_first_party(
+    settings: &ClientSettings,
+    confidential: bool,
+) -> Result<(), String> {
+    let is_service = confidential && settings.grant_types.contains(&GrantType::ClientCredentials);
+    let is_allowed = |own: &OwnScope| settings.first_party || (own.is_for_services && is_service);
+    let scope = Scope::from_stored(&settings.scope);
     require(
-        settings.first_party || !scopes.any(|scope| RESERVED_SCOPES.contains(&scope)),
-        format!(
-            "{} give access to this server's own API: they require `first_party`",
-            RESERVED_SCOPES.join(" and ")
-        ),
+        scope == scope.without_own(|own| !is_allowed(own)),
+        "account, admin and introspect give access to this server's own APIs: they require `first_party`; \
+         introspect alone may be of another client with a secret and the grant client_credentials",
     )
 }
 

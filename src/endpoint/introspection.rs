@@ -91,8 +91,9 @@ impl IntrospectionEndpoint {
     /// token of a revoked session is inactive at once.
     ///
     /// Callers are confidential clients, by HTTP Basic or by `client_id` and `client_secret` in the form,
-    /// and bearers of an access token with the scope `introspect`. A client sees tokens for an audience
-    /// that it is registered for, and its own tokens. Any other token is reported as not active.
+    /// and bearers of an access token with the scope `introspect`: a client's own token, or that of a user
+    /// with the role `jeton:admin`. A client sees tokens for an audience that it is registered for, and its
+    /// own tokens. Any other token is reported as not active.
     #[oai(
         path = "/introspect",
         method = "post",

@@ -8,9 +8,10 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::Cached;
-use super::{jwks, resource_server, revoked_sessions};
+use super::{jwks, revoked_sessions};
 use crate::client::GrantType;
 use crate::response::oauth_error::OAuthError;
+use crate::scope::OWN_SCOPES;
 use crate::server::AuthorizationServer;
 use crate::sign_in;
 
@@ -73,7 +74,7 @@ impl ServerMetadata {
             introspection_endpoint: format!("{issuer}/introspect"),
             revoked_sessions_endpoint: format!("{issuer}{}", revoked_sessions::PATH),
             jwks_uri: format!("{issuer}{}", jwks::PATH),
-            scopes_supported: list(&["account", resource_server::INTROSPECT]),
+            scopes_supported: list(&OWN_SCOPES.map(|own| own.name)),
             response_types_supported: Vec::new(),
             grant_types_supported: list(&GrantType::ALL.map(GrantType::as_str)),
             token_endpoint_auth_methods_supported: methods.clone(),

@@ -7,18 +7,16 @@ use crate::client_authentication::{self, AuthenticatedClient};
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::response::cors::set_client;
+use crate::scope::INTROSPECT;
 use crate::server::AuthorizationServer;
 use crate::token::active::{ActiveToken, Inactive, bearer_token};
 use crate::token::expiry;
-
-/// The scope by which the bearer of an access token may introspect tokens.
-pub const INTROSPECT: &str = "introspect";
 
 /// An authorized caller.
 pub(super) enum ResourceServer {
     /// A confidential client, such as an API.
     Client(Box<AuthenticatedClient>),
-    /// The bearer of an access token with the scope `introspect`.
+    /// The bearer of an access token with the scope `introspect`: an administrator, or a client by its own token.
     Operator,
 }
 
@@ -37,8 +35,8 @@ impl ResourceServer {
             if !active.claims.is_only_for(&server.settings.issuer) {
                 return Err(Error::OtherAudience);
             }
-            if !active.permits(INTROSPECT) {
-                return Err(Error::InsufficientScope(INTROSPECT));
+            if !active.permits(&INTROSPECT) || !active.has_role_for(&INTROSPECT) {
+                return Err(Error::InsufficientScope(INTROSPECT.name));
             }
             return Ok(Self::Operator);
         }

@@ -32,7 +32,7 @@ impl ClientCredentialsGrant {
             let reason = format!("client {} is public", row.id);
             Error::UnauthorizedClient(reason.into())
         })?;
-        let registered = Access::registered(row, &server.settings.issuer);
+        let registered = Access::of_client(row, &server.settings.issuer);
         let access = self.requested.narrow(registered)?;
         TokenResponse::for_client(secret_id, &access, client, server)
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::scope::{self, Scope};
+use crate::scope::Scope;
 use crate::token::access::Access;
 
 /// The parameters `scope` and `resource`. Each narrows the access that the client may have.
@@ -35,19 +35,19 @@ impl RequestedAccess {
         self.scope.is_none() && self.resource.is_none()
     }
 
-    /// Sets the default scope of a sign-in: the client's scope without `admin`. An administrator also
-    /// does other things, and a token for these must not be able to administer the server.
+    /// Sets the default scope of a sign-in: the client's scope without those that require a role, such as `admin`. An
+    /// administrator also does other things, and a token for these must not be able to administer the server.
     ///
     /// "If the client omits the scope parameter [...], the authorization server MUST either process the
     /// request using a pre-defined default value or fail the request indicating an invalid scope", RFC
     /// 6749 §3.3.
     pub fn with_default_scope(self, registered: &Scope) -> Result<Self, Error> {
-        if self.scope.is_some() || !registered.covers(&Scope::from_stored(scope::ADMIN)) {
+        let default = registered.without_own(|own| own.requires_role);
+        if self.scope.is_some() || default == *registered {
             return Ok(self);
         }
-        let default = registered.without(&[scope::ADMIN]);
         if default.is_empty() {
-            let reason = "the request must name the scope admin";
+            let reason = "the request must name the scope, because each requires a role";
             return Err(Error::InvalidScope(reason.into()));
         }
         Ok(Self {

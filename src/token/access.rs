@@ -14,7 +14,15 @@ pub struct Access {
 }
 
 impl Access {
-    /// The most that a client is registered for.
+    /// The most that a client is registered for, for itself.
+    pub fn of_client(client: &Client, issuer: &str) -> Self {
+        Self {
+            scope: client.own_scope(),
+            audience: client.audience(issuer),
+        }
+    }
+
+    /// The most that a client is registered for, for its users.
     pub fn registered(client: &Client, issuer: &str) -> Self {
         Self {
             scope: client.scope(),

@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::expiry;
 use super::opaque::{self, OpaqueToken};
 use crate::clock::{Doubt, Timestamp};
-use crate::scope::Scope;
+use crate::scope::{OwnScope, Scope};
 use crate::server::AuthorizationServer;
 use crate::store::session::SessionRecord;
 use crate::store::{client, session, user};
@@ -73,9 +73,18 @@ impl ActiveToken {
 
     /// Whether the token has this scope and its client is still registered for it: a client that has lost a scope
     /// must not use it with tokens that it got before.
-    pub fn permits(&self, scope: &str) -> bool {
-        let required = Scope::from_stored(scope);
-        self.claims.scope().covers(&required) && self.client.scope().covers(&required)
+    pub fn permits(&self, scope: &OwnScope) -> bool {
+        let required = Scope::from_stored(scope.name);
+        let registered = match self.user {
+            Some(_) => self.client.scope(),
+            None => self.client.own_scope(),
+        };
+        self.claims.scope().covers(&required) && registered.covers(&required)
+    }
+
+    /// Whether the user now has the role that the scope requires. A client's own token needs none.
+    pub fn has_role_for(&self, scope: &OwnScope) -> bool {
+        !scope.requires_role || self.user.as_ref().is_none_or(user::Model::is_admin)
     }
 
     async fn find_opaque(

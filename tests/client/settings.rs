@@ -62,6 +62,24 @@ fn grants_and_scopes_depend_on_the_kind_of_client() {
         assert_eq!(scopes(false), ["scope"]);
         assert_eq!(scopes(true), [""; 0]);
     }
+    for (first_party, confidential, grant, is_valid) in [
+        (true, false, Password, true),
+        (true, true, ClientCredentials, true),
+        (false, true, ClientCredentials, true),
+        (false, true, RefreshToken, false),
+        (false, false, RefreshToken, false),
+    ] {
+        let found = invalid(confidential, |own| {
+            own.scope = "introspect".to_owned();
+            own.grant_types = vec![grant];
+            own.first_party = first_party;
+        });
+        assert_eq!(
+            found.is_empty(),
+            is_valid,
+            "{grant:?} {first_party}: {found:?}"
+        );
+    }
     let never = |own: &mut ClientSettings| own.rotation = Some(RefreshTokenRotation::Never);
     assert_eq!(invalid(false, never), ["rotation"]);
     assert_eq!(invalid(true, never), [""; 0]);

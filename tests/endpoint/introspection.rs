@@ -3,10 +3,12 @@ use std::time::Duration;
 use jeton::audit::Cause;
 use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change};
+use poem::Request;
 use serde_json::json;
 
+use crate::api::admin::give_roles;
 use crate::support::audit::AuditLog;
-use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims};
+use crate::support::{ALICE, Answer, Jeton, SECRET, Tokens, basic_raw, claims};
 
 const API: &str = "https://api.test";
 
@@ -20,6 +22,20 @@ async fn start() -> Jeton {
         .add_client("app", None, |row| API.clone_into(&mut row.audience))
         .await;
     jeton
+}
+
+/// Signs alice in as an administrator at the client `operator`, whose one scope is `introspect`.
+pub async fn sign_in_for_introspection(jeton: &Jeton) -> Tokens {
+    let parameters = [
+        ("grant_type", "password"),
+        ("username", ALICE.0),
+        ("password", ALICE.1),
+        ("client_id", "operator"),
+        ("scope", "introspect"),
+    ];
+    let tokens = jeton.token(&parameters).await.tokens();
+    give_roles(jeton, tokens.user(), "jeton:admin").await;
+    tokens
 }
 
 async fn introspect(jeton: &Jeton, token: &str) -> Answer {
@@ -158,6 +174,69 @@ async fn introspection_without_client_authentication_is_401() {
     }
 }
 
+/// row 52: a user without the role, and a client that is not registered for it, see no token of the administrator.
+#[tokio::test]
+async fn the_scope_introspect_is_for_administrators_and_registered_services() {
+    let jeton = start().await;
+    let add = async |id: &str, secret, first_party, grant: &str| {
+        jeton
+            .add_client(id, secret, |row| {
+                "read introspect".clone_into(&mut row.scope);
+                row.first_party = first_party;
+                grant.clone_into(&mut row.grant_types);
+            })
+            .await;
+    };
+    add("page", None, true, "password refresh_token").await;
+    add("service", Some(SECRET), false, "client_credentials").await;
+    // A row that the rules refuse.
+    add("stranger", None, false, "client_credentials").await;
+    let seen = jeton.sign_in_at("app").await;
+    let token = [("token", seen.access_token.as_str())];
+    let ask = async |authorization: &str| {
+        let list = Request::builder()
+            .uri("/revoked-sessions".parse().unwrap())
+            .header("authorization", authorization);
+        let listed = jeton.send(list.finish()).await;
+        let answer = jeton.post("/introspect", authorization, &token).await;
+        assert_eq!(answer.status, listed.status);
+        answer
+    };
+    let sign_in = async |scope: &str| {
+        let parameters = [
+            ("grant_type", "password"),
+            ("username", ALICE.0),
+            ("password", ALICE.1),
+            ("client_id", "page"),
+            ("scope", scope),
+        ];
+        jeton.token(&parameters).await.tokens()
+    };
+    let default = jeton.sign_in_at("page").await;
+    assert_eq!(default.scope, "read");
+    let alice = sign_in("introspect").await;
+    let bearer = format!("Bearer {}", alice.access_token);
+    ask(&bearer).await.assert_error(403, "insufficient_scope");
+    give_roles(&jeton, alice.user(), "jeton:admin").await;
+    assert_eq!(ask(&bearer).await.json()["active"], true);
+    let other = jeton.add_user("root", "x").await;
+    give_roles(&jeton, other, "jeton:admin").await;
+    give_roles(&jeton, alice.user(), "admin").await;
+    ask(&bearer).await.assert_error(403, "insufficient_scope");
+    let service = [
+        ("grant_type", "client_credentials"),
+        ("scope", "introspect"),
+    ];
+    let answer = jeton
+        .token_as(&basic_raw("service", SECRET), &service)
+        .await;
+    let own = answer.json()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&format!("Bearer {own}")).await.json()["active"], true);
+    let stranger = [&service[..], &[("client_id", "stranger")]].concat();
+    let answer = jeton.token(&stranger).await;
+    assert!(answer.status.is_client_error(), "{}", answer.body);
+}
+
 /// RFC 7662 §2.1: "a separate OAuth 2.0 access token", with the scope for it.
 #[tokio::test]
 async fn an_access_token_with_the_scope_introspect_authorizes_introspection() {
@@ -169,7 +248,7 @@ async fn an_access_token_with_the_scope_introspect_authorizes_introspection() {
         .await;
     let tokens = jeton.sign_in_at("app").await;
     let token = [("token", tokens.access_token.as_str())];
-    let operator = jeton.sign_in_at("operator").await;
+    let operator = sign_in_for_introspection(&jeton).await;
     let bearer = |tokens: &Tokens| format!("Bearer {}", tokens.access_token);
     let answer = jeton.post("/introspect", &bearer(&operator), &token).await;
     assert_eq!(answer.json()["active"], true);

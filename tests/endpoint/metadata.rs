@@ -27,6 +27,7 @@ async fn the_metadata_lists_endpoints_grants_and_methods() {
       "jwks_uri": "https://jeton.test/.well-known/jwks.json",
       "scopes_supported": [
         "account",
+        "admin",
         "introspect"
       ],
       "response_types_supported": [],

@@ -184,7 +184,7 @@ async fn an_api_receives_the_sessions_with_tokens_for_it_alone() {
             "introspect".clone_into(&mut row.scope);
         })
         .await;
-    let operator = jeton.sign_in_at("operator").await;
+    let operator = super::introspection::sign_in_for_introspection(&jeton).await;
     let answer = jeton
         .get_with("/revoked-sessions", &operator.access_token)
         .await;

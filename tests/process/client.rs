@@ -253,7 +253,7 @@ fn invalid_settings_are_named_by_their_flags() {
     insta::assert_snapshot!(refusal(&["add", "web", "--grant", "password"]), @r#"jeton: --grant: the password grant shows users' passwords to the client (RFC 9700, 2.4): it requires --first-party"#);
     insta::assert_snapshot!(refusal(&["add", "web", "--scope", "account", "--scope", "é", "--rotation", "never", "--retry-window", "90s"]), @r#"
     jeton: --scope: must be scopes of printable ASCII without " and \, separated by single spaces
-    --scope: account and admin give access to this server's own API: they require --first-party
+    --scope: account, admin and introspect give access to this server's own APIs: they require --first-party; introspect alone may be of another client with a secret and the grant client_credentials
     --rotation: must be always for a client without a secret (--confidential): only rotation detects a stolen refresh token (RFC 9700, 4.14.2)
     --retry-window: must be 0s to 60s, in whole seconds
     "#);
@@ -261,7 +261,7 @@ fn invalid_settings_are_named_by_their_flags() {
     insta::assert_snapshot!(refusal(&["update", "first-party", "--access-token-lifetime", "31d"]), @r#"jeton: --access-token-lifetime: must be 1s to 30d, in whole seconds"#);
     insta::assert_snapshot!(refusal(&["update", "first-party", "--default", "first-party"]), @r#"
     jeton: --grant: the password grant shows users' passwords to the client (RFC 9700, 2.4): it requires --first-party
-    --scope: account and admin give access to this server's own API: they require --first-party
+    --scope: account, admin and introspect give access to this server's own APIs: they require --first-party; introspect alone may be of another client with a secret and the grant client_credentials
     "#);
     insta::assert_snapshot!(refusal(&["update", "missing", "--name", "x"]), @r#"jeton: there is no client missing; see `jeton client list`"#);
     insta::assert_snapshot!(refusal(&["show", "missing"]), @r#"jeton: there is no client missing; see `jeton client list`"#);

@@ -33,7 +33,7 @@ impl SignedIn {
         request: &Request,
         server: &AuthorizationServer,
     ) -> Result<Self, Problem> {
-        let bearer = Bearer::authenticate(request, scope::ACCOUNT, server).await?;
+        let bearer = Bearer::authenticate(request, &scope::ACCOUNT, server).await?;
         let cause = bearer.cause(request, server);
         match (bearer.user, bearer.claims.sid) {
             (Some(user), Some(session_id)) => Ok(Self {

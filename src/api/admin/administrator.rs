@@ -5,14 +5,12 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::NOT_ALLOWED;
 use crate::api::bearer::{self, Bearer};
 use crate::audit::Cause;
 use crate::clock::Clock;
 use crate::response::problem::Problem;
 use crate::scope;
 use crate::server::AuthorizationServer;
-use crate::store::user::{self, ADMIN_ROLE};
 
 /// An authenticated administrator.
 pub struct Administrator {
@@ -25,11 +23,7 @@ impl Administrator {
         request: &Request,
         server: &AuthorizationServer,
     ) -> Result<Self, Problem> {
-        let bearer = Bearer::authenticate(request, scope::ADMIN, server).await?;
-        let has_role = |user: &user::Model| user.roles().any(|role| role == ADMIN_ROLE);
-        if !bearer.user.as_ref().is_none_or(has_role) {
-            return Err(Problem::Forbidden(NOT_ALLOWED.into()));
-        }
+        let bearer = Bearer::authenticate(request, &scope::ADMIN, server).await?;
         Ok(Self {
             cause: bearer.cause(request, server),
             clock: server.clock.clone(),

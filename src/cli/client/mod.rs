@@ -16,14 +16,14 @@ use self::origins::ChangeOrigins;
 use self::update::Update;
 use super::{CommandError, input, operator, output};
 use crate::client::{ClientPatch, InvalidSetting};
-use crate::scope::{RESERVED_SCOPES, Scope};
+use crate::scope::{OWN_SCOPES, Scope};
 use crate::server::AuthorizationServer;
 use crate::store::client::{self, ClientError, Model, ended_epoch};
 
 /// Hints at a client whose tokens have a scope of this server and are never for it.
 fn hint_at_audience(client: &Model, issuer: &str) {
-    let scope = client.scope();
-    let mut own = RESERVED_SCOPES.iter();
+    let scope = client.own_scope();
+    let mut own = OWN_SCOPES.iter().map(|own| own.name);
     let own = own.find(|name| scope.covers(&Scope::from_stored(name)));
     let is_for_us = client.audience(issuer).iter().any(|one| one == issuer);
     if let (Some(name), false) = (own, is_for_us) {

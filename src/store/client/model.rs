@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::client::{ClientSettings, GrantType, Policy};
 use crate::clock::Timestamp;
 use crate::config::Settings;
-use crate::scope::{RESERVED_SCOPES, Scope};
+use crate::scope::Scope;
 use crate::secret::random_bytes;
 use crate::store::{client_secret, or_issuer};
 
@@ -183,15 +183,17 @@ impl Model {
         Policy::new(&self.settings(), self.confidential, server)
     }
 
-    /// The scopes that the client's tokens may have. A client that is not first-party gets none for this server's own
-    /// API, whatever its row says.
+    /// The scopes that users' tokens may have. A client that is not first-party gets none for this server's own APIs,
+    /// whatever its row says.
     pub fn scope(&self) -> Scope {
-        let registered = Scope::from_stored(&self.scope);
-        if self.first_party {
-            registered
-        } else {
-            registered.without(&RESERVED_SCOPES)
-        }
+        Scope::from_stored(&self.scope).without_own(|_| !self.first_party)
+    }
+
+    /// The scopes that the client's own tokens may have, by the client credentials grant.
+    pub fn own_scope(&self) -> Scope {
+        let is_service = self.confidential;
+        Scope::from_stored(&self.scope)
+            .without_own(|own| !(self.first_party || (own.is_for_services && is_service)))
     }
 
     /// The audiences that the client's tokens may have. Default: `issuer`.

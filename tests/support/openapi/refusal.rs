@@ -192,9 +192,12 @@ fn problems() -> Vec<Named> {
         ("sign_in_again", Problem::StaleSignIn(MAX_AGE)),
         (
             "no_account_scope",
-            Problem::InsufficientScope(scope::ACCOUNT),
+            Problem::InsufficientScope(scope::ACCOUNT.name),
         ),
-        ("no_admin_scope", Problem::InsufficientScope(scope::ADMIN)),
+        (
+            "no_admin_scope",
+            Problem::InsufficientScope(scope::ADMIN.name),
+        ),
         (
             "no_administrator",
             Problem::Forbidden(admin::NOT_ALLOWED.into()),

@@ -3,20 +3,18 @@
 
 use jeton::api::bearer::SERVICE_ACCOUNT;
 use jeton::document::DEFAULT_ISSUER;
+use jeton::scope::INTROSPECT;
 use serde_json::{Map, Value, json};
 
 /// Name of the scheme by which a confidential client authenticates.
 const CLIENT: &str = "ClientBasic";
-/// Scope for introspection.
-const INTROSPECT: &str = "introspect";
-const INTROSPECT_WORDS: &str = "Introspect tokens and list revoked sessions.";
 
 /// Declares the security of an operation. The empty alternative stands for credentials in the form, or
 /// none; it comes first, because most callers need it.
 pub(super) fn require(operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str);
     let client = json!({ CLIENT: [] });
-    let service_account = json!({ SERVICE_ACCOUNT: [INTROSPECT] });
+    let service_account = json!({ SERVICE_ACCOUNT: [INTROSPECT.name] });
     let alternatives = match id {
         Some("requestToken" | "revokeToken") => json!([{}, client]),
         Some("introspectToken") => json!([{}, client, service_account]),
@@ -28,13 +26,6 @@ pub(super) fn require(operation: &mut Map<String, Value>) {
 
 /// Completes the schemes with absolute URLs, because readers resolve relative ones differently.
 pub(super) fn complete(schemes: &mut Map<String, Value>) {
-    // Not a user's scope: the default client does not have it.
-    let scopes = schemes
-        .get_mut(SERVICE_ACCOUNT)
-        .and_then(|scheme| scheme.pointer_mut("/flows/clientCredentials/scopes"));
-    if let Some(scopes) = scopes.and_then(Value::as_object_mut) {
-        scopes.insert(INTROSPECT.to_owned(), INTROSPECT_WORDS.into());
-    }
     for (_, scheme) in schemes.iter_mut() {
         let flows = scheme.get_mut("flows").and_then(Value::as_object_mut);
         for (_, flow) in flows.into_iter().flatten() {
