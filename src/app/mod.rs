@@ -165,7 +165,7 @@ mod tests {
         let mut request = Request::builder().uri(uri).finish();
         set_path(&mut request, "/token");
         assert_eq!(request.uri(), "http://example.com/token?a=b");
-        *request.uri_mut() = Uri::from_static("http://example.com/token?a=&b=1&c");
+        *request.uri_mut() = Uri::from_static("http://example.com/token?a=&b=1&c=");
         set_path(&mut request, "/token");
         assert_eq!(request.uri(), "http://example.com/token?b=1");
     }
