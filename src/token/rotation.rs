@@ -114,7 +114,7 @@ impl RequestTime {
 pub enum Judgement {
     /// The next generation begins.
     Rotate,
-    /// The token gets the same response again, to the byte.
+    /// The token gets the same tokens again, to the byte.
     SameAnswer {
         /// Whether another `User-Agent` received it before.
         is_elsewhere: bool,
