@@ -83,13 +83,13 @@ impl Session {
 /// The number of revoked sessions.
 #[derive(Object)]
 #[oai(rename = "AccountSessionsEnded")]
-pub(super) struct Ended {
+struct Ended {
     /// Number of revoked sessions.
     sessions_ended: i64,
 }
 
 impl Ended {
-    pub(super) fn sessions(count: u64) -> Self {
+    fn sessions(count: u64) -> Self {
         Self {
             sessions_ended: i64::try_from(count).unwrap_or(i64::MAX),
         }

@@ -166,6 +166,7 @@ fn report(changed: Changed, what: &str, as_json: bool) -> Result<(), CommandErro
     let Changed {
         user,
         sessions_ended,
+        ..
     } = changed;
     if as_json {
         let user = json(&User::from(user));

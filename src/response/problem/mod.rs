@@ -196,6 +196,7 @@ impl From<UserError> for Problem {
             UserError::NotFound => Self::NotFound,
             UserError::Stale => Self::PreconditionFailed,
             UserError::Taken | UserError::LastAdmin => Self::Conflict(error.to_string().into()),
+            UserError::SessionEnded => Self::InvalidToken(error.to_string()),
             UserError::Store(error) => error.into(),
         }
     }

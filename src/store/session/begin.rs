@@ -9,6 +9,7 @@ use crate::audit::{Action, Cause};
 use crate::clock::{Timestamp, time_ordered_id};
 use crate::store::Store;
 use crate::store::sign_in_throttle::{self, Reservation};
+use crate::store::transaction::Transaction;
 use crate::store::writer::Durability;
 
 /// The values of a session that begins. Its cause gives the time and the device.
@@ -45,12 +46,11 @@ pub async fn begin(
     cause: &Cause,
 ) -> Result<Option<Model>, DbErr> {
     let session = new.into_model(cause);
-    let (insertion, session_ref) = (&insertion(&session)?, &session);
+    let row = &session;
     let begun = store.transaction(Durability::Durable, |tx| async move {
-        if tx.execute(insertion).await?.rows_affected() == 0 {
+        if !begin_within(&tx, row, cause).await? {
             return Ok::<_, DbErr>(false);
         }
-        tx.record(event(session_ref, Action::SignIn, cause)).await?;
         if let Some(permit) = permit {
             sign_in_throttle::give_back_within(&tx, permit).await?;
         }
@@ -59,8 +59,22 @@ pub async fn begin(
     Ok(begun.await?.then_some(session))
 }
 
+/// Begins a session within a transaction; `false` if its user or its client is not enabled or has another epoch.
+pub(in crate::store) async fn begin_within(
+    tx: &Transaction<'_>,
+    session: &Model,
+    cause: &Cause,
+) -> Result<bool, DbErr> {
+    if tx.execute(&insertion(session)?).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    tx.record(event(session, Action::SignIn, cause)).await?;
+    Ok(true)
+}
+
 impl NewSession<'_> {
-    fn into_model(self, cause: &Cause) -> Model {
+    /// The row of the session.
+    pub fn into_model(self, cause: &Cause) -> Model {
         Model {
             id: time_ordered_id(cause.at),
             user_id: self.user_id,

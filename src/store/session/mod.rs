@@ -15,6 +15,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 use sea_orm::{FromQueryResult, Iterable as _};
 
+pub(super) use begin::begin_within;
 pub use begin::{NewSession, begin};
 pub use known_device::{KnownDevice, is_known};
 pub use retry::{ForgivenRetry, record_repeated_elsewhere, restamp, retry_late};

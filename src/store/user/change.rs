@@ -4,11 +4,12 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel as _, QuerySelect as _, SqlErr};
 use thiserror::Error;
 
-use super::outcome::{Change, Outcome};
+use super::outcome::{Change, Outcome, Replacement};
 use super::{ADMIN_ROLE, Column, Entity, Model, has_role, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::lock::Lock;
 use crate::store::retry::RetryError;
+use crate::store::session::Ending;
 use crate::store::transaction::Transaction;
 use crate::store::writer::Durability;
 use crate::store::{Store, Target, session};
@@ -18,8 +19,10 @@ use crate::store::{Store, Target, session};
 pub struct Changed {
     /// The user after the change; a deleted user as it was before.
     pub user: Model,
-    /// The number of sessions that were revoked.
+    /// The number of sessions that were revoked and not replaced.
     pub sessions_ended: u64,
+    /// The session that began instead of another one.
+    pub session: Option<session::Model>,
 }
 
 /// The reason why a user was not changed.
@@ -37,6 +40,9 @@ pub enum UserError {
     /// No enabled user with the role `jeton:admin` would remain.
     #[error("this is the last administrator: give another user the role jeton:admin first")]
     LastAdmin,
+    /// The session to replace has ended, or its client was disabled or deleted.
+    #[error("the session has ended meanwhile")]
+    SessionEnded,
     /// The store failed.
     #[error("store: {0}")]
     Store(#[source] DbErr),
@@ -76,13 +82,23 @@ pub async fn change(
                 require_another_admin(&tx, before.id).await?;
             }
             write(&tx, &outcome, &before).await?;
-            let sessions_ended = end_sessions(&tx, &outcome, &before, cause).await?;
+            let replacement = match change {
+                Change::Password { replacement, .. } => replacement.as_ref(),
+                _ => None,
+            };
+            let kept = outcome.kept_session.or(replacement.map(|one| one.replaced));
+            let sessions_ended = end_sessions(&tx, &outcome, &before, kept, cause).await?;
             for event in events(&outcome, &before, sessions_ended, cause) {
                 tx.record(event).await?;
             }
+            let session = match replacement {
+                Some(replacement) => Some(replace(&tx, replacement, &before, cause).await?),
+                None => None,
+            };
             Ok(Changed {
                 user: outcome.after.unwrap_or(before),
                 sessions_ended,
+                session,
             })
         })
         .await
@@ -130,6 +146,7 @@ async fn end_sessions(
     tx: &Transaction<'_>,
     outcome: &Outcome,
     before: &Model,
+    kept: Option<Uuid>,
     cause: &Cause,
 ) -> Result<u64, DbErr> {
     let Some(why) = outcome.ending else {
@@ -140,7 +157,29 @@ async fn end_sessions(
     if let Some(kept) = outcome.kept_session {
         session::carry_over(tx, kept, before.id, epoch).await?;
     }
-    session::revoke_of_user(tx, before.id, outcome.kept_session, why, cause.at).await
+    session::revoke_of_user(tx, before.id, kept, why, cause.at).await
+}
+
+/// Ends the replaced session, which alone is left, and begins the other one in the user's new epoch.
+async fn replace(
+    tx: &Transaction<'_>,
+    replacement: &Replacement,
+    before: &Model,
+    cause: &Cause,
+) -> Result<session::Model, UserError> {
+    let why = Ending::PasswordChange;
+    if session::revoke_of_user(tx, before.id, None, why, cause.at).await? == 0 {
+        return Err(UserError::SessionEnded);
+    }
+    let session = session::Model {
+        session_epoch: before.session_epoch + 1,
+        ..(*replacement.session).clone()
+    };
+    if session::begin_within(tx, &session, cause).await? {
+        Ok(session)
+    } else {
+        Err(UserError::SessionEnded)
+    }
 }
 
 fn events(outcome: &Outcome, before: &Model, sessions_ended: u64, cause: &Cause) -> Vec<Event> {

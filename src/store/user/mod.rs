@@ -12,7 +12,7 @@ use sea_orm::{Condition, QueryOrder, QuerySelect};
 pub use change::{Changed, UserError, change};
 pub use insert::{InsertError, insert, rehash};
 pub use other_hash::{any_other_hash, hash_from};
-pub use outcome::{Change, UserAttributes};
+pub use outcome::{Change, Replacement, UserAttributes};
 
 use super::Store;
 use super::text_search::{contains, without_nul};

@@ -6,17 +6,17 @@ use uuid::Uuid;
 
 use super::Model;
 use crate::audit::{Action, Actor, Cause};
-use crate::store::session::Ending;
+use crate::store::session::{Ending, Model as Session};
 
 /// A change of a user.
 #[derive(Clone)]
 pub enum Change {
-    /// A new password; ends all sessions but one.
+    /// A new password; ends all sessions.
     Password {
         /// The hash of the new password.
         hash: String,
-        /// The session that continues.
-        kept_session: Option<Uuid>,
+        /// The session to begin instead of one of them.
+        replacement: Option<Replacement>,
     },
     /// Ends all sessions but one.
     SignOut {
@@ -47,9 +47,18 @@ impl Change {
 
     /// A new password; ends all sessions.
     pub const fn password(hash: String) -> Self {
-        let kept_session = None;
-        Self::Password { hash, kept_session }
+        let replacement = None;
+        Self::Password { hash, replacement }
     }
+}
+
+/// A session that begins instead of another one, in the user's new epoch.
+#[derive(Clone)]
+pub struct Replacement {
+    /// The session that ends. It is not counted.
+    pub replaced: Uuid,
+    /// The session that begins.
+    pub session: Box<Session>,
 }
 
 /// Leaves the password hash out.
@@ -91,8 +100,7 @@ impl Outcome {
         let mut after = before.clone();
         let mut kept = None;
         let (ending, actions) = match change {
-            Change::Password { hash, kept_session } => {
-                kept = *kept_session;
+            Change::Password { hash, .. } => {
                 after.password_hash.clone_from(hash);
                 (Some(Ending::PasswordChange), vec![Action::PasswordChanged])
             }

@@ -2,14 +2,17 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::audit::Action;
-use jeton::store::user::{self, Change, UserAttributes};
+use jeton::store::session::{self, Ending};
+use jeton::store::user::{self, Change, Replacement, UserAttributes, UserError};
 use poem::http::Method;
 use serde_json::json;
 
 use super::assert_challenge;
 use crate::api::admin::assert_problem;
 use crate::support::peer::{self, credentials, sent_from};
-use crate::support::{ALICE, Answer, ISSUER, Jeton, SECRET, Tokens, basic_raw, short_of};
+use crate::support::{
+    ALICE, Answer, ISSUER, Jeton, SECRET, Tokens, basic_raw, claims, like, short_of,
+};
 
 const PATH: &str = "/account/password";
 const NEW: &str = "orbit velvet cactus mumble";
@@ -52,12 +55,13 @@ impl Jeton {
 #[track_caller]
 fn assert_changed(answer: &Answer, sessions_ended: u64) {
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(answer.json(), json!({"sessions_ended": sessions_ended}));
+    assert_eq!(answer.json()["sessions_ended"], sessions_ended);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
 /// row 31: refresh tokens of the other sessions are refused, and their access tokens are inactive at once.
 #[tokio::test]
-async fn a_password_change_revokes_all_sessions_but_its_own() {
+async fn a_password_change_revokes_all_sessions_and_begins_one() {
     let jeton = Jeton::start().await;
     jeton
         .add_client("api", Some(SECRET), |row| {
@@ -82,12 +86,15 @@ async fn a_password_change_revokes_all_sessions_but_its_own() {
     jeton.assert_refresh_refused(&other).await;
     assert_eq!(jeton.refresh_at("tv", &elsewhere).await.status, 400);
     assert!(!is_active(&other).await && !is_active(&elsewhere).await);
-    for tokens in [&other, &elsewhere] {
+    for tokens in [&other, &elsewhere, &this, &newest] {
         let answer = jeton.get_with("/account", &tokens.access_token).await;
         assert_eq!(answer.status, 401);
     }
-    assert!(is_active(&newest).await && is_active(&this).await);
-    jeton.refresh_after(&newest, Duration::from_mins(1)).await;
+    assert!(!is_active(&newest).await && !is_active(&this).await);
+    let begun = answer.tokens();
+    assert!(is_active(&begun).await);
+    assert_ne!(begun.session(), this.session());
+    jeton.refresh_after(&begun, Duration::from_mins(1)).await;
 
     let old = jeton.sign_in_with(ALICE.1).await;
     old.assert_error(400, "invalid_grant");
@@ -107,12 +114,16 @@ async fn an_opaque_access_token_changes_the_password_too() {
         .await;
     let tokens = jeton.sign_in_at("opaque").await;
     assert!(tokens.access_token.starts_with("jat_"));
-    assert_changed(&jeton.change_password(&tokens, ALICE.1, NEW).await, 0);
-    let next = jeton.refresh_at("opaque", &tokens).await.tokens();
+    let changed = jeton.change_password(&tokens, ALICE.1, NEW).await;
+    assert_changed(&changed, 0);
+    let begun = changed.tokens();
+    assert!(begun.access_token.starts_with("jat_"));
+    let next = jeton.refresh_at("opaque", &begun).await.tokens();
     jeton.advance(FRESH);
     let answer = jeton.change_password(&next, NEW, ALICE.1).await;
     assert_changed(&answer, 0);
-    jeton.advance(Duration::from_secs(1));
+    let next = answer.tokens();
+    jeton.advance(FRESH + Duration::from_secs(1));
     let answer = jeton.change_password(&next, ALICE.1, NEW).await;
     assert_challenge(&answer, 401, STALE);
 }
@@ -234,7 +245,7 @@ async fn wrong_current_passwords_count_for_the_address_and_right_ones_do_not() {
 #[tokio::test]
 async fn guesses_of_others_do_not_throttle_a_password_change_in_a_session() {
     let jeton = Jeton::start().await;
-    let tokens = jeton.sign_in().await;
+    let mut tokens = jeton.sign_in().await;
     for number in 0..BURST {
         jeton
             .guess_from(number)
@@ -246,6 +257,7 @@ async fn guesses_of_others_do_not_throttle_a_password_change_in_a_session() {
     for (address, from, to) in [("192.0.2.1", ALICE.1, NEW), ("192.0.2.2", NEW, ALICE.1)] {
         let answer = jeton.change_password_from(address, &tokens, from, to).await;
         assert_changed(&answer, 0);
+        tokens = answer.tokens();
     }
 }
 
@@ -316,19 +328,20 @@ async fn one_of_two_password_changes_at_once_succeeds() {
     let statuses: Vec<_> = answers.iter().map(|a| a.status.as_u16()).collect();
     let winner = statuses.iter().position(|status| *status == 200).unwrap();
     assert_changed(&answers[winner], 1);
-    // 409 if its password was checked before the other change, 422 if after.
+    // 409 if its password was checked before the other change, 422 if after, 401 if its session had ended before.
     match statuses[1 - winner] {
+        401 => {}
         409 => assert_problem(&answers[1 - winner], 409, &[]),
         _ => assert_problem(&answers[1 - winner], 422, &["current_password"]),
     }
     jeton.sign_in_with(passwords[winner]).await.tokens();
     let loser = jeton.sign_in_with(passwords[1 - winner]).await;
     loser.assert_error(400, "invalid_grant");
-    jeton
-        .refresh(&sessions[winner].refresh_token)
-        .await
-        .tokens();
-    jeton.assert_refresh_refused(&sessions[1 - winner]).await;
+    let begun = answers[winner].tokens();
+    jeton.refresh(&begun.refresh_token).await.tokens();
+    for ended in &sessions {
+        jeton.assert_refresh_refused(ended).await;
+    }
     jeton.audit_event(Action::PasswordChanged).await;
 }
 
@@ -432,4 +445,66 @@ async fn a_username_that_moves_to_another_user_meanwhile_changes_no_password() {
         let eves = jeton.token(&credentials(ALICE.0, EVES)).await;
         eves.tokens();
     }
+}
+
+/// row 31: a thief who has copied the refresh token of the session that changes the password loses it.
+#[tokio::test]
+async fn a_copied_refresh_token_of_the_same_session_ends_with_the_password() {
+    let jeton = Jeton::start().await;
+    let copied = jeton.sign_in().await;
+    jeton.advance(Duration::from_secs(5));
+    let changed = jeton.change_password(&copied, ALICE.1, NEW).await;
+    jeton.assert_refresh_refused(&copied).await;
+    let row = jeton.session(&copied).await;
+    assert_eq!(row.revocation_reason, Some(Ending::PasswordChange));
+    let begun = changed.tokens();
+    let (old, new) = (claims(&copied.access_token), claims(&begun.access_token));
+    assert_eq!(new["auth_time"], jeton.now().as_seconds());
+    for name in ["sub", "client_id", "scope", "aud", "acr"] {
+        assert_eq!(new[name], old[name], "{name}");
+    }
+    assert_ne!(new["sid"], old["sid"]);
+    let events = jeton.audit_events(Action::SignIn).await;
+    let sessions: Vec<_> = events.iter().map(|event| event.session_id).collect();
+    assert!(sessions.contains(&Some(begun.session())));
+    jeton.refresh(&begun.refresh_token).await.tokens();
+}
+
+/// RFC 6749 §6: the client is not registered for the refresh token grant.
+#[tokio::test]
+async fn a_client_without_the_refresh_grant_gets_no_refresh_token_by_a_password_change() {
+    let jeton = Jeton::start().await;
+    let no_refresh =
+        |row: &mut jeton::store::client::Model| "password".clone_into(&mut row.grant_types);
+    jeton.add_client("brief", None, no_refresh).await;
+    let tokens = jeton.sign_in_at("brief").await;
+    let changed = jeton.change_password(&tokens, ALICE.1, NEW).await;
+    assert_changed(&changed, 0);
+    let json = changed.json();
+    assert_eq!(json.get("refresh_token"), None);
+    let token = json["access_token"].as_str().unwrap();
+    assert_eq!(jeton.get_with("/account", token).await.status, 200);
+}
+
+/// A session that was revoked meanwhile is not replaced, and the password stays.
+#[tokio::test]
+async fn a_session_that_has_ended_meanwhile_changes_no_password() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    let row = jeton.session(&tokens).await;
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let revoked = session::revoke(store, row.id, Ending::SignOut, &cause).await;
+    assert!(revoked.unwrap());
+    let replacement = Some(Replacement {
+        replaced: row.id,
+        session: Box::new(like(&row).into_model(&cause)),
+    });
+    let hash = "x".to_owned();
+    let change = Change::Password { hash, replacement };
+    let changed = user::change(store, tokens.user(), change, &cause).await;
+    assert!(
+        matches!(changed, Err(UserError::SessionEnded)),
+        "{changed:?}"
+    );
+    jeton.sign_in().await;
 }
