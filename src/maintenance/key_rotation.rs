@@ -76,7 +76,12 @@ async fn publish(
     lead: Duration,
     cause: &Cause,
 ) -> Result<Rotation, KeyRotationError> {
-    let due = DueKey::signing_from(cause.at.plus(lead), cause.at);
+    // Another node may have announced a key meanwhile, which signs later than this one would.
+    let announced = cause.at.plus(lifecycle::announcement(&server.settings));
+    let due = DueKey {
+        activates_at: cause.at.plus(lead),
+        ..DueKey::signing_from(announced, cause.at)
+    };
     let kid = add_key(server, due.activates_at, due.unless, cause).await?;
     Ok(Rotation {
         kid: kid.ok_or(KeyRotationError::Raced)?,

@@ -1,5 +1,6 @@
 //! Rotation of the signing key by command: announced, soon, and in an emergency.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use jeton::audit::Action;
@@ -7,6 +8,7 @@ use jeton::clock::Clock;
 use jeton::key::lifecycle;
 use jeton::maintenance::key_rotation::{Rotation, replace_at_once, rotate, rotate_soon};
 use jeton::maintenance::refresh_keys;
+use tokio::time::timeout;
 
 use super::DAY;
 use crate::support::file::DataDir;
@@ -103,6 +105,25 @@ async fn a_key_that_shall_sign_soon_is_made_if_none_is_published() {
     assert_eq!(made.activates_at, jeton.now().plus(LEAD));
     assert_eq!(jeton.kids().await.len(), 2);
     assert_eq!(lifecycle::lead(&jeton.server.settings), LEAD);
+}
+
+/// row 44: there is one next key, also if one is announced while another is made.
+#[tokio::test]
+async fn no_second_next_key_is_made_soon() {
+    let jeton = Jeton::start().await;
+    jeton.advance(SECOND);
+    let cause = jeton.cause();
+    let mut made = pin!(rotate_soon(&jeton.server, &cause));
+    // It finds no next key, and generates one.
+    let early = timeout(Duration::from_millis(20), made.as_mut()).await;
+    let announced = rotate(&jeton.server, &cause).await;
+    let made = match early {
+        Ok(made) => made,
+        Err(_elapsed) => made.await,
+    };
+    refresh_keys(&jeton.server).await.unwrap();
+    let keys = jeton.stored_keys().await;
+    assert_eq!(keys.len(), 2, "{made:?} {announced:?}");
 }
 
 /// APIs that fetched the keys since the announcement accept the tokens of the next key at once.
