@@ -88,7 +88,7 @@ impl Pass<'_> {
         let (store, settings) = (&self.server.store, &self.server.settings);
         let (now, batch) = (self.held_at, settings.sweep.batch);
         ended_clients::continue_marking(self.server).await;
-        let before = now.minus(settings.session.retention.0);
+        let before = now.minus(self.session_retention());
         let sessions = || session::sweep(store, before, batch);
         self.in_batches("sessions", sessions).await;
         // A minute of tolerance: the clocks of other nodes may be behind.
@@ -98,6 +98,14 @@ impl Pass<'_> {
         let before = now.minus(settings.audit.retention.0);
         let events = || audit_event::sweep(store, before, batch);
         self.in_batches("audit_events", events).await;
+    }
+
+    /// How long ended sessions are kept: the setting, or the longest lifetime of a token that a key may have signed.
+    /// Lifetimes and the setting may be shorter now, but issued tokens live on, and `/revoked-sessions` must list them.
+    fn session_retention(&self) -> Duration {
+        let signed = self.server.keys.ring().longest_lifetime();
+        let signed = Duration::from_micros(u64::try_from(signed).unwrap_or_default());
+        self.server.settings.session.retention.0.max(signed)
     }
 
     /// Removes batches until one is not full.

@@ -75,6 +75,30 @@ async fn one_of_several_concurrent_nodes_sweeps() {
     assert_eq!(left(&nodes[0]).await, 0);
 }
 
+/// A token that was issued with a longer lifetime must not outlive the row of its ended session.
+#[tokio::test]
+async fn an_ended_session_is_kept_while_its_tokens_live_though_retention_is_shorter_now() {
+    let data = DataDir::new();
+    let clock = || Clock::standing_at(START);
+    let before = Jeton::on(data.open().await, clock(), ROOT_SECRET, |settings| {
+        settings.access_token.lifetime.0 = DAY;
+    });
+    let before = before.await;
+    before.add_client("first-party", None, |_| {}).await;
+    before.add_user(ALICE.0, ALICE.1).await;
+    end_sessions(&before, 1).await;
+    let after = Jeton::on(data.open().await, clock(), ROOT_SECRET, |settings| {
+        settings.session.retention.0 = Duration::from_hours(1);
+    });
+    let after = after.await;
+    let sweeper = Sweeper::new();
+    for (passed, kept) in [(DAY, 1), (SECOND, 0)] {
+        after.advance(passed);
+        assert!(sweeper.sweep(&after.server).await);
+        assert_eq!(left(&after).await, kept);
+    }
+}
+
 /// The lease of a node that died expires after a minute; then another node takes and keeps it.
 #[tokio::test]
 async fn another_node_sweeps_when_the_sweeping_node_dies() {
