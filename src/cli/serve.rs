@@ -112,7 +112,7 @@ fn warn_of_unknown_proxy(settings: &Settings) {
     if settings.issuer.starts_with("https:") && settings.server.trusted_proxies.is_empty() {
         tracing::warn!(
             "server.trusted_proxies is empty: all requests that a proxy forwards have its address, so devices \
-             are told apart by User-Agent alone, and all clients share the limits per address; set \
+             are distinguished by User-Agent alone, and all clients share the limits per address; set \
              server.trusted_proxies to the networks of the proxies"
         );
     }

@@ -50,7 +50,7 @@ begin() {
     sign_in "$1"
     refresh_tokens+=("$refresh_token")
   done
-  request "$1" /token -d grant_type=password -d username=nobody -d password=wrong-1
+  request "$1" /token -d grant_type=password -d username=unknown -d password=wrong-1
   before=$(rows)
 }
 

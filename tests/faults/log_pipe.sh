@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A server whose log nobody reads: its standard error is a full pipe, then a closed one. Each time it must answer
+# A server whose log nothing reads: its standard error is a full pipe, then a closed one. Each time it must answer
 # sign-ins and probes, count the lost lines, and stop in order.
 #   tests/faults/log_pipe.sh [--short]
 source "$(dirname "$0")/nodes.sh"
@@ -30,7 +30,7 @@ check() {
   curl --silent --show-error --max-time 5 --output /dev/null "$url/token?try=[1-$requests]" \
     -d grant_type=refresh_token -d refresh_token=jrt_x || fail "$1: a request got no answer in 5 s"
   curl --silent --fail --max-time 5 --output /dev/null "$url/token" -d grant_type=password -d username=admin \
-    --data-urlencode "password=$password" || fail "$1: nobody can sign in"
+    --data-urlencode "password=$password" || fail "$1: a sign-in failed"
   curl --silent --fail --max-time 5 --output /dev/null "$url/healthz" || fail "$1: /healthz failed"
   lost=$(curl --silent --max-time 5 "http://127.0.0.1:$metrics_port/metrics" |
     sed -n 's/^jeton_log_lines_lost_total //p')

@@ -67,10 +67,10 @@ for ((turn = 0; turn < generations; turn++)); do
   fi
   before=$after
 done
-((seen == 0)) || fail "GET /account/sessions told $seen of $generations rotations"
-echo "GET /account/sessions told the moment of none of $generations rotations"
+((seen == 0)) || fail "GET /account/sessions showed $seen of $generations rotations"
+echo "GET /account/sessions showed the moment of none of $generations rotations"
 
-# Within the window, with "any": the thief is told each moment here.
+# Within the window, with "any": the thief learns each moment here.
 tokens=$(sign_in) session=$(session_of "$tokens") stolen=$(member refresh_token "$tokens")
 for ((turn = 0; turn < generations; turn++)); do
   owner=$(refresh owner "$stolen")

@@ -172,7 +172,7 @@ fn an_issuer_that_no_client_can_reach_is_logged_at_start() {
     }
 }
 
-/// Without the addresses of clients, devices are told apart by `User-Agent` alone.
+/// Without the addresses of clients, devices are distinguished by `User-Agent` alone.
 #[test]
 fn a_proxy_that_is_not_trusted_is_logged_at_start() {
     let warning = "server.trusted_proxies is empty";
