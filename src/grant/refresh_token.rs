@@ -129,6 +129,7 @@ impl Refresh<'_> {
             next,
             device: sender::digests(&self.device, &self.server.root_secrets),
             now,
+            idle_expires_at: self.idle_expires_at(now),
             idle_since: now.minus(policy.session_idle_lifetime),
             begun_since: now.minus(policy.session_lifetime),
         };
@@ -158,12 +159,14 @@ impl Refresh<'_> {
         seen: &session::Model,
         is_elsewhere: bool,
     ) -> Result<Option<SessionRecord>, Error> {
+        let cause = self.cause();
         let retry = ForgivenRetry {
             seen,
             device: sender::digests(&self.device, &self.server.root_secrets),
+            idle_expires_at: self.idle_expires_at(cause.at),
             is_elsewhere,
         };
-        let written = session::retry_late(&self.server.store, retry, &self.cause()).await?;
+        let written = session::retry_late(&self.server.store, retry, &cause).await?;
         let Some(record) = written else {
             return Ok(None);
         };
@@ -177,7 +180,8 @@ impl Refresh<'_> {
         if !is_window_half_over(record.session.rotated_at, &self.client.policy, now) {
             return Ok(record);
         }
-        let restamped = session::restamp(&self.server.store, &record.session, now).await?;
+        let (store, idle_expires_at) = (&self.server.store, self.idle_expires_at(now));
+        let restamped = session::restamp(store, &record.session, now, idle_expires_at).await?;
         Ok(restamped.unwrap_or(record))
     }
 
@@ -212,7 +216,7 @@ impl Refresh<'_> {
         if session.ends_at(policy) <= now {
             return expired("the session has expired");
         }
-        if session.rotated_at <= now.minus(policy.session_idle_lifetime) {
+        if session.idle_ends_at(policy) <= now {
             return expired("the session was idle for too long");
         }
         if record.roles.is_none() {
@@ -286,6 +290,10 @@ impl Refresh<'_> {
             actor: Actor::Client(self.client.client.id.clone()),
             device: self.device.clone(),
         }
+    }
+
+    fn idle_expires_at(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.client.policy.session_idle_lifetime)
     }
 
     fn now(&self) -> Timestamp {

@@ -83,6 +83,7 @@ pub fn like(row: &session::Model) -> NewSession<'_> {
         acr: &row.acr,
         authenticated_at: row.authenticated_at,
         expires_at: row.expires_at,
+        idle_expires_at: row.idle_expires_at.unwrap_or(row.expires_at),
         device: NO_DEVICE,
     }
 }
@@ -92,6 +93,7 @@ pub fn forgiven(seen: &session::Model) -> ForgivenRetry<'_> {
     ForgivenRetry {
         seen,
         device: NO_DEVICE,
+        idle_expires_at: seen.expires_at,
         is_elsewhere: true,
     }
 }

@@ -178,7 +178,7 @@ async fn new_session<'a>(
     let found = session::find(&server.store, signed_in.session_id).await?;
     let replaced = found.ok_or_else(ended)?.session;
     let access = Access::still_granted(&replaced, client, &server.settings.issuer);
-    let lifetime = client.policy(&server.settings).session_lifetime;
+    let policy = client.policy(&server.settings);
     let new = NewSession {
         user_id: confirmed.user.id,
         session_epoch: confirmed.user.session_epoch,
@@ -188,7 +188,8 @@ async fn new_session<'a>(
         audience: replaced.audience,
         acr: confirmed.acr,
         authenticated_at: confirmed.at,
-        expires_at: confirmed.at.plus(lifetime),
+        expires_at: confirmed.at.plus(policy.session_lifetime),
+        idle_expires_at: confirmed.at.plus(policy.session_idle_lifetime),
         device: sender::digests(&signed_in.cause().device, &server.root_secrets),
     };
     Ok((new, access.ok_or_else(ended)?))

@@ -33,6 +33,8 @@ pub struct NewSession<'a> {
     pub authenticated_at: Timestamp,
     /// The latest end.
     pub expires_at: Timestamp,
+    /// The end without a refresh.
+    pub idle_expires_at: Timestamp,
     /// The device that receives the tokens.
     pub device: DeviceDigests,
 }
@@ -93,6 +95,7 @@ impl NewSession<'_> {
             authenticated_at: self.authenticated_at,
             acr: self.acr.to_owned(),
             expires_at: self.expires_at,
+            idle_expires_at: Some(self.idle_expires_at),
             revoked_at: None,
             revocation_reason: None,
             user_agent: cause.device.user_agent().to_owned(),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
-use sea_orm::{FromQueryResult, Iterable as _};
+use sea_orm::{Condition, FromQueryResult, Iterable as _};
 
 pub(super) use begin::begin_within;
 pub use begin::{NewSession, begin};
@@ -76,6 +76,9 @@ pub struct Model {
     pub acr: String,
     /// The latest end, see [`ends_at`](Model::ends_at). A revocation sets it to its own time.
     pub expires_at: Timestamp,
+    /// The end without a further refresh, by the idle lifetime at the last one; see
+    /// [`idle_ends_at`](Model::idle_ends_at). `None` in a session that was last refreshed before this was stored.
+    pub idle_expires_at: Option<Timestamp>,
     /// The time of the revocation.
     pub revoked_at: Option<Timestamp>,
     /// The reason of the revocation.
@@ -152,6 +155,13 @@ impl Model {
         Ord::min(end, self.expires_at)
     }
 
+    /// The end without a further refresh: as set at the last one, or earlier if the client's idle lifetime is shorter
+    /// now.
+    pub fn idle_ends_at(&self, policy: &Policy) -> Timestamp {
+        let end = self.rotated_at.plus(policy.session_idle_lifetime);
+        self.idle_expires_at.map_or(end, |set| Ord::min(end, set))
+    }
+
     /// The time of the last use, rounded down to the hour, but not before the sign-in. A thief who knows the moment of each rotation can
     /// use a stolen refresh token within each retry window.
     pub fn last_used_at(&self) -> Timestamp {
@@ -162,9 +172,7 @@ impl Model {
     /// Whether the session is not revoked, expired or idle for too long. Its user and client are not
     /// checked.
     pub fn is_running(&self, now: Timestamp, policy: &Policy) -> bool {
-        self.revoked_at.is_none()
-            && self.ends_at(policy) > now
-            && self.rotated_at > now.minus(policy.session_idle_lifetime)
+        self.revoked_at.is_none() && self.ends_at(policy) > now && self.idle_ends_at(policy) > now
     }
 }
 
@@ -200,6 +208,14 @@ fn event(session: &Model, action: Action, cause: &Cause) -> Event {
         .user(session.user_id)
         .client(&session.client_id)
         .session(session.id)
+}
+
+/// Whether the session was not yet idle for too long at its last refresh's idle lifetime.
+fn is_before_idle_expiry(now: Timestamp) -> Condition {
+    let column = Expr::col((Entity, Column::IdleExpiresAt));
+    Condition::any()
+        .add(column.clone().is_null())
+        .add(column.gt(now))
 }
 
 fn columns() -> impl Iterator<Item = Expr> {

@@ -18,6 +18,8 @@ pub struct ForgivenRetry<'a> {
     pub seen: &'a Model,
     /// The device that receives the response.
     pub device: DeviceDigests,
+    /// The end to set, without a further refresh.
+    pub idle_expires_at: Timestamp,
     /// Whether it counts as one from another device: the generation is recorded.
     pub is_elsewhere: bool,
 }
@@ -34,7 +36,7 @@ pub async fn retry_late(
     cause: &Cause,
 ) -> Result<Option<SessionRecord>, DbErr> {
     let seen = retry.seen;
-    let mut statement = set_rotated_at(seen, cause.at);
+    let mut statement = set_rotated_at(seen, cause.at, retry.idle_expires_at);
     statement.values(retry.device.values());
     if !retry.is_elsewhere || seen.late_retry_generation == Some(seen.generation) {
         return execute(store, seen.id, &statement).await;
@@ -60,8 +62,10 @@ pub async fn restamp(
     store: &Store,
     written: &Model,
     now: Timestamp,
+    idle_expires_at: Timestamp,
 ) -> Result<Option<SessionRecord>, DbErr> {
-    execute(store, written.id, &set_rotated_at(written, now)).await
+    let statement = set_rotated_at(written, now, idle_expires_at);
+    execute(store, written.id, &statement).await
 }
 
 /// Writes the event of the session's first repetition by another `User-Agent`. The flag on the row makes it
@@ -88,11 +92,12 @@ pub async fn record_repeated_elsewhere(
     recorded.await
 }
 
-fn set_rotated_at(seen: &Model, now: Timestamp) -> UpdateStatement {
+fn set_rotated_at(seen: &Model, now: Timestamp, idle_expires_at: Timestamp) -> UpdateStatement {
     let mut statement = Query::update();
     statement
         .table(Entity)
         .value(Column::RotatedAt, now)
+        .value(Column::IdleExpiresAt, idle_expires_at)
         .and_where(Column::Id.eq(seen.id))
         .and_where(Column::Generation.eq(seen.generation))
         .and_where(Column::RotatedAt.eq(seen.rotated_at));

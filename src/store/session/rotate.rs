@@ -4,7 +4,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Query, Returning, UpdateStatement};
 use sea_orm::{DbBackend, FromQueryResult as _};
 
-use super::{Column, Entity, SessionRecord, columns, enabled_client, enabled_user};
+use super::{
+    Column, Entity, SessionRecord, columns, enabled_client, enabled_user, is_before_idle_expiry,
+};
 use crate::clock::Timestamp;
 use crate::root_secret::DEVICE_DIGEST_LENGTH;
 use crate::store::writer::Durability;
@@ -46,6 +48,8 @@ pub struct RotationRequest<'a> {
     pub device: DeviceDigests,
     /// The time to set.
     pub now: Timestamp,
+    /// The end to set, without a further refresh.
+    pub idle_expires_at: Timestamp,
     /// A session that was last rotated before this time has been idle for too long.
     pub idle_since: Timestamp,
     /// A session that was authenticated before this time has expired.
@@ -72,12 +76,14 @@ pub async fn rotate(
         )
         .value(Column::Generation, i64::from(request.next))
         .value(Column::RotatedAt, request.now)
+        .value(Column::IdleExpiresAt, request.idle_expires_at)
         .values(request.device.values())
         .and_where(Column::Id.eq(request.session))
         .and_where(Column::ClientId.eq(request.client_id))
         .and_where(Column::Generation.lte(presented))
         .and_where(Column::RotatedAt.gt(request.idle_since))
-        .and_where(Column::AuthenticatedAt.gt(request.begun_since));
+        .and_where(Column::AuthenticatedAt.gt(request.begun_since))
+        .cond_where(is_before_idle_expiry(request.now));
     if_active(&mut statement, request.now);
     execute(store, request.session, &statement).await
 }

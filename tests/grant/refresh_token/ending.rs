@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use jeton::password::Password;
-use jeton::store::session::{self, Ending};
+use jeton::store::session::{self, ActiveAt, Ending, SessionFilter};
 use jeton::store::user::{self, Change};
+use serde_json::json;
 
 use crate::support::client::{delete, disable, enable};
 use crate::support::{ALICE, Jeton, claims, short_of};
@@ -26,6 +27,49 @@ async fn a_session_ends_after_its_idle_lifetime() {
     // The use of an expired token is not a replay. The predecessor does not reactivate the session.
     jeton.assert_refresh_refused(&second).await;
     assert_eq!(jeton.session(&third).await.revoked_at, None);
+}
+
+/// row 31: a longer idle lifetime, of the client or of the server, does not revive a session that was idle for too
+/// long, and applies to an active one from its next refresh on. A shorter one applies at once.
+#[tokio::test]
+async fn a_longer_idle_lifetime_does_not_revive_a_session() {
+    let jeton = Jeton::start().await;
+    let set = async |lifetime: Option<i64>| {
+        let patch = json!({ "session_idle_lifetime": lifetime });
+        jeton.change_client("short", patch).await;
+    };
+    jeton.add_client("short", None, |_| {}).await;
+    set(Some(60)).await;
+    let idle = jeton.sign_in_at("short").await;
+    let late = jeton
+        .refresh_at("short", &jeton.sign_in_at("short").await)
+        .await;
+    let late = late.tokens();
+    jeton.advance(SECOND * 30);
+    let active = jeton.sign_in_at("short").await;
+    jeton.advance(SECOND * 30);
+    for longer in [Some(3600), None] {
+        set(longer).await;
+        for ended in [&idle, &late] {
+            let answer = jeton.refresh_at("short", ended).await;
+            answer.assert_error(400, "invalid_grant");
+        }
+        let filter = SessionFilter {
+            client_id: Some("short"),
+            active: Some((true, ActiveAt::new(jeton.now(), &jeton.server.settings))),
+            ..SessionFilter::default()
+        };
+        let listed = session::search(&jeton.server.store, filter, None, 9).await;
+        let listed: Vec<_> = listed.unwrap().iter().map(|row| row.id).collect();
+        assert_eq!(listed, [active.session()]);
+    }
+    let active = jeton.refresh_at("short", &active).await.tokens();
+    jeton.advance(SECOND * 90);
+    let active = jeton.refresh_at("short", &active).await.tokens();
+    set(Some(10)).await;
+    jeton.advance(SECOND * 10);
+    let answer = jeton.refresh_at("short", &active).await;
+    answer.assert_error(400, "invalid_grant");
 }
 
 /// row 31: a late retry begins the idle time again.
