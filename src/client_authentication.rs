@@ -1,6 +1,7 @@
 //! Client authentication, RFC 6749 §2.3.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::SHA256_OUTPUT_LEN;
@@ -17,7 +18,8 @@ use crate::error::{Error, Reason};
 use crate::parameters::{Parameters, decode_component};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
-use crate::store::{client, client_secret};
+use crate::store::client::{self, Registration};
+use crate::store::client_secret;
 
 /// Base64 with optional padding: some clients omit it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -29,7 +31,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Debug)]
 pub struct AuthenticatedClient {
     /// The client's row.
-    pub client: client::Model,
+    pub client: Arc<client::Model>,
     /// The policy for its sessions and tokens.
     pub policy: Policy,
     /// The id of the secret that a confidential client has proved.
@@ -37,6 +39,14 @@ pub struct AuthenticatedClient {
 }
 
 impl AuthenticatedClient {
+    fn new(registration: &Registration, secret: Option<Uuid>) -> Self {
+        Self {
+            client: Arc::clone(&registration.client),
+            policy: registration.policy.clone(),
+            secret,
+        }
+    }
+
     /// Checks that the client may use a grant type, else `unauthorized_client`: "The authenticated client is
     /// not authorized to use this authorization grant type", RFC 6749 §5.2.
     pub fn require_grant_type(&self, grant_type: GrantType) -> Result<(), Error> {
@@ -59,37 +69,85 @@ pub async fn authenticate(
     parameters: &Parameters,
     server: &AuthorizationServer,
 ) -> Result<AuthenticatedClient, Error> {
-    let claims = match authorization.map(Basic::parse).transpose()? {
-        Some(basic) if !basic.is_empty() => basic.claims(parameters)?,
-        _ => vec![Claim::from_body(parameters, server)],
-    };
-    let mut found = None;
-    let now = server.clock.at_most_trusted(server.clock.now());
-    for claim in &claims {
-        let (client, secrets) = client::find_to_authenticate(&server.store, &claim.id).await?;
-        // All claims are checked, and those of unknown clients too, so that the time reveals nothing.
-        let secret = claim.find_match(&secrets, now);
-        let is_proved = |client: &client::Model| claim.proves(client, secret.is_some());
-        let client = client.filter(|own| is_proved(own) && own.disabled_at.is_none());
-        found = found.or(client.map(|client| (client, secret)));
+    let credentials = Credentials::parse(authorization, parameters, server)?;
+    credentials.authenticate(server).await
+}
+
+/// The client credentials of a request. One value of the header may be read in two ways.
+pub struct Credentials<'a> {
+    claims: Vec<Claim>,
+    /// The parameter `client_id`.
+    named: Option<&'a str>,
+    by_header: bool,
+}
+
+impl<'a> Credentials<'a> {
+    /// Parses the credentials in the header or in the body.
+    pub fn parse(
+        authorization: Option<&[u8]>,
+        parameters: &'a Parameters,
+        server: &AuthorizationServer,
+    ) -> Result<Self, Error> {
+        let claims = match authorization.map(Basic::parse).transpose()? {
+            Some(basic) if !basic.is_empty() => basic.claims(parameters)?,
+            _ => vec![Claim::from_body(parameters, server)],
+        };
+        Ok(Self {
+            claims,
+            named: parameters.find("client_id").map(Secret::expose),
+            by_header: authorization.is_some(),
+        })
     }
-    let (client, secret) = found.ok_or_else(|| {
-        let reason = "unknown or disabled client, or wrong authentication";
-        refused(reason, authorization.is_some())
-    })?;
-    if parameters
-        .find("client_id")
-        .is_some_and(|id| id.expose() != client.id)
-    {
-        return Err(Error::InvalidRequest(
-            "client_id differs from the Basic id".into(),
-        ));
+
+    /// The client that the credentials prove, as this node has read it last: see [`ClientCache`](client::ClientCache).
+    /// `None` is no refusal, because the client may have changed.
+    pub fn authenticate_from_cache(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Option<AuthenticatedClient> {
+        let now = server.clock.at_most_trusted(server.clock.now());
+        let proved = self.claims.iter().find_map(|claim| {
+            let registration = server.clients.find(&claim.id)?;
+            let secret = claim.find_match(&registration.secrets, now);
+            let is_proved = claim.proves(&registration.client, secret.is_some());
+            is_proved.then(|| AuthenticatedClient::new(&registration, secret))
+        });
+        proved.filter(|client| self.is_named(client))
     }
-    Ok(AuthenticatedClient {
-        policy: client.policy(&server.settings),
-        client,
-        secret,
-    })
+
+    /// The client that the credentials prove, by the store.
+    pub async fn authenticate(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<AuthenticatedClient, Error> {
+        let mut found = None;
+        let now = server.clock.at_most_trusted(server.clock.now());
+        for claim in &self.claims {
+            let (client, secrets) = client::find_to_authenticate(&server.store, &claim.id).await?;
+            // All claims are checked, and those of unknown clients too, so that the time reveals nothing.
+            let secret = claim.find_match(&secrets, now);
+            let client = client.filter(|client| claim.proves(client, secret.is_some()));
+            found = found.or(client.map(|client| (client, secrets, secret)));
+        }
+        let (client, secrets, secret) = found.ok_or_else(|| {
+            let reason = "unknown or disabled client, or wrong authentication";
+            refused(reason, self.by_header)
+        })?;
+        let registration = Arc::new(Registration::new(client, secrets, &server.settings));
+        server.clients.insert(Arc::clone(&registration));
+        let client = AuthenticatedClient::new(&registration, secret);
+        if self.is_named(&client) {
+            Ok(client)
+        } else {
+            let reason = "client_id differs from the Basic id";
+            Err(Error::InvalidRequest(reason.into()))
+        }
+    }
+
+    /// Whether the parameter `client_id`, if there is one, names this client.
+    fn is_named(&self, client: &AuthenticatedClient) -> bool {
+        self.named.is_none_or(|name| name == client.client.id)
+    }
 }
 
 const fn refused(reason: &'static str, by_header: bool) -> Error {
@@ -127,14 +185,15 @@ impl Claim {
         equal.fold(None, Option::or)
     }
 
-    /// Whether the claim proves this client.
+    /// Whether the claim proves this client, and the client is not disabled.
     const fn proves(&self, client: &client::Model, is_secret_right: bool) -> bool {
-        match (client.confidential, &self.secret) {
+        let is_proved = match (client.confidential, &self.secret) {
             // A public client has no secret, so one that is sent must be wrong.
             (false, None) => true,
             (true, Some(_)) => is_secret_right,
             _ => false,
-        }
+        };
+        is_proved && client.disabled_at.is_none()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::liveness::Liveness;
 use crate::password::{PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::store::Store;
+use crate::store::client::ClientCache;
 use crate::throttle::SignInThrottle;
 
 /// A running server.
@@ -15,6 +16,8 @@ pub struct AuthorizationServer {
     pub settings: Settings,
     /// The database.
     pub store: Store,
+    /// The clients that have authenticated on this node.
+    pub clients: ClientCache,
     /// The signing keys in memory.
     pub keys: SigningKeys,
     /// The root secrets.

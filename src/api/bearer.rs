@@ -54,7 +54,7 @@ impl Bearer {
     ) -> Result<Self, Problem> {
         let token = token(request)?;
         let active = ActiveToken::find(token, server).await?;
-        set_client(&active.claims.client_id, request);
+        set_client(&active.client, request);
         if !active.claims.is_only_for(&server.settings.issuer) {
             return Err(Problem::OtherAudience);
         }

@@ -21,6 +21,7 @@ use crate::password::{Cost, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
+use crate::store::client::ClientCache;
 use crate::store::user::InsertError;
 use crate::store::{Limits, Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
@@ -146,6 +147,7 @@ pub async fn assemble(
     let server = AuthorizationServer {
         settings,
         store,
+        clients: ClientCache::default(),
         keys: SigningKeys::default(),
         root_secrets,
         hasher,

@@ -31,7 +31,7 @@ impl ResourceServer {
         let authorization = single_authorization(request.headers())?;
         if let Some(token) = authorization.and_then(bearer_token) {
             let active = ActiveToken::find(token, server).await.map_err(refused)?;
-            set_client(&active.claims.client_id, request);
+            set_client(&active.client, request);
             if !active.claims.is_only_for(&server.settings.issuer) {
                 return Err(Error::OtherAudience);
             }
@@ -47,7 +47,7 @@ impl ResourceServer {
                 by_header: authorization.is_some(),
             });
         }
-        set_client(&client.client.id, request);
+        set_client(&client.client, request);
         Ok(Self::Client(Box::new(client)))
     }
 

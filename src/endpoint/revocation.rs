@@ -88,16 +88,16 @@ impl RevocationEndpoint {
         let authorization = single_authorization(request.headers())?;
         let client =
             client_authentication::authenticate(authorization, &form.parameters, &server).await?;
-        let client_id = client.client.id;
-        set_client(&client_id, request);
+        set_client(&client.client, request);
+        let client_id = &client.client.id;
         match owner(token.expose(), &server)? {
             Owner::Session(id) => {
                 let device = caller::device(request, &server.settings);
-                revoke_session(id, &client_id, device, &server).await?;
+                revoke_session(id, client_id, device, &server).await?;
             }
             // "unsupported_token_type: The authorization server does not support the revocation of
             // the presented token type", RFC 7009 §2.2.1.
-            Owner::Client(id) if id == client_id => {
+            Owner::Client(id) if id == *client_id => {
                 let reason = "an access token of client_credentials cannot be revoked";
                 return Err(Error::UnsupportedTokenType(reason.into()).into());
             }

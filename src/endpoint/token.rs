@@ -10,7 +10,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use super::Tag;
 use super::form::Form;
 use super::resource_server::single_authorization;
-use crate::client_authentication;
+use crate::client_authentication::Credentials;
 use crate::grant::Grant;
 use crate::response::caller;
 use crate::response::cors::set_client;
@@ -86,10 +86,16 @@ impl TokenEndpoint {
     ) -> Result<Tokens, OAuthError> {
         let grant = Grant::parse(&form.parameters, server.clock.now())?;
         let authorization = single_authorization(request.headers())?;
-        let client =
-            client_authentication::authenticate(authorization, &form.parameters, &server).await?;
-        set_client(&client.client.id, request);
+        let credentials = Credentials::parse(authorization, &form.parameters, &server)?;
         let device = caller::device(request, &server.settings);
+        if let Some(client) = credentials.authenticate_from_cache(&server)
+            && let Some(tokens) = grant.exchange_at_once(&client, &device, &server).await?
+        {
+            set_client(&client.client, request);
+            return Ok(Tokens::Ok(Json(tokens)));
+        }
+        let client = credentials.authenticate(&server).await?;
+        set_client(&client.client, request);
         let tokens = grant.exchange(&client, device, &server).await?;
         Ok(Tokens::Ok(Json(tokens)))
     }

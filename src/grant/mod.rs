@@ -45,6 +45,22 @@ impl Grant {
         }
     }
 
+    /// Exchanges the grant for tokens, if one statement decides it: the usual refresh. `None` if it does not. The client
+    /// may be [out of date](crate::store::client::ClientCache): then the statement has no effect.
+    pub async fn exchange_at_once(
+        &self,
+        client: &AuthenticatedClient,
+        device: &Device,
+        server: &AuthorizationServer,
+    ) -> Result<Option<TokenResponse>, Error> {
+        match self {
+            Self::RefreshToken(grant) if client.require_grant_type(self.grant_type()).is_ok() => {
+                grant.exchange_at_once(client, device, server).await
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Exchanges the grant for tokens, if the client is registered for its grant type.
     pub async fn exchange(
         self,
@@ -55,7 +71,7 @@ impl Grant {
         client.require_grant_type(self.grant_type())?;
         match self {
             Self::Password(grant) => grant.exchange(client, device, server).await,
-            Self::RefreshToken(grant) => grant.exchange(client, device, server).await,
+            Self::RefreshToken(grant) => grant.exchange(client, &device, server).await,
             Self::ClientCredentials(grant) => grant.exchange(client, server),
         }
     }

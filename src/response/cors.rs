@@ -45,16 +45,16 @@ pub struct CorsRequest {
     client: RequestClient,
 }
 
-/// The client of a request. The endpoint sets it in the request, because the response after a panic
-/// or a timeout is not the endpoint's own.
+/// The client of a request, as it is registered. The endpoint sets it in the request, because the response after a
+/// panic or a timeout is not the endpoint's own.
 #[derive(Clone, Default)]
-struct RequestClient(Arc<OnceLock<String>>);
+struct RequestClient(Arc<OnceLock<client::Model>>);
 
 /// Sets the client of a request. From then on, only pages of that client's origins may read the
 /// response, errors included.
-pub fn set_client(client_id: &str, request: &Request) {
-    if let Some(RequestClient(client)) = request.extensions().get() {
-        client.get_or_init(|| client_id.to_owned());
+pub fn set_client(client: &client::Model, request: &Request) {
+    if let Some(RequestClient(own)) = request.extensions().get() {
+        own.get_or_init(|| client.clone());
     }
 }
 
@@ -157,13 +157,16 @@ impl CorsRequest {
         }
         let lookup = async {
             match client {
-                Some(client) => client::has_origin(store, client, origin).await,
+                Some(client) => Ok(client.has_origin(origin)),
                 None => client::any_has_origin(store, origin).await,
             }
         };
         match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
             Ok(Ok(true)) => return HeaderValue::try_from(origin.as_str()).ok(),
-            Ok(Ok(false)) => tracing::debug!(%origin, client, "the origin is not registered"),
+            Ok(Ok(false)) => {
+                let client = client.map(|client| client.id.as_str());
+                tracing::debug!(%origin, client, "the origin is not registered");
+            }
             Ok(Err(error)) => tracing::warn!(%origin, %error, "cannot look up the origin"),
             Err(_) => tracing::warn!(%origin, "looking up the origin took too long"),
         }

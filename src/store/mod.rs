@@ -35,6 +35,7 @@ pub use open_error::OpenError;
 use pool::Pool;
 use readiness::Readiness;
 use sea_orm::DbErr;
+use session::{RotationTexts, WaitingRotations};
 pub use target::Target;
 use tokio::sync::Mutex;
 pub use transaction::LONGEST_TRANSACTION;
@@ -59,6 +60,8 @@ pub struct Store {
     session_retention: Duration,
     readiness: Arc<Readiness>,
     origins: KnownOrigins,
+    rotation_texts: Arc<RotationTexts>,
+    waiting_rotations: Arc<WaitingRotations>,
 }
 
 impl Store {

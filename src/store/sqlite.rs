@@ -79,6 +79,8 @@ impl Store {
             session_retention: Duration::MAX,
             readiness: Arc::default(),
             origins: KnownOrigins::default(),
+            rotation_texts: Arc::default(),
+            waiting_rotations: Arc::default(),
         }
     }
 }

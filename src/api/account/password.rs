@@ -151,7 +151,7 @@ impl PasswordChanged {
         let may_refresh = client.allows(GrantType::RefreshToken.as_str());
         let client = AuthenticatedClient {
             policy: client.policy(&server.settings),
-            client,
+            client: Arc::new(client),
             secret: None,
         };
         let roles = &changed.user.roles;

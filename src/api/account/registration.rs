@@ -64,7 +64,7 @@ pub(super) async fn register(
         ));
     }
     let client = find_client(registration.client_id, server).await?;
-    set_client(&client.id, request);
+    set_client(&client, request);
     let username = Username::parse(&registration.username)
         .map_err(|error| Problem::invalid("username", error.to_string()))?;
     let device = caller::device(request, &server.settings);

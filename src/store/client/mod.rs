@@ -1,5 +1,6 @@
 //! The table `clients`.
 
+mod cache;
 mod delete;
 pub mod ended_epoch;
 mod error;
@@ -15,12 +16,13 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Func, Query};
 use sea_orm::{Condition, QueryOrder, QuerySelect as _};
 
+pub use cache::{ClientCache, Registration};
 pub use delete::delete;
 pub use error::ClientError;
 pub use insert::{insert, register};
 pub use model::{ActiveModel, Column, Entity, Model, PrimaryKey, Relation};
 pub(in crate::store) use origin::KnownOrigins;
-pub use origin::{any_has_origin, has_origin, is_known_origin};
+pub use origin::{any_has_origin, is_known_origin};
 pub(in crate::store) use update::touch;
 pub use update::{UpdatedClient, update};
 

@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::scope::Scope;
 use crate::secret::random_bytes;
 use crate::store::{client_secret, or_issuer};
+use crate::web_origin::WebOrigin;
 
 const SECOND: i64 = 1_000_000;
 
@@ -45,7 +46,8 @@ pub struct Model {
     pub created_at: Timestamp,
     /// The time since when the client gets no tokens.
     pub disabled_at: Option<Timestamp>,
-    /// The number of changes of the client and its secrets.
+    /// Increases with each change of the client and its secrets. It starts at a random number, so that a client that is
+    /// deleted and registered again has no revision of the former one.
     pub revision: i64,
     /// Random bytes, replaced when the client is disabled. Sessions and the client's own tokens carry it and end with it.
     pub epoch: Vec<u8>,
@@ -101,7 +103,7 @@ impl Model {
             confidential: false,
             created_at,
             disabled_at: None,
-            revision: 0,
+            revision: first_revision(),
             epoch: new_epoch(),
         };
         blank.with_settings(ClientSettings::new(id), created_at)
@@ -215,9 +217,14 @@ impl Model {
     }
 
     /// Whether pages of this origin may call the server as this client.
-    pub(super) fn has_origin(&self, origin: &str) -> bool {
-        self.disabled_at.is_none() && words(&self.origins).any(|own| own == origin)
+    pub fn has_origin(&self, origin: &WebOrigin) -> bool {
+        self.disabled_at.is_none() && words(&self.origins).any(|own| own == origin.as_str())
     }
+}
+
+/// 62 random bits: later revisions do not overflow.
+fn first_revision() -> i64 {
+    i64::from_be_bytes(random_bytes()) & (i64::MAX >> 1)
 }
 
 /// The value of a column `epoch` that no client had before.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 
-use super::{Column, Entity, find};
+use super::{Column, Entity};
 use crate::clock::micros;
 use crate::store::Store;
 use crate::store::text_search::contains;
@@ -42,12 +42,6 @@ impl KnownOrigins {
     }
 }
 
-/// Whether pages of this origin may call the server as this client, which must not be disabled.
-pub async fn has_origin(store: &Store, id: &str, origin: &WebOrigin) -> Result<bool, DbErr> {
-    let client = find(store, id).await?;
-    Ok(client.is_some_and(|client| client.has_origin(origin.as_str())))
-}
-
 /// Whether pages of this origin may call the server as any client that is not disabled.
 pub async fn any_has_origin(store: &Store, origin: &WebOrigin) -> Result<bool, DbErr> {
     // A scan: there are few clients, and browsers cache a preflight.
@@ -57,7 +51,7 @@ pub async fn any_has_origin(store: &Store, origin: &WebOrigin) -> Result<bool, D
         .all(store.read())
         .await?;
     let mut clients = clients.iter();
-    Ok(clients.any(|client| client.has_origin(origin.as_str())))
+    Ok(clients.any(|client| client.has_origin(origin)))
 }
 
 /// The same, but an answer may be a minute old if it is yes. For each request that a page sends. `now` is read from

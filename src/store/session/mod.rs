@@ -1,11 +1,13 @@
 //! The table `sessions`: one row per sign-in, which refreshes update.
 
 mod begin;
+mod group_commit;
 mod known_device;
 mod retry;
 mod revoke;
 mod revoked;
 mod rotate;
+mod rotating_statement;
 mod search;
 mod sweep;
 
@@ -17,12 +19,15 @@ use sea_orm::{Condition, FromQueryResult, Iterable as _};
 
 pub(super) use begin::begin_within;
 pub use begin::{NewSession, begin};
+pub(super) use group_commit::WaitingRotations;
 pub use known_device::{KnownDevice, is_known};
 pub use retry::{ForgivenRetry, record_repeated_elsewhere, restamp, retry_late};
 pub(super) use revoke::{carry_over, last_of_batch, revoke_of_epoch, revoke_of_user};
 pub use revoke::{revoke, revoke_replayed};
 pub use revoked::{Revoked, revoked_after};
-pub use rotate::{DeviceDigests, RotationRequest, rotate};
+pub use rotate::rotate;
+pub(super) use rotating_statement::RotationTexts;
+pub use rotating_statement::{DeviceDigests, RotationRequest};
 pub use search::{ActiveAt, SessionFilter, list, search};
 pub use sweep::sweep;
 
@@ -211,7 +216,7 @@ fn event(session: &Model, action: Action, cause: &Cause) -> Event {
 }
 
 /// Whether the session was not yet idle for too long at its last refresh's idle lifetime.
-fn is_before_idle_expiry(now: Timestamp) -> Condition {
+fn is_before_idle_expiry(now: Expr) -> Condition {
     let column = Expr::col((Entity, Column::IdleExpiresAt));
     Condition::any()
         .add(column.clone().is_null())

@@ -4,7 +4,8 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Query, UpdateStatement};
 
-use super::rotate::{DeviceDigests, execute, if_active, update_returning};
+use super::rotate::{execute, update_returning};
+use super::rotating_statement::{DeviceDigests, if_active};
 use super::{Column, Entity, Model, SessionRecord, event};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
@@ -101,6 +102,6 @@ fn set_rotated_at(seen: &Model, now: Timestamp, idle_expires_at: Timestamp) -> U
         .and_where(Column::Id.eq(seen.id))
         .and_where(Column::Generation.eq(seen.generation))
         .and_where(Column::RotatedAt.eq(seen.rotated_at));
-    if_active(&mut statement, now);
+    if_active(&mut statement, Expr::value(now), None);
     statement
 }

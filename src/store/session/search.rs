@@ -65,7 +65,7 @@ impl ActiveAt {
         Condition::all()
             .add(column(Column::ExpiresAt).gt(self.now))
             .add(column(Column::RevokedAt).is_null())
-            .add(is_before_idle_expiry(self.now))
+            .add(is_before_idle_expiry(Expr::value(self.now)))
             .add(Expr::exists(user))
             .add(Expr::exists(client))
     }

@@ -127,7 +127,8 @@ async fn a_client_that_is_not_first_party_gets_no_reserved_scopes() {
     let tokens = jeton.sign_in_at("app").await;
     let mine = jeton.get_with("/account", &tokens.access_token).await;
     assert_eq!(mine.status, 200, "{}", mine.body);
-    data.execute("UPDATE clients SET first_party = FALSE").await;
+    let change = "UPDATE clients SET first_party = FALSE, revision = revision + 1";
+    data.execute(change).await;
     let tokens = jeton.refresh_at("app", &tokens).await.tokens();
     assert_eq!(tokens.scope, "read");
     let mine = jeton.get_with("/account", &tokens.access_token).await;

@@ -1,16 +1,14 @@
-//! The refresh token grant, RFC 6749 §6. The rules are in [`rotation`](crate::token::rotation).
+//! The steps of a refresh.
 
 use tracing::Instrument as _;
 
-use super::requested_access::RequestedAccess;
 use crate::audit::{Action, Actor, Cause, Event};
 use crate::client::RefreshTokenRotation;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::device::Device;
 use crate::error::Error;
-use crate::parameters::Parameters;
-use crate::secret::Secret;
+use crate::grant::requested_access::RequestedAccess;
 use crate::server::AuthorizationServer;
 use crate::store::audit_event;
 use crate::store::session::{self, ForgivenRetry, RotationRequest, SessionRecord};
@@ -24,66 +22,19 @@ use crate::token::sender::{self, Sender};
 /// The number of times that the row is read again after a concurrent refresh has changed it.
 const ATTEMPTS: u32 = 8;
 
-#[derive(Debug)]
-pub struct RefreshTokenGrant {
-    refresh_token: Secret,
-    requested: RequestedAccess,
-    arrival: Timestamp,
-}
-
-impl RefreshTokenGrant {
-    pub fn parse(parameters: &Parameters, arrival: Timestamp) -> Result<Self, Error> {
-        Ok(Self {
-            refresh_token: parameters.require("refresh_token")?.clone(),
-            requested: RequestedAccess::parse(parameters)?,
-            arrival,
-        })
-    }
-
-    /// Exchanges the token for its successor and an access token.
-    pub async fn exchange(
-        self,
-        client: &AuthenticatedClient,
-        device: Device,
-        server: &AuthorizationServer,
-    ) -> Result<TokenResponse, Error> {
-        let token = RefreshToken::decode(self.refresh_token.expose(), &server.root_secrets)
-            .map_err(|error| Error::InvalidGrant(error.to_string().into()))?;
-        let refresh = Refresh {
-            token,
-            requested: self.requested,
-            arrival: self.arrival,
-            client,
-            device,
-            server,
-        };
-        let (record, access) = refresh.run().await?;
-        let roles = record.roles.as_deref().unwrap_or_default();
-        TokenResponse::for_session(&record.session, roles, &access, client, server)
-    }
-}
-
 /// A refresh in progress. Each step reads the clock, because the step before it may have waited.
-struct Refresh<'a> {
-    token: RefreshToken,
-    requested: RequestedAccess,
-    arrival: Timestamp,
-    client: &'a AuthenticatedClient,
-    device: Device,
-    server: &'a AuthorizationServer,
+pub(super) struct Refresh<'a> {
+    pub(super) token: RefreshToken,
+    pub(super) requested: &'a RequestedAccess,
+    pub(super) arrival: Timestamp,
+    pub(super) client: &'a AuthenticatedClient,
+    pub(super) device: &'a Device,
+    pub(super) server: &'a AuthorizationServer,
 }
 
 impl Refresh<'_> {
     /// Rotates the session, or finds that it was rotated. Returns its row and the access of the token.
-    async fn run(&self) -> Result<(SessionRecord, Access), Error> {
-        // The usual case reads nothing before it writes. A request for less access is checked first:
-        // a refused one must not consume the token.
-        if self.requested.is_empty()
-            && let Some(record) = self.rotate().await?
-        {
-            let access = self.access(&record)?;
-            return Ok((record, access));
-        }
+    pub(super) async fn run(&self) -> Result<(SessionRecord, Access), Error> {
         for _ in 0..ATTEMPTS {
             let seen = self.find().await?;
             let judgement = self.judge(&seen.session);
@@ -99,7 +50,7 @@ impl Refresh<'_> {
                 Judgement::LateRetry { is_elsewhere } => {
                     self.retry_late(&seen.session, is_elsewhere).await?
                 }
-                _ => self.rotate().await?,
+                _ => self.rotate(None).await?,
             };
             if let Some(record) = record {
                 return Ok((record, access));
@@ -110,9 +61,12 @@ impl Refresh<'_> {
         Err(Error::TemporarilyUnavailable(reason.into()))
     }
 
-    /// Begins the next generation, or extends the current one if the client's tokens do not rotate.
-    /// `None` if the row does not allow it.
-    async fn rotate(&self) -> Result<Option<SessionRecord>, Error> {
+    /// Begins the next generation, or extends the current one if the client's tokens do not rotate. `None` if the row
+    /// does not allow it, or the client has another revision than the given one.
+    pub(super) async fn rotate(
+        &self,
+        client_revision: Option<i64>,
+    ) -> Result<Option<SessionRecord>, Error> {
         let policy = &self.client.policy;
         let presented = self.token.generation;
         let (next, outcome) = match policy.rotation {
@@ -125,9 +79,10 @@ impl Refresh<'_> {
         let request = RotationRequest {
             session: self.token.session,
             client_id: &self.client.client.id,
+            client_revision,
             presented,
             next,
-            device: sender::digests(&self.device, &self.server.root_secrets),
+            device: sender::digests(self.device, &self.server.root_secrets),
             now,
             idle_expires_at: self.idle_expires_at(now),
             idle_since: now.minus(policy.session_idle_lifetime),
@@ -162,7 +117,7 @@ impl Refresh<'_> {
         let cause = self.cause();
         let retry = ForgivenRetry {
             seen,
-            device: sender::digests(&self.device, &self.server.root_secrets),
+            device: sender::digests(self.device, &self.server.root_secrets),
             idle_expires_at: self.idle_expires_at(cause.at),
             is_elsewhere,
         };
@@ -231,7 +186,7 @@ impl Refresh<'_> {
             now: self.now(),
         };
         let (presented, policy) = (self.token.generation, &self.client.policy);
-        let sender = Sender::of(&self.device, session, &self.server.root_secrets);
+        let sender = Sender::of(self.device, session, &self.server.root_secrets);
         judge(presented, Position::from(session), policy, time, sender)
     }
 
@@ -275,12 +230,21 @@ impl Refresh<'_> {
     /// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
     /// if omitted is treated as equal to the scope originally granted", RFC 6749 §6. If nothing is left,
     /// `invalid_grant` makes the client ask the user to sign in again.
-    fn access(&self, record: &SessionRecord) -> Result<Access, Error> {
+    pub(super) fn access(&self, record: &SessionRecord) -> Result<Access, Error> {
         let (client, issuer) = (&self.client.client, &self.server.settings.issuer);
         let granted = Access::still_granted(&record.session, client, issuer).ok_or_else(|| {
             Error::InvalidGrant("nothing is left of the access of the session".into())
         })?;
         self.requested.narrow(granted)
+    }
+
+    pub(super) fn respond(
+        &self,
+        record: &SessionRecord,
+        access: &Access,
+    ) -> Result<TokenResponse, Error> {
+        let roles = record.roles.as_deref().unwrap_or_default();
+        TokenResponse::for_session(&record.session, roles, access, self.client, self.server)
     }
 
     /// The actor is the client: the user may be the owner or a thief.
