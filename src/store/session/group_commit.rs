@@ -146,3 +146,72 @@ impl Drop for Unfinished<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Receiver = oneshot::Receiver<Result<Option<SessionRecord>, DbErr>>;
+
+    fn add(waiting: &WaitingRotations, session: u128) -> (bool, Receiver) {
+        let (outcome, receiver) = oneshot::channel();
+        let rotation = Rotation {
+            session: Uuid::from_u128(session),
+            values: std::array::from_fn(|_| 0.into()),
+            outcome,
+        };
+        (waiting.add(rotation), receiver)
+    }
+
+    fn take(waiting: &WaitingRotations) -> Vec<u128> {
+        let taken = waiting.take();
+        taken.iter().map(|own| own.session.as_u128()).collect()
+    }
+
+    #[test]
+    fn different_sessions_are_taken_in_order_by_powers_of_two() {
+        let waiting = WaitingRotations::default();
+        let requests: Vec<_> = [1, 2, 1, 3, 4, 5, 2, 6]
+            .into_iter()
+            .map(|session| add(&waiting, session))
+            .collect();
+        let starts: Vec<bool> = requests.iter().map(|(starts, _)| *starts).collect();
+        assert_eq!(
+            starts,
+            [true, false, false, false, false, false, false, false]
+        );
+        assert_eq!(take(&waiting), [1, 2, 3, 4]);
+        assert_eq!(take(&waiting), [5, 6, 1, 2]);
+        assert!(!add(&waiting, 7).0);
+        assert!(take(&waiting).is_empty(), "its request has ended");
+        assert!(add(&waiting, 7).0);
+    }
+
+    #[test]
+    fn at_most_the_largest_statement_is_taken() {
+        let waiting = WaitingRotations::default();
+        let requests: Vec<_> = (0..100).map(|session| add(&waiting, session)).collect();
+        let sizes: Vec<usize> = (0..4).map(|_| take(&waiting).len()).collect();
+        assert_eq!(sizes, [64, 32, 4, 0]);
+        drop(requests);
+    }
+
+    #[test]
+    fn the_rotation_of_a_request_that_has_ended_is_left_out() {
+        let waiting = WaitingRotations::default();
+        let kept = add(&waiting, 1);
+        drop(add(&waiting, 2));
+        let other = add(&waiting, 3);
+        assert_eq!(take(&waiting), [1, 3]);
+        drop((kept, other));
+    }
+
+    #[test]
+    fn another_task_writes_after_one_that_ended_early() {
+        let waiting = WaitingRotations::default();
+        let first = add(&waiting, 1);
+        drop(Unfinished(Some(&waiting)));
+        let second = add(&waiting, 2);
+        assert!(first.0 && second.0);
+    }
+}

@@ -1,6 +1,8 @@
 //! The refresh token grant: the bound client, narrower scopes, refused tokens.
 
+mod cached_client;
 mod ending;
+mod group_commit;
 mod lost_rotations;
 mod nodes;
 mod registered;
