@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 use poem::http::uri::PathAndQuery;
-use poem::http::{HeaderValue, Uri, header};
+use poem::http::{HeaderValue, StatusCode, Uri, header};
 use poem::web::Redirect;
 use poem::{Body, Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route, get};
 
 use self::endpoints::DOCUMENT;
 use self::layers::NO_CONTENT_POLICY;
 use crate::document::{self, SwaggerUi};
-use crate::endpoint::{health, metadata};
+use crate::endpoint::{caching, health, metadata};
 use crate::server::AuthorizationServer;
 
 /// How long a browser may cache the pages and the document.
@@ -73,7 +73,7 @@ fn docs(page: SwaggerUi, issuer: &str) -> impl Endpoint<Output = Response> + use
     })
 }
 
-/// An endpoint that always returns the same body.
+/// An endpoint that always returns the same body, or 304 to a client that has it.
 fn fixed(
     content_type: &'static str,
     body: String,
@@ -82,11 +82,17 @@ fn fixed(
     let body = Bytes::from(body);
     let policy = HeaderValue::try_from(policy);
     let policy = policy.unwrap_or(HeaderValue::from_static(NO_CONTENT_POLICY));
-    poem::endpoint::make_sync(move |_| {
-        Response::builder()
-            .content_type(content_type)
+    let tag = caching::entity_tag(&body);
+    poem::endpoint::make_sync(move |request: Request| {
+        let response = Response::builder()
             .header(header::CACHE_CONTROL, PAGE_CACHING)
             .header(header::CONTENT_SECURITY_POLICY, policy.clone())
+            .header(header::ETAG, &tag);
+        if caching::matches(request.header(header::IF_NONE_MATCH), &tag) {
+            return response.status(StatusCode::NOT_MODIFIED).finish();
+        }
+        response
+            .content_type(content_type)
             .body(Body::from_bytes(body.clone()))
     })
 }

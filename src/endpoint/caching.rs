@@ -1,13 +1,17 @@
 //! Responses that may be cached: `Cache-Control`, `ETag` and 304, RFC 9110 §13.1.2.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::body::Bytes;
+use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::payload::Json;
-use poem_openapi::types::ToJSON;
+use poem_openapi::payload::{Json, Payload};
+use poem_openapi::registry::{MetaSchemaRef, Registry};
+use poem_openapi::types::{ToJSON, Type};
 
 /// Bytes of the digest in an entity tag.
 const TAG: usize = 16;
@@ -18,7 +22,7 @@ pub enum Cached<T: ToJSON> {
     /// The document.
     #[oai(status = 200)]
     Ok(
-        Json<T>,
+        Prebuilt<T>,
         /// Identifies this version.
         #[oai(header = "ETag")]
         String,
@@ -40,36 +44,89 @@ pub enum Cached<T: ToJSON> {
 
 impl<T: ToJSON> Cached<T> {
     /// The document, or 304 if the client has it.
-    pub fn answer(document: T, if_none_match: Option<&str>, age: Duration) -> Self {
+    pub fn answer(document: &Prebuilt<T>, if_none_match: Option<&str>, age: Duration) -> Self {
         let cache_control = format!("public, max-age={}", age.as_secs());
         Self::conditional(document, if_none_match, cache_control)
     }
 
     /// The same, for a document that a cache must revalidate each time.
-    pub fn private(document: T, if_none_match: Option<&str>) -> Self {
+    pub fn private(document: &Prebuilt<T>, if_none_match: Option<&str>) -> Self {
         Self::conditional(document, if_none_match, "private, no-cache".to_owned())
     }
 
-    fn conditional(document: T, if_none_match: Option<&str>, cache_control: String) -> Self {
-        let tag = entity_tag(&document.to_json_string());
+    fn conditional(
+        document: &Prebuilt<T>,
+        if_none_match: Option<&str>,
+        cache_control: String,
+    ) -> Self {
+        let tag = document.tag.clone();
         if matches(if_none_match, &tag) {
             Self::NotModified(tag, cache_control)
         } else {
-            Self::Ok(Json(document), tag, cache_control)
+            Self::Ok(document.clone(), tag, cache_control)
         }
     }
 }
 
+/// The JSON of a document and its entity tag.
+pub struct Prebuilt<T> {
+    json: Bytes,
+    tag: String,
+    documented: PhantomData<fn() -> T>,
+}
+
+impl<T: ToJSON> Prebuilt<T> {
+    /// Serializes the document.
+    pub fn new(document: &T) -> Self {
+        let json = document.to_json_string();
+        Self {
+            tag: entity_tag(json.as_bytes()),
+            json: json.into(),
+            documented: PhantomData,
+        }
+    }
+}
+
+impl<T> Clone for Prebuilt<T> {
+    fn clone(&self) -> Self {
+        Self {
+            json: self.json.clone(),
+            tag: self.tag.clone(),
+            documented: PhantomData,
+        }
+    }
+}
+
+impl<T: Type> Payload for Prebuilt<T> {
+    const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type> IntoResponse for Prebuilt<T> {
+    fn into_response(self) -> Response {
+        Response::builder()
+            .content_type(Self::CONTENT_TYPE)
+            .body(Body::from_bytes(self.json))
+    }
+}
+
 /// The entity tag of a body.
-fn entity_tag(body: &str) -> String {
-    let digest = digest(&SHA256, body.as_bytes());
+pub fn entity_tag(body: &[u8]) -> String {
+    let digest = digest(&SHA256, body);
     let tag = digest.as_ref().get(..TAG).unwrap_or_default();
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(tag))
 }
 
 /// Whether `If-None-Match` names the tag; "A recipient MUST use the weak comparison function",
 /// RFC 9110 §13.1.2.
-fn matches(if_none_match: Option<&str>, tag: &str) -> bool {
+pub fn matches(if_none_match: Option<&str>, tag: &str) -> bool {
     if_none_match.is_some_and(|given| {
         given
             .split(',')

@@ -1,6 +1,6 @@
 //! The JSON Web Key Set for verifying access tokens, RFC 7517.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use poem::web::Data;
@@ -8,7 +8,8 @@ use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
-use super::caching::Cached;
+use super::caching::{Cached, Prebuilt};
+use crate::key::Key;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 
@@ -17,7 +18,32 @@ pub const PATH: &str = "/.well-known/jwks.json";
 
 /// The JWKS endpoint.
 #[derive(Default)]
-pub struct JwksEndpoint;
+pub struct JwksEndpoint(Mutex<Option<PublishedKeys>>);
+
+/// The document for these keys. The keys of a `kid` never change.
+struct PublishedKeys {
+    ids: Vec<String>,
+    document: Prebuilt<JsonWebKeySet>,
+}
+
+impl JwksEndpoint {
+    /// The document for these keys, built again only if they are others than at the last request.
+    fn document(&self, published: &[&Key]) -> Prebuilt<JsonWebKeySet> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ids = || published.iter().map(|key| &key.id);
+        if let Some(last) = last.as_ref().filter(|last| ids().eq(&last.ids)) {
+            return last.document.clone();
+        }
+        let keys = published.iter();
+        let keys = keys.filter_map(|key| JsonWebKey::from(&key.jwk)).collect();
+        let document = Prebuilt::new(&JsonWebKeySet { keys });
+        *last = Some(PublishedKeys {
+            ids: ids().cloned().collect(),
+            document: document.clone(),
+        });
+        document
+    }
+}
 
 /// A JSON Web Key Set, RFC 7517 section 5. The active key comes first.
 #[derive(Object)]
@@ -82,14 +108,8 @@ impl JwksEndpoint {
     ) -> Result<Cached<JsonWebKeySet>, OAuthError> {
         let ring = server.keys.ring();
         let now = server.clock.at_most_trusted(server.clock.now());
-        let published = ring.published(now);
-        let set = JsonWebKeySet {
-            keys: published
-                .iter()
-                .filter_map(|key| JsonWebKey::from(&key.jwk))
-                .collect(),
-        };
+        let document = self.document(&ring.published(now));
         let age = server.settings.keys.jwks_max_age.0;
-        Ok(Cached::answer(set, if_none_match.0.as_deref(), age))
+        Ok(Cached::answer(&document, if_none_match.0.as_deref(), age))
     }
 }

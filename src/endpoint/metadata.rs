@@ -1,13 +1,13 @@
 //! Authorization server metadata: RFC 8414, and the same at the path of OpenID Connect Discovery.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use poem::web::Data;
 use poem_openapi::param::Header;
 use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
-use super::caching::Cached;
+use super::caching::{Cached, Prebuilt};
 use super::{jwks, revoked_sessions};
 use crate::client::GrantType;
 use crate::response::oauth_error::OAuthError;
@@ -20,9 +20,9 @@ pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
 /// The path of OpenID Connect Discovery §4, appended to the issuer's own path.
 pub const OPENID: &str = "/.well-known/openid-configuration";
 
-/// The metadata endpoint.
+/// The metadata endpoint. The settings do not change, so the document is built once.
 #[derive(Default)]
-pub struct MetadataEndpoint;
+pub struct MetadataEndpoint(OnceLock<Prebuilt<ServerMetadata>>);
 
 /// Authorization server metadata, RFC 8414 section 2.
 #[derive(Object)]
@@ -89,13 +89,17 @@ impl ServerMetadata {
             id_token_signing_alg_values_supported: list(&["RS256"]),
         }
     }
+}
 
-    fn answer(server: &AuthorizationServer, if_none_match: Option<&str>) -> Cached<Self> {
-        Cached::answer(
-            Self::of(server),
-            if_none_match,
-            server.settings.keys.jwks_max_age.0,
-        )
+impl MetadataEndpoint {
+    fn answer(
+        &self,
+        server: &AuthorizationServer,
+        if_none_match: Option<&str>,
+    ) -> Cached<ServerMetadata> {
+        let build = || Prebuilt::new(&ServerMetadata::of(server));
+        let age = server.settings.keys.jwks_max_age.0;
+        Cached::answer(self.0.get_or_init(build), if_none_match, age)
     }
 }
 
@@ -118,7 +122,7 @@ impl MetadataEndpoint {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Cached<ServerMetadata>, OAuthError> {
-        Ok(ServerMetadata::answer(&server, if_none_match.0.as_deref()))
+        Ok(self.answer(&server, if_none_match.0.as_deref()))
     }
 
     /// The same metadata for OpenID Connect clients
@@ -138,6 +142,6 @@ impl MetadataEndpoint {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Cached<ServerMetadata>, OAuthError> {
-        Ok(ServerMetadata::answer(&server, if_none_match.0.as_deref()))
+        Ok(self.answer(&server, if_none_match.0.as_deref()))
     }
 }

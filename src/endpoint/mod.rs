@@ -1,6 +1,6 @@
 //! Protocol endpoints for clients and resource servers, pages and probes.
 
-mod caching;
+pub mod caching;
 mod form;
 pub mod health;
 pub mod introspection;

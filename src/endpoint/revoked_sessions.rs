@@ -11,7 +11,7 @@ use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 
 use super::Tag;
-use super::caching::Cached;
+use super::caching::{Cached, Prebuilt};
 use super::resource_server::ResourceServer;
 use crate::clock::{Timestamp, micros};
 use crate::error::{Error, ParameterFault};
@@ -94,7 +94,8 @@ impl RevokedSessionsEndpoint {
         let caller = ResourceServer::authorize(request, &Parameters::default(), &server).await?;
         let since = since.0.as_deref().map(Cursor::parse).transpose()?;
         let list = read(&caller, since, &server).await?;
-        Ok(Cached::private(list, if_none_match.0.as_deref()))
+        let list = Prebuilt::new(&list);
+        Ok(Cached::private(&list, if_none_match.0.as_deref()))
     }
 }
 
