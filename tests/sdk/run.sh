@@ -11,7 +11,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../servers.sh"
 all=(typescript-fetch hey-api openapi-typescript python openapi-python-client java go rust progenitor)
-steps=(generate compile sign-in account my-info refresh error sessions sign-out user client)
+steps=(generate compile sign-in account my-info refresh error sessions sign-out user password client)
 built=$root/target/sdk-check
 work=$(mktemp -d)
 servers=()

@@ -115,11 +115,12 @@ func administrate(server *jeton.APIClient, ctx context.Context) {
 	must(err)
 	expect(slices.Equal(found.Roles, []string{"reader"}))
 	signIn := server.TokenAPI.RequestToken(context.Background()).GrantType("password").Username(user.Username)
-	_, _, err = signIn.Password(phrase).Execute()
+	token, _, err := signIn.Password(phrase).Execute()
 	must(err)
 	_, _, err = server.AdminAPI.CreateUser(ctx).UserCreation(userCreation).Execute()
 	expect(refusal[jeton.Problem](err).Status == 409)
 	passed("user")
+	changePassword(server, token, phrase)
 
 	clientCreation := jeton.NewClientCreation(unique("client"))
 	clientCreation.SetTokenEndpointAuthMethod(jeton.TOKENENDPOINTAUTHMETHOD_CLIENT_SECRET_BASIC)
@@ -135,8 +136,23 @@ func administrate(server *jeton.APIClient, ctx context.Context) {
 	passed("client")
 }
 
-func contextWith(token *jeton.TokenAnswer) context.Context {
-	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.AccessToken})
+func changePassword(server *jeton.APIClient, token *jeton.TokenAnswer, phrase string) {
+	change := jeton.NewPasswordChange(phrase, unique("passphrase"))
+	changed, _, err := server.AccountAPI.ChangeAccountPassword(contextWith(token)).PasswordChange(*change).Execute()
+	must(err)
+	_, _, err = server.AccountAPI.FetchAccount(contextWith(changed)).Execute()
+	must(err)
+	refresh := server.TokenAPI.RequestToken(context.Background()).GrantType("refresh_token")
+	_, _, err = refresh.RefreshToken(token.GetRefreshToken()).Execute()
+	expect(refusal[jeton.ErrorResponse](err).Error == "invalid_grant")
+	renewed, _, err := refresh.RefreshToken(changed.GetRefreshToken()).Execute()
+	must(err)
+	expect(renewed.GetRefreshToken() != changed.GetRefreshToken())
+	passed("password")
+}
+
+func contextWith(token interface{ GetAccessToken() string }) context.Context {
+	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token.GetAccessToken()})
 	return context.WithValue(context.Background(), jeton.ContextOAuth2, source)
 }
 

@@ -20,6 +20,7 @@ import jeton.client.model.AccountSession;
 import jeton.client.model.AccessTokenType;
 import jeton.client.model.ClientCreation;
 import jeton.client.model.GrantType;
+import jeton.client.model.PasswordChange;
 import jeton.client.model.TokenEndpointAuthMethod;
 import jeton.client.model.UserCreation;
 import jeton.client.model.Problem;
@@ -38,6 +39,7 @@ final class Check {
   }
 
   private void run(String issuer, String username, String password) throws Exception {
+    client.updateBaseUri(issuer);
     // README
 
     var server = new ApiClient();
@@ -115,9 +117,10 @@ final class Check {
     var fetch = APIFetchUserRequest.newBuilder().id(user.getId()).build();
     expect(admin.fetchUser(fetch, bearer).getRoles().equals(List.of("reader")));
     var signIn = APIRequestTokenRequest.newBuilder().grantType("password").username(user.getUsername());
-    expect(tokens.requestToken(signIn.password(phrase).build()).getRefreshToken() != null);
+    var theirs = tokens.requestToken(signIn.password(phrase).build());
     expect(refusal(() -> admin.createUser(create, bearer), Problem.class).getStatus() == 409);
     passed("user");
+    changePassword(tokens, theirs, phrase);
 
     var clientCreation = new ClientCreation().clientId(unique("client"))
         .tokenEndpointAuthMethod(TokenEndpointAuthMethod.CLIENT_SECRET_BASIC)
@@ -127,6 +130,19 @@ final class Check {
     var own = APIRequestTokenRequest.newBuilder().grantType("client_credentials").clientId(registered.getClientId());
     expect(tokens.requestToken(own.clientSecret(registered.getClientSecret()).build()).getRefreshToken() == null);
     passed("client");
+  }
+
+  private void changePassword(TokenApi tokens, TokenAnswer token, String phrase) throws Exception {
+    var account = new AccountApi(client);
+    var change = new PasswordChange().currentPassword(phrase).newPassword(unique("passphrase"));
+    var changed = account.changeAccountPassword(change, bearer(token));
+    expect(account.fetchAccount(Map.of("Authorization", "Bearer " + changed.getAccessToken())).getSub() != null);
+    var refresh = APIRequestTokenRequest.newBuilder().grantType("refresh_token");
+    var replaced = refresh.refreshToken(token.getRefreshToken()).build();
+    expect(refusal(() -> tokens.requestToken(replaced), ErrorResponse.class).getError().equals("invalid_grant"));
+    var renewed = tokens.requestToken(refresh.refreshToken(changed.getRefreshToken()).build());
+    expect(!renewed.getRefreshToken().equals(changed.getRefreshToken()));
+    passed("password");
   }
 
   private static Map<String, String> bearer(TokenAnswer token) {

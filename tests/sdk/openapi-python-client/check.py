@@ -10,12 +10,14 @@ from jeton_client.models import Account, ErrorResponse, TokenAnswer, TokenReques
 import os
 import uuid
 
-from jeton_client.api.account import list_account_sessions
+from jeton_client.api.account import change_account_password, list_account_sessions
 from jeton_client.api.admin import create_client, create_user, fetch_user
 from jeton_client.api.token import revoke_token
 from jeton_client.models import (
+    AccountPasswordChanged,
     AccountSessions,
     ClientCreation,
+    PasswordChange,
     Problem,
     RegisteredClient,
     Revocation,
@@ -110,10 +112,25 @@ def main() -> None:
     found = fetch_user.sync(user.id, client=admin)
     assert isinstance(found, User) and found.roles == ["reader"]
     user_sign_in = TokenRequest("password", username=user.username, password=phrase)
-    assert isinstance(request_token.sync(client=server, body=user_sign_in), TokenAnswer)
+    theirs = request_token.sync(client=server, body=user_sign_in)
+    assert isinstance(theirs, TokenAnswer)
     twice = create_user.sync(client=admin, body=new_user)
     assert isinstance(twice, Problem) and twice.status == 409
     passed("user")
+
+    change = PasswordChange(phrase, unique("passphrase"))
+    their_client = AuthenticatedClient(base_url=issuer, token=theirs.access_token)
+    changed = change_account_password.sync(client=their_client, body=change)
+    assert isinstance(changed, AccountPasswordChanged), changed
+    account = fetch_account.sync(client=AuthenticatedClient(base_url=issuer, token=changed.access_token))
+    assert isinstance(account, Account) and account.username == user.username
+    replaced = TokenRequest("refresh_token", refresh_token=theirs.refresh_token)
+    ended = request_token.sync(client=server, body=replaced)
+    assert isinstance(ended, ErrorResponse) and ended.error == "invalid_grant"
+    renewal = TokenRequest("refresh_token", refresh_token=changed.refresh_token)
+    renewed = request_token.sync(client=server, body=renewal)
+    assert isinstance(renewed, TokenAnswer) and renewed.refresh_token != changed.refresh_token
+    passed("password")
 
     client_id = unique("client")
     new_client = ClientCreation(

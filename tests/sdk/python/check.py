@@ -7,7 +7,16 @@ from jeton_client import AccountApi, ApiClient, ApiException, Configuration, Err
 import os
 import uuid
 
-from jeton_client import AccessTokenType, AdminApi, ClientCreation, GrantType, Problem, TokenEndpointAuthMethod, UserCreation
+from jeton_client import (
+    AccessTokenType,
+    AdminApi,
+    ClientCreation,
+    GrantType,
+    PasswordChange,
+    Problem,
+    TokenEndpointAuthMethod,
+    UserCreation,
+)
 from my_info_client import ApiClient as InfoApiClient
 from my_info_client import Configuration as InfoConfiguration
 from my_info_client import InfoApi
@@ -98,12 +107,23 @@ def main() -> None:
     new_user = UserCreation(username=unique("user"), password=phrase, roles=["reader"])
     user = admin.create_user(new_user)
     assert admin.fetch_user(user.id).roles == ["reader"]
-    tokens.request_token("password", username=user.username, password=phrase)
+    theirs = tokens.request_token("password", username=user.username, password=phrase)
     try:
         admin.create_user(new_user)
     except ApiException as refused:
         assert isinstance(refused.data, Problem) and refused.data.status == 409
         passed("user")
+
+    change = PasswordChange(current_password=phrase, new_password=unique("passphrase"))
+    changed = account_of(theirs.access_token).change_account_password(change)
+    assert account_of(changed.access_token).fetch_account().username == user.username
+    try:
+        tokens.request_token("refresh_token", refresh_token=theirs.refresh_token)
+    except ApiException as refused:
+        assert isinstance(refused.data, ErrorResponse) and refused.data.error == "invalid_grant"
+        renewed = tokens.request_token("refresh_token", refresh_token=changed.refresh_token)
+        assert renewed.refresh_token not in (None, changed.refresh_token)
+        passed("password")
 
     client_id = unique("client")
     client = admin.create_client(
@@ -118,6 +138,10 @@ def main() -> None:
     service = tokens.request_token("client_credentials", client_id=client_id, client_secret=client.client_secret)
     assert service.refresh_token is None
     passed("client")
+
+
+def account_of(access_token: str) -> AccountApi:
+    return AccountApi(ApiClient(Configuration(host=ISSUER, access_token=access_token)))
 
 
 def unique(word: str) -> str:

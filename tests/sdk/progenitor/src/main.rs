@@ -3,8 +3,10 @@
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
 
+use jeton_client::ClientInfo as _;
 use jeton_client::types::{
-    AccessTokenType, ClientCreation, GrantType, RevocationRequest, TokenEndpointAuthMethod, UserCreation,
+    AccessTokenType, ClientCreation, GrantType, PasswordChange, PasswordChangeCurrentPassword,
+    PasswordChangeNewPassword, RevocationRequest, TokenAnswer, TokenEndpointAuthMethod, UserCreation,
     UserCreationPassword, UserCreationRolesItem,
 };
 // README
@@ -104,12 +106,13 @@ async fn administrate(server: &Client, admin: &Client) -> Outcome<()> {
         .roles([UserCreationRolesItem::try_from("reader")?]);
     let user = admin.create_user().body(new_user.clone()).send().await?;
     assert_eq!(admin.fetch_user().id(user.id).send().await?.roles, ["reader"]);
-    let sign_in = TokenRequest::builder().grant_type("password").username(user.username.clone()).password(phrase);
-    server.request_token().body(sign_in).send().await?;
+    let sign_in = TokenRequest::builder().grant_type("password").username(user.username.clone());
+    let theirs = server.request_token().body(sign_in.password(phrase.clone())).send().await?;
     let twice = admin.create_user().body(new_user).send().await;
     let Err(Error::ErrorResponse(problem)) = twice else { panic!("{twice:?}") };
     assert_eq!(problem.status, 409);
     passed("user");
+    change_password(server, &theirs, phrase).await?;
 
     let new_client = ClientCreation::builder()
         .client_id(unique("client"))
@@ -122,6 +125,25 @@ async fn administrate(server: &Client, admin: &Client) -> Outcome<()> {
     let own = server.request_token().body(own.client_secret(client.client_secret.clone())).send().await?;
     assert_eq!(own.refresh_token, None);
     passed("client");
+    Ok(())
+}
+
+async fn change_password(server: &Client, token: &TokenAnswer, phrase: String) -> Outcome<()> {
+    let change = PasswordChange::builder()
+        .current_password(PasswordChangeCurrentPassword::try_from(phrase)?)
+        .new_password(PasswordChangeNewPassword::try_from(unique("passphrase"))?);
+    let signed_in = authenticated(server.baseurl(), &token.access_token)?;
+    let changed = signed_in.change_account_password().body(change).send().await?;
+    authenticated(server.baseurl(), &changed.access_token)?.fetch_account().send().await?;
+    let refresh = TokenRequest::builder().grant_type("refresh_token");
+    let replaced = refresh.clone().refresh_token(token.refresh_token.clone());
+    let ended = server.request_token().body(replaced).send().await;
+    let Err(Error::ErrorResponse(refused)) = ended else { panic!("{ended:?}") };
+    assert_eq!(refused.error, "invalid_grant");
+    let newest = changed.refresh_token.clone();
+    let renewed = server.request_token().body(refresh.refresh_token(newest.clone())).send().await?;
+    assert!(renewed.refresh_token.is_some() && renewed.refresh_token != newest);
+    passed("password");
     Ok(())
 }
 

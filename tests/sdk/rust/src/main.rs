@@ -4,10 +4,12 @@ use std::env;
 use std::fmt::Debug;
 use std::hash::{BuildHasher as _, RandomState};
 
-use jeton_client::apis::account_api::list_account_sessions;
+use jeton_client::apis::account_api::{change_account_password, list_account_sessions};
 use jeton_client::apis::admin_api::{CreateUserError, create_client, create_user, fetch_user};
 use jeton_client::apis::token_api::revoke_token;
-use jeton_client::models::{AccessTokenType, ClientCreation, GrantType, TokenEndpointAuthMethod, UserCreation};
+use jeton_client::models::{
+    AccessTokenType, ClientCreation, GrantType, PasswordChange, TokenAnswer, TokenEndpointAuthMethod, UserCreation,
+};
 use my_info_client::apis::info_api::fetch_my_info;
 // README
 use jeton_client::apis::Error;
@@ -110,14 +112,15 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
     };
     let user = create_user(admin, new_user.clone()).await?;
     assert_eq!(fetch_user(admin, &user.id.to_string()).await?.roles, ["reader"]);
-    let (name, phrase) = (Some(user.username.as_str()), Some(phrase.as_str()));
-    request_token(&anonymous, "password", name, phrase, None, None, None, None, None).await?;
+    let (name, given) = (Some(user.username.as_str()), Some(phrase.as_str()));
+    let theirs = request_token(&anonymous, "password", name, given, None, None, None, None, None).await?;
     let twice = match refusal(create_user(admin, new_user).await) {
         CreateUserError::Status400(problem) | CreateUserError::Status409(problem) => problem.status,
         other => panic!("{other:?}"),
     };
     assert_eq!(twice, 409);
     passed("user");
+    change_password(&anonymous, theirs, phrase).await?;
 
     let registered = create_client(
         admin,
@@ -134,6 +137,22 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
     let own = request_token(&anonymous, "client_credentials", None, None, None, None, None, id, secret).await?;
     assert_eq!(own.refresh_token, None);
     passed("client");
+    Ok(())
+}
+
+async fn change_password(server: &Configuration, token: TokenAnswer, phrase: String) -> Outcome<()> {
+    let authorized = |token| Configuration { oauth_access_token: Some(token), ..server.clone() };
+    let change = PasswordChange::new(phrase, unique("passphrase"));
+    let changed = change_account_password(&authorized(token.access_token), change).await?;
+    fetch_account(&authorized(changed.access_token)).await?;
+    let former = token.refresh_token.as_deref();
+    let ended = request_token(server, "refresh_token", None, None, former, None, None, None, None).await;
+    let RequestTokenError::Status400(refusal) = refusal(ended) else { panic!("not 400") };
+    assert_eq!(refusal.error, "invalid_grant");
+    let newest = changed.refresh_token.as_deref();
+    let renewed = request_token(server, "refresh_token", None, None, newest, None, None, None, None).await?;
+    assert!(renewed.refresh_token.is_some() && renewed.refresh_token != changed.refresh_token);
+    passed("password");
     Ok(())
 }
 

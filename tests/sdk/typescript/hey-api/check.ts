@@ -6,7 +6,8 @@ import type { Auth } from "./jeton/client/index.js";
 import { client } from "./jeton/client.gen.js";
 // end
 import assert from "node:assert/strict";
-import { createClient, createUser, fetchUser, listAccountSessions, revokeToken } from "./jeton/index.js";
+import { changeAccountPassword, createClient, createUser, fetchUser } from "./jeton/index.js";
+import { listAccountSessions, revokeToken } from "./jeton/index.js";
 import { client as infoClient } from "./my-info/client.gen.js";
 import { fetchMyInfo } from "./my-info/index.js";
 import { passed, setting, unique } from "../steps.js";
@@ -89,9 +90,21 @@ const credentials = { username: unique("user"), password: unique("passphrase") }
 const newUser = { ...credentials, roles: ["reader"] };
 const { id } = (await createUser({ body: newUser, throwOnError: true })).data;
 assert.deepEqual((await fetchUser({ path: { id }, throwOnError: true })).data.roles, ["reader"]);
-await requestToken({ body: { grant_type: "password", ...credentials }, throwOnError: true });
+const itsSignIn = { grant_type: "password" as const, ...credentials };
+const { data: theirs } = await requestToken({ body: itsSignIn, throwOnError: true });
 assert.equal((await createUser({ body: newUser })).error?.status, 409);
 passed("user");
+
+const change = { current_password: credentials.password, new_password: unique("passphrase") };
+const { data: changed } = await changeAccountPassword({ body: change, auth: theirs.access_token, throwOnError: true });
+const { data: changedAccount } = await fetchAccount({ auth: changed.access_token, throwOnError: true });
+assert.equal(changedAccount.username, credentials.username);
+const replaced = { grant_type: "refresh_token" as const, refresh_token: theirs.refresh_token! };
+assert.equal((await requestToken({ body: replaced })).error?.error, "invalid_grant");
+const renewal = { ...replaced, refresh_token: changed.refresh_token! };
+const { data: renewed } = await requestToken({ body: renewal, throwOnError: true });
+assert.notEqual(renewed.refresh_token, changed.refresh_token);
+passed("password");
 
 const client_id = unique("client");
 const registered = await createClient({

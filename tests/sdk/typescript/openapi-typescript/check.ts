@@ -80,10 +80,24 @@ const { data: user } = await jeton.POST("/admin/users", { body: newUser, ...bear
 assert(user);
 const { data: found } = await jeton.GET("/admin/users/{id}", { params: { path: { id: user.id } }, ...bearer() });
 assert.deepEqual(found?.roles, ["reader"]);
-assert((await jeton.POST("/token", { body: { grant_type: "password", ...credentials }, ...form })).data);
+const { data: theirs } = await jeton.POST("/token", { body: { grant_type: "password", ...credentials }, ...form });
+assert(theirs);
 const twice = await jeton.POST("/admin/users", { body: newUser, ...bearer() });
 assert.equal(twice.error?.status, 409);
 passed("user");
+
+const authorized = (accessToken: string) => ({ headers: { Authorization: `Bearer ${accessToken}` } });
+const change = { current_password: credentials.password, new_password: unique("passphrase") };
+const { data: changed } = await jeton.PUT("/account/password", { body: change, ...authorized(theirs.access_token) });
+assert(changed);
+const changedAccount = await jeton.GET("/account", authorized(changed.access_token));
+assert.equal(changedAccount.data?.username, credentials.username);
+const replaced = { grant_type: "refresh_token" as const, refresh_token: theirs.refresh_token! };
+assert.equal((await jeton.POST("/token", { body: replaced, ...form })).error?.error, "invalid_grant");
+const renewal = { ...replaced, refresh_token: changed.refresh_token! };
+const { data: renewed } = await jeton.POST("/token", { body: renewal, ...form });
+assert(renewed && renewed.refresh_token !== changed.refresh_token);
+passed("password");
 
 const client_id = unique("client");
 const { data: client } = await jeton.POST("/admin/clients", {

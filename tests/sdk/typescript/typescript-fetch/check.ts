@@ -80,9 +80,19 @@ const credentials = { username: unique("user"), password: unique("passphrase") }
 const userCreation = { ...credentials, roles: ["reader"] };
 const user = await admin.createUser({ userCreation });
 assert.deepEqual((await admin.fetchUser({ id: user.id })).roles, ["reader"]);
-await tokens.requestToken({ grantType: "password", ...credentials });
+const theirs = await tokens.requestToken({ grantType: "password", ...credentials });
 assert.equal((await refusal(admin.createUser({ userCreation }), ProblemFromJSON)).status, 409);
 passed("user");
+
+const own = (token: string) => new AccountApi(new Configuration({ basePath: issuer, accessToken: `Bearer ${token}` }));
+const passwordChange = { currentPassword: credentials.password, newPassword: unique("passphrase") };
+const changed = await own(theirs.accessToken).changeAccountPassword({ passwordChange });
+assert.equal((await own(changed.accessToken).fetchAccount()).username, user.username);
+const replaced = { grantType: "refresh_token" as const, refreshToken: theirs.refreshToken! };
+assert.equal((await refusal(tokens.requestToken(replaced), ErrorResponseFromJSON)).error, "invalid_grant");
+const renewed = await tokens.requestToken({ ...replaced, refreshToken: changed.refreshToken! });
+assert.notEqual(renewed.refreshToken, changed.refreshToken);
+passed("password");
 
 const clientId = unique("client");
 const clientCreation = {
@@ -93,8 +103,8 @@ const clientCreation = {
 };
 const client = await admin.createClient({ clientCreation });
 assert.equal(client.accessTokenType, AccessTokenType.Jwt);
-const own = { grantType: "client_credentials" as const, clientId, clientSecret: client.clientSecret! };
-assert.equal((await tokens.requestToken(own)).refreshToken, undefined);
+const service = { grantType: "client_credentials" as const, clientId, clientSecret: client.clientSecret! };
+assert.equal((await tokens.requestToken(service)).refreshToken, undefined);
 passed("client");
 
 async function refusal<T>(attempt: Promise<unknown>, read: (json: unknown) => T): Promise<T> {
