@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # A clock that is 130 days ahead: of one of two nodes on MariaDB, of a SQLite node that starts, and of a SQLite node that
 # runs. Then the clock is set back. No session and no signing key may be deleted or changed, and no honest client may be
-# signed out.
+# signed out. Then the same with 30 clients and 40 days: beyond the idle lifetime of sessions, not beyond their lifetime.
 #   tests/faults/clock_steps.sh [--short]
 source "$(dirname "$0")/nodes.sh"
 # A node sweeps every second.
 pause=20
 [[ -z $short ]] || pause=4
-readonly clients=5 ahead=130
+clients=5 ahead=130
 
 library=$(find /usr/lib -name libfaketimeMT.so.1 | head -n 1 | grep .) || fail "libfaketime not found: install it"
 command -v mariadbd >/dev/null || fail "MariaDB not found: install mariadb-server"
@@ -45,10 +45,11 @@ sign_in() {
 
 # begin NUMBER: signs the clients in and sets $before, the rows that must stay.
 begin() {
-  refresh_tokens=()
+  refresh_tokens=() access_tokens=()
   for ((client = 0; client < clients; client++)); do
     sign_in "$1"
     refresh_tokens+=("$refresh_token")
+    access_tokens+=("$access_token")
   done
   request "$1" /token -d grant_type=password -d username=unknown -d password=wrong-1
   before=$(rows)
@@ -84,12 +85,15 @@ kept() {
   awk '{ printf "%s%s %s", separator, $1, $2; separator = ", " }' <<<"$before"
 }
 
-# expect_no_refusal NUMBER: the node whose clock is wrong is not ready. It may put a refresh off, but not refuse it.
+# expect_no_refusal NUMBER: the node whose clock is wrong is not ready. It may put off a refresh and the verification of
+# an access token, but not refuse them.
 expect_no_refusal() {
   [[ $(probe "$1") == 503 || $2 == started ]] || fail "a node whose clock was set is ready"
   for client in "${!refresh_tokens[@]}"; do
     request "$1" /token -d grant_type=refresh_token -d "refresh_token=${refresh_tokens[client]}"
     [[ $status == 503 ]] || fail "node $1 did not put a refresh off: $status $answer"
+    request "$1" /account -H "Authorization: Bearer ${access_tokens[client]}"
+    [[ $status == 503 ]] || fail "node $1 did not put a verification off: $status $answer"
   done
 }
 
@@ -144,19 +148,31 @@ refresh_all 2 "SQLite, set back"
 kill_node 2
 echo "SQLite, started $ahead days ahead and set back: $(kept) kept"
 
-# A step of the clock of a running node.
-rm -f "$work"/jeton.db*
-echo +0 >"$work/offset"
-launch 3 LD_PRELOAD="$library" FAKETIME_TIMESTAMP_FILE="$work/offset" FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
-begin 3
-sleep 2
-echo "+${ahead}d" >"$work/offset"
-expect_ahead 3
-expect_no_refusal 3 set
-sleep "$pause"
-expect_rows "SQLite, set forward"
-echo +0 >"$work/offset"
-sleep 2
-expect_rows "SQLite, set forward and back"
-refresh_all 3 "SQLite, set forward and back"
-echo "SQLite, set $ahead days forward and back: $(kept) kept"
+# set_clock NUMBER: sets the clock of a running node forward by $ahead days, and back.
+set_clock() {
+  rm -f "$work"/jeton.db*
+  echo +0 >"$work/offset"
+  launch "$1" LD_PRELOAD="$library" FAKETIME_TIMESTAMP_FILE="$work/offset" FAKETIME_NO_CACHE=1 \
+    FAKETIME_DONT_FAKE_MONOTONIC=1
+  begin "$1"
+  sleep 2
+  echo "+${ahead}d" >"$work/offset"
+  expect_no_refusal "$1" set
+  expect_ahead "$1"
+  sleep "$pause"
+  expect_no_refusal "$1" set
+  expect_rows "SQLite, set forward"
+  echo +0 >"$work/offset"
+  sleep 2
+  expect_rows "SQLite, set forward and back"
+  await_node "$1"
+  request "$1" /account -H "Authorization: Bearer $access_token"
+  [[ $status == 401 ]] || fail "an access token from the future was not refused: $status $answer"
+  refresh_all "$1" "SQLite, set forward and back"
+  kill_node "$1"
+  echo "SQLite, set $ahead days forward and back, $clients clients refreshed: $(kept) kept"
+}
+
+set_clock 3
+clients=30 ahead=40
+set_clock 4
