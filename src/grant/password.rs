@@ -75,8 +75,9 @@ impl PasswordGrant {
         };
         // The permit's attempts in this process end only when the session has begun.
         let permit = authenticated.permit;
-        let reservation = permit.as_ref().map(|permit| permit.reservation);
-        let begun = session::begin(&server.store, new, reservation, &cause).await?;
+        let reservations = permit.as_ref().map(|permit| &*permit.reservations);
+        let begun =
+            session::begin(&server.store, new, reservations.unwrap_or_default(), &cause).await?;
         drop(permit);
         let session = begun.ok_or_else(|| {
             Error::InvalidGrant("the user or the client changed during the sign-in".into())

@@ -16,8 +16,8 @@ use crate::throttle::{Quota, Subject, Underway};
 /// A permit for one attempt at an account.
 #[derive(Debug)]
 pub struct AccountPermit {
-    /// The permit in the store, for a transaction that gives it back.
-    pub reservation: Reservation,
+    /// What is counted in the store, for a transaction that gives it back.
+    pub reservations: Vec<Reservation>,
     _underway: Underway<Subject>,
 }
 
@@ -34,19 +34,22 @@ impl AccountPermit {
             return Ok(None);
         };
         let subject = subject(account, server);
+        let share = share_subject(account, attempt.source, server);
         let mut tried_own = false;
+        let mut own_wait = Duration::MAX;
         loop {
             let others = server.throttle.in_flight.watch(subject);
-            let wait = match Self::reserve(subject, quota, server).await? {
+            let wait = match Self::reserve_of_account(subject, share, quota, server).await? {
                 Ok(permit) => return Ok(Some(permit)),
                 Err(wait) => wait,
             };
             if !tried_own {
                 tried_own = true;
-                if let Some(own) = own_subject(attempt, user_id, server).await?
-                    && let Ok(permit) = Self::reserve(own, quota, server).await?
-                {
-                    return Ok(Some(permit));
+                if let Some(own) = own_subject(attempt, user_id, server).await? {
+                    match Self::reserve(own, quota, server).await? {
+                        Ok(permit) => return Ok(Some(permit)),
+                        Err(wait) => own_wait = wait,
+                    }
                 }
             }
             // An attempt in progress may succeed and give its permit back. Users, and programs, sign in
@@ -56,11 +59,50 @@ impl AccountPermit {
                     by: "account",
                     subject,
                     user_id,
-                    wait,
+                    wait: wait.min(own_wait),
                 };
                 return Err(throttled.refuse(attempt.source, server).await?);
             }
         }
+    }
+
+    /// A permit of the account, or the time until there is one.
+    ///
+    /// The last half of the quota is shared among addresses: each gets a part only. Otherwise an address that tries
+    /// without pause would take every permit, and the user could not sign in on a new device.
+    async fn reserve_of_account(
+        account: Subject,
+        share: Option<Subject>,
+        quota: Quota,
+        server: &AuthorizationServer,
+    ) -> Result<Result<Self, Duration>, DbErr> {
+        let Some(share) = share else {
+            return Self::reserve(account, quota, server).await;
+        };
+        let wait = match Self::reserve(account, quota.first_half(), server).await? {
+            Ok(permit) => return Ok(Ok(permit)),
+            Err(wait) => wait,
+        };
+        let (store, now) = (&server.store, server.clock.now());
+        // Reads first, so that many refused attempts do not delay writers.
+        let share_wait = sign_in_throttle::wait(store, share, quota.share(), now).await?;
+        let last_half_wait = quota
+            .wait_for_whole(wait)
+            .max(share_wait.unwrap_or_default());
+        if !last_half_wait.is_zero() {
+            return Ok(Err(wait.min(last_half_wait)));
+        }
+        let reserved = sign_in_throttle::reserve(store, share, quota.share(), now, || ()).await?;
+        let (reservation, ()) = match reserved {
+            Ok(reserved) => reserved,
+            Err(share_wait) => return Ok(Err(wait.min(share_wait))),
+        };
+        let mut reserved = Self::reserve(account, quota, server).await?;
+        match &mut reserved {
+            Ok(permit) => permit.reservations.push(reservation),
+            Err(_) => sign_in_throttle::give_back(store, &[reservation]).await?,
+        }
+        Ok(reserved)
     }
 
     /// A permit of the subject, or the time until there is one.
@@ -73,20 +115,31 @@ impl AccountPermit {
         let begin = || server.throttle.in_flight.begin(subject);
         let reserved = sign_in_throttle::reserve(&server.store, subject, quota, now, begin).await?;
         Ok(reserved.map(|(reservation, underway)| Self {
-            reservation,
+            reservations: vec![reservation],
             _underway: underway,
         }))
     }
 
     /// Gives the permit back.
     pub async fn give_back(self, server: &AuthorizationServer) -> Result<(), DbErr> {
-        sign_in_throttle::give_back(&server.store, self.reservation).await
+        sign_in_throttle::give_back(&server.store, &self.reservations).await
     }
 }
 
 /// The subject of an account, by its normalized username or by what was typed.
 pub(super) fn subject(account: &str, server: &AuthorizationServer) -> Subject {
     server.root_secrets.sign_in_subject(&["account", account])
+}
+
+/// The subject of an address, or of its network, at an account.
+fn share_subject(
+    account: &str,
+    source: AttemptSource<'_>,
+    server: &AuthorizationServer,
+) -> Option<Subject> {
+    let network = source.device.network()?.to_string();
+    let name = ["address at account", &network, account];
+    Some(server.root_secrets.sign_in_subject(&name))
 }
 
 /// The session of the attempt, or else its device if the user was signed in there.

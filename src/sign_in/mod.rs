@@ -4,8 +4,8 @@
 //! its account before the password is checked, so that concurrent guesses get no more attempts than consecutive
 //! ones, and returns it unless the password was wrong. The same wrong password twice in a few seconds counts once. Permits come back with time. An address is counted after a
 //! wrong password, and after a refusal because of the account: polling for a permit has a price. No account is
-//! locked: a device on which the user was signed in has permits of its own, which no stranger can take. So has a
-//! session whose user confirms the password.
+//! locked: one address gets only a part of its permits, and a device on which the user was signed in has permits of
+//! its own, which no stranger can take. So has a session whose user confirms the password.
 
 mod account_permit;
 pub mod address_limit;

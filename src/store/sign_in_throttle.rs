@@ -123,7 +123,8 @@ fn advance(quota: Quota, now: Timestamp) -> (Expr, Expr) {
     (next, free_at.lte(quota.last_place(now)).or(is_invalid))
 }
 
-async fn wait(
+/// The time until an attempt is allowed; `None` when it is allowed now.
+pub async fn wait(
     store: &Store,
     subject: Subject,
     quota: Quota,
@@ -151,13 +152,15 @@ pub async fn clear(store: &Store, subject: Subject, event: Event) -> Result<bool
     cleared.await
 }
 
-/// Gives an attempt back, because its password was right.
-pub async fn give_back(store: &Store, reservation: Reservation) -> Result<(), DbErr> {
-    store
-        .write(Durability::Relaxed, |writer| async move {
+/// Gives attempts back, because the password was right.
+pub async fn give_back(store: &Store, reservations: &[Reservation]) -> Result<(), DbErr> {
+    for &reservation in reservations {
+        let written = store.write(Durability::Relaxed, |writer| async move {
             give_back_within(writer.connection(), reservation).await
-        })
-        .await
+        });
+        written.await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn give_back_within(

@@ -187,6 +187,29 @@ mod tests {
     }
 
     #[test]
+    fn the_first_half_and_the_shares_of_a_quota_have_at_least_one_attempt() {
+        let attempts = |quota: Quota| {
+            let mut free_at = START;
+            let mut allowed = 0;
+            while quota.wait(free_at, START).is_none() {
+                free_at = free_at.plus(quota.interval());
+                allowed += 1;
+            }
+            allowed
+        };
+        for (burst, first_half, share) in [(1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 2, 1), (10, 5, 2)] {
+            let quota = Quota::new(burst, SECOND).unwrap();
+            assert_eq!(attempts(quota), burst);
+            assert_eq!(attempts(quota.first_half()), first_half, "{burst}");
+            assert_eq!(attempts(quota.share()), share, "{burst}");
+            assert_eq!(quota.share().interval(), SECOND * burst);
+            let used = START.plus(SECOND * burst);
+            let wait = quota.first_half().wait(used, START).unwrap();
+            assert_eq!(Some(quota.wait_for_whole(wait)), quota.wait(used, START));
+        }
+    }
+
+    #[test]
     fn without_a_quota_nothing_is_limited_or_remembered() {
         assert_eq!(Quota::new(0, SECOND), None);
         assert_eq!(Quota::new(1, Duration::ZERO), None);

@@ -16,6 +16,8 @@ const TOLERANCE: Duration = Duration::from_mins(5);
 pub struct Quota {
     burst: u32,
     interval: Duration,
+    /// Attempts of the burst that this quota may not use.
+    kept: u32,
 }
 
 impl Quota {
@@ -24,7 +26,41 @@ impl Quota {
         if burst == 0 || interval.is_zero() {
             return None;
         }
-        Some(Self { burst, interval })
+        Some(Self {
+            burst,
+            interval,
+            kept: 0,
+        })
+    }
+
+    /// The same quota without the last half of its burst, which is kept for others.
+    #[must_use]
+    pub const fn first_half(self) -> Self {
+        Self {
+            kept: self.last_half(),
+            ..self
+        }
+    }
+
+    /// The share of one address in the last half: half of it, at least one attempt. An attempt of the share comes back in
+    /// the time in which a whole burst does.
+    #[must_use]
+    pub const fn share(self) -> Self {
+        let burst = self.burst / 4;
+        Self {
+            burst: if burst == 0 { 1 } else { burst },
+            interval: self.interval.saturating_mul(self.burst),
+            kept: 0,
+        }
+    }
+
+    /// The time to wait for the whole quota if that for the first half is `wait`.
+    pub const fn wait_for_whole(self, wait: Duration) -> Duration {
+        wait.saturating_sub(self.interval.saturating_mul(self.last_half()))
+    }
+
+    const fn last_half(self) -> u32 {
+        self.burst / 2
     }
 
     /// The time for which an attempt counts.
@@ -35,7 +71,7 @@ impl Quota {
     /// The latest `free_at` at which an attempt is allowed now. Times beyond the [horizon](Self::horizon) are
     /// ignored.
     pub fn last_place(self, now: Timestamp) -> Timestamp {
-        now.plus(self.interval.saturating_mul(self.burst - 1))
+        now.plus(self.interval.saturating_mul(self.burst - self.kept - 1))
     }
 
     /// The latest possible `free_at`. A later one was stored by a clock that was ahead and must not block the

@@ -116,7 +116,7 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
             idle_expires_at: now.plus(Duration::from_hours(1)),
             device: NO_DEVICE,
         };
-        let begun = session::begin(&store, new, None, &Cause::system(now)).await;
+        let begun = session::begin(&store, new, &[], &Cause::system(now)).await;
         let token = RefreshToken {
             session: begun.unwrap().unwrap().id,
             generation: 0,

@@ -94,6 +94,72 @@ async fn an_attempt_at_a_throttled_account_counts_for_its_address() {
     assert_eq!(other.retry_after(), 1);
 }
 
+/// row 20: an address that guesses without pause gets the first half of the account's permits and a part of the second.
+#[tokio::test]
+async fn one_address_that_guesses_without_pause_leaves_permits_for_the_owner_on_new_devices() {
+    let jeton = Jeton::start().await;
+    for name in [ALICE.0, "mallory"] {
+        let mut guesses = 0;
+        for number in 0..1200 {
+            let wrong = format!("wrong-{number}");
+            let answer = sign_in(&jeton, "203.0.113.66", name, &wrong).await;
+            guesses += usize::from(answer.status == 400);
+            // A device that was never used.
+            let (device, right) = (format!("owner/{number}"), credentials(ALICE.0, ALICE.1));
+            if name == ALICE.0 && number % 10 == 0 {
+                let answer = jeton.token_from(("203.0.113.7", &device), &right).await;
+                answer.tokens();
+            }
+            jeton.advance(Duration::from_millis(500));
+        }
+        // Ten minutes: seven at once, and then at most one each thirty seconds.
+        assert!((7..=7 + 20).contains(&guesses), "{name}: {guesses}");
+        jeton.advance(Duration::from_mins(10));
+    }
+}
+
+/// row 20: known and unknown users get the same responses also from one address, and `Retry-After` is right.
+#[tokio::test]
+async fn the_wait_of_an_address_that_has_used_its_part_of_an_account_is_right() {
+    let jeton = Jeton::start().await;
+    for name in [ALICE.0, "mallory", "not a name"] {
+        for number in 0..7 {
+            let answer = sign_in(&jeton, "203.0.113.9", name, &format!("wrong-{number}")).await;
+            answer.assert_error(400, "invalid_grant");
+        }
+        let refused = sign_in(&jeton, "203.0.113.9", name, ALICE.1).await;
+        // Two permits of the first half must come back, and a third.
+        assert_eq!(refused.retry_after(), 90, "{name}");
+    }
+    jeton.advance(Duration::from_millis(89_001));
+    let refused = sign_in(&jeton, "203.0.113.9", ALICE.0, ALICE.1).await;
+    assert_eq!(refused.retry_after(), 1);
+    jeton.advance(Duration::from_millis(999));
+    let right = sign_in(&jeton, "203.0.113.9", ALICE.0, ALICE.1).await;
+    right.tokens();
+    let wrong = sign_in(&jeton, "203.0.113.9", "mallory", WRONG).await;
+    wrong.assert_error(400, "invalid_grant");
+}
+
+/// row 20: a typing error on a new device during such an attack, and a permit of the second half that is given back.
+#[tokio::test]
+async fn the_owner_may_fail_once_on_a_new_device_while_another_address_guesses() {
+    let jeton = Jeton::start().await;
+    for number in 0..20 {
+        sign_in(&jeton, "203.0.113.66", ALICE.0, &format!("wrong-{number}")).await;
+    }
+    let wrong = sign_in(&jeton, "203.0.113.7", ALICE.0, WRONG).await;
+    wrong.assert_error(400, "invalid_grant");
+    for number in 0..5 {
+        let device = format!("owner/{number}");
+        let right = credentials(ALICE.0, ALICE.1);
+        jeton
+            .token_from(("203.0.113.7", &device), &right)
+            .await
+            .tokens();
+    }
+}
+
 /// row 20: correct sign-ins under way are load, not failures. A full queue of the hasher gets 503.
 #[tokio::test]
 async fn concurrent_correct_sign_ins_from_one_address_are_not_throttled() {

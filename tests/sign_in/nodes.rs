@@ -49,6 +49,27 @@ async fn two_hundred_concurrent_attempts_on_three_nodes_are_limited_to_ten() {
     }
 }
 
+/// row 20: the part of one address is counted in the database, before the password is verified.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_attempts_of_one_address_on_three_nodes_leave_permits_for_others() {
+    let data = DataDir::new();
+    let clock = Clock::standing_at(START);
+    let nodes = three_nodes(&data, &clock).await;
+    let attempts = (0..90).map(|number| {
+        let node = Arc::clone(&nodes[number % nodes.len()]);
+        let wrong = format!("wrong-{number}");
+        tokio::spawn(async move { node.attempt(1, ALICE.0, &wrong).await })
+    });
+    let mut verified = 0;
+    for task in attempts.collect::<Vec<_>>() {
+        verified += usize::from(task.await.unwrap().status == 400);
+    }
+    assert_eq!(verified, 7);
+    for node in &nodes {
+        node.attempt(2, ALICE.0, ALICE.1).await.tokens();
+    }
+}
+
 /// row 20: the count of failures is in the database.
 #[tokio::test]
 async fn an_account_is_throttled_on_every_node_and_after_a_restart() {

@@ -139,7 +139,7 @@ async fn no_session_stays_active_after_its_client_is_disabled_concurrently() -> 
         let client = client::find(store, "first-party").await?;
         model.client_epoch = client.unwrap().epoch;
         let (begun, disabled) = tokio::join!(
-            session::begin(store, like(&model), None, &cause),
+            session::begin(store, like(&model), &[], &cause),
             disable(&nodes[1].server.store, "first-party", &cause),
         );
         disabled.unwrap();

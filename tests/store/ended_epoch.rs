@@ -29,7 +29,7 @@ async fn begin_sessions(jeton: &Jeton, tokens: &Tokens, count: usize) -> Vec<Uui
     let row = jeton.session(tokens).await;
     let mut ids = vec![row.id];
     for _ in 0..count {
-        let begun = session::begin(&jeton.server.store, like(&row), None, &jeton.cause()).await;
+        let begun = session::begin(&jeton.server.store, like(&row), &[], &jeton.cause()).await;
         ids.push(begun.unwrap().unwrap().id);
     }
     ids.sort();

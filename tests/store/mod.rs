@@ -81,7 +81,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
         let cause = jeton.cause();
         let tokens = jeton.sign_in().await;
         let row = jeton.session(&tokens).await;
-        let begun = session::begin(store, like(&row), None, &cause).await?;
+        let begun = session::begin(store, like(&row), &[], &cause).await?;
         assert!(begun.is_some());
         let change = match what {
             "password" => Some(Change::password("x".to_owned())),
@@ -99,7 +99,7 @@ async fn a_session_does_not_begin_when_its_user_or_client_has_changed() -> Resul
                 enable(store, "first-party", &cause).await.unwrap();
             }
         }
-        let begun = session::begin(store, like(&row), None, &cause).await?;
+        let begun = session::begin(store, like(&row), &[], &cause).await?;
         assert_eq!(begun, None, "{what}");
         assert_eq!(session::list(store, None, 9).await?.len(), 2);
     }

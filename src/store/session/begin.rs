@@ -39,12 +39,12 @@ pub struct NewSession<'a> {
     pub device: DeviceDigests,
 }
 
-/// Begins a session and gives back the permit of the sign-in. `None` if the user or the client was disabled
+/// Begins a session and gives back the attempts of the sign-in. `None` if the user or the client was disabled
 /// or deleted, or the sessions of either were revoked, since they were authenticated.
 pub async fn begin(
     store: &Store,
     new: NewSession<'_>,
-    permit: Option<Reservation>,
+    reservations: &[Reservation],
     cause: &Cause,
 ) -> Result<Option<Model>, DbErr> {
     let session = new.into_model(cause);
@@ -53,8 +53,8 @@ pub async fn begin(
         if !begin_within(&tx, row, cause).await? {
             return Ok::<_, DbErr>(false);
         }
-        if let Some(permit) = permit {
-            sign_in_throttle::give_back_within(&tx, permit).await?;
+        for reservation in reservations {
+            sign_in_throttle::give_back_within(&tx, *reservation).await?;
         }
         Ok(true)
     });

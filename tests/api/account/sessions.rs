@@ -262,7 +262,7 @@ async fn ended_sessions_hide_no_active_session() {
     let row = jeton.session(&attackers).await;
     let (store, cause) = (&jeton.server.store, jeton.cause());
     for _ in 0..504 {
-        let ended = session::begin(store, like(&row), None, &cause).await;
+        let ended = session::begin(store, like(&row), &[], &cause).await;
         let id = ended.unwrap().unwrap().id;
         let revoked = session::revoke(store, id, Ending::SignOut, &cause).await;
         assert!(revoked.unwrap());
