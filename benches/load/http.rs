@@ -1,14 +1,18 @@
 //! A keep-alive connection: the part of HTTP/1.1 (RFC 9112) that the benches need.
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
+    os::fd::{AsFd, BorrowedFd},
     time::Duration,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_HEAD: u64 = 16 * 1024;
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 32;
 const MAX_BODY: usize = 64 * 1024;
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
 
 pub struct Response {
     pub status: u16,
@@ -18,7 +22,8 @@ pub struct Response {
 }
 
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: TcpStream,
+    received: Vec<u8>,
     host: SocketAddr,
     user_agent: &'static str,
 }
@@ -35,7 +40,8 @@ impl Connection {
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
         Ok(Self {
-            stream: BufReader::new(stream),
+            stream,
+            received: Vec::new(),
             host,
             user_agent: "owner",
         })
@@ -47,72 +53,116 @@ impl Connection {
         self
     }
 
-    pub fn get(&mut self, path: &str) -> io::Result<Response> {
+    /// Sends a request without a body; [`Connection::receive`] reads the response.
+    pub fn get(&mut self, path: &str) -> io::Result<()> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
-        self.stream.get_mut().write_all(request.as_bytes())?;
-        self.receive()
+        self.stream.write_all(request.as_bytes())
     }
 
     /// Sends a form; [`Connection::receive`] reads the response.
     pub fn post(&mut self, path: &str, form: &str) -> io::Result<()> {
+        self.post_body(path, FORM, form)
+    }
+
+    /// Sends JSON; [`Connection::receive`] reads the response.
+    pub fn post_json(&mut self, path: &str, json: &str) -> io::Result<()> {
+        self.post_body(path, JSON, json)
+    }
+
+    fn post_body(&mut self, path: &str, content_type: &str, body: &str) -> io::Result<()> {
         let request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\n\
              User-Agent: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: {}\r\n\r\n{form}",
+             Content-Type: {content_type}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             self.host,
             self.user_agent,
-            form.len(),
+            body.len(),
         );
-        self.stream.get_mut().write_all(request.as_bytes())
+        self.stream.write_all(request.as_bytes())
     }
 
     pub fn receive(&mut self) -> io::Result<Response> {
-        let mut head = (&mut self.stream).take(MAX_HEAD);
-        let status = parse_status(&read_line(&mut head)?)?;
-        let (mut length, mut retry_after) = (None, None);
-        loop {
-            let line = read_line(&mut head)?;
-            if line.is_empty() {
-                break;
+        self.received.clear();
+        let head = loop {
+            self.receive_some()?;
+            if let Some(head) = Head::parse(&self.received)? {
+                break head;
             }
-            let (name, value) = line.split_once(':').unwrap_or_default();
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().ok();
-            } else if name.eq_ignore_ascii_case("retry-after") {
-                retry_after = value.trim().parse().ok();
+            if self.received.len() > MAX_HEAD {
+                return Err(invalid("the head is too long"));
             }
-        }
-        let length: usize = length.ok_or_else(|| invalid("a response without Content-Length"))?;
-        if length > MAX_BODY {
+        };
+        if head.body_length > MAX_BODY {
             return Err(invalid("the response is too long"));
         }
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
+        while self.received.len() < head.length + head.body_length {
+            self.receive_some()?;
+        }
         Ok(Response {
-            status,
-            retry_after,
-            body,
+            status: head.status,
+            retry_after: head.retry_after,
+            body: self.received.split_off(head.length),
         })
     }
-}
 
-fn read_line(head: &mut impl BufRead) -> io::Result<String> {
-    let mut line = String::new();
-    head.read_line(&mut line)?;
-    match line.strip_suffix("\r\n") {
-        Some(line) => Ok(line.to_owned()),
-        None => Err(invalid(
-            "the connection was closed, or the head is too long",
-        )),
+    fn receive_some(&mut self) -> io::Result<()> {
+        let mut chunk = [0; 4096];
+        let length = self.stream.read(&mut chunk)?;
+        if length == 0 {
+            return Err(invalid("the connection was closed"));
+        }
+        self.received
+            .extend_from_slice(chunk.get(..length).unwrap_or_default());
+        Ok(())
     }
 }
 
-fn parse_status(line: &str) -> io::Result<u16> {
-    line.strip_prefix("HTTP/1.1 ")
-        .and_then(|rest| rest.get(..3))
-        .and_then(|code| code.parse().ok())
-        .ok_or_else(|| invalid("not an HTTP/1.1 response"))
+/// The connection has something to read when its response arrives.
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// What is read of a response's head.
+struct Head {
+    length: usize,
+    status: u16,
+    retry_after: Option<u64>,
+    body_length: usize,
+}
+
+impl Head {
+    /// `None` while the head is incomplete.
+    fn parse(received: &[u8]) -> io::Result<Option<Self>> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let parsed = response.parse(received);
+        let httparse::Status::Complete(length) = parsed.map_err(|_| not_http())? else {
+            return Ok(None);
+        };
+        let number = |name: &str| {
+            let named = response
+                .headers
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case(name));
+            str::from_utf8(named?.value).ok()?.trim().parse().ok()
+        };
+        let body_length = number("content-length")
+            .and_then(|length| usize::try_from(length).ok())
+            .ok_or_else(|| invalid("a response without Content-Length"))?;
+        Ok(Some(Self {
+            length,
+            status: response.code.ok_or_else(not_http)?,
+            retry_after: number("retry-after"),
+            body_length,
+        }))
+    }
+}
+
+fn not_http() -> io::Error {
+    invalid("not an HTTP/1.1 response")
 }
 
 fn invalid(reason: &str) -> io::Error {
