@@ -23,6 +23,7 @@ pub const PASSWORD: &str = "Load-bench-3f9c1e";
 
 /// The issuer, and the audience of its tokens.
 pub const ISSUER: &str = "http://127.0.0.1:8080";
+
 const LOG: &str = "server.log";
 const DATA: &str = "data";
 
@@ -85,6 +86,8 @@ impl Store {
             .env("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD)
             .env("JETON_ACCOUNT__REGISTRATION", "open")
             .env("JETON_SERVER__MAX_CONNECTIONS_PER_ADDRESS", "10000")
+            // A connection may wait for a whole round.
+            .env("JETON_SERVER__KEEP_ALIVE_TIMEOUT", "1h")
             // A token is introspected for as long as the run takes.
             .env("JETON_ACCESS_TOKEN__LIFETIME", "1d")
             // Slows the sweep down: it is not to be measured.

@@ -8,6 +8,7 @@ use crate::{
     options::Kind,
 };
 
+/// The names of the figures of each group.
 const P99: [&str; 4] = ["refresh p99", "introspect p99", "jwks p99", "password p99"];
 const RATES: [&str; 4] = [
     "refresh rate",
