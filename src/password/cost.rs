@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use argon2::Params;
+use argon2_rust::Params;
+use argon2_rust::params::Memory;
 
 /// Maximum memory of a hash of this server in KiB: 256 MiB. Each thread of the pool may use as much.
 pub(super) const MEMORY_MAX_KIB: u32 = 256 * 1024;
@@ -54,7 +55,7 @@ impl Cost {
         Ok(())
     }
 
-    /// The parameters for the argon2 crate, within the bounds for stored hashes.
+    /// The parameters for the crate argon2-rust, within the bounds for stored hashes.
     pub(super) fn params(self) -> Result<Params, String> {
         within("parallelism", self.parallelism, 1..=PARALLELISM_MAX)?;
         within("iterations", self.iterations, 1..=ITERATIONS_MAX)?;
@@ -63,7 +64,12 @@ impl Cost {
             self.memory_kib,
             8 * self.parallelism..=MEMORY_MAX_KIB,
         )?;
-        Params::new(self.memory_kib, self.iterations, self.parallelism, None)
+        Params::builder()
+            .memory(Memory::kib(self.memory_kib.into()))
+            .passes(self.iterations)
+            .lanes(self.parallelism)
+            .threads(1)
+            .build()
             .map_err(|error| error.to_string())
     }
 }

@@ -1,5 +1,6 @@
 //! Passwords: hashed with Argon2id (RFC 9106) on threads of their own.
 
+mod argon2_memory;
 mod bcrypt;
 mod cost;
 mod hasher;

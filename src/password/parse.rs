@@ -1,6 +1,6 @@
 //! Parsing of stored password hashes within the accepted costs.
 
-use argon2::{Algorithm, Version};
+use argon2_rust::{Algorithm, Version};
 
 use super::bcrypt::{self, COST_MAX as BCRYPT_COST_MAX};
 use super::cost::{Cost, PARALLELISM_MAX, within};
@@ -109,9 +109,9 @@ fn parse_bcrypt(text: &str) -> Result<Stored, String> {
 fn parse_argon2(text: &str, algorithm: Algorithm) -> Result<Stored, String> {
     let phc = Phc::parse(text, &["m", "t", "p"])?;
     // Before version 19 there was no version field.
-    let version = phc.version().unwrap_or(Version::V0x10.into());
-    let version = Version::try_from(version)
-        .map_err(|_| format!("version is {version}; 16 and 19 are accepted"))?;
+    let version = phc.version().unwrap_or(Version::V0x10.as_u32());
+    let version = Version::from_u32(version)
+        .ok_or_else(|| format!("version is {version}; 16 and 19 are accepted"))?;
     let cost = Cost {
         memory_kib: phc.decimal("m")?,
         iterations: phc.decimal("t")?,

@@ -1,10 +1,11 @@
 //! A parsed password hash and its verification.
 
-use argon2::{Argon2, Block};
+use argon2_rust::Argon2;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use pbkdf2::pbkdf2_hmac;
 use pbkdf2::sha2::{Sha256, Sha512};
 
+use super::argon2_memory::Argon2Memory;
 use super::bcrypt;
 use super::cost::Cost;
 
@@ -17,7 +18,7 @@ pub(super) struct Stored {
 
 impl Stored {
     /// Whether this is a hash of `password`. Uses `memory` as [`Recipe::digest`] does.
-    pub fn matches(&self, password: &[u8], memory: &mut [Block]) -> Result<bool, Refusal> {
+    pub fn matches(&self, password: &[u8], memory: &mut Argon2Memory) -> Result<bool, Refusal> {
         self.recipe
             .digest(password, &self.salt, self.digest.len(), memory)
             .map(|digest| verify_slices_are_equal(&digest, &self.digest).is_ok())
@@ -40,8 +41,8 @@ pub(super) struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recipe {
     Argon2 {
-        algorithm: argon2::Algorithm,
-        version: argon2::Version,
+        algorithm: argon2_rust::Algorithm,
+        version: argon2_rust::Version,
         cost: Cost,
     },
     Bcrypt {
@@ -88,7 +89,7 @@ impl Recipe {
         password: &[u8],
         salt: &[u8],
         length: usize,
-        memory: &mut [Block],
+        memory: &mut Argon2Memory,
     ) -> Result<Vec<u8>, String> {
         let mut digest = vec![0; length];
         match *self {
@@ -98,7 +99,8 @@ impl Recipe {
                 cost,
             } => {
                 let argon2 = Argon2::new(algorithm, version, cost.params()?);
-                fill_by_argon2(&mut digest, password, salt, &argon2, memory)
+                memory
+                    .fill(&mut digest, password, salt, argon2)
                     .map_err(|error| error.to_string())?;
             }
             Self::Bcrypt { cost } => bcrypt::fill(&mut digest, password, salt, cost)?,
@@ -119,29 +121,16 @@ impl Recipe {
     }
 }
 
-fn fill_by_argon2(
-    digest: &mut [u8],
-    password: &[u8],
-    salt: &[u8],
-    argon2: &Argon2<'_>,
-    memory: &mut [Block],
-) -> argon2::Result<()> {
-    if argon2.params().block_count() <= memory.len() {
-        argon2.hash_password_into_with_memory(password, salt, digest, memory)
-    } else {
-        argon2.hash_password_into(password, salt, digest)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::parse::parse;
+    use super::*;
 
     /// The password of the hashes below, which other programs computed.
     const PASSWORD: &str = "correct horse battery stäple";
 
     fn matches(password: &str, phc: &str) -> bool {
-        let mut memory = vec![argon2::Block::new(); 64];
+        let mut memory = Argon2Memory::new(Cost::TINY).unwrap();
         parse(phc)
             .unwrap()
             .matches(password.as_bytes(), &mut memory)

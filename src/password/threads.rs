@@ -9,6 +9,7 @@ use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
 
+use super::argon2_memory::check_processor;
 use super::cost::Cost;
 use super::queue::{Lane, Queue};
 use super::worker::Worker;
@@ -39,6 +40,7 @@ impl Threads {
         if threads == 0 {
             return Err(invalid("passwords need at least 1 thread".to_owned()));
         }
+        check_processor().map_err(io::Error::other)?;
         let queue = Arc::new(Queue::new(threads, queue));
         // Closes the queue if a thread cannot be started.
         let started = Self(Arc::new(Jobs(Arc::clone(&queue))));
@@ -101,7 +103,7 @@ fn invalid(reason: String) -> io::Error {
 
 fn run_jobs(queue: &Queue<Job>, mut worker: Worker) {
     while let Some((lane, job)) = queue.take() {
-        // A hash overwrites all of the memory before it reads it, so a panic leaves nothing behind.
+        // The memory is zeroed after each hash, and before it is used again after a panic.
         if catch_unwind(AssertUnwindSafe(|| job(&mut worker))).is_err() {
             tracing::error!("a password job panicked");
         }

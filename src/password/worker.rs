@@ -3,10 +3,11 @@
 use std::fmt;
 use std::hint::black_box;
 
-use argon2::{Algorithm, Block, Version};
+use argon2_rust::{Algorithm, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use super::argon2_memory::Argon2Memory;
 use super::cost::Cost;
 use super::parse::parse;
 use super::plain::Password;
@@ -24,13 +25,12 @@ pub(super) struct Worker {
     cost: Cost,
     /// A hash that no password matches, verified for an unknown user.
     decoy: Stored,
-    memory: Box<[Block]>,
+    memory: Argon2Memory,
 }
 
 impl Worker {
     /// Allocates the memory of one hash of `cost`.
     pub fn new(cost: Cost) -> Result<Self, String> {
-        let blocks = cost.params()?.block_count();
         let decoy = Stored {
             recipe: argon2id(cost),
             salt: random_bytes::<SALT_LENGTH>().to_vec(),
@@ -39,7 +39,7 @@ impl Worker {
         Ok(Self {
             cost,
             decoy,
-            memory: vec![Block::new(); blocks].into_boxed_slice(),
+            memory: Argon2Memory::new(cost)?,
         })
     }
 
@@ -109,7 +109,7 @@ impl Worker {
 }
 
 /// Verifies a password against a decoy.
-fn work(decoy: &Stored, password: &Password, memory: &mut [Block]) -> Verdict {
+fn work(decoy: &Stored, password: &Password, memory: &mut Argon2Memory) -> Verdict {
     for bytes in [Some(password.as_bytes()), password.typed_bytes()] {
         let matches = bytes.map(|bytes| decoy.matches(bytes, memory));
         black_box(matches.and_then(Result::ok));
