@@ -4,6 +4,7 @@ mod admin;
 mod process;
 mod rotation;
 mod server;
+mod sign_in;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
