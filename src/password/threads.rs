@@ -92,7 +92,10 @@ fn spawn(queue: &Arc<Queue<Job>>, cost: Cost, threads: usize) -> io::Result<Vec<
         let queue = Arc::clone(queue);
         Builder::new()
             .name(format!("jeton-password-{number}"))
-            .spawn(move || run_jobs(&queue, worker))
+            .spawn(move || {
+                lower_priority();
+                run_jobs(&queue, worker);
+            })
     };
     (1..=threads).map(spawn_one).collect()
 }
@@ -100,6 +103,28 @@ fn spawn(queue: &Arc<Queue<Job>>, cost: Cost, threads: usize) -> io::Result<Vec<
 fn invalid(reason: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
+
+/// Added to the niceness of the threads, see sched(7). A thread of the usual niceness gets nine times as much of a core.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Lets the process's other threads run first. A refresh needs a core for less than a millisecond, a hash for many.
+///
+/// The priority of a single thread is peculiar to Linux.
+#[cfg(target_os = "linux")]
+fn lower_priority() {
+    use rustix::process::{getpriority_process, setpriority_process};
+
+    let thread = Some(rustix::thread::gettid());
+    let lowered = getpriority_process(thread)
+        .and_then(|niceness| setpriority_process(thread, niceness + NICENESS));
+    if let Err(error) = lowered {
+        tracing::warn!(%error, "passwords are hashed at the priority of the other threads");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn lower_priority() {}
 
 fn run_jobs(queue: &Queue<Job>, mut worker: Worker) {
     while let Some((lane, job)) = queue.take() {
@@ -132,6 +157,18 @@ mod tests {
         // An error means that the job was dropped without a message.
         assert!(was_done.recv().is_err());
         assert!(threads.submit(Lane::Current, |_| ()).unwrap().await.is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_threads_have_a_lower_priority() {
+        use rustix::process::getpriority_process;
+        use rustix::thread::gettid;
+
+        let threads = Threads::start(Cost::TINY, 1, 1).unwrap();
+        let niceness = || getpriority_process(Some(gettid())).unwrap();
+        let lowered = threads.submit(Lane::Current, move |_| niceness()).unwrap();
+        assert_eq!(lowered.await.unwrap(), (niceness() + NICENESS).min(19));
     }
 
     #[tokio::test]
