@@ -109,6 +109,8 @@ async fn connect(
     options
         .max_connections(connections)
         .acquire_timeout(BUSY_TIMEOUT)
+        // A file does not disconnect. The test would be a message to the driver's thread and back, for each statement.
+        .test_before_acquire(false)
         // Never closed, so that the store still works when the process runs out of file descriptors.
         .map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None))
         .sqlx_logging(false)
