@@ -1,4 +1,4 @@
-//! Argon2 (RFC 9106) in memory that is kept between hashes.
+//! Argon2 (RFC 9106) in memory that is kept between hashes that follow each other soon.
 //!
 //! The crate argon2-rust takes two thirds of the time of the crate argon2. Tests compare every result with the latter.
 
@@ -10,19 +10,20 @@ use super::cost::Cost;
 /// The memory of one thread, zeroed after each hash.
 pub(super) struct Argon2Memory {
     hasher: Hasher,
+    /// The memory of one hash of new passwords, in blocks of 1 KiB.
+    blocks: usize,
     /// The number of computed hashes.
     #[cfg(test)]
     pub computed: usize,
 }
 
 impl Argon2Memory {
-    /// Allocates the memory of one hash of `cost`.
+    /// Memory for hashes of at most this cost. The first of them allocates it.
     pub fn new(cost: Cost) -> Result<Self, String> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params()?);
-        let mut hasher = argon2.hasher();
-        hasher.reserve().map_err(|error| error.to_string())?;
         Ok(Self {
-            hasher,
+            hasher: argon2.hasher(),
+            blocks: blocks(&argon2),
             #[cfg(test)]
             computed: 0,
         })
@@ -43,19 +44,27 @@ impl Argon2Memory {
         let length = TagLen::bytes(u64::try_from(digest.len()).unwrap_or(u64::MAX));
         let params = argon2.params().to_builder().tag_len(length).build()?;
         let argon2 = Argon2::new(argon2.algorithm(), argon2.version(), params);
-        let blocks = usize::try_from(params.memory_blocks()).unwrap_or(usize::MAX);
-        if blocks > self.hasher.reserved_blocks() {
+        if blocks(&argon2) > self.blocks {
             return argon2.hash_into(password, salt, digest);
         }
         self.hasher.set_argon2(argon2);
         self.hasher.hash_into(password, salt, digest)
     }
 
+    /// Frees the memory until the next hash.
+    pub fn release(&mut self) {
+        self.hasher.clear();
+    }
+
     /// The memory that is kept, in blocks of 1 KiB.
     #[cfg(test)]
-    pub fn blocks(&self) -> usize {
+    pub fn kept_blocks(&self) -> usize {
         self.hasher.reserved_blocks()
     }
+}
+
+fn blocks(argon2: &Argon2) -> usize {
+    usize::try_from(argon2.params().memory_blocks()).unwrap_or(usize::MAX)
 }
 
 /// Checks the result of this machine's processor: its instructions are chosen at run time. A wrong hash that was stored
@@ -166,7 +175,11 @@ mod tests {
             let input = (password, &b"0123456789abcdef"[..], 32);
             assert_equals_reference(&mut memory, input, argon2);
         }
-        assert_eq!(memory.blocks(), 19456);
+        assert_eq!(memory.kept_blocks(), 19456);
+        memory.release();
+        assert_eq!(memory.kept_blocks(), 0);
+        let input = (&b"again"[..], &b"0123456789abcdef"[..], 32);
+        assert_equals_reference(&mut memory, input, argon2);
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub struct PasswordHasher {
 }
 
 impl PasswordHasher {
-    /// Starts `threads` threads, each with the memory of one hash of `cost`. At most `queue` jobs wait for a thread,
-    /// and as many with imported hashes.
+    /// Starts `threads` threads. Each uses the memory of one hash of `cost` while it has work. At most `queue` jobs wait
+    /// for a thread, and as many with imported hashes.
     ///
     /// `InvalidInput` when `threads` is 0 or `cost` is out of the bounds for stored hashes. A cost that
     /// [`Cost::check`] refuses as too cheap is accepted, so that tests are fast.

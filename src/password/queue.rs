@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The queue that a job waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +11,16 @@ pub(super) enum Lane {
     Current,
     /// Hashes of any other algorithm or cost. At most half of the threads work on them, but at least one.
     Imported,
+}
+
+/// What a thread does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<J> {
+    Job(Lane, J),
+    /// No job has come for some time.
+    Rest,
+    /// The queue is closed and empty.
+    End,
 }
 
 /// The jobs that wait for a thread.
@@ -62,16 +73,22 @@ impl<J> Queue<J> {
         Ok(())
     }
 
-    /// Waits for a job. `None` when the queue is closed and empty.
-    pub fn take(&self) -> Option<(Lane, J)> {
+    /// Waits for a job, but not longer than `patience` for anything to change.
+    pub fn take(&self, patience: Duration) -> Next<J> {
         let mut state = self.lock();
         loop {
-            let taken = state.take(self.imported_max);
-            if taken.is_some() || (state.is_closed && state.imported.is_empty()) {
-                return taken;
+            if let Some((lane, job)) = state.take(self.imported_max) {
+                return Next::Job(lane, job);
             }
-            let woken = self.changed.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+            if state.is_closed && state.imported.is_empty() {
+                return Next::End;
+            }
+            let woken = self.changed.wait_timeout(state, patience);
+            let (woken, wait) = woken.unwrap_or_else(PoisonError::into_inner);
+            if wait.timed_out() {
+                return Next::Rest;
+            }
+            state = woken;
         }
     }
 
@@ -116,6 +133,15 @@ impl<J> State<J> {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn take<J>(queue: &Queue<J>) -> (Lane, J) {
+        match queue.take(PATIENCE) {
+            Next::Job(lane, job) => (lane, job),
+            Next::Rest | Next::End => panic!("no job"),
+        }
+    }
+
     fn filled(threads: usize) -> Queue<usize> {
         let queue = Queue::new(threads, 4);
         for job in 0..4 {
@@ -137,7 +163,7 @@ mod tests {
         let queue = filled(1);
         let mut taken = Vec::new();
         for _ in 0..8 {
-            let (lane, job) = queue.take().unwrap();
+            let (lane, job) = take(&queue);
             taken.push(job);
             queue.finish(lane);
         }
@@ -151,12 +177,12 @@ mod tests {
             queue.close();
             let mut running = 0;
             for _ in 0..4 + at_once {
-                running += usize::from(queue.take().unwrap().0 == Lane::Imported);
+                running += usize::from(take(&queue).0 == Lane::Imported);
             }
             assert_eq!(running, at_once, "{threads}");
             if at_once < 4 {
                 queue.finish(Lane::Imported);
-                assert_eq!(queue.take().unwrap().0, Lane::Imported);
+                assert_eq!(take(&queue).0, Lane::Imported);
             }
         }
     }
@@ -166,7 +192,15 @@ mod tests {
         let queue = Queue::new(2, 4);
         queue.push(Lane::Imported, 1).unwrap();
         queue.close();
-        assert_eq!(queue.take(), Some((Lane::Imported, 1)));
-        assert_eq!(queue.take(), None);
+        assert_eq!(queue.take(PATIENCE), Next::Job(Lane::Imported, 1));
+        assert_eq!(queue.take(PATIENCE), Next::End);
+    }
+
+    #[test]
+    fn a_thread_rests_when_no_job_comes() {
+        let queue = Queue::new(1, 1);
+        assert_eq!(queue.take(Duration::ZERO), Next::Rest);
+        queue.push(Lane::Current, 1).unwrap();
+        assert_eq!(queue.take(Duration::ZERO), Next::Job(Lane::Current, 1));
     }
 }

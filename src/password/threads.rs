@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::argon2_memory::check_processor;
 use super::cost::Cost;
-use super::queue::{Lane, Queue};
+use super::queue::{Lane, Next, Queue};
 use super::worker::Worker;
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
@@ -104,6 +105,9 @@ fn invalid(reason: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
+/// The time without a job after which a thread frees its memory. Allocating it again costs a tenth of a hash.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Added to the niceness of the threads, see sched(7). A thread of the usual niceness gets nine times as much of a core.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
@@ -127,7 +131,15 @@ fn lower_priority() {
 const fn lower_priority() {}
 
 fn run_jobs(queue: &Queue<Job>, mut worker: Worker) {
-    while let Some((lane, job)) = queue.take() {
+    loop {
+        let (lane, job) = match queue.take(PATIENCE) {
+            Next::Job(lane, job) => (lane, job),
+            Next::Rest => {
+                worker.rest();
+                continue;
+            }
+            Next::End => return,
+        };
         // The memory is zeroed after each hash, and before it is used again after a panic.
         if catch_unwind(AssertUnwindSafe(|| job(&mut worker))).is_err() {
             tracing::error!("a password job panicked");
@@ -139,7 +151,7 @@ fn run_jobs(queue: &Queue<Job>, mut worker: Worker) {
 #[cfg(test)]
 mod tests {
     use std::thread::sleep;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! The work of one thread: hashing and verifying, in Argon2 memory that is kept between jobs.
+//! The work of one thread: hashing and verifying, in Argon2 memory that is kept until the thread is idle.
 
 use std::fmt;
 use std::hint::black_box;
@@ -29,7 +29,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Allocates the memory of one hash of `cost`.
+    /// A worker that hashes at `cost`.
     pub fn new(cost: Cost) -> Result<Self, String> {
         let decoy = Stored {
             recipe: argon2id(cost),
@@ -41,6 +41,11 @@ impl Worker {
             decoy,
             memory: Argon2Memory::new(cost)?,
         })
+    }
+
+    /// Frees the memory until the next job.
+    pub fn rest(&mut self) {
+        self.memory.release();
     }
 
     /// The PHC string of a new hash; `None` for an error, which is logged. No accepted cost causes one.
