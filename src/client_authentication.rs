@@ -106,13 +106,16 @@ impl<'a> Credentials<'a> {
         server: &AuthorizationServer,
     ) -> Option<AuthenticatedClient> {
         let now = server.clock.at_most_trusted(server.clock.now());
-        let proved = self.claims.iter().find_map(|claim| {
-            let registration = server.clients.find(&claim.id)?;
-            let secret = claim.find_match(&registration.secrets, now);
-            let is_proved = claim.proves(&registration.client, secret.is_some());
-            is_proved.then(|| AuthenticatedClient::new(&registration, secret))
-        });
-        proved.filter(|client| self.is_named(client))
+        let mut found = None;
+        for claim in &self.claims {
+            let cached = server.clients.find(&claim.id);
+            let secrets = cached.as_ref().map_or(&[][..], |cached| &cached.secrets);
+            // Computed for a client that is not cached, too: the time must not reveal which clients exist.
+            let secret = claim.find_match(secrets, now);
+            let cached = cached.filter(|own| claim.proves(&own.client, secret.is_some()));
+            found = found.or(cached.map(|cached| AuthenticatedClient::new(&cached, secret)));
+        }
+        found.filter(|client| self.is_named(client))
     }
 
     /// The client that the credentials prove, by the store.

@@ -13,7 +13,7 @@ mod m20261128_000030_add_session_devices;
 mod m20261128_000040_add_client_epochs;
 mod m20261128_000041_rename_admin_role;
 mod m20261128_000070_add_password_hash_index;
-mod m20261128_000080_add_idle_expiry;
+mod m20261128_000080_add_idle_lifetime;
 mod migrator;
 mod schema;
 
@@ -30,5 +30,5 @@ static STEPS: &[&dyn Step] = &[
     &m20261128_000040_add_client_epochs::AddClientEpochs,
     &m20261128_000041_rename_admin_role::RenameAdminRole,
     &m20261128_000070_add_password_hash_index::AddPasswordHashIndex,
-    &m20261128_000080_add_idle_expiry::AddIdleExpiry,
+    &m20261128_000080_add_idle_lifetime::AddIdleLifetime,
 ];

@@ -88,11 +88,14 @@ impl TokenEndpoint {
         let authorization = single_authorization(request.headers())?;
         let credentials = Credentials::parse(authorization, &form.parameters, &server)?;
         let device = caller::device(request, &server.settings);
-        if let Some(client) = credentials.authenticate_from_cache(&server)
-            && let Some(tokens) = grant.exchange_at_once(&client, &device, &server).await?
+        if grant.is_exchanged_at_once()
+            && let Some(client) = credentials.authenticate_from_cache(&server)
         {
-            set_client(&client.client, request);
-            return Ok(Tokens::Ok(Json(tokens)));
+            let exchanged = grant.exchange_at_once(&client, &device, &server).await;
+            if let Some(tokens) = exchanged.transpose() {
+                set_client(&client.client, request);
+                return Ok(Tokens::Ok(Json(tokens?)));
+            }
         }
         let client = credentials.authenticate(&server).await?;
         set_client(&client.client, request);

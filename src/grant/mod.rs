@@ -45,6 +45,11 @@ impl Grant {
         }
     }
 
+    /// Whether [`exchange_at_once`](Self::exchange_at_once) may succeed.
+    pub const fn is_exchanged_at_once(&self) -> bool {
+        matches!(self, Self::RefreshToken(grant) if grant.is_usual())
+    }
+
     /// Exchanges the grant for tokens, if one statement decides it: the usual refresh. `None` if it does not. The client
     /// may be [out of date](crate::store::client::ClientCache): then the statement has no effect.
     pub async fn exchange_at_once(

@@ -65,7 +65,7 @@ impl PasswordGrant {
             acr: authenticated.acr,
             authenticated_at: authenticated.at,
             expires_at: authenticated.at.plus(client.policy.session_lifetime),
-            idle_expires_at: authenticated.at.plus(client.policy.session_idle_lifetime),
+            idle_lifetime: client.policy.session_idle_lifetime,
             device: sender::digests(&device, &server.root_secrets),
         };
         let cause = Cause {

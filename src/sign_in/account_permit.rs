@@ -97,12 +97,13 @@ impl AccountPermit {
             Ok(reserved) => reserved,
             Err(share_wait) => return Ok(Err(wait.min(share_wait))),
         };
-        let mut reserved = Self::reserve(account, quota, server).await?;
-        match &mut reserved {
-            Ok(permit) => permit.reservations.push(reservation),
-            Err(_) => sign_in_throttle::give_back(store, &[reservation]).await?,
+        let mut reserved = Self::reserve(account, quota, server).await;
+        if let Ok(Ok(permit)) = &mut reserved {
+            permit.reservations.push(reservation);
+        } else {
+            sign_in_throttle::give_back(store, &[reservation]).await?;
         }
-        Ok(reserved)
+        reserved
     }
 
     /// A permit of the subject, or the time until there is one.

@@ -65,11 +65,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Sets the durability of rotations.
+    /// Sets the durability of rotations. Clones from before keep theirs.
     #[must_use]
-    pub const fn with_rotation_durability(mut self, durability: RotationDurability) -> Self {
-        self.rotation_durability = durability;
-        self
+    pub fn with_rotation_durability(self, durability: RotationDurability) -> Self {
+        Self {
+            rotation_durability: durability,
+            rotation_texts: Arc::default(),
+            waiting_rotations: Arc::default(),
+            ..self
+        }
     }
 
     /// Sets how long ended sessions are kept. No client may have access tokens that live longer.

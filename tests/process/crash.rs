@@ -113,7 +113,7 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
             acr: "pwd",
             authenticated_at: now,
             expires_at: now.plus(Duration::from_hours(1)),
-            idle_expires_at: now.plus(Duration::from_hours(1)),
+            idle_lifetime: Duration::from_hours(1),
             device: NO_DEVICE,
         };
         let begun = session::begin(&store, new, &[], &Cause::system(now)).await;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jeton::audit::Action;
+use jeton::clock::Clock;
 
 use super::WRONG;
+use crate::support::file::DataDir;
 use crate::support::peer::credentials;
-use crate::support::{ALICE, Answer, Jeton};
+use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START};
 
 /// `sign_in.address_burst`.
 const BURST: usize = 100;
@@ -174,4 +176,30 @@ async fn concurrent_correct_sign_ins_from_one_address_are_not_throttled() {
     };
     assert!(with_status(200) > 0);
     assert_eq!(with_status(200) + with_status(503), BURST + 20);
+}
+
+/// row 20: an attempt that fails by an error of the server does not count, at the address either.
+#[tokio::test]
+async fn an_error_of_the_server_gives_back_what_an_attempt_took() {
+    let data = DataDir::of_file();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let attempt = async |number: usize| {
+        let wrong = format!("wrong-{number}");
+        let answer = sign_in(&jeton, "203.0.113.9", ALICE.0, &wrong).await;
+        answer.status.as_u16()
+    };
+    for number in 0..5 {
+        assert_eq!(attempt(number).await, 400);
+    }
+    // The row of the address is new, and that of the account exists. To give back is to set an earlier time.
+    let trigger = "CREATE TRIGGER broken BEFORE UPDATE ON sign_in_throttle \
+                   WHEN NEW.free_at > OLD.free_at BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    data.execute(trigger).await;
+    assert_eq!(attempt(5).await, 500);
+    data.execute("DROP TRIGGER broken").await;
+    let statuses = [attempt(6).await, attempt(7).await, attempt(8).await];
+    assert_eq!(statuses, [400, 400, 429]);
 }

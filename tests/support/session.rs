@@ -65,6 +65,9 @@ impl Tokens {
     }
 }
 
+/// `session.idle_lifetime` by default.
+const IDLE_LIFETIME: Duration = Duration::from_hours(14 * 24);
+
 /// The digests of no device.
 pub const NO_DEVICE: DeviceDigests = DeviceDigests {
     device: [0; 16],
@@ -83,7 +86,7 @@ pub fn like(row: &session::Model) -> NewSession<'_> {
         acr: &row.acr,
         authenticated_at: row.authenticated_at,
         expires_at: row.expires_at,
-        idle_expires_at: row.idle_expires_at.unwrap_or(row.expires_at),
+        idle_lifetime: IDLE_LIFETIME,
         device: NO_DEVICE,
     }
 }
@@ -93,7 +96,7 @@ pub fn forgiven(seen: &session::Model) -> ForgivenRetry<'_> {
     ForgivenRetry {
         seen,
         device: NO_DEVICE,
-        idle_expires_at: seen.expires_at,
+        idle_lifetime: IDLE_LIFETIME,
         is_elsewhere: true,
     }
 }

@@ -189,7 +189,7 @@ async fn new_session<'a>(
         acr: confirmed.acr,
         authenticated_at: confirmed.at,
         expires_at: confirmed.at.plus(policy.session_lifetime),
-        idle_expires_at: confirmed.at.plus(policy.session_idle_lifetime),
+        idle_lifetime: policy.session_idle_lifetime,
         device: sender::digests(&signed_in.cause().device, &server.root_secrets),
     };
     Ok((new, access.ok_or_else(ended)?))

@@ -42,17 +42,18 @@ impl RefreshTokenGrant {
         refresh.respond(&record, &access)
     }
 
-    /// Does it in one statement, the usual case. `None`, and nothing is changed, if the client has changed or the row
-    /// does not allow it. A request for less access is no usual case: it is checked before the token is consumed.
+    /// Whether one statement may decide it. A request for less access is checked before the token is consumed.
+    pub const fn is_usual(&self) -> bool {
+        self.requested.is_empty()
+    }
+
+    /// Does it in one statement. `None`, and nothing is changed, if the client has changed or the row does not allow it.
     pub async fn exchange_at_once(
         &self,
         client: &AuthenticatedClient,
         device: &Device,
         server: &AuthorizationServer,
     ) -> Result<Option<TokenResponse>, Error> {
-        if !self.requested.is_empty() {
-            return Ok(None);
-        }
         let Ok(refresh) = self.begin(client, device, server) else {
             return Ok(None);
         };

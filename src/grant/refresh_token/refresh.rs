@@ -84,7 +84,7 @@ impl Refresh<'_> {
             next,
             device: sender::digests(self.device, &self.server.root_secrets),
             now,
-            idle_expires_at: self.idle_expires_at(now),
+            idle_lifetime: policy.session_idle_lifetime,
             idle_since: now.minus(policy.session_idle_lifetime),
             begun_since: now.minus(policy.session_lifetime),
         };
@@ -118,7 +118,7 @@ impl Refresh<'_> {
         let retry = ForgivenRetry {
             seen,
             device: sender::digests(self.device, &self.server.root_secrets),
-            idle_expires_at: self.idle_expires_at(cause.at),
+            idle_lifetime: self.client.policy.session_idle_lifetime,
             is_elsewhere,
         };
         let written = session::retry_late(&self.server.store, retry, &cause).await?;
@@ -135,8 +135,7 @@ impl Refresh<'_> {
         if !is_window_half_over(record.session.rotated_at, &self.client.policy, now) {
             return Ok(record);
         }
-        let (store, idle_expires_at) = (&self.server.store, self.idle_expires_at(now));
-        let restamped = session::restamp(store, &record.session, now, idle_expires_at).await?;
+        let restamped = session::restamp(&self.server.store, &record.session, now).await?;
         Ok(restamped.unwrap_or(record))
     }
 
@@ -254,10 +253,6 @@ impl Refresh<'_> {
             actor: Actor::Client(self.client.client.id.clone()),
             device: self.device.clone(),
         }
-    }
-
-    fn idle_expires_at(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.client.policy.session_idle_lifetime)
     }
 
     fn now(&self) -> Timestamp {

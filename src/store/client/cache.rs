@@ -35,8 +35,7 @@ impl Registration {
 /// Registrations by client id. They may be out of date: another node may have changed the client.
 ///
 /// So a cached registration may only be used by a statement that has an effect at its revision alone. Every change of
-/// a client and its secrets changes the revision, migrations included. No client has a revision that another one of
-/// the same id had.
+/// a client and its secrets replaces the revision, migrations included, and no revision is used twice.
 #[derive(Default)]
 pub struct ClientCache(RwLock<HashMap<String, Arc<Registration>>>);
 

@@ -46,8 +46,8 @@ pub struct Model {
     pub created_at: Timestamp,
     /// The time since when the client gets no tokens.
     pub disabled_at: Option<Timestamp>,
-    /// Increases with each change of the client and its secrets. It starts at a random number, so that a client that is
-    /// deleted and registered again has no revision of the former one.
+    /// Random, and replaced at each change of the client and its secrets. So no revision is used twice: not after the
+    /// client was deleted and registered again, and not after a database has lost its last changes.
     pub revision: i64,
     /// Random bytes, replaced when the client is disabled. Sessions and the client's own tokens carry it and end with it.
     pub epoch: Vec<u8>,
@@ -103,7 +103,7 @@ impl Model {
             confidential: false,
             created_at,
             disabled_at: None,
-            revision: first_revision(),
+            revision: new_revision(),
             epoch: new_epoch(),
         };
         blank.with_settings(ClientSettings::new(id), created_at)
@@ -222,9 +222,9 @@ impl Model {
     }
 }
 
-/// 62 random bits: later revisions do not overflow.
-fn first_revision() -> i64 {
-    i64::from_be_bytes(random_bytes()) & (i64::MAX >> 1)
+/// A value of the column `revision` that no client had before.
+pub(super) fn new_revision() -> i64 {
+    i64::from_be_bytes(random_bytes()) & i64::MAX
 }
 
 /// The value of a column `epoch` that no client had before.

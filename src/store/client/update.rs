@@ -1,11 +1,10 @@
 //! Changes of clients.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ActiveValue::Set, Iterable as _};
 use serde_json::{Map, Value};
 
-use super::model::new_epoch;
+use super::model::{new_epoch, new_revision};
 use super::{ActiveModel, ClientError, Column, Entity, Model, ended_epoch, lock_target};
 use crate::audit::{Action, Cause, Event};
 use crate::client::{ClientPatch, ClientSettings, InvalidSetting, check, check_retention};
@@ -87,7 +86,7 @@ fn check_changes(
     }
 }
 
-/// The columns of the settings that differ, and the next revision. A column that another version of the server wrote
+/// The columns of the settings that differ, and a new revision. A column that another version of the server wrote
 /// in a way that this one does not know stays as it is.
 fn changed_columns(
     before: &Model,
@@ -98,7 +97,7 @@ fn changed_columns(
     let row = |settings: &ClientSettings| before.clone().with_settings(settings.clone(), cause.at);
     let (old, new) = (row(old), row(new));
     let mut columns = ActiveModel {
-        revision: Set(before.revision + 1),
+        revision: Set(new_revision()),
         ..<ActiveModel as Default>::default()
     };
     for column in Column::iter() {
@@ -142,13 +141,13 @@ pub(super) async fn cover(connection: &impl ConnectionTrait, client: &Model) -> 
     }
 }
 
-/// Increments the revision of a client, because its secrets have changed.
+/// Replaces the revision of a client, because its secrets have changed.
 pub(in crate::store) async fn touch(
     connection: &impl ConnectionTrait,
     id: &str,
 ) -> Result<(), DbErr> {
     Entity::update_many()
-        .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
+        .col_expr(Column::Revision, Expr::value(new_revision()))
         .filter(Column::Id.eq(id))
         .exec(connection)
         .await?;

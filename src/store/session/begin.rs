@@ -1,12 +1,14 @@
 //! The beginning of a session.
 
+use std::time::Duration;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{InsertStatement, Query};
 use sea_orm::{IntoActiveModel as _, Iterable as _};
 
 use super::{Column, DeviceDigests, Entity, Model, enabled_client, enabled_user, event};
 use crate::audit::{Action, Cause};
-use crate::clock::{Timestamp, time_ordered_id};
+use crate::clock::{Timestamp, micros, time_ordered_id};
 use crate::store::Store;
 use crate::store::sign_in_throttle::{self, Reservation};
 use crate::store::transaction::Transaction;
@@ -33,8 +35,8 @@ pub struct NewSession<'a> {
     pub authenticated_at: Timestamp,
     /// The latest end.
     pub expires_at: Timestamp,
-    /// The end without a refresh.
-    pub idle_expires_at: Timestamp,
+    /// The time after which it ends without a refresh.
+    pub idle_lifetime: Duration,
     /// The device that receives the tokens.
     pub device: DeviceDigests,
 }
@@ -95,7 +97,7 @@ impl NewSession<'_> {
             authenticated_at: self.authenticated_at,
             acr: self.acr.to_owned(),
             expires_at: self.expires_at,
-            idle_expires_at: Some(self.idle_expires_at),
+            idle_lifetime: Some(micros(self.idle_lifetime)),
             revoked_at: None,
             revocation_reason: None,
             user_agent: cause.device.user_agent().to_owned(),

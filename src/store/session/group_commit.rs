@@ -4,7 +4,7 @@
 //! database's thread and back, and the commit.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sea_orm::RuntimeErr;
 use sea_orm::entity::prelude::*;
@@ -46,7 +46,8 @@ pub(super) async fn rotate(
     };
     if store.waiting_rotations.add(rotation) {
         // A task of its own, because the request may end before the rotations of others are written.
-        tokio::spawn(write_all(store.clone()));
+        let unfinished = Unfinished(Some(Arc::clone(&store.waiting_rotations)));
+        tokio::spawn(write_all(store.clone(), unfinished));
     }
     let lost = DbErr::Conn(RuntimeErr::Internal(
         "the rotation was not written".to_owned(),
@@ -55,8 +56,7 @@ pub(super) async fn rotate(
 }
 
 /// Writes until no rotation waits.
-async fn write_all(store: Store) {
-    let mut unfinished = Unfinished(Some(&store.waiting_rotations));
+async fn write_all(store: Store, mut unfinished: Unfinished) {
     loop {
         // First the turn to write: more rotations arrive while this waits for it.
         let writer = store.writer(Durability::Rotation).await;
@@ -136,19 +136,22 @@ impl WaitingRotations {
     }
 }
 
-/// A task that writes. If it ends early, by a panic or with its runtime, the next rotation starts another one.
-struct Unfinished<'a>(Option<&'a WaitingRotations>);
+/// A task that writes. If it ends early, by a panic or with its runtime, the rotations that wait fail, and the next one
+/// starts another task.
+struct Unfinished(Option<Arc<WaitingRotations>>);
 
-impl Drop for Unfinished<'_> {
+impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Some(waiting) = self.0 {
-            waiting.lock().is_writing = false;
+        if let Some(waiting) = &self.0 {
+            *waiting.lock() = Queue::default();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot::error::TryRecvError;
+
     use super::*;
 
     type Receiver = oneshot::Receiver<Result<Option<SessionRecord>, DbErr>>;
@@ -208,10 +211,16 @@ mod tests {
 
     #[test]
     fn another_task_writes_after_one_that_ended_early() {
-        let waiting = WaitingRotations::default();
-        let first = add(&waiting, 1);
-        drop(Unfinished(Some(&waiting)));
+        let waiting = Arc::new(WaitingRotations::default());
+        let (starts, mut outcome) = add(&waiting, 1);
+        drop(Unfinished(Some(Arc::clone(&waiting))));
+        assert!(
+            outcome
+                .try_recv()
+                .is_err_and(|error| error == TryRecvError::Closed)
+        );
         let second = add(&waiting, 2);
-        assert!(first.0 && second.0);
+        assert!(starts && second.0);
+        assert_eq!(take(&waiting), [2]);
     }
 }

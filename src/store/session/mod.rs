@@ -81,9 +81,9 @@ pub struct Model {
     pub acr: String,
     /// The latest end, see [`ends_at`](Model::ends_at). A revocation sets it to its own time.
     pub expires_at: Timestamp,
-    /// The end without a further refresh, by the idle lifetime at the last one; see
-    /// [`idle_ends_at`](Model::idle_ends_at). `None` in a session that was last refreshed before this was stored.
-    pub idle_expires_at: Option<Timestamp>,
+    /// The idle lifetime at the last refresh, in microseconds; see [`idle_ends_at`](Model::idle_ends_at). `None` in a
+    /// session that was last refreshed before this was stored.
+    pub idle_lifetime: Option<i64>,
     /// The time of the revocation.
     pub revoked_at: Option<Timestamp>,
     /// The reason of the revocation.
@@ -160,11 +160,14 @@ impl Model {
         Ord::min(end, self.expires_at)
     }
 
-    /// The end without a further refresh: as set at the last one, or earlier if the client's idle lifetime is shorter
-    /// now.
+    /// The end without a further refresh: by the idle lifetime at the last one, or earlier if it is shorter now.
     pub fn idle_ends_at(&self, policy: &Policy) -> Timestamp {
-        let end = self.rotated_at.plus(policy.session_idle_lifetime);
-        self.idle_expires_at.map_or(end, |set| Ord::min(end, set))
+        let stored = self
+            .idle_lifetime
+            .and_then(|micros| u64::try_from(micros).ok());
+        let present = policy.session_idle_lifetime;
+        let lifetime = stored.map_or(present, |micros| present.min(Duration::from_micros(micros)));
+        self.rotated_at.plus(lifetime)
     }
 
     /// The time of the last use, rounded down to the hour, but not before the sign-in. A thief who knows the moment of each rotation can
@@ -215,12 +218,11 @@ fn event(session: &Model, action: Action, cause: &Cause) -> Event {
         .session(session.id)
 }
 
-/// Whether the session was not yet idle for too long at its last refresh's idle lifetime.
-fn is_before_idle_expiry(now: Expr) -> Condition {
-    let column = Expr::col((Entity, Column::IdleExpiresAt));
-    Condition::any()
-        .add(column.clone().is_null())
-        .add(column.gt(now))
+/// Whether the session is not idle for too long by the idle lifetime at its last refresh.
+fn is_within_stored_idle_lifetime(now: Expr) -> Condition {
+    let lifetime = Expr::col((Entity, Column::IdleLifetime));
+    let end = Expr::col((Entity, Column::RotatedAt)).add(lifetime.clone());
+    Condition::any().add(lifetime.is_null()).add(end.gt(now))
 }
 
 fn columns() -> impl Iterator<Item = Expr> {

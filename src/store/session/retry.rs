@@ -1,6 +1,8 @@
 //! The writes of a retry: the late retry, the retry window that begins again, and the first repetition by
 //! another `User-Agent`.
 
+use std::time::Duration;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Query, UpdateStatement};
 
@@ -8,7 +10,7 @@ use super::rotate::{execute, update_returning};
 use super::rotating_statement::{DeviceDigests, if_active};
 use super::{Column, Entity, Model, SessionRecord, event};
 use crate::audit::{Action, Cause};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, micros};
 use crate::store::Store;
 use crate::store::writer::Durability;
 
@@ -19,8 +21,8 @@ pub struct ForgivenRetry<'a> {
     pub seen: &'a Model,
     /// The device that receives the response.
     pub device: DeviceDigests,
-    /// The end to set, without a further refresh.
-    pub idle_expires_at: Timestamp,
+    /// The idle lifetime to set.
+    pub idle_lifetime: Duration,
     /// Whether it counts as one from another device: the generation is recorded.
     pub is_elsewhere: bool,
 }
@@ -37,7 +39,8 @@ pub async fn retry_late(
     cause: &Cause,
 ) -> Result<Option<SessionRecord>, DbErr> {
     let seen = retry.seen;
-    let mut statement = set_rotated_at(seen, cause.at, retry.idle_expires_at);
+    let mut statement = set_rotated_at(seen, cause.at);
+    statement.value(Column::IdleLifetime, micros(retry.idle_lifetime));
     statement.values(retry.device.values());
     if !retry.is_elsewhere || seen.late_retry_generation == Some(seen.generation) {
         return execute(store, seen.id, &statement).await;
@@ -63,10 +66,8 @@ pub async fn restamp(
     store: &Store,
     written: &Model,
     now: Timestamp,
-    idle_expires_at: Timestamp,
 ) -> Result<Option<SessionRecord>, DbErr> {
-    let statement = set_rotated_at(written, now, idle_expires_at);
-    execute(store, written.id, &statement).await
+    execute(store, written.id, &set_rotated_at(written, now)).await
 }
 
 /// Writes the event of the session's first repetition by another `User-Agent`. The flag on the row makes it
@@ -93,12 +94,11 @@ pub async fn record_repeated_elsewhere(
     recorded.await
 }
 
-fn set_rotated_at(seen: &Model, now: Timestamp, idle_expires_at: Timestamp) -> UpdateStatement {
+fn set_rotated_at(seen: &Model, now: Timestamp) -> UpdateStatement {
     let mut statement = Query::update();
     statement
         .table(Entity)
         .value(Column::RotatedAt, now)
-        .value(Column::IdleExpiresAt, idle_expires_at)
         .and_where(Column::Id.eq(seen.id))
         .and_where(Column::Generation.eq(seen.generation))
         .and_where(Column::RotatedAt.eq(seen.rotated_at));

@@ -1,6 +1,7 @@
 //! The rotating statement. On SQLite and PostgreSQL its text is built once: building it takes longer than running it.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
@@ -10,9 +11,10 @@ use sea_orm::sea_query::{
 use sea_orm::{DbBackend, FromQueryResult as _, Statement, Value};
 
 use super::{
-    Column, Entity, SessionRecord, columns, enabled_client, enabled_user, is_before_idle_expiry,
+    Column, Entity, SessionRecord, columns, enabled_client, enabled_user,
+    is_within_stored_idle_lifetime,
 };
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, micros};
 use crate::root_secret::DEVICE_DIGEST_LENGTH;
 use crate::store::writer::Writer;
 use crate::store::{Store, client};
@@ -55,8 +57,8 @@ pub struct RotationRequest<'a> {
     pub device: DeviceDigests,
     /// The time to set.
     pub now: Timestamp,
-    /// The end to set, without a further refresh.
-    pub idle_expires_at: Timestamp,
+    /// The idle lifetime to set.
+    pub idle_lifetime: Duration,
     /// A session that was last rotated before this time has been idle for too long.
     pub idle_since: Timestamp,
     /// A session that was authenticated before this time has expired.
@@ -73,7 +75,7 @@ const PARAMETERS: [(&str, &str); 11] = [
     ("device", "bytea"),
     ("agent", "bytea"),
     ("now", "bigint"),
-    ("idle_end", "bigint"),
+    ("lifetime_now", "bigint"),
     ("idle_since", "bigint"),
     ("begun_since", "bigint"),
 ];
@@ -92,7 +94,7 @@ pub(super) fn values(request: &RotationRequest<'_>) -> Values {
         request.device.device.to_vec().into(),
         request.device.user_agent.to_vec().into(),
         request.now.into(),
-        request.idle_expires_at.into(),
+        micros(request.idle_lifetime).into(),
         request.idle_since.into(),
         request.begun_since.into(),
     ]
@@ -109,7 +111,7 @@ pub(super) fn statement(parameters: [Expr; PARAMETERS.len()]) -> UpdateStatement
         device,
         user_agent,
         now,
-        idle_expires_at,
+        idle_lifetime,
         idle_since,
         begun_since,
     ] = parameters;
@@ -121,7 +123,7 @@ pub(super) fn statement(parameters: [Expr; PARAMETERS.len()]) -> UpdateStatement
         .value(Column::RotationGap, gap)
         .value(Column::Generation, next)
         .value(Column::RotatedAt, now.clone())
-        .value(Column::IdleExpiresAt, idle_expires_at)
+        .value(Column::IdleLifetime, idle_lifetime)
         .value(Column::DeviceDigest, device)
         .value(Column::UserAgentDigest, user_agent)
         .and_where(column(Column::Id).eq(session))
@@ -129,7 +131,7 @@ pub(super) fn statement(parameters: [Expr; PARAMETERS.len()]) -> UpdateStatement
         .and_where(column(Column::Generation).lte(presented))
         .and_where(column(Column::RotatedAt).gt(idle_since))
         .and_where(column(Column::AuthenticatedAt).gt(begun_since))
-        .cond_where(is_before_idle_expiry(now.clone()));
+        .cond_where(is_within_stored_idle_lifetime(now.clone()));
     if_active(&mut statement, now, Some(client_revision));
     statement
 }

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait as _, Func};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
-use super::{Column, Entity, Model, enabled_client, enabled_user, is_before_idle_expiry};
+use super::{Column, Entity, Model, enabled_client, enabled_user, is_within_stored_idle_lifetime};
 use crate::clock::{Timestamp, micros};
 use crate::config::Settings;
 use crate::store::text_search::without_nul;
@@ -65,7 +65,7 @@ impl ActiveAt {
         Condition::all()
             .add(column(Column::ExpiresAt).gt(self.now))
             .add(column(Column::RevokedAt).is_null())
-            .add(is_before_idle_expiry(Expr::value(self.now)))
+            .add(is_within_stored_idle_lifetime(Expr::value(self.now)))
             .add(Expr::exists(user))
             .add(Expr::exists(client))
     }

@@ -192,3 +192,58 @@ async fn origins_that_another_node_changed_apply_at_once() {
         }
     }
 }
+
+/// row 14: the promotion of a standby may lose the last change of a client. The next change does not get the revision
+/// of the lost one, which a node has cached.
+#[tokio::test]
+async fn a_change_that_the_database_lost_has_no_effect_after_the_next_change() {
+    let (nodes, tokens) = Nodes::start().await;
+    let store = &nodes.first.server.store;
+    let before = client::find(store, "web").await.unwrap().unwrap();
+    nodes.first.advance(HOUR);
+    let lost = nodes.add_secret(OTHER_SECRET).await;
+    let tokens = nodes.refresh(OTHER_SECRET, &tokens).await.tokens();
+    for sql in [
+        format!("UPDATE clients SET revision = {}", before.revision),
+        format!(
+            "DELETE FROM client_secrets WHERE created_at = {}",
+            lost.created_at.as_micros()
+        ),
+    ] {
+        assert_eq!(nodes.data.execute(&sql).await, 1);
+    }
+    let refused = nodes.refresh(OTHER_SECRET, &tokens).await;
+    refused.assert_error(401, "invalid_client");
+    nodes
+        .first
+        .change_client("web", json!({ "client_name": "Web" }))
+        .await;
+    let refused = nodes.refresh(OTHER_SECRET, &tokens).await;
+    refused.assert_error(401, "invalid_client");
+    nodes.refresh(SECRET, &tokens).await.tokens();
+}
+
+/// row 39: an error of a request whose client was cached is readable by that client's pages alone, too.
+#[tokio::test]
+async fn an_error_at_a_cached_client_is_not_readable_by_pages_of_another() {
+    let data = DataDir::of_file();
+    let clock = Clock::standing_at(START);
+    let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+    for id in ["first-party", "other"] {
+        jeton.add_client(id, None, |_| {}).await;
+    }
+    jeton.set_origins("other", &[APP]).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let tokens = jeton.sign_in().await;
+    let trigger =
+        "CREATE TRIGGER broken BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    data.execute(trigger).await;
+    let body = encode(&[
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &tokens.refresh_token),
+    ]);
+    let request = form("/token").header("origin", APP);
+    let answer = jeton.send(request.body(body)).await;
+    assert_eq!(answer.status, 500, "{}", answer.body);
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use jeton::clock::Clock;
 use jeton::password::Password;
 use jeton::store::session::{self, ActiveAt, Ending, SessionFilter};
 use jeton::store::user::{self, Change};
 use serde_json::json;
 
 use crate::support::client::{delete, disable, enable};
-use crate::support::{ALICE, Jeton, claims, short_of};
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Jeton, ROOT_SECRET, START, claims, short_of};
 
 const MICROSECOND: Duration = Duration::from_micros(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -70,6 +72,32 @@ async fn a_longer_idle_lifetime_does_not_revive_a_session() {
     jeton.advance(SECOND * 10);
     let answer = jeton.refresh_at("short", &active).await;
     answer.assert_error(400, "invalid_grant");
+}
+
+/// row 31: during an upgrade, a server of the version before refreshes the session and does not write the column.
+#[tokio::test]
+async fn the_idle_time_begins_with_a_refresh_that_did_not_store_the_idle_lifetime() {
+    let data = DataDir::new();
+    let jeton = Jeton::on(
+        data.open().await,
+        Clock::standing_at(START),
+        ROOT_SECRET,
+        |_| {},
+    )
+    .await;
+    jeton.add_client("first-party", None, |_| {}).await;
+    jeton.add_user(ALICE.0, ALICE.1).await;
+    let tokens = jeton.sign_in().await;
+    jeton.advance(DAY * 10);
+    let rotation = format!(
+        "UPDATE sessions SET rotated_at = {}",
+        jeton.now().as_micros()
+    );
+    assert_eq!(data.execute(&rotation).await, 1);
+    jeton.advance(DAY * 10);
+    let tokens = jeton.refresh(&tokens.refresh_token).await.tokens();
+    jeton.advance(DAY * 14);
+    jeton.assert_refresh_refused(&tokens).await;
 }
 
 /// row 31: a late retry begins the idle time again.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use jeton::clock::Clock;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection};
 
@@ -116,4 +117,19 @@ async fn rotations_are_written_one_by_one_after_a_failure() {
     server.data.execute("DROP TRIGGER broken").await;
     let token = &server.sessions[4].refresh_token;
     server.jeton.refresh(token).await.tokens();
+}
+
+/// A store outlives the runtime in which a rotation began that was not written.
+#[test]
+fn rotations_are_written_after_a_runtime_has_ended() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let server = runtime().block_on(Server::start());
+    let token = &server.sessions[0].refresh_token;
+    runtime().block_on(async {
+        assert!(server.jeton.refresh(token).now_or_never().is_none());
+    });
+    runtime().block_on(async { server.jeton.refresh(token).await.tokens() });
 }

@@ -26,10 +26,9 @@ async fn start_with_lost_rotations() -> (DataDir, Jeton, Vec<Tokens>) {
         tokens.push(jeton.refresh_after(&tokens[generation], HOUR).await);
     }
     let restore = format!(
-        "UPDATE sessions SET generation = {}, rotated_at = {}, idle_expires_at = {}",
+        "UPDATE sessions SET generation = {}, rotated_at = {}",
         kept.generation,
-        kept.rotated_at.as_micros(),
-        kept.idle_expires_at.unwrap().as_micros()
+        kept.rotated_at.as_micros()
     );
     assert_eq!(data.execute(&restore).await, 1);
     assert_eq!(jeton.session(&tokens[5]).await, kept);

@@ -1,5 +1,5 @@
-//! The end of a session without a further refresh, by the idle lifetime at its last one. A longer idle lifetime does
-//! not revive a session that was idle for too long.
+//! The idle lifetime of a session at its last refresh. A longer setting does not revive a session that was idle for too
+//! long.
 //!
 //! Null in a session from before this step, until its next refresh.
 
@@ -11,14 +11,14 @@ use crate::migrator::Step;
 use crate::schema::Schema;
 
 const TABLE: &str = "sessions";
-const COLUMN: &str = "idle_expires_at";
+const COLUMN: &str = "idle_lifetime";
 
-pub(crate) struct AddIdleExpiry;
+pub(crate) struct AddIdleLifetime;
 
 #[async_trait]
-impl Step for AddIdleExpiry {
+impl Step for AddIdleLifetime {
     fn name(&self) -> &'static str {
-        "m20261128_000080_add_idle_expiry"
+        "m20261128_000080_add_idle_lifetime"
     }
 
     async fn up(&self, database: &DatabaseExecutor<'_>) -> Result<(), DbErr> {
