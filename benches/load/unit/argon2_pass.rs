@@ -42,7 +42,7 @@ fn on_one_thread() -> io::Result<f64> {
     let mut hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hasher();
     let mut digest = [0; 32];
     mean_cpu_time(|| {
-        let hashed = hasher.hash_into(b"password", &[7; 16], &mut digest);
-        hashed.map_err(failed)
+        let outcome = hasher.hash_into(b"password", &[7; 16], &mut digest);
+        outcome.map_err(failed)
     })
 }
