@@ -4,7 +4,7 @@
 #   tests/faults/pause_database.sh [--short]
 source "$(dirname "$0")/nodes.sh"
 seconds=110 pause=20 full=15
-[[ -z $short ]] || seconds=42 pause=7 full=3
+[[ -z $short ]] || seconds=48 pause=13 full=3
 [[ $(id -u) == 0 ]] || fail "only root can make a small file system"
 
 # expect_not_ready STATE: /readyz of every node returns 503.
