@@ -88,7 +88,7 @@ impl TokenEndpoint {
         let authorization = single_authorization(request.headers())?;
         let credentials = Credentials::parse(authorization, &form.parameters, &server)?;
         let device = caller::device(request, &server.settings);
-        if grant.is_exchanged_at_once()
+        if grant.may_be_exchanged_at_once()
             && let Some(client) = credentials.authenticate_from_cache(&server)
         {
             let exchanged = grant.exchange_at_once(&client, &device, &server).await;

@@ -46,8 +46,8 @@ impl Grant {
     }
 
     /// Whether [`exchange_at_once`](Self::exchange_at_once) may succeed.
-    pub const fn is_exchanged_at_once(&self) -> bool {
-        matches!(self, Self::RefreshToken(grant) if grant.is_usual())
+    pub const fn may_be_exchanged_at_once(&self) -> bool {
+        matches!(self, Self::RefreshToken(grant) if grant.may_be_exchanged_at_once())
     }
 
     /// Exchanges the grant for tokens, if one statement decides it: the usual refresh. `None` if it does not. The client

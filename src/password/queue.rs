@@ -18,7 +18,7 @@ pub(super) enum Lane {
 pub(super) enum Next<J> {
     Job(Lane, J),
     /// No job has come for some time.
-    Rest,
+    Idle,
     /// The queue is closed and empty.
     End,
 }
@@ -73,8 +73,8 @@ impl<J> Queue<J> {
         Ok(())
     }
 
-    /// Waits for a job, but not longer than `patience` for anything to change.
-    pub fn take(&self, patience: Duration) -> Next<J> {
+    /// Waits for a job, but not longer than `timeout` for anything to change.
+    pub fn take(&self, timeout: Duration) -> Next<J> {
         let mut state = self.lock();
         loop {
             if let Some((lane, job)) = state.take(self.imported_max) {
@@ -83,10 +83,10 @@ impl<J> Queue<J> {
             if state.is_closed && state.imported.is_empty() {
                 return Next::End;
             }
-            let woken = self.changed.wait_timeout(state, patience);
+            let woken = self.changed.wait_timeout(state, timeout);
             let (woken, wait) = woken.unwrap_or_else(PoisonError::into_inner);
             if wait.timed_out() {
-                return Next::Rest;
+                return Next::Idle;
             }
             state = woken;
         }
@@ -133,12 +133,12 @@ impl<J> State<J> {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
     fn take<J>(queue: &Queue<J>) -> (Lane, J) {
-        match queue.take(PATIENCE) {
+        match queue.take(TIMEOUT) {
             Next::Job(lane, job) => (lane, job),
-            Next::Rest | Next::End => panic!("no job"),
+            Next::Idle | Next::End => panic!("no job"),
         }
     }
 
@@ -192,14 +192,14 @@ mod tests {
         let queue = Queue::new(2, 4);
         queue.push(Lane::Imported, 1).unwrap();
         queue.close();
-        assert_eq!(queue.take(PATIENCE), Next::Job(Lane::Imported, 1));
-        assert_eq!(queue.take(PATIENCE), Next::End);
+        assert_eq!(queue.take(TIMEOUT), Next::Job(Lane::Imported, 1));
+        assert_eq!(queue.take(TIMEOUT), Next::End);
     }
 
     #[test]
-    fn a_thread_rests_when_no_job_comes() {
+    fn a_thread_is_idle_when_no_job_comes() {
         let queue = Queue::new(1, 1);
-        assert_eq!(queue.take(Duration::ZERO), Next::Rest);
+        assert_eq!(queue.take(Duration::ZERO), Next::Idle);
         queue.push(Lane::Current, 1).unwrap();
         assert_eq!(queue.take(Duration::ZERO), Next::Job(Lane::Current, 1));
     }

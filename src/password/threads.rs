@@ -106,7 +106,7 @@ fn invalid(reason: String) -> io::Error {
 }
 
 /// The time without a job after which a thread frees its memory. Allocating it again costs a tenth of a hash.
-const PATIENCE: Duration = Duration::from_secs(5);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Added to the niceness of the threads, see sched(7). A thread of the usual niceness gets nine times as much of a core.
 #[cfg(target_os = "linux")]
@@ -132,10 +132,10 @@ const fn lower_priority() {}
 
 fn run_jobs(queue: &Queue<Job>, mut worker: Worker) {
     loop {
-        let (lane, job) = match queue.take(PATIENCE) {
+        let (lane, job) = match queue.take(IDLE_TIMEOUT) {
             Next::Job(lane, job) => (lane, job),
-            Next::Rest => {
-                worker.rest();
+            Next::Idle => {
+                worker.free_memory();
                 continue;
             }
             Next::End => return,

@@ -44,7 +44,7 @@ impl Worker {
     }
 
     /// Frees the memory until the next job.
-    pub fn rest(&mut self) {
+    pub fn free_memory(&mut self) {
         self.memory.release();
     }
 

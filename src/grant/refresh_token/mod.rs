@@ -43,7 +43,7 @@ impl RefreshTokenGrant {
     }
 
     /// Whether one statement may decide it. A request for less access is checked before the token is consumed.
-    pub const fn is_usual(&self) -> bool {
+    pub const fn may_be_exchanged_at_once(&self) -> bool {
         self.requested.is_empty()
     }
 

@@ -16,7 +16,7 @@ use crate::store::{Store, client};
 /// The number of sessions that one transaction reads and marks. Refreshes wait for at most one such transaction.
 const BATCH: u64 = 1000;
 /// Another node continues the work after this time without a batch.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TAKEOVER_AFTER: Duration = Duration::from_mins(1);
 
 /// An epoch that ended, and how far its sessions are marked.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -66,9 +66,9 @@ pub(super) async fn insert(
 /// The epochs whose node has not continued to mark their sessions for a minute.
 pub async fn abandoned(store: &Store, now: Timestamp) -> Result<Vec<Model>, DbErr> {
     let is_abandoned = Condition::any()
-        .add(Column::MarkedAt.lte(now.minus(PATIENCE)))
+        .add(Column::MarkedAt.lte(now.minus(TAKEOVER_AFTER)))
         // By a clock that was ahead.
-        .add(Column::MarkedAt.gt(now.plus(PATIENCE)));
+        .add(Column::MarkedAt.gt(now.plus(TAKEOVER_AFTER)));
     let found = Entity::find().filter(is_abandoned);
     found.all(store.read()).await
 }

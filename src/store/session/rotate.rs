@@ -33,6 +33,7 @@ pub async fn rotate(
     Ok(rotated.await?.pop())
 }
 
+/// Runs another statement that updates the session, with the durability of a rotation. Returns the written row.
 pub(super) async fn execute(
     store: &Store,
     id: Uuid,

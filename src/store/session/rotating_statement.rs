@@ -75,7 +75,7 @@ const PARAMETERS: [(&str, &str); 11] = [
     ("device", "bytea"),
     ("agent", "bytea"),
     ("now", "bigint"),
-    ("lifetime_now", "bigint"),
+    ("new_idle_lifetime", "bigint"),
     ("idle_since", "bigint"),
     ("begun_since", "bigint"),
 ];
