@@ -16,6 +16,10 @@ pub(super) struct Derived {
     pub token_id: hmac::Key,
     pub sign_in_subject: hmac::Key,
     pub device: hmac::Key,
+    pub browser_session: hmac::Key,
+    pub code_mac: hmac::Key,
+    /// Of which the key of each authorization code is derived.
+    pub pseudorandom_key: hkdf::Prk,
     pub sealing: LessSafeKey,
 }
 
@@ -30,6 +34,9 @@ impl Derived {
             token_id: hmac_key(root, b"jeton token id v1")?,
             sign_in_subject: hmac_key(root, b"jeton sign-in subject v1")?,
             device: hmac_key(root, b"jeton device v1")?,
+            browser_session: hmac_key(root, b"jeton browser session v1")?,
+            code_mac: hmac_key(root, b"jeton authorization code mac v1")?,
+            pseudorandom_key: pseudorandom_key(root),
             sealing: LessSafeKey::new(sealing),
         })
     }
@@ -42,10 +49,13 @@ fn hmac_key(root: &[u8], label: &[u8]) -> Result<hmac::Key, RootSecretError> {
 
 fn expand(root: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; LENGTH]>, RootSecretError> {
     let mut key = Zeroizing::new([0; LENGTH]);
-    hkdf::Salt::new(hkdf::HKDF_SHA256, b"jeton")
-        .extract(root)
+    pseudorandom_key(root)
         .expand(&[label], hkdf::HKDF_SHA256)
         .and_then(|okm| okm.fill(&mut *key))
         .map_err(|_| RootSecretError::Malformed)?;
     Ok(key)
+}
+
+fn pseudorandom_key(root: &[u8]) -> hkdf::Prk {
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"jeton").extract(root)
 }

@@ -1,5 +1,6 @@
 //! The root secret, from which all other secrets are derived (HKDF, RFC 5869) or with which they are sealed.
 
+mod code;
 mod derived;
 mod error;
 mod file;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use self::derived::{Derived, LENGTH};
+pub use self::code::UnsealError;
 pub use self::error::RootSecretError;
 pub use self::seal::{EMPTY_SEAL_LENGTH, Opened, SealingFailed};
 
@@ -75,6 +77,16 @@ impl RootSecrets {
     /// The same as [`verify_refresh_token`](Self::verify_refresh_token) for an opaque access token.
     pub fn verify_access_token(&self, content: &[u8], mac: &[u8]) -> bool {
         self.verify(|derived| &derived.access_token, content, mac)
+    }
+
+    /// The MAC of a browser session's content, by the current secret.
+    pub fn sign_browser_session(&self, content: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.current().browser_session, content)
+    }
+
+    /// The same as [`verify_refresh_token`](Self::verify_refresh_token) for a browser session.
+    pub fn verify_browser_session(&self, content: &[u8], mac: &[u8]) -> bool {
+        self.verify(|derived| &derived.browser_session, content, mac)
     }
 
     fn verify(&self, key: fn(&Derived) -> &hmac::Key, content: &[u8], mac: &[u8]) -> bool {

@@ -3,7 +3,9 @@
 pub mod access;
 pub mod access_token;
 pub mod active;
+pub mod browser_session;
 pub mod claims;
+pub mod code;
 pub mod expiry;
 pub mod opaque;
 pub mod proof;
