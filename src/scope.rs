@@ -84,6 +84,13 @@ impl Scope {
         Self(common.cloned().collect())
     }
 
+    /// The tokens of either, those of this scope first.
+    #[must_use]
+    pub fn joined_with(&self, other: &Self) -> Self {
+        let further = other.0.iter().filter(|token| !self.0.contains(token));
+        Self(self.0.iter().chain(further).cloned().collect())
+    }
+
     /// This scope without these tokens.
     #[must_use]
     pub fn without(&self, tokens: &[&str]) -> Self {

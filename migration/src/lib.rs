@@ -14,6 +14,8 @@ mod m20261128_000040_add_client_epochs;
 mod m20261128_000041_rename_admin_role;
 mod m20261128_000070_add_password_hash_index;
 mod m20261128_000080_add_idle_lifetime;
+mod m20261128_000092_add_browser_sessions;
+mod m20261128_000093_add_consents;
 mod migrator;
 mod schema;
 
@@ -31,4 +33,6 @@ static STEPS: &[&dyn Step] = &[
     &m20261128_000041_rename_admin_role::RenameAdminRole,
     &m20261128_000070_add_password_hash_index::AddPasswordHashIndex,
     &m20261128_000080_add_idle_lifetime::AddIdleLifetime,
+    &m20261128_000092_add_browser_sessions::AddBrowserSessions,
+    &m20261128_000093_add_consents::AddConsents,
 ];

@@ -38,6 +38,9 @@ actions! {
     RefreshRepeatedElsewhere "refresh_repeated_elsewhere" "a refresh was repeated by another User-Agent"
     RefreshAheadOfStore "refresh_ahead_of_store" "a refresh token proved rotations that the store had lost"
     Replay "replay" "a refresh token was replayed; its session is revoked"
+    CodeReplay "code_replay" "an authorization code was presented again; its session is revoked"
+    ConsentGiven "consent_given" "a user allowed a client"
+    ConsentWithdrawn "consent_withdrawn" "a user withdrew the consent for a client"
     SignOut "sign_out" "a user signed out"
     SessionRevoked "session_revoked" "a session was revoked"
     SessionsRevoked "sessions_revoked" "sessions of a user or a client were revoked"
@@ -65,7 +68,9 @@ impl Action {
     /// The outcome of the request: `success` or `failure`.
     pub const fn outcome(self) -> &'static str {
         match self {
-            Self::SignInFailed | Self::SignInThrottled | Self::Replay => "failure",
+            Self::SignInFailed | Self::SignInThrottled | Self::Replay | Self::CodeReplay => {
+                "failure"
+            }
             _ => "success",
         }
     }
@@ -74,7 +79,7 @@ impl Action {
     pub(super) const fn is_suspicious(self) -> bool {
         matches!(
             self,
-            Self::SignInThrottled | Self::Replay | Self::RefreshAheadOfStore
+            Self::SignInThrottled | Self::Replay | Self::CodeReplay | Self::RefreshAheadOfStore
         )
     }
 }

@@ -20,6 +20,9 @@ use serde_json::Value;
 
 use self::secret::NewSecret;
 
+/// The reserved client of browser sessions. No client can be registered with this id, because of the colon.
+pub const BROWSER: &str = "jeton:browser";
+
 /// A client to register.
 #[derive(Debug, Default)]
 pub struct NewClient {

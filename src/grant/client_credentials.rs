@@ -1,11 +1,11 @@
 //! The client credentials grant, RFC 6749 §4.4: a token for the client itself, such as a nightly job.
 
-use super::requested_access::RequestedAccess;
 use crate::client_authentication::AuthenticatedClient;
 use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::server::AuthorizationServer;
 use crate::token::access::Access;
+use crate::token::requested_access::RequestedAccess;
 use crate::token::response::TokenResponse;
 
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 mod client_credentials;
 mod password;
 mod refresh_token;
-mod requested_access;
 
 use self::client_credentials::ClientCredentialsGrant;
 use self::password::PasswordGrant;

@@ -3,7 +3,6 @@
 //! RFC 9700 §2.4: "The resource owner password credentials grant MUST NOT be used", because it shows the
 //! password to the client. A client may use it only if it is first-party and registered for it.
 
-use super::requested_access::RequestedAccess;
 use crate::audit::{Actor, Cause};
 use crate::client_authentication::AuthenticatedClient;
 use crate::device::Device;
@@ -14,6 +13,7 @@ use crate::server::AuthorizationServer;
 use crate::sign_in::{self, Attempt, AttemptSource};
 use crate::store::session::{self, NewSession};
 use crate::token::access::Access;
+use crate::token::requested_access::RequestedAccess;
 use crate::token::response::TokenResponse;
 use crate::token::sender;
 
@@ -67,6 +67,7 @@ impl PasswordGrant {
             expires_at: authenticated.at.plus(client.policy.session_lifetime),
             idle_lifetime: client.policy.session_idle_lifetime,
             device: sender::digests(&device, &server.root_secrets),
+            code: None,
         };
         let cause = Cause {
             at: server.clock.now(),

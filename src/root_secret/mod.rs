@@ -15,8 +15,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use self::derived::{Derived, LENGTH};
 pub use self::code::UnsealError;
+use self::derived::{Derived, LENGTH};
 pub use self::error::RootSecretError;
 pub use self::seal::{EMPTY_SEAL_LENGTH, Opened, SealingFailed};
 

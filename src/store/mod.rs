@@ -4,6 +4,7 @@ pub mod audit_event;
 pub mod client;
 pub mod clock;
 mod connect;
+pub mod consent;
 mod delete_batch;
 pub mod lease;
 mod lock;

@@ -115,6 +115,7 @@ async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
             expires_at: now.plus(Duration::from_hours(1)),
             idle_lifetime: Duration::from_hours(1),
             device: NO_DEVICE,
+            code: None,
         };
         let begun = session::begin(&store, new, &[], &Cause::system(now)).await;
         let token = RefreshToken {

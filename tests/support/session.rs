@@ -88,6 +88,7 @@ pub fn like(row: &session::Model) -> NewSession<'_> {
         expires_at: row.expires_at,
         idle_lifetime: IDLE_LIFETIME,
         device: NO_DEVICE,
+        code: None,
     }
 }
 

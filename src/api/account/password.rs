@@ -191,6 +191,7 @@ async fn new_session<'a>(
         expires_at: confirmed.at.plus(policy.session_lifetime),
         idle_lifetime: policy.session_idle_lifetime,
         device: sender::digests(&signed_in.cause().device, &server.root_secrets),
+        code: None,
     };
     Ok((new, access.ok_or_else(ended)?))
 }

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{InsertStatement, Query};
-use sea_orm::{IntoActiveModel as _, Iterable as _};
+use sea_orm::{Condition, IntoActiveModel as _, Iterable as _};
 
-use super::{Column, DeviceDigests, Entity, Model, enabled_client, enabled_user, event};
+use super::{
+    Column, DeviceDigests, Entity, Model, RedeemedCode, enabled_client, enabled_user, event,
+};
 use crate::audit::{Action, Cause};
+use crate::client::BROWSER;
 use crate::clock::{Timestamp, micros, time_ordered_id};
 use crate::store::Store;
 use crate::store::sign_in_throttle::{self, Reservation};
@@ -39,6 +42,8 @@ pub struct NewSession<'a> {
     pub idle_lifetime: Duration,
     /// The device that receives the tokens.
     pub device: DeviceDigests,
+    /// The authorization code that it is begun by; `None`: the user has just authenticated.
+    pub code: Option<RedeemedCode>,
 }
 
 /// Begins a session and gives back the attempts of the sign-in. `None` if the user or the client was disabled
@@ -69,18 +74,42 @@ pub(in crate::store) async fn begin_within(
     session: &Model,
     cause: &Cause,
 ) -> Result<bool, DbErr> {
-    if tx.execute(&insertion(session)?).await?.rows_affected() == 0 {
+    if tx
+        .execute(&insertion(session, None)?)
+        .await?
+        .rows_affected()
+        == 0
+    {
         return Ok(false);
     }
-    tx.record(event(session, Action::SignIn, cause)).await?;
+    record(tx, session, cause).await?;
     Ok(true)
+}
+
+/// Writes the event of a sign-in, with the way by which the user signed in.
+pub(super) async fn record(
+    tx: &Transaction<'_>,
+    session: &Model,
+    cause: &Cause,
+) -> Result<(), DbErr> {
+    let by = if session.browser_session_id.is_some() {
+        "authorization_code"
+    } else if session.client_id == BROWSER {
+        "page"
+    } else {
+        "password"
+    };
+    tx.record(event(session, Action::SignIn, cause).with("by", by))
+        .await
 }
 
 impl NewSession<'_> {
     /// The row of the session.
     pub fn into_model(self, cause: &Cause) -> Model {
         Model {
-            id: time_ordered_id(cause.at),
+            id: self
+                .code
+                .map_or_else(|| time_ordered_id(cause.at), |code| code.session),
             user_id: self.user_id,
             client_id: self.client_id.to_owned(),
             client_epoch: self.client_epoch.to_owned(),
@@ -100,15 +129,20 @@ impl NewSession<'_> {
             idle_lifetime: Some(micros(self.idle_lifetime)),
             revoked_at: None,
             revocation_reason: None,
+            browser_session_id: self.code.map(|code| code.browser_session),
+            offline: self.code.is_some_and(|code| code.is_offline),
             user_agent: cause.device.user_agent().to_owned(),
             address: cause.device.address_text(),
         }
     }
 }
 
-/// Inserts the row if its user and client are enabled. The locks make it wait for a transaction that
-/// revokes the sessions of either, because that one would not find this row.
-fn insertion(session: &Model) -> Result<InsertStatement, DbErr> {
+/// Inserts the row if its user and client are enabled, and the other condition holds. The locks make it wait for a
+/// transaction that revokes the sessions of either, because that one would not find this row.
+pub(super) fn insertion(
+    session: &Model,
+    condition: Option<Condition>,
+) -> Result<InsertStatement, DbErr> {
     let mut user = enabled_user(
         Expr::value(session.user_id),
         Expr::value(session.session_epoch),
@@ -124,7 +158,8 @@ fn insertion(session: &Model) -> Result<InsertStatement, DbErr> {
     selected
         .exprs(values)
         .and_where(Expr::exists(user.lock_shared().take()))
-        .and_where(Expr::exists(client.lock_shared().take()));
+        .and_where(Expr::exists(client.lock_shared().take()))
+        .cond_where(condition.unwrap_or_else(Condition::all));
     let mut statement = Query::insert();
     statement
         .into_table(Entity)

@@ -1,8 +1,10 @@
 //! The table `sessions`: one row per sign-in, which refreshes update.
 
 mod begin;
+mod browser;
 mod group_commit;
 mod known_device;
+mod redeem;
 mod retry;
 mod revoke;
 mod revoked;
@@ -19,11 +21,15 @@ use sea_orm::{Condition, FromQueryResult, Iterable as _};
 
 pub(super) use begin::begin_within;
 pub use begin::{NewSession, begin};
+pub use browser::begin_in_browser;
 pub(super) use group_commit::WaitingRotations;
 pub use known_device::{KnownDevice, is_known};
+pub use redeem::{RedeemedCode, Redemption, redeem};
 pub use retry::{ForgivenRetry, record_repeated_elsewhere, restamp, retry_late};
-pub(super) use revoke::{carry_over, last_of_batch, revoke_of_epoch, revoke_of_user};
-pub use revoke::{revoke, revoke_replayed};
+pub(super) use revoke::{
+    carry_over, last_of_batch, revoke_at_client, revoke_of_epoch, revoke_of_user,
+};
+pub use revoke::{revoke, revoke_by_code_replay, revoke_replayed};
 pub use revoked::{Revoked, revoked_after};
 pub use rotate::rotate;
 pub(super) use rotating_statement::RotationTexts;
@@ -36,7 +42,7 @@ use super::client;
 use super::or_issuer;
 use super::user;
 use crate::audit::{Action, Cause, Event};
-use crate::client::Policy;
+use crate::client::{BROWSER, Policy};
 use crate::clock::Timestamp;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -88,6 +94,10 @@ pub struct Model {
     pub revoked_at: Option<Timestamp>,
     /// The reason of the revocation.
     pub revocation_reason: Option<Ending>,
+    /// The browser session that the session was begun from.
+    pub browser_session_id: Option<Uuid>,
+    /// Whether the session outlives a sign-out of that browser session: it was granted `offline_access`.
+    pub offline: bool,
     /// The `User-Agent` at sign-in, cut to 255 bytes.
     pub user_agent: String,
     /// The address at sign-in.
@@ -107,9 +117,18 @@ pub enum Ending {
     /// Two parties presented refresh tokens of the session.
     #[sea_orm(string_value = "replay")]
     Replay,
+    /// The authorization code that began it was presented again.
+    #[sea_orm(string_value = "code_replay")]
+    CodeReplay,
+    /// The user withdrew the consent for the client.
+    #[sea_orm(string_value = "consent_withdrawn")]
+    ConsentWithdrawn,
     /// The client signed out.
     #[sea_orm(string_value = "sign_out")]
     SignOut,
+    /// The user signed in again in the same browser.
+    #[sea_orm(string_value = "signed_in_again")]
+    SignedInAgain,
     /// An operator revoked it.
     #[sea_orm(string_value = "operator")]
     Operator,
@@ -149,6 +168,11 @@ pub struct SessionRecord {
 }
 
 impl Model {
+    /// Whether it is a browser session: a user signed in in a browser, without a client's tokens.
+    pub fn is_of_browser(&self) -> bool {
+        self.client_id == BROWSER
+    }
+
     /// The audience of its access tokens.
     pub fn audience(&self, issuer: &str) -> Vec<String> {
         or_issuer(&self.audience, issuer)

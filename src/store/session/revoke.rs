@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder as _, QuerySelect as _, UpdateMany};
 
+use super::browser::revoke_begun_from;
 use super::{Column, Ending, Entity, Model, event};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
@@ -20,10 +21,14 @@ pub async fn revoke(store: &Store, id: Uuid, reason: Ending, cause: &Cause) -> R
         let Some(session) = Entity::find_by_id(id).one(&tx).await? else {
             return Ok(false);
         };
-        let event = match reason {
+        let others = revoke_begun_from(&tx, &session, reason, cause).await?;
+        let mut event = match reason {
             Ending::SignOut => event(&session, Action::SignOut, cause),
             _ => event(&session, Action::SessionRevoked, cause).with("why", reason.name()),
         };
+        if session.is_of_browser() {
+            event = event.with("sessions_ended", others);
+        }
         tx.record(event).await?;
         Ok(true)
     });
@@ -41,12 +46,69 @@ pub async fn revoke_replayed(
     let revocation = store.transaction(Durability::Durable, |tx| async move {
         let updated = update(Column::Id.eq(session.id), Ending::Replay, cause.at);
         let updated = updated.exec(&tx).await?;
+        revoke_begun_from(&tx, session, Ending::Replay, cause).await?;
         let event = event(session, Action::Replay, cause)
             .with("distance", distance)
             .with("ended", updated.rows_affected == 1);
         tx.record(event).await
     });
     revocation.await
+}
+
+/// Revokes the session of an authorization code that was presented again. The event is written even if the session was
+/// revoked before.
+pub async fn revoke_by_code_replay(
+    store: &Store,
+    session: &Model,
+    cause: &Cause,
+) -> Result<(), DbErr> {
+    let revocation = store.transaction(Durability::Durable, |tx| async move {
+        let ended = revoke_one(&tx, session.id, Ending::CodeReplay, cause.at).await?;
+        let event = event(session, Action::CodeReplay, cause).with("ended", ended);
+        tx.record(event).await
+    });
+    revocation.await
+}
+
+/// Revokes one session; `false` if it was revoked before.
+pub(super) async fn revoke_one(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    reason: Ending,
+    now: Timestamp,
+) -> Result<bool, DbErr> {
+    let updated = update(Column::Id.eq(id), reason, now).exec(connection);
+    Ok(updated.await?.rows_affected == 1)
+}
+
+/// Revokes the active sessions that were begun from a browser session. Returns their number.
+pub(super) async fn revoke_from_browser(
+    connection: &impl ConnectionTrait,
+    browser_session: Uuid,
+    with_offline: bool,
+    reason: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let from = Column::BrowserSessionId.eq(browser_session);
+    let mut updated = update(from, reason, now).filter(Column::ExpiresAt.gt(now));
+    if !with_offline {
+        updated = updated.filter(Column::Offline.eq(false));
+    }
+    Ok(updated.exec(connection).await?.rows_affected)
+}
+
+/// Revokes the active sessions of a user at a client. Returns their number.
+pub(in crate::store) async fn revoke_at_client(
+    connection: &impl ConnectionTrait,
+    user_id: Uuid,
+    client_id: &str,
+    reason: Ending,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let updated = update(Column::UserId.eq(user_id), reason, now)
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::ExpiresAt.gt(now));
+    Ok(updated.exec(connection).await?.rows_affected)
 }
 
 /// Revokes the active sessions of a user, except `kept`. Returns their number.

@@ -12,7 +12,7 @@ use crate::store::retry::RetryError;
 use crate::store::session::Ending;
 use crate::store::transaction::Transaction;
 use crate::store::writer::Durability;
-use crate::store::{Store, Target, session};
+use crate::store::{Store, Target, consent, session};
 
 /// The result of a change.
 #[derive(Clone, Debug)]
@@ -132,6 +132,7 @@ async fn write(tx: &Transaction<'_>, outcome: &Outcome, before: &Model) -> Resul
     match &outcome.after {
         None => {
             Entity::delete_by_id(before.id).exec(tx).await?;
+            consent::delete_of_user(tx, before.id).await?;
         }
         Some(after) if after != before => {
             let update = Entity::update_many().set(after.clone().into_active_model().reset_all());

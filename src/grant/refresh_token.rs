@@ -1,9 +1,7 @@
 //! The refresh token grant, RFC 6749 §6. The rules are in [`rotation`](crate::token::rotation).
 
-mod refresh;
+use std::time::Duration;
 
-use self::refresh::Refresh;
-use super::requested_access::RequestedAccess;
 use crate::client_authentication::AuthenticatedClient;
 use crate::clock::Timestamp;
 use crate::device::Device;
@@ -11,7 +9,11 @@ use crate::error::Error;
 use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
+use crate::store::session::SessionRecord;
+use crate::token::access::Access;
+use crate::token::refresh::Refresh;
 use crate::token::refresh_token::RefreshToken;
+use crate::token::requested_access::RequestedAccess;
 use crate::token::response::TokenResponse;
 
 #[derive(Debug)]
@@ -38,8 +40,9 @@ impl RefreshTokenGrant {
         server: &AuthorizationServer,
     ) -> Result<TokenResponse, Error> {
         let refresh = self.begin(client, device, server)?;
-        let (record, access) = refresh.run().await?;
-        refresh.respond(&record, &access)
+        let check = |record: &SessionRecord| self.access(record, client, server);
+        let (record, access) = refresh.run(check).await?;
+        respond(&record, &access, client, server)
     }
 
     /// Whether one statement may decide it. A request for less access is checked before the token is consumed.
@@ -60,8 +63,8 @@ impl RefreshTokenGrant {
         let Some(record) = refresh.rotate(Some(client.client.revision)).await? else {
             return Ok(None);
         };
-        let access = refresh.access(&record)?;
-        refresh.respond(&record, &access).map(Some)
+        let access = self.access(&record, client, server)?;
+        respond(&record, &access, client, server).map(Some)
     }
 
     fn begin<'a>(
@@ -74,11 +77,40 @@ impl RefreshTokenGrant {
             .map_err(|error| Error::InvalidGrant(error.to_string().into()))?;
         Ok(Refresh {
             token,
-            requested: &self.requested,
             arrival: self.arrival,
-            client,
+            client: &client.client,
+            policy: &client.policy,
             device,
+            kept_for: Duration::ZERO,
             server,
         })
     }
+
+    /// The requested access, of the access that is left of the session's.
+    ///
+    /// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
+    /// if omitted is treated as equal to the scope originally granted", RFC 6749 §6. If nothing is left,
+    /// `invalid_grant` makes the client ask the user to sign in again.
+    fn access(
+        &self,
+        record: &SessionRecord,
+        client: &AuthenticatedClient,
+        server: &AuthorizationServer,
+    ) -> Result<Access, Error> {
+        let (client, issuer) = (&client.client, &server.settings.issuer);
+        let granted = Access::still_granted(&record.session, client, issuer).ok_or_else(|| {
+            Error::InvalidGrant("nothing is left of the access of the session".into())
+        })?;
+        self.requested.narrow(granted)
+    }
+}
+
+fn respond(
+    record: &SessionRecord,
+    access: &Access,
+    client: &AuthenticatedClient,
+    server: &AuthorizationServer,
+) -> Result<TokenResponse, Error> {
+    let roles = record.roles.as_deref().unwrap_or_default();
+    TokenResponse::for_session(&record.session, roles, access, client, server)
 }

@@ -1,47 +1,58 @@
-//! The steps of a refresh.
+//! The steps of a refresh: of a session by its refresh token, of a browser session by its cookie. The rules are in
+//! [`rotation`](super::rotation).
+
+use std::time::Duration;
 
 use tracing::Instrument as _;
 
+use super::expiry;
+use super::refresh_token::RefreshToken;
+use super::rotation::{Judgement, Position, RequestTime, is_window_half_over, judge};
+use super::sender::{self, Sender};
 use crate::audit::{Action, Actor, Cause, Event};
-use crate::client::RefreshTokenRotation;
-use crate::client_authentication::AuthenticatedClient;
+use crate::client::{Policy, RefreshTokenRotation};
 use crate::clock::Timestamp;
 use crate::device::Device;
 use crate::error::Error;
-use crate::grant::requested_access::RequestedAccess;
 use crate::server::AuthorizationServer;
-use crate::store::audit_event;
 use crate::store::session::{self, ForgivenRetry, RotationRequest, SessionRecord};
-use crate::token::access::Access;
-use crate::token::expiry;
-use crate::token::refresh_token::RefreshToken;
-use crate::token::response::TokenResponse;
-use crate::token::rotation::{Judgement, Position, RequestTime, is_window_half_over, judge};
-use crate::token::sender::{self, Sender};
+use crate::store::{audit_event, client};
 
 /// The number of times that the row is read again after a concurrent refresh has changed it.
 const ATTEMPTS: u32 = 8;
 
 /// A refresh in progress. Each step reads the clock, because the step before it may have waited.
-pub(super) struct Refresh<'a> {
-    pub(super) token: RefreshToken,
-    pub(super) requested: &'a RequestedAccess,
-    pub(super) arrival: Timestamp,
-    pub(super) client: &'a AuthenticatedClient,
-    pub(super) device: &'a Device,
-    pub(super) server: &'a AuthorizationServer,
+pub struct Refresh<'a> {
+    /// The proof that was presented.
+    pub token: RefreshToken,
+    /// The time at which the request arrived.
+    pub arrival: Timestamp,
+    /// The client, which has authenticated.
+    pub client: &'a client::Model,
+    /// The policy for the session.
+    pub policy: &'a Policy,
+    /// The device that sends the request.
+    pub device: &'a Device,
+    /// The age up to which the current generation is kept, and nothing is written. Zero: each refresh rotates.
+    pub kept_for: Duration,
+    /// The server.
+    pub server: &'a AuthorizationServer,
 }
 
 impl Refresh<'_> {
-    /// Rotates the session, or finds that it was rotated. Returns its row and the access of the token.
-    pub(super) async fn run(&self) -> Result<(SessionRecord, Access), Error> {
+    /// Rotates the session, or finds that it was rotated. Returns its row, and what `check` has made of the row before
+    /// anything is written.
+    pub async fn run<T>(
+        &self,
+        check: impl Fn(&SessionRecord) -> Result<T, Error>,
+    ) -> Result<(SessionRecord, T), Error> {
         for _ in 0..ATTEMPTS {
             let seen = self.find().await?;
             let judgement = self.judge(&seen.session);
             if let Some(refusal) = self.refuse(judgement, &seen.session).await? {
                 return Err(refusal);
             }
-            let access = self.access(&seen)?;
+            let checked = check(&seen)?;
             let record = match judgement {
                 Judgement::SameAnswer { is_elsewhere } => {
                     self.repeat(&seen.session, is_elsewhere).await?;
@@ -50,10 +61,11 @@ impl Refresh<'_> {
                 Judgement::LateRetry { is_elsewhere } => {
                     self.retry_late(&seen.session, is_elsewhere).await?
                 }
+                _ if self.is_kept(&seen.session) => Some(seen),
                 _ => self.rotate(None).await?,
             };
             if let Some(record) = record {
-                return Ok((record, access));
+                return Ok((record, checked));
             }
             // Another refresh changed the row between the two statements.
         }
@@ -61,13 +73,19 @@ impl Refresh<'_> {
         Err(Error::TemporarilyUnavailable(reason.into()))
     }
 
+    /// Whether the presented generation is young enough to be kept.
+    fn is_kept(&self, seen: &session::Model) -> bool {
+        seen.generation == i64::from(self.token.generation)
+            && self.now().apart(seen.rotated_at) < self.kept_for
+    }
+
     /// Begins the next generation, or extends the current one if the client's tokens do not rotate. `None` if the row
     /// does not allow it, or the client has another revision than the given one.
-    pub(super) async fn rotate(
+    pub async fn rotate(
         &self,
         client_revision: Option<i64>,
     ) -> Result<Option<SessionRecord>, Error> {
-        let policy = &self.client.policy;
+        let policy = self.policy;
         let presented = self.token.generation;
         let (next, outcome) = match policy.rotation {
             RefreshTokenRotation::Always => (presented.checked_add(1), "rotated"),
@@ -78,7 +96,7 @@ impl Refresh<'_> {
         let now = self.now();
         let request = RotationRequest {
             session: self.token.session,
-            client_id: &self.client.client.id,
+            client_id: &self.client.id,
             client_revision,
             presented,
             next,
@@ -118,7 +136,7 @@ impl Refresh<'_> {
         let retry = ForgivenRetry {
             seen,
             device: sender::digests(self.device, &self.server.root_secrets),
-            idle_lifetime: self.client.policy.session_idle_lifetime,
+            idle_lifetime: self.policy.session_idle_lifetime,
             is_elsewhere,
         };
         let written = session::retry_late(&self.server.store, retry, &cause).await?;
@@ -132,7 +150,7 @@ impl Refresh<'_> {
     /// Begins the retry window again if the write has used up half of it.
     async fn begin_window(&self, record: SessionRecord) -> Result<SessionRecord, Error> {
         let now = self.now();
-        if !is_window_half_over(record.session.rotated_at, &self.client.policy, now) {
+        if !is_window_half_over(record.session.rotated_at, self.policy, now) {
             return Ok(record);
         }
         let restamped = session::restamp(&self.server.store, &record.session, now).await?;
@@ -159,9 +177,9 @@ impl Refresh<'_> {
         let Some(record) = session::find(&self.server.store, self.token.session).await? else {
             return refused("no such session");
         };
-        let (session, policy, now) = (&record.session, &self.client.policy, self.now());
+        let (session, policy, now) = (&record.session, self.policy, self.now());
         // "the refresh token is bound to the client to which it was issued", RFC 6749 §6.
-        if session.client_id != self.client.client.id {
+        if session.client_id != self.client.id {
             return refused("the session belongs to another client");
         }
         if session.revoked_at.is_some() {
@@ -184,7 +202,7 @@ impl Refresh<'_> {
             arrival: self.arrival,
             now: self.now(),
         };
-        let (presented, policy) = (self.token.generation, &self.client.policy);
+        let (presented, policy) = (self.token.generation, self.policy);
         let sender = Sender::of(self.device, session, &self.server.root_secrets);
         judge(presented, Position::from(session), policy, time, sender)
     }
@@ -224,33 +242,11 @@ impl Refresh<'_> {
         Ok(())
     }
 
-    /// The requested access, of the access that is left of the session's.
-    ///
-    /// "The requested scope MUST NOT include any scope not originally granted by the resource owner, and
-    /// if omitted is treated as equal to the scope originally granted", RFC 6749 §6. If nothing is left,
-    /// `invalid_grant` makes the client ask the user to sign in again.
-    pub(super) fn access(&self, record: &SessionRecord) -> Result<Access, Error> {
-        let (client, issuer) = (&self.client.client, &self.server.settings.issuer);
-        let granted = Access::still_granted(&record.session, client, issuer).ok_or_else(|| {
-            Error::InvalidGrant("nothing is left of the access of the session".into())
-        })?;
-        self.requested.narrow(granted)
-    }
-
-    pub(super) fn respond(
-        &self,
-        record: &SessionRecord,
-        access: &Access,
-    ) -> Result<TokenResponse, Error> {
-        let roles = record.roles.as_deref().unwrap_or_default();
-        TokenResponse::for_session(&record.session, roles, access, self.client, self.server)
-    }
-
     /// The actor is the client: the user may be the owner or a thief.
     fn cause(&self) -> Cause {
         Cause {
             at: self.now(),
-            actor: Actor::Client(self.client.client.id.clone()),
+            actor: Actor::Client(self.client.id.clone()),
             device: self.device.clone(),
         }
     }

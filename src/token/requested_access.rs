@@ -13,6 +13,7 @@ pub struct RequestedAccess {
 }
 
 impl RequestedAccess {
+    /// Reads the parameters.
     pub fn parse(parameters: &Parameters) -> Result<Self, Error> {
         let scope = parameters
             .find("scope")

@@ -1,0 +1,67 @@
+//! Browser sessions: the sessions at the reserved client `jeton:browser`, and those that were begun from them.
+
+use sea_orm::entity::prelude::*;
+
+use super::begin::begin_within;
+use super::revoke::{revoke_from_browser, revoke_one};
+use super::{Column, Ending, Entity, Model, NewSession};
+use crate::audit::Cause;
+use crate::store::Store;
+use crate::store::sign_in_throttle::{self, Reservation};
+use crate::store::writer::Durability;
+
+/// Begins a browser session and gives back the attempts of the sign-in. `replaced` is the user's session in the same
+/// browser: it is revoked, and the sessions that were begun from it move to the new one. `None` if the user was changed
+/// meanwhile.
+pub async fn begin_in_browser(
+    store: &Store,
+    new: NewSession<'_>,
+    replaced: Option<Uuid>,
+    reservations: &[Reservation],
+    cause: &Cause,
+) -> Result<Option<Model>, DbErr> {
+    let session = new.into_model(cause);
+    let row = &session;
+    let begun = store.transaction(Durability::Durable, |tx| async move {
+        if !begin_within(&tx, row, cause).await? {
+            return Ok::<_, DbErr>(false);
+        }
+        for reservation in reservations {
+            sign_in_throttle::give_back_within(&tx, *reservation).await?;
+        }
+        if let Some(replaced) = replaced {
+            // First the revocation: it waits for redemptions of codes, whose sessions the next statement then finds.
+            revoke_one(&tx, replaced, Ending::SignedInAgain, cause.at).await?;
+            Entity::update_many()
+                .col_expr(Column::BrowserSessionId, Expr::value(row.id))
+                .filter(Column::BrowserSessionId.eq(replaced))
+                .filter(Column::RevokedAt.is_null())
+                .exec(&tx)
+                .await?;
+        }
+        Ok(true)
+    });
+    Ok(begun.await?.then_some(session))
+}
+
+/// Revokes the sessions that were begun from a browser session that was just revoked. Those that were granted
+/// `offline_access` stay, unless the browser session was stolen or an operator revoked it.
+pub(super) async fn revoke_begun_from(
+    connection: &impl ConnectionTrait,
+    browser_session: &Model,
+    reason: Ending,
+    cause: &Cause,
+) -> Result<u64, DbErr> {
+    if !browser_session.is_of_browser() {
+        return Ok(0);
+    }
+    let with_offline = matches!(reason, Ending::Replay | Ending::Operator);
+    revoke_from_browser(
+        connection,
+        browser_session.id,
+        with_offline,
+        reason,
+        cause.at,
+    )
+    .await
+}

@@ -1,0 +1,85 @@
+//! The beginning of a session by an authorization code, RFC 6749 §4.1.3.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{ExprTrait as _, Query};
+use sea_orm::{Condition, SqlErr};
+
+use super::begin::{insertion, record};
+use super::{Column, Entity, Model, NewSession};
+use crate::audit::Cause;
+use crate::store::writer::Durability;
+use crate::store::{Store, consent};
+
+/// What an authorization code says of the session that it begins.
+#[derive(Clone, Copy, Debug)]
+pub struct RedeemedCode {
+    /// The id of the session.
+    pub session: Uuid,
+    /// The browser session in which the user was signed in. It must not be revoked.
+    pub browser_session: Uuid,
+    /// Whether the session outlives a sign-out of the browser session.
+    pub is_offline: bool,
+    /// Whether the user must have consented.
+    pub requires_consent: bool,
+}
+
+/// The outcome of redeeming an authorization code.
+#[derive(Clone, Debug)]
+pub enum Redemption {
+    /// The session has begun.
+    Begun(Box<Model>),
+    /// The user, the client, the browser session or the consent does not allow it any more.
+    Refused,
+    /// The code was redeemed before.
+    Used,
+}
+
+/// Begins the session of an authorization code. "The client MUST NOT use the authorization code more than once", RFC
+/// 6749 §4.1.2: the primary key of the table does not allow a second session with its id.
+pub async fn redeem(
+    store: &Store,
+    new: NewSession<'_>,
+    code: RedeemedCode,
+    cause: &Cause,
+) -> Result<Redemption, DbErr> {
+    let session = NewSession {
+        code: Some(code),
+        ..new
+    };
+    let session = session.into_model(cause);
+    let row = &session;
+    let begun = store.transaction(Durability::Durable, |tx| async move {
+        let insertion = insertion(row, Some(is_still_allowed(row, code)))?;
+        if tx.execute(&insertion).await?.rows_affected() == 0 {
+            return Ok::<_, DbErr>(false);
+        }
+        record(&tx, row, cause).await?;
+        Ok(true)
+    });
+    match begun.await {
+        Ok(true) => Ok(Redemption::Begun(Box::new(session))),
+        Ok(false) => Ok(Redemption::Refused),
+        Err(error) => match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => Ok(Redemption::Used),
+            _ => Err(error),
+        },
+    }
+}
+
+/// The browser session and the consent still exist. The locks make a sign-out, or a withdrawal of the consent, wait for
+/// this transaction: it revokes the sessions that it finds.
+fn is_still_allowed(session: &Model, code: RedeemedCode) -> Condition {
+    let mut browser_session = Query::select();
+    browser_session
+        .expr(Expr::value(1))
+        .from(Entity)
+        .and_where(Expr::col((Entity, Column::Id)).eq(code.browser_session))
+        .and_where(Expr::col((Entity, Column::RevokedAt)).is_null())
+        .lock_shared();
+    let consent = code
+        .requires_consent
+        .then(|| Expr::exists(consent::locked(session.user_id, &session.client_id)));
+    Condition::all()
+        .add(Expr::exists(browser_session))
+        .add_option(consent)
+}
