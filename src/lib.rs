@@ -8,7 +8,7 @@
 //! - [`document`]: the OpenAPI document
 //! - [`bootstrap`]: start of the server
 //! - [`endpoint`], [`api`]: protocol endpoints; account and admin API
-//! - [`response`]: OAuth errors, problem details, CORS, the caller's address
+//! - [`response`], [`page`]: OAuth errors, problem details, CORS, the caller's address; HTML pages
 //! - [`grant`]: one file per grant type
 //! - [`token`]: access tokens, refresh tokens, claims, the token response, the rules of rotation
 //! - [`sign_in`]: user authentication
@@ -44,6 +44,7 @@ pub mod key;
 pub mod listener;
 pub mod liveness;
 pub mod maintenance;
+pub mod page;
 pub mod parameters;
 pub mod password;
 pub mod response;

@@ -36,6 +36,8 @@ mod key;
 mod layout;
 /// Maintenance over four hundred days and on several nodes.
 mod maintenance;
+/// HTML pages.
+mod page;
 /// The binary: its command line, and crashes.
 mod process;
 /// CORS, OAuth errors, the caller's address.

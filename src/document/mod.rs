@@ -20,14 +20,14 @@ use crate::api::admin::sessions::AdminSessionsApi;
 use crate::api::admin::users::UsersApi;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
+use crate::endpoint::landing::LandingEndpoint;
 use crate::endpoint::metadata::MetadataEndpoint;
-use crate::endpoint::page::LandingPage;
 use crate::endpoint::revocation::RevocationEndpoint;
 use crate::endpoint::revoked_sessions::RevokedSessionsEndpoint;
 use crate::endpoint::token::TokenEndpoint;
 
 /// Endpoints and API, defined by poem-openapi.
-pub type Definitions = (Endpoints, AccountApi, AdminApi, LandingPage);
+pub type Definitions = (Endpoints, AccountApi, AdminApi, LandingEndpoint);
 
 type Endpoints = (
     TokenEndpoint,

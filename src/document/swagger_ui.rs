@@ -4,7 +4,7 @@ use poem_openapi::OpenApiService;
 use url::Url;
 
 use super::Definitions;
-use crate::endpoint::page::inline_sources;
+use crate::page::policy::inline_sources;
 use crate::web_origin::is_loopback;
 
 /// Styles beyond those of Swagger UI: dark colors if the reader's system is dark, and wide content that scrolls on

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jeton::app::endpoints::ENDPOINTS;
 use jeton::config::Settings;
 use jeton::document;
-use jeton::endpoint::page::inline_sources;
+use jeton::page::policy::inline_sources;
 use poem::Request;
 use serde_json::Value;
 

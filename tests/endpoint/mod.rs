@@ -6,10 +6,10 @@ mod form;
 mod health;
 /// Introspection, RFC 7662.
 mod introspection;
+/// The landing page.
+mod landing;
 /// Metadata and paths, with and without a path in the issuer.
 mod metadata;
-/// The page at the root.
-mod page;
 /// Revocation, RFC 7009.
 mod revocation;
 /// The feed of revoked sessions.

@@ -9,7 +9,9 @@ use std::path::Path;
 use self::source::{Source, layers, sources};
 
 /// Modules that may use HTTP types.
-const HTTP: [&str; 6] = ["api", "app", "document", "endpoint", "listener", "response"];
+const HTTP: [&str; 7] = [
+    "api", "app", "document", "endpoint", "listener", "page", "response",
+];
 
 /// Types of the database libraries that may be named outside `store`, so that a database error need
 /// not be wrapped in every layer.

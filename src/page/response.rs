@@ -1,0 +1,73 @@
+//! The response that contains a page.
+
+use askama::Template;
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Html;
+use poem_openapi::registry::{MetaResponses, Registry};
+
+use super::policy::policy;
+
+/// Headers of every page. With `no-referrer`, Chromium would send `Origin: null` with the page's form.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+];
+
+/// A rendered page with its status and content security policy.
+#[derive(Debug)]
+pub struct PageResponse {
+    status: StatusCode,
+    html: String,
+    policy: String,
+}
+
+impl PageResponse {
+    /// Renders a page without a form.
+    pub fn new(status: StatusCode, page: &impl Template) -> Self {
+        let (status, html) = match page.render() {
+            Ok(html) => (status, html),
+            Err(error) => {
+                tracing::error!(%error, "cannot render a page");
+                (StatusCode::INTERNAL_SERVER_ERROR, String::new())
+            }
+        };
+        Self {
+            status,
+            html,
+            policy: policy("'none'"),
+        }
+    }
+}
+
+impl IntoResponse for PageResponse {
+    fn into_response(self) -> Response {
+        let mut response = Html(self.html).into_response();
+        response.set_status(self.status);
+        let headers = response.headers_mut();
+        for (name, value) in HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(policy) = HeaderValue::try_from(self.policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        response
+    }
+}
+
+/// For the OpenAPI document.
+impl ApiResponse for PageResponse {
+    fn meta() -> MetaResponses {
+        <Html<String> as ApiResponse>::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        <Html<String> as ApiResponse>::register(registry);
+    }
+}
