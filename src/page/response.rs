@@ -7,7 +7,7 @@ use poem_openapi::ApiResponse;
 use poem_openapi::payload::Html;
 use poem_openapi::registry::{MetaResponses, Registry};
 
-use super::policy::policy;
+use super::policy::{policy, redirect_source};
 
 /// Headers of every page. With `no-referrer`, Chromium would send `Origin: null` with the page's form.
 const HEADERS: [(HeaderName, &str); 4] = [
@@ -43,6 +43,16 @@ impl PageResponse {
             html,
             policy: policy("'none'"),
         }
+    }
+
+    /// Permits the page's form to be sent to this server, and its response to redirect to `redirect_uri`.
+    #[must_use]
+    pub fn with_form(self, redirect_uri: Option<&str>) -> Self {
+        let policy = match redirect_uri.and_then(redirect_source) {
+            Some(source) => policy(&format!("'self' {source}")),
+            None => policy("'self'"),
+        };
+        Self { policy, ..self }
     }
 }
 

@@ -1,5 +1,6 @@
 //! HTML pages: escaping, labels, buttons.
 
+mod response;
 mod sample;
 
 use std::collections::BTreeSet;
