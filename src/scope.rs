@@ -40,8 +40,11 @@ pub const INTROSPECT: OwnScope = OwnScope {
 /// All scopes of this server's own APIs.
 pub const OWN_SCOPES: [OwnScope; 3] = [ACCOUNT, ADMIN, INTROSPECT];
 
-/// Scopes of OpenID Connect Core §5.4 and §11. Its clients request them by default, also where there are no ID tokens.
-const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+/// The scope of OpenID Connect that grants an ID token and `/userinfo`.
+pub const OPENID: &str = "openid";
+/// Scopes of OpenID Connect Core §3.1.2.1, §5.4 and §11. A request gets them only if it names them: an ID token costs a
+/// signature.
+pub const OPENID_SCOPES: [&str; 4] = [OPENID, "profile", "email", "offline_access"];
 
 /// A set of scope tokens in the order of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,7 +77,12 @@ impl Scope {
 
     /// Whether this scope contains every token of `other`.
     pub fn covers(&self, other: &Self) -> bool {
-        other.0.iter().all(|token| self.0.contains(token))
+        other.0.iter().all(|token| self.contains(token))
+    }
+
+    /// Whether this scope contains the token.
+    pub fn contains(&self, token: &str) -> bool {
+        self.0.iter().any(|own| own == token)
     }
 
     /// The tokens of both, in the order of this scope.
@@ -101,8 +109,10 @@ impl Scope {
     /// This scope without the scopes of OpenID Connect that `granted` does not have.
     #[must_use]
     pub fn without_openid_beyond(&self, granted: &Self) -> Self {
-        let beyond = |name: &&str| !granted.0.iter().any(|own| own == name);
-        let ignored: Vec<&str> = OPENID_SCOPES.into_iter().filter(beyond).collect();
+        let beyond = OPENID_SCOPES
+            .into_iter()
+            .filter(|name| !granted.contains(name));
+        let ignored: Vec<&str> = beyond.collect();
         self.without(&ignored)
     }
 

@@ -70,6 +70,35 @@ async fn a_token_with_wrong_claims_is_refused() {
     }
 }
 
+/// Row 86: "mutually exclusive validation rules", RFC 8725 §3.12. An ID token has the same issuer, key and `typ`, and its
+/// audience may be what the API calls itself.
+#[tokio::test]
+async fn an_id_token_is_refused_also_where_typ_jwt_is_accepted() {
+    let issuer = Issuer::start(&[rsa(0)]).await;
+    let mut header = rsa(0).header();
+    header["typ"] = json!("JWT");
+    let id_token = json!({
+        "iss": issuer.url,
+        "sub": "0195e7b6-8f3c-7bbb-9c57-0f6a1a2b3c4d",
+        "aud": AUDIENCE,
+        "exp": now() + 890,
+        "iat": now() - 10,
+        "auth_time": now() - 10,
+        "acr": "pwd",
+        "sid": "0195e7b6-8f3c-7bbb-9c57-000000000001",
+        "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
+    });
+    let id_token = rsa(0).sign(&header, &id_token);
+    let strict = verifier(&issuer).await;
+    assert_eq!(verify(&strict, &id_token).await, Err(Refusal::WrongType));
+    let lenient = Verifier::builder(&issuer.url, AUDIENCE).accept_typ_jwt(true);
+    let lenient = lenient.build().await.unwrap();
+    let refused = verify(&lenient, &id_token).await;
+    assert_eq!(refused, Err(Refusal::MissingClaim("client_id")));
+    let access_token = rsa(0).sign(&header, &claims(&issuer.url));
+    assert!(verify(&lenient, &access_token).await.is_ok());
+}
+
 /// RFC 7519 §2 and §4.1.3: an array of audiences, a time with a fraction.
 #[tokio::test]
 async fn a_token_may_be_for_several_audiences_and_have_times_with_fractions() {

@@ -22,8 +22,8 @@ pub struct ClientSettings {
     pub first_party: bool,
     /// Grant types that the client may use.
     pub grant_types: Vec<GrantType>,
-    /// Scopes that the client's tokens may have, separated by spaces; also the scopes of a token request that
-    /// names none. Default: `account` for a first-party client, otherwise none.
+    /// Scopes that the client's tokens may have, separated by spaces. A token request that names none gets them without
+    /// those of OpenID Connect and those that require a role. Default: `account` for a first-party client, otherwise none.
     #[oai(validator(max_length = 2048, pattern = r"^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$"))]
     pub scope: String,
     /// Audiences of the client's access tokens, as URIs. Default: the issuer.

@@ -34,9 +34,9 @@ struct TokenRequest {
     password: Option<String>,
     /// With `refresh_token`: the newest refresh token that you received.
     refresh_token: Option<String>,
-    /// The scope, space-separated. Default: all that the client or the session may have. On a refresh,
-    /// less scope narrows that access token alone. `openid`, `profile`, `email` and `offline_access` are ignored if they
-    /// may not be granted.
+    /// The scope, space-separated. Default at sign-in: what the client may have, without `openid`, `profile`, `email` and
+    /// `offline_access`, and without scopes that require a role; on a refresh: what the session has. On a refresh, less
+    /// scope narrows that access token alone. Scopes of OpenID Connect are ignored if they may not be granted.
     scope: Option<String>,
     /// The API that receives the access token, one of the client's audiences (RFC 8707). Default: all
     /// of them.

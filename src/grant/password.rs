@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::sign_in::{self, Attempt, AttemptSource};
 use crate::store::session::{self, NewSession};
-use crate::token::access::Access;
+use crate::token::access::{Access, SessionAccess};
 use crate::token::requested_access::RequestedAccess;
 use crate::token::response::TokenResponse;
 use crate::token::sender;
@@ -84,6 +84,12 @@ impl PasswordGrant {
             Error::InvalidGrant("the user or the client changed during the sign-in".into())
         })?;
         metrics::counter!("jeton_sign_ins_total").increment(1);
-        TokenResponse::for_session(&session, &user.roles, &access, client, server)
+        let content = SessionAccess {
+            session: &session,
+            roles: &user.roles,
+            access: &access,
+            nonce: None,
+        };
+        TokenResponse::for_session(content, client, server)
     }
 }

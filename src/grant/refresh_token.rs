@@ -10,7 +10,7 @@ use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::session::SessionRecord;
-use crate::token::access::Access;
+use crate::token::access::{Access, SessionAccess};
 use crate::token::refresh::Refresh;
 use crate::token::refresh_token::RefreshToken;
 use crate::token::requested_access::RequestedAccess;
@@ -111,6 +111,11 @@ fn respond(
     client: &AuthenticatedClient,
     server: &AuthorizationServer,
 ) -> Result<TokenResponse, Error> {
-    let roles = record.roles.as_deref().unwrap_or_default();
-    TokenResponse::for_session(&record.session, roles, access, client, server)
+    let content = SessionAccess {
+        session: &record.session,
+        roles: record.roles.as_deref().unwrap_or_default(),
+        access,
+        nonce: None,
+    };
+    TokenResponse::for_session(content, client, server)
 }

@@ -4,6 +4,19 @@ use crate::scope::Scope;
 use crate::store::client::Model as Client;
 use crate::store::session::Model as Session;
 
+/// What the tokens of a session are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionAccess<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// The user's roles, separated by spaces.
+    pub roles: &'a str,
+    /// The access of the access token.
+    pub access: &'a Access,
+    /// The `nonce` of the authorization request, which the ID token repeats. A refresh has none.
+    pub nonce: Option<&'a str>,
+}
+
 /// The scope and the audience of an access token.
 #[derive(Clone, Debug)]
 pub struct Access {

@@ -1,46 +1,21 @@
-//! The access token as a JWT, RFC 9068, signed with RS256.
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Header, Validation};
-use serde::Serialize;
+//! The access token as a JWT, RFC 9068.
 
 use super::claims::Claims;
-use super::expiry;
+use super::{expiry, jwt};
 use crate::client::{AccessTokenType, Policy};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 
-/// Signs the token with the key that is active at its issue time `at`. RS256 is deterministic, so the same
-/// claims give the same token, to the byte: also during a key rotation, and on nodes with clock skew.
+/// Signs the token as of its issue time `at`.
 pub fn sign(
     claims: &Claims,
     policy: &Policy,
     at: Timestamp,
     server: &AuthorizationServer,
 ) -> Result<Secret, Error> {
-    let failed = |what: &'static str| Error::ServerError(what.into());
-    let ring = server.keys.ring();
-    let key = ring
-        .signer(server.clock.at_most_trusted(at))
-        .ok_or_else(|| failed("no active signing key"))?;
-    let mut header = Header::new(Algorithm::RS256);
-    header.typ = Some(typ(claims, policy, server).as_str().to_owned());
-    header.kid = Some(key.id.clone());
-    let message = [
-        encode(&header).ok_or_else(|| failed("the header is not serializable"))?,
-        encode(claims).ok_or_else(|| failed("the claims are not serializable"))?,
-    ]
-    .join(".");
-    let signature = key
-        .sign(message.as_bytes())
-        .map_err(|error| Error::ServerError(error.to_string().into()))?;
-    Ok(Secret::new(format!(
-        "{message}.{}",
-        URL_SAFE_NO_PAD.encode(signature)
-    )))
+    jwt::sign(typ(claims, policy, server).as_str(), claims, at, server)
 }
 
 /// "It is RECOMMENDED that the "application/" prefix be omitted. Therefore, the "typ" value used
@@ -57,10 +32,6 @@ fn typ(claims: &Claims, policy: &Policy, server: &AuthorizationServer) -> Access
     }
 }
 
-fn encode(part: &impl Serialize) -> Option<String> {
-    Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).ok()?))
-}
-
 /// Why an access token is not valid. The reason is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidToken {
@@ -72,7 +43,7 @@ pub enum InvalidToken {
     Untimely(&'static str),
 }
 
-/// Verifies an access token of this server, for any audience, RFC 9068 §4.
+/// Verifies an access token of this server, for any audience, RFC 9068 §4. The endpoint checks the audience.
 pub fn verify(
     text: &str,
     now: Timestamp,
@@ -90,33 +61,18 @@ pub fn verify(
     Ok(claims)
 }
 
+/// [`Claims`] require `client_id` and `jti`, which no ID token has: "the validation rules [...] MUST be written such that
+/// they are mutually exclusive", RFC 8725 §3.12.
 fn verify_signature(
     text: &str,
     now: Timestamp,
     server: &AuthorizationServer,
 ) -> Result<Claims, String> {
-    let header = jsonwebtoken::decode_header(text).map_err(|error| error.to_string())?;
-    let issuer = &server.settings.issuer;
-    let ring = server.keys.ring();
-    let id = header.kid.as_deref().unwrap_or_default();
-    let key = ring
-        .find(id, server.clock.at_most_trusted(now))
-        .ok_or("signed by an unknown key")?;
-    let mut validation = Validation::new(Algorithm::RS256);
-    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    validation.set_issuer(&[issuer]);
-    // The endpoint checks the audience.
-    validation.validate_aud = false;
-    // Checked by `verify`, by the server's clock.
-    validation.validate_exp = false;
-    let token = jsonwebtoken::decode::<Claims>(text, &key.verifying, &validation)
-        .map_err(|error| error.to_string())?;
+    let token = jwt::verify::<Claims>(text, now, server)?;
     // "The resource server MUST verify that the "typ" header value is "at+jwt" or
-    // "application/at+jwt"". `JWT` is accepted, too: these keys sign only access tokens.
-    let given = header.typ.as_deref().unwrap_or_default();
-    let given = given.strip_prefix("application/").unwrap_or(given);
-    let is_known = |one: AccessTokenType| one.as_str().eq_ignore_ascii_case(given);
-    if !is_known(AccessTokenType::AtJwt) && !is_known(AccessTokenType::Jwt) {
+    // "application/at+jwt"". `JWT` is accepted, too, because access tokens may have it.
+    let is = |one: AccessTokenType| one.as_str().eq_ignore_ascii_case(&token.typ);
+    if !is(AccessTokenType::AtJwt) && !is(AccessTokenType::Jwt) {
         return Err("the typ is not that of an access token".to_owned());
     }
     Ok(token.claims)

@@ -1,4 +1,4 @@
-//! Access tokens, refresh tokens, and the response that carries both.
+//! Access tokens, refresh tokens, ID tokens, and the response that carries them.
 
 pub mod access;
 pub mod access_token;
@@ -7,6 +7,8 @@ pub mod browser_session;
 pub mod claims;
 pub mod code;
 pub mod expiry;
+pub mod id_token;
+mod jwt;
 pub mod opaque;
 pub mod proof;
 pub mod refresh;

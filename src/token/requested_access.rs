@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::parameters::Parameters;
-use crate::scope::Scope;
+use crate::scope::{OPENID_SCOPES, Scope};
 use crate::token::access::Access;
 
 /// The parameters `scope` and `resource`. Each narrows the access that the client may have.
@@ -36,18 +36,20 @@ impl RequestedAccess {
         self.scope.is_none() && self.resource.is_none()
     }
 
-    /// Sets the default scope of a sign-in: the client's scope without those that require a role, such as `admin`. An
-    /// administrator also does other things, and a token for these must not be able to administer the server.
+    /// Sets the default scope of a sign-in: the client's scope without those of OpenID Connect, which cost a signature
+    /// at each refresh, and without those that require a role, such as `admin`. An administrator also does other things,
+    /// and a token for these must not be able to administer the server.
     ///
     /// "If the client omits the scope parameter [...], the authorization server MUST either process the
     /// request using a pre-defined default value or fail the request indicating an invalid scope", RFC
     /// 6749 §3.3.
     pub fn with_default_scope(self, registered: &Scope) -> Result<Self, Error> {
-        let default = registered.without_own(|own| own.requires_role);
-        if self.scope.is_some() || default == *registered {
+        if self.scope.is_some() {
             return Ok(self);
         }
-        if default.is_empty() {
+        let registered = registered.without(&OPENID_SCOPES);
+        let default = registered.without_own(|own| own.requires_role);
+        if default.is_empty() && !registered.is_empty() {
             let reason = "the request must name the scope, because each requires a role";
             return Err(Error::InvalidScope(reason.into()));
         }
@@ -77,7 +79,7 @@ impl RequestedAccess {
 /// says which scope was granted. If nothing is left, a default would be more than was asked for.
 fn narrow_scope(requested: &Scope, granted: &Scope) -> Result<Scope, Error> {
     let scope = requested.without_openid_beyond(granted);
-    if scope.is_empty() {
+    if scope.is_empty() && !requested.is_empty() {
         let reason = "only scopes of OpenID Connect, for which the client is not registered";
         Err(Error::InvalidScope(reason.into()))
     } else if granted.covers(&scope) {

@@ -1,5 +1,6 @@
 mod access_token;
 mod expiry;
+mod id_token;
 mod opaque;
 mod refresh_token;
 /// Property tests: rotation under random interleavings.

@@ -23,7 +23,7 @@ use crate::sign_in::{self, Attempt, AttemptSource, AuthenticatedUser};
 use crate::store::session::{self, NewSession};
 use crate::store::user::{self, Change, Changed, Replacement, UserError};
 use crate::store::{Target, client};
-use crate::token::access::Access;
+use crate::token::access::{Access, SessionAccess};
 use crate::token::response::TokenResponse;
 use crate::token::sender;
 use crate::username::Username;
@@ -69,6 +69,9 @@ struct PasswordChanged {
     /// The refresh token of the new session. Absent if the client does not have the grant `refresh_token`.
     #[oai(skip_serializing_if_is_none)]
     refresh_token: Option<String>,
+    /// The ID token of the new session. Only if the scope has `openid`.
+    #[oai(skip_serializing_if_is_none)]
+    id_token: Option<String>,
     /// The scope of the access token, space-separated.
     scope: String,
 }
@@ -154,14 +157,20 @@ impl PasswordChanged {
             client: Arc::new(client),
             secret: None,
         };
-        let roles = &changed.user.roles;
-        let tokens = TokenResponse::for_session(begun, roles, access, &client, server)?;
+        let content = SessionAccess {
+            session: begun,
+            roles: &changed.user.roles,
+            access,
+            nonce: None,
+        };
+        let tokens = TokenResponse::for_session(content, &client, server)?;
         Ok(Self {
             sessions_ended: i64::try_from(changed.sessions_ended).unwrap_or(i64::MAX),
             access_token: tokens.access_token,
             token_type: tokens.token_type,
             expires_in: tokens.expires_in,
             refresh_token: tokens.refresh_token.filter(|_| may_refresh),
+            id_token: tokens.id_token,
             scope: tokens.scope,
         })
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::client::{ClientSettings, GrantType, Policy};
 use crate::clock::Timestamp;
 use crate::config::Settings;
-use crate::scope::Scope;
+use crate::scope::{OPENID_SCOPES, Scope};
 use crate::secret::random_bytes;
 use crate::store::{client_secret, or_issuer};
 use crate::web_origin::WebOrigin;
@@ -191,11 +191,13 @@ impl Model {
         Scope::from_stored(&self.scope).without_own(|_| !self.first_party)
     }
 
-    /// The scopes that the client's own tokens may have, by the client credentials grant.
+    /// The scopes that the client's own tokens may have, by the client credentials grant. Those of OpenID Connect are
+    /// about a user.
     pub fn own_scope(&self) -> Scope {
         let is_service = self.confidential;
         Scope::from_stored(&self.scope)
             .without_own(|own| !(self.first_party || (own.is_for_services && is_service)))
+            .without(&OPENID_SCOPES)
     }
 
     /// The audiences that the client's tokens may have. Default: `issuer`.
