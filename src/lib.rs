@@ -21,6 +21,7 @@
 //! - [`config`](mod@config), [`audit`], [`throttle`]: settings; audit events; limits on failed attempts
 //! - [`database_url`]: the address of the database
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
+//! - [`redirect_uri`]: redirect URIs of clients, their rules and their comparison
 //! - [`liveness`]: whether requests get responses
 //! - [`error`]: OAuth errors; classification of database errors
 //! - [`secret`]: secret values and the source of randomness
@@ -47,6 +48,7 @@ pub mod maintenance;
 pub mod page;
 pub mod parameters;
 pub mod password;
+pub mod redirect_uri;
 pub mod response;
 pub mod roles;
 pub mod root_secret;

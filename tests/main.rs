@@ -40,6 +40,8 @@ mod maintenance;
 mod page;
 /// The binary: its command line, and crashes.
 mod process;
+/// Redirect URIs: the rules of their registration, and the comparison.
+mod redirect_uri;
 /// CORS, OAuth errors, the caller's address.
 mod response;
 /// Several root secrets, and a foreign one.
