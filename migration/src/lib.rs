@@ -16,6 +16,7 @@ mod m20261128_000070_add_password_hash_index;
 mod m20261128_000080_add_idle_lifetime;
 mod m20261128_000092_add_browser_sessions;
 mod m20261128_000093_add_consents;
+mod m20261128_000090_add_authorization_settings;
 mod migrator;
 mod schema;
 
@@ -35,4 +36,5 @@ static STEPS: &[&dyn Step] = &[
     &m20261128_000080_add_idle_lifetime::AddIdleLifetime,
     &m20261128_000092_add_browser_sessions::AddBrowserSessions,
     &m20261128_000093_add_consents::AddConsents,
+    &m20261128_000090_add_authorization_settings::AddAuthorizationSettings,
 ];

@@ -12,8 +12,8 @@ pub use policy::Policy;
 pub use retention::check_retention;
 pub use rules::{InvalidSetting, MAX_OPAQUE_AUDIENCES, MAX_OPAQUE_SCOPES, check, check_id};
 pub use settings::{
-    AccessTokenFormat, AccessTokenType, ClientSettings, GrantType, RefreshTokenRotation,
-    TokenEndpointAuthMethod,
+    AccessTokenFormat, AccessTokenType, ClientSettings, Consent, GrantType, Pkce,
+    RefreshTokenRotation, TokenEndpointAuthMethod,
 };
 
 use serde_json::Value;

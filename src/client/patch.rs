@@ -78,6 +78,8 @@ impl ClientSettings {
         }
         self.origins.sort_unstable();
         self.origins.dedup();
+        self.redirect_uris = unique(self.redirect_uris.into_iter());
+        self.post_logout_redirect_uris = unique(self.post_logout_redirect_uris.into_iter());
         self
     }
 }

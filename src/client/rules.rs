@@ -1,5 +1,7 @@
 //! The rules for a client's id and settings.
 
+mod authorization;
+
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
@@ -70,7 +72,8 @@ const RULES: [(&str, Rule); 17] = [
 
 /// Checks the settings of a client that is confidential or public, and returns everything that is invalid.
 pub fn check(settings: &ClientSettings, confidential: bool) -> Vec<InvalidSetting> {
-    let failed = RULES.iter().filter_map(|(field, rule)| {
+    let rules = RULES.iter().chain(&authorization::RULES);
+    let failed = rules.filter_map(|(field, rule)| {
         let message = rule(settings, confidential).err()?;
         Some(InvalidSetting::new(*field, message))
     });

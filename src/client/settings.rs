@@ -70,6 +70,28 @@ pub struct ClientSettings {
         pattern = r"^[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@\\*]+/?$"
     ))]
     pub origins: Vec<String>,
+    /// URIs to which the browser may return after the sign-in page, with a code. At least one for the grant
+    /// `authorization_code`. A request names one of them exactly; only the port of an `http` URI with the host
+    /// `127.0.0.1`, `[::1]` or `localhost` may differ.
+    #[oai(validator(
+        max_items = 20,
+        max_length = 2048,
+        pattern = r"^[a-z][a-z0-9+.-]*:[!$-)+-;=?-\[\]_a-z~]*$"
+    ))]
+    pub redirect_uris: Vec<String>,
+    /// URIs to which the browser may return after signing out. A request names one of them exactly.
+    #[oai(validator(
+        max_items = 20,
+        max_length = 2048,
+        pattern = r"^[a-z][a-z0-9+.-]*:[!$-)+-;=?-\[\]_a-z~]*$"
+    ))]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Whether authorization requests must use PKCE (RFC 7636). `optional` is for confidential clients. Default:
+    /// `required`.
+    pub pkce: Option<Pkce>,
+    /// Whether users are asked for their consent. `skip` is for applications of the operator that are not first-party.
+    /// First-party clients never ask. Default: `required`.
+    pub consent: Option<Consent>,
     /// Whether the client gets no tokens. Disabling a client ends its sessions.
     pub disabled: bool,
 }
@@ -87,6 +109,8 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 section 4.4.
     ClientCredentials,
+    /// RFC 6749 section 4.1.
+    AuthorizationCode,
 }
 
 /// Format of access tokens.
@@ -127,6 +151,30 @@ pub enum RefreshTokenRotation {
     Never,
 }
 
+/// Whether authorization requests must use PKCE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Pkce {
+    /// A request without a code challenge is refused.
+    #[default]
+    Required,
+    /// A request may have none.
+    Optional,
+}
+
+/// Whether users are asked for their consent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum Consent {
+    /// Each user is asked once for each scope.
+    #[default]
+    Required,
+    /// The operator has consented for all users.
+    Skip,
+}
+
 /// How a client authenticates at the token endpoint, by RFC 7591 section 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
@@ -141,7 +189,12 @@ pub enum TokenEndpointAuthMethod {
 
 impl GrantType {
     /// All grant types.
-    pub const ALL: [Self; 3] = [Self::Password, Self::RefreshToken, Self::ClientCredentials];
+    pub const ALL: [Self; 4] = [
+        Self::Password,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+        Self::AuthorizationCode,
+    ];
 
     /// The value of `grant_type`.
     pub const fn as_str(self) -> &'static str {
@@ -149,6 +202,7 @@ impl GrantType {
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::AuthorizationCode => "authorization_code",
         }
     }
 

@@ -10,6 +10,7 @@ use super::Tag;
 use super::caching::{Cached, Prebuilt};
 use super::{jwks, revoked_sessions};
 use crate::client::GrantType;
+use crate::grant::Grant;
 use crate::response::oauth_error::OAuthError;
 use crate::scope::OWN_SCOPES;
 use crate::server::AuthorizationServer;
@@ -76,7 +77,7 @@ impl ServerMetadata {
             jwks_uri: format!("{issuer}{}", jwks::PATH),
             scopes_supported: list(&OWN_SCOPES.map(|own| own.name)),
             response_types_supported: Vec::new(),
-            grant_types_supported: list(&GrantType::ALL.map(GrantType::as_str)),
+            grant_types_supported: list(&Grant::TYPES.map(GrantType::as_str)),
             token_endpoint_auth_methods_supported: methods.clone(),
             revocation_endpoint_auth_methods_supported: methods,
             introspection_endpoint_auth_methods_supported: list(&[

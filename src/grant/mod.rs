@@ -28,6 +28,13 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// The grant types of the token endpoint.
+    pub const TYPES: [GrantType; 3] = [
+        GrantType::Password,
+        GrantType::RefreshToken,
+        GrantType::ClientCredentials,
+    ];
+
     /// Parses the parameters of a request that arrived at `arrival`.
     pub fn parse(parameters: &Parameters, arrival: Timestamp) -> Result<Self, Error> {
         let name = parameters.require("grant_type")?.expose();
@@ -40,6 +47,9 @@ impl Grant {
             }
             GrantType::ClientCredentials => {
                 ClientCredentialsGrant::parse(parameters).map(Self::ClientCredentials)
+            }
+            GrantType::AuthorizationCode => {
+                Err(Error::UnsupportedGrantType("no codes are issued".into()))
             }
         }
     }

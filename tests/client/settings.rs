@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jeton::client::secret::NewSecret;
 use jeton::client::{
-    AccessTokenFormat, AccessTokenType, ClientSettings, GrantType, NewClient, RefreshTokenRotation,
-    check, check_id,
+    AccessTokenFormat, AccessTokenType, ClientSettings, Consent, GrantType, NewClient, Pkce,
+    RefreshTokenRotation, check, check_id,
 };
 use jeton::config::{LateRetry, RetryDevice};
 use jeton::store::client::{self, ClientError, UpdatedClient};
@@ -18,19 +18,19 @@ use crate::support::{Jeton, SECRET};
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: i64 = 86_400;
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
 /// The settings that are invalid after a change of valid ones.
 #[track_caller]
-fn invalid(confidential: bool, change: impl FnOnce(&mut ClientSettings)) -> Vec<String> {
+pub(super) fn invalid(confidential: bool, change: impl FnOnce(&mut ClientSettings)) -> Vec<String> {
     let mut settings = ClientSettings::new("web");
     change(&mut settings);
     fields(check(&settings, confidential))
 }
 
-fn fields(invalid: Vec<jeton::client::InvalidSetting>) -> Vec<String> {
+pub(super) fn fields(invalid: Vec<jeton::client::InvalidSetting>) -> Vec<String> {
     invalid
         .into_iter()
         .map(|one| one.field.into_owned())
@@ -232,7 +232,7 @@ fn an_id_is_printable_and_not_the_id_of_a_user() {
     }
 }
 
-async fn register(
+pub(super) async fn register(
     jeton: &Jeton,
     id: &str,
     secret: bool,
@@ -246,7 +246,11 @@ async fn register(
     client::register(&jeton.server.store, new, &jeton.cause()).await
 }
 
-async fn update(jeton: &Jeton, id: &str, patch: Value) -> Result<UpdatedClient, ClientError> {
+pub(super) async fn update(
+    jeton: &Jeton,
+    id: &str,
+    patch: Value,
+) -> Result<UpdatedClient, ClientError> {
     let (store, patch) = (&jeton.server.store, merge_patch(patch));
     client::update(store, id, &patch, &jeton.cause()).await
 }
@@ -316,6 +320,10 @@ fn full() -> Value {
         "late_retry": "never",
         "late_retry_spacing": 3,
         "origins": ["https://B.test/", "https://a.test"],
+        "redirect_uris": ["https://b.test/b", "https://a.test/a", "https://b.test/b"],
+        "post_logout_redirect_uris": ["https://b.test/b", "https://b.test/b"],
+        "pkce": "optional",
+        "consent": "skip",
         "disabled": true,
     })
 }
@@ -343,6 +351,10 @@ async fn a_change_touches_only_the_settings_that_it_names() {
         late_retry: Some(LateRetry::Never),
         late_retry_spacing: Some(3),
         origins: words(&["https://a.test", "https://b.test"]),
+        redirect_uris: words(&["https://b.test/b", "https://a.test/a"]),
+        post_logout_redirect_uris: words(&["https://b.test/b"]),
+        pkce: Some(Pkce::Optional),
+        consent: Some(Consent::Skip),
         disabled: true,
     };
     assert_eq!(settings, expected);
@@ -377,7 +389,7 @@ async fn a_change_touches_only_the_settings_that_it_names() {
         ..client::Model::new("web", before.created_at)
     };
     assert_eq!(reset.client, default);
-    assert_eq!(reset.changed.len(), 15);
+    assert_eq!(reset.changed.len(), 19);
 }
 
 /// Every setting is stored, and comes back as it was.

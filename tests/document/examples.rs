@@ -226,6 +226,13 @@ async fn keys_and_metadata_match_the_examples() {
 }
 
 #[tokio::test]
+async fn the_registration_of_an_application_matches_the_example() {
+    let server = ExampleServer::start().await;
+    let (sent, answered) = ("application", "application");
+    server.check("createClient", sent, answered).await;
+}
+
+#[tokio::test]
 async fn responses_to_operators_match_the_examples() {
     let mut server = ExampleServer::start().await;
     let ada = server.check("createUser", "password", "ada").await.json();
@@ -298,6 +305,7 @@ const REFUSED: &str = r#"[
     ["", "registerAccount", {"username": "x", "password": "short"}, "password"],
     ["", "createUser", {"username": "x", "password": "short"}, "password"],
     ["", "createClient", {"client_id": "x", "grant_types": ["password"]}, "grant_types"],
+    ["", "createClient", {"client_id": "x", "grant_types": ["authorization_code"]}, "redirect_uris"],
     ["", "changeAccountPassword", {"current_password": "wrong", "new_password": "x"}, "current_password"],
     ["", "rotateSigningKey", {"emergency": "yes"}, "emergency"],
     ["ada", "updateUser", {"roles": ["x y"]}, "roles"],

@@ -72,6 +72,8 @@ fn a_client_is_added_as_json() {
       "access_token_lifetime": 300,
       "rotation": "never",
       "origins": [],
+      "redirect_uris": [],
+      "post_logout_redirect_uris": [],
       "disabled": false,
       "created_at": "[hidden]",
       "secrets": [
@@ -130,6 +132,8 @@ fn a_client_is_changed_as_json() {
       "audience": [],
       "session_lifetime": 86400,
       "origins": [],
+      "redirect_uris": [],
+      "post_logout_redirect_uris": [],
       "disabled": false,
       "created_at": "[hidden]"
     }
@@ -168,6 +172,80 @@ fn a_client_is_changed_as_json() {
     );
 }
 
+/// One command adds the grant and its redirect URI; the grant brings `refresh_token`.
+#[test]
+fn a_client_gets_the_authorization_code_grant_by_flags() {
+    let place = Place::furnished();
+    place.ok(&words("client add grafana --confidential"));
+    let updated = place.object(&words(
+        "client update grafana --grant authorization_code --redirect-uri https://grafana.example.com/login \
+         --redirect-uri http://localhost/callback --post-logout-redirect-uri https://grafana.example.com/ \
+         --pkce optional --consent skip --json",
+    ));
+    let changed = words("grant_types redirect_uris post_logout_redirect_uris pkce consent");
+    assert_eq!(updated["changed"], json!(changed));
+    insta::assert_json_snapshot!(updated["client"], @r#"
+    {
+      "client_id": "grafana",
+      "token_endpoint_auth_method": "client_secret_basic",
+      "client_name": "grafana",
+      "first_party": false,
+      "grant_types": [
+        "refresh_token",
+        "authorization_code"
+      ],
+      "scope": "",
+      "audience": [],
+      "origins": [],
+      "redirect_uris": [
+        "https://grafana.example.com/login",
+        "http://localhost/callback"
+      ],
+      "post_logout_redirect_uris": [
+        "https://grafana.example.com/"
+      ],
+      "pkce": "optional",
+      "consent": "skip",
+      "disabled": false,
+      "created_at": "[hidden]",
+      "secrets": [
+        {
+          "id": "[hidden]",
+          "created_at": "[hidden]"
+        }
+      ]
+    }
+    "#);
+    let listed = place.ok(&words("client list"));
+    assert!(
+        listed.contains("https://grafana.example.com/login http://localhost/callback"),
+        "{listed}"
+    );
+    let reset = place.ok(&words(
+        "client update grafana --default pkce --default consent --default post-logout-redirect-uri",
+    ));
+    insta::assert_snapshot!(reset, @r#"client grafana: changed post_logout_redirect_uris, pkce, consent"#);
+}
+
+#[test]
+fn invalid_settings_of_the_authorization_code_grant_are_named_by_their_flags() {
+    let place = Place::furnished();
+    let add = "client add grafana --grant authorization_code --redirect-uri com.example.app:/cb";
+    place.ok(&words(add));
+    let refusal = |line: &str| place.run(&words(line)).refusal();
+    insta::assert_snapshot!(refusal("client update grafana --default redirect-uri"), @r#"jeton: --redirect-uri: must be at least one for the grant authorization_code, which returns users there"#);
+    insta::assert_snapshot!(refusal("client add web --grant authorization_code --pkce optional"), @r#"
+    jeton: --redirect-uri: must be at least one for the grant authorization_code, which returns users there
+    --pkce: must be required for a client without a secret (--confidential): without PKCE, a stolen code is enough for tokens (RFC 9700, 2.1.1)
+    "#);
+    insta::assert_snapshot!(refusal("client add web --first-party --consent required"), @r#"jeton: --consent: must not be required with --first-party: users consent to the access of others' clients only"#);
+    insta::assert_snapshot!(refusal("client add web --redirect-uri http://app.example.com/"), @r#"
+    error: invalid value 'http://app.example.com/' for '--redirect-uri <URI>': must be https: http is only for the hosts 127.0.0.1, [::1] and localhost
+
+    For more information, try '--help'.
+    "#);
+}
+
 #[test]
 fn a_client_is_shown_as_a_table() {
     let place = Place::furnished();
@@ -197,6 +275,10 @@ fn a_client_is_shown_as_a_table() {
     late_retry                  (as the server)
     late_retry_spacing          (as the server)
     origins                     (none)
+    redirect_uris               (none)
+    post_logout_redirect_uris   (none)
+    pkce                        (required)
+    consent                     (required unless first-party)
     disabled                    no
     "#);
 }

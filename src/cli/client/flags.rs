@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::client::{ClientPatch, GrantType, InvalidSetting};
 use crate::config::{LateRetry, RetryDevice};
+use crate::redirect_uri::{RedirectUri, RedirectUriError};
 
 /// The flags. Each is serialized under the name of its setting.
 #[derive(Debug, Args, Serialize)]
@@ -22,7 +23,7 @@ pub struct Flags {
     first_party: bool,
     /// A grant type that the client may use; may be repeated. `password` requires --first-party, because it shows
     /// users' passwords to the client (RFC 9700, 2.4), and adds `refresh_token`; `client_credentials` requires
-    /// --confidential.
+    /// --confidential; `authorization_code` requires --redirect-uri and adds `refresh_token`.
     #[arg(long = "grant", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     #[serde(rename = "grant_types", serialize_with = "with_refresh_token")]
     grants: Option<Vec<String>>,
@@ -71,6 +72,20 @@ pub struct Flags {
     /// the session.
     #[arg(long, value_name = "COUNT")]
     late_retry_spacing: Option<u32>,
+    /// A URI to which the browser may return after the sign-in page, such as `https://app.example.com/callback`; may be
+    /// repeated. Compared as a whole, except for the port of `http://localhost`, `http://127.0.0.1` and `http://[::1]`.
+    #[arg(long = "redirect-uri", value_name = "URI", value_parser = redirect_uri)]
+    redirect_uris: Option<Vec<String>>,
+    /// A URI to which the browser may return after signing out; may be repeated.
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI", value_parser = redirect_uri)]
+    post_logout_redirect_uris: Option<Vec<String>>,
+    /// Whether authorization requests must use PKCE (RFC 7636). `optional` requires --confidential. [default: required]
+    #[arg(long, value_name = "WHEN", value_parser = ["required", "optional"])]
+    pkce: Option<String>,
+    /// Whether users are asked for their consent. `skip` is for your own applications without --first-party.
+    /// [default: required; never with --first-party]
+    #[arg(long, value_name = "WHEN", value_parser = ["required", "skip"])]
+    consent: Option<String>,
 }
 
 impl Flags {
@@ -105,17 +120,18 @@ fn flag_or_null<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::E
     flag.then_some(true).serialize(serializer)
 }
 
-/// A client with the password grant can also refresh its sessions.
+/// A client whose users sign in can also refresh its sessions.
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 fn with_refresh_token<S: Serializer>(
     grants: &Option<Vec<String>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut grants = grants.clone();
+    let signs_in = [GrantType::Password, GrantType::AuthorizationCode].map(GrantType::as_str);
     if let Some(grants) = &mut grants
         && grants
             .iter()
-            .any(|grant| grant == GrantType::Password.as_str())
+            .any(|grant| signs_in.contains(&grant.as_str()))
     {
         grants.push(GrantType::RefreshToken.as_str().to_owned());
     }
@@ -126,6 +142,10 @@ fn with_refresh_token<S: Serializer>(
 fn joined<S: Serializer>(words: &Option<Vec<String>>, serializer: S) -> Result<S::Ok, S::Error> {
     let text = words.as_ref().map(|words| words.join(" "));
     text.serialize(serializer)
+}
+
+fn redirect_uri(text: &str) -> Result<String, RedirectUriError> {
+    RedirectUri::parse(text).map(|uri| uri.as_str().to_owned())
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
@@ -156,6 +176,8 @@ fn flag(setting: &str) -> String {
         "client_name" => "name",
         "grant_types" => "grant",
         "origins" => "origin",
+        "redirect_uris" => "redirect_uri",
+        "post_logout_redirect_uris" => "post_logout_redirect_uri",
         "token_endpoint_auth_method" => "confidential",
         other => other,
     };
@@ -166,6 +188,8 @@ fn setting(flag: &str) -> String {
     match flag {
         "name" => "client_name".to_owned(),
         "grant" => "grant_types".to_owned(),
+        "redirect-uri" => "redirect_uris".to_owned(),
+        "post-logout-redirect-uri" => "post_logout_redirect_uris".to_owned(),
         other => other.replace('-', "_"),
     }
 }

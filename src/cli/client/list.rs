@@ -25,6 +25,7 @@ pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<()
             "GRANTS",
             "SCOPE",
             "AUDIENCE",
+            "REDIRECT_URIS",
             "ORIGINS",
         ],
         clients.into_iter().map(row),
@@ -51,6 +52,7 @@ fn row(client: Model) -> Vec<String> {
         client.grant_types,
         client.scope,
         client.audience,
+        client.redirect_uris,
         client.origins,
     ]
 }
@@ -78,6 +80,8 @@ pub(super) async fn print_one(
 fn described(name: String, value: &Value) -> Vec<String> {
     let is_duration = name.ends_with("_lifetime") || name.ends_with("_window");
     let text = match value {
+        Value::Null if name == "pkce" => "(required)".to_owned(),
+        Value::Null if name == "consent" => "(required unless first-party)".to_owned(),
         Value::Null => "(as the server)".to_owned(),
         Value::Array(own) if own.is_empty() && name == "audience" => "(the issuer)".to_owned(),
         Value::Number(at) if name.ends_with("_at") => {

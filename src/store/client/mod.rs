@@ -1,5 +1,6 @@
 //! The table `clients`.
 
+mod authorization;
 mod cache;
 mod delete;
 pub mod ended_epoch;

@@ -41,6 +41,10 @@ pub struct Model {
     pub late_retry: Option<String>,
     pub late_retry_spacing: Option<i64>,
     pub origins: String,
+    pub redirect_uris: String,
+    pub post_logout_redirect_uris: String,
+    pub pkce: Option<String>,
+    pub consent: Option<String>,
     /// Whether the client has secrets, see [`client_secret`]; a public client has none.
     pub confidential: bool,
     pub created_at: Timestamp,
@@ -100,6 +104,10 @@ impl Model {
             late_retry: None,
             late_retry_spacing: None,
             origins: String::new(),
+            redirect_uris: String::new(),
+            post_logout_redirect_uris: String::new(),
+            pkce: None,
+            consent: None,
             confidential: false,
             created_at,
             disabled_at: None,
@@ -128,6 +136,13 @@ impl Model {
             late_retry: self.late_retry.as_deref().and_then(parse),
             late_retry_spacing: self.late_retry_spacing,
             origins: words(&self.origins).map(str::to_owned).collect(),
+            redirect_uris: self.redirect_uris().map(str::to_owned).collect(),
+            post_logout_redirect_uris: self
+                .post_logout_redirect_uris()
+                .map(str::to_owned)
+                .collect(),
+            pkce: self.pkce.as_deref().and_then(parse),
+            consent: self.consent.as_deref().and_then(parse),
             disabled: self.disabled_at.is_some(),
         }
     }
@@ -151,6 +166,10 @@ impl Model {
             late_retry,
             late_retry_spacing,
             origins,
+            redirect_uris,
+            post_logout_redirect_uris,
+            pkce,
+            consent,
             disabled,
         } = settings;
         let grant_types: Vec<&str> = grant_types.into_iter().map(GrantType::as_str).collect();
@@ -171,6 +190,10 @@ impl Model {
             late_retry: late_retry.and_then(word),
             late_retry_spacing,
             origins: origins.join(" "),
+            redirect_uris: redirect_uris.join(" "),
+            post_logout_redirect_uris: post_logout_redirect_uris.join(" "),
+            pkce: pkce.and_then(word),
+            consent: consent.and_then(word),
             disabled_at: disabled.then(|| self.disabled_at.unwrap_or(now)),
             id: self.id,
             confidential: self.confidential,
@@ -234,11 +257,11 @@ pub(super) fn new_epoch() -> Vec<u8> {
     random_bytes::<16>().to_vec()
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace()
 }
 
-fn parse<T: DeserializeOwned>(word: &str) -> Option<T> {
+pub(super) fn parse<T: DeserializeOwned>(word: &str) -> Option<T> {
     let read: Result<T, serde::de::value::Error> = T::deserialize(word.into_deserializer());
     read.ok()
 }

@@ -84,6 +84,8 @@ async fn a_client_is_registered_and_read() {
       "origins": [
         "https://app.example.com"
       ],
+      "redirect_uris": [],
+      "post_logout_redirect_uris": [],
       "disabled": false,
       "created_at": 1767225600
     }
@@ -199,7 +201,14 @@ async fn an_invalid_setting_is_refused_by_name() {
         ("client_name", json!("a\u{0}")),
         ("first_party", json!("yes")),
         ("grant_types", json!(["password"])),
-        ("grant_types[0]", json!(["authorization_code"])),
+        ("grant_types[0]", json!(["implicit"])),
+        ("redirect_uris", json!(["http://app.example.com/"])),
+        ("redirect_uris", json!(["https://app.example.com/#x"])),
+        ("redirect_uris", json!("https://app.example.com/")),
+        ("post_logout_redirect_uris", json!(["myapp:/signed-out"])),
+        ("pkce", json!("optional")),
+        ("pkce", json!("plain")),
+        ("consent", json!("never")),
         ("grant_types", json!(["client_credentials"])),
         ("scope", json!("a  b")),
         ("scope", json!("é")),

@@ -2,6 +2,7 @@
 
 use jeton::api::page;
 use jeton::client::GrantType;
+use jeton::grant::Grant;
 use serde_json::{Map, Value, json};
 
 /// The forms. Swagger UI fills a field without an example with "string".
@@ -25,7 +26,7 @@ pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     if let Some(grant_type) = property(schemas, "TokenRequest", "grant_type") {
         grant_type.insert(
             "enum".to_owned(),
-            json!(GrantType::ALL.map(GrantType::as_str)),
+            json!(Grant::TYPES.map(GrantType::as_str)),
         );
     }
 }
