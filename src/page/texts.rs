@@ -145,7 +145,7 @@ pub static ENGLISH: Texts = Texts {
     confirm_sign_out: ConfirmSignOutTexts {
         title: "Sign out",
         heading: around("Sign out of ", "?"),
-        asked_by: around("", " asks for it."),
+        asked_by: around("", " asks you to sign out."),
         sign_out: "Sign out",
         stay: "Stay signed in",
     },
