@@ -2,6 +2,7 @@
 
 mod account;
 mod consent;
+pub mod cookie;
 mod notice;
 pub mod policy;
 mod response;
