@@ -3,6 +3,8 @@
 mod account;
 mod consent;
 pub mod cookie;
+pub mod form_origin;
+pub mod form_token;
 mod notice;
 pub mod policy;
 mod response;

@@ -20,6 +20,7 @@ pub(super) struct Derived {
     pub code_mac: hmac::Key,
     /// Of which the key of each authorization code is derived.
     pub pseudorandom_key: hkdf::Prk,
+    pub form_token: hmac::Key,
     pub sealing: LessSafeKey,
 }
 
@@ -37,6 +38,7 @@ impl Derived {
             browser_session: hmac_key(root, b"jeton browser session v1")?,
             code_mac: hmac_key(root, b"jeton authorization code mac v1")?,
             pseudorandom_key: pseudorandom_key(root),
+            form_token: hmac_key(root, b"jeton form token v1")?,
             sealing: LessSafeKey::new(sealing),
         })
     }

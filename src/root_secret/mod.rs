@@ -89,6 +89,16 @@ impl RootSecrets {
         self.verify(|derived| &derived.browser_session, content, mac)
     }
 
+    /// The MAC of a form token's content, by the current secret.
+    pub fn sign_form_token(&self, content: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.current().form_token, content)
+    }
+
+    /// The same as [`verify_refresh_token`](Self::verify_refresh_token) for a form token.
+    pub fn verify_form_token(&self, content: &[u8], mac: &[u8]) -> bool {
+        self.verify(|derived| &derived.form_token, content, mac)
+    }
+
     fn verify(&self, key: fn(&Derived) -> &hmac::Key, content: &[u8], mac: &[u8]) -> bool {
         self.0.iter().any(|derived| {
             let tag = hmac::sign(key(derived), content);
