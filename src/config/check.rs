@@ -36,6 +36,11 @@ impl Settings {
             "must be the path of a file, not the secret; set that in root_secret.value \
              (JETON_ROOT_SECRET__VALUE)",
         );
+        check.rule(
+            "page.name",
+            is_page_name(&self.page.name),
+            "must have 1 to 60 characters, without line breaks and control characters",
+        );
         self.check_server(&mut check);
         self.check_database(&mut check);
         self.check_session(&mut check);
@@ -206,6 +211,11 @@ fn describe<T>(range: &impl RangeBounds<T>, show: impl Fn(&T) -> String) -> Stri
         maximum if maximum.is_empty() => format!("must be {minimum} or more"),
         maximum => format!("must be between {minimum} and {maximum}"),
     }
+}
+
+fn is_page_name(name: &str) -> bool {
+    let length = name.trim().chars().count();
+    (1..=60).contains(&length) && !name.chars().any(char::is_control)
 }
 
 /// Whether a path is rather a root secret, which messages about the file would show. A path may consist of letters of

@@ -15,9 +15,9 @@ use serde::Deserialize;
 
 pub use section::{
     AccessTokenSettings, AccountSettings, AuditSettings, BootstrapSettings, DatabaseSettings,
-    KeySettings, LateRetry, LogFormat, LogSettings, MetricsSettings, PasswordSettings,
-    RegistrationPolicy, RetryDevice, RootSecretSettings, RotationDurability, ServerSettings,
-    SessionSettings, SignInSettings, SweepSettings,
+    KeySettings, LateRetry, LogFormat, LogSettings, MetricsSettings, PageSettings,
+    PasswordSettings, RegistrationPolicy, RetryDevice, RootSecretSettings, RotationDurability,
+    ServerSettings, SessionSettings, SignInSettings, SweepSettings,
 };
 pub use source::{SettingSource, SettingSources, SettingsError};
 pub use value::{SecretText, Span};
@@ -50,6 +50,7 @@ pub struct Settings {
     pub password: PasswordSettings,
     pub account: AccountSettings,
     pub sign_in: SignInSettings,
+    pub page: PageSettings,
     pub metrics: MetricsSettings,
     pub audit: AuditSettings,
     pub sweep: SweepSettings,

@@ -1,9 +1,13 @@
 //! The landing page.
 
+use std::sync::Arc;
+
 use poem::http::StatusCode;
+use poem::web::Data;
 use poem_openapi::OpenApi;
 
 use crate::page::{LandingPage, PageResponse, Site};
+use crate::server::AuthorizationServer;
 
 /// The landing page at `/`.
 #[derive(Default)]
@@ -14,8 +18,8 @@ pub struct LandingEndpoint;
 impl LandingEndpoint {
     /// Not in the OpenAPI document.
     #[oai(path = "/", method = "get", hidden)]
-    async fn landing(&self) -> PageResponse {
-        let site = Site::new("Jeton");
+    async fn landing(&self, server: Data<&Arc<AuthorizationServer>>) -> PageResponse {
+        let site = Site::new(&server.settings.page.name);
         PageResponse::new(StatusCode::OK, &LandingPage { site })
     }
 }

@@ -35,3 +35,13 @@ async fn every_link_of_the_landing_page_is_200() {
         assert_eq!(jeton.get(&format!("/{link}")).await.status, 200, "{link}");
     }
 }
+
+#[tokio::test]
+async fn the_landing_page_has_the_name_of_the_setting() {
+    let jeton = Jeton::with(|settings| settings.page.name = "R&D <Accounts>".into()).await;
+    let page = jeton.get("/").await.body;
+    assert!(
+        page.contains("<title>R&#38;D &#60;Accounts&#62;</title>"),
+        "{page}"
+    );
+}

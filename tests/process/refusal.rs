@@ -59,7 +59,7 @@ fn an_unknown_setting_is_reported_with_its_source() {
     );
     insta::assert_snapshot!(refused(&[("JETON_COLOUR", "blue")]), @r#"
     jeton: invalid settings:
-      colour (JETON_COLOUR) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
+      colour (JETON_COLOUR) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, page, password, root_secret, server, session, sign_in, sweep
     "#);
     insta::assert_snapshot!(refused(&[("JETON_LOG", "info")]), @r#"
     jeton: invalid settings:
@@ -192,6 +192,14 @@ fn a_value_out_of_range_is_reported_with_the_range() {
     jeton: invalid settings:
       bootstrap.example_api (JETON_BOOTSTRAP__EXAMPLE_API) must be an origin, such as http://127.0.0.1:8081, or empty: an origin is scheme://host:port without path, query or user
     "#);
+    for name in [" ", "two\nlines", &"a".repeat(61)] {
+        insta::allow_duplicates!(
+            insta::assert_snapshot!(refused(&[("JETON_PAGE__NAME", name)]), @r#"
+    jeton: invalid settings:
+      page.name (JETON_PAGE__NAME) must have 1 to 60 characters, without line breaks and control characters
+    "#)
+        );
+    }
     insta::assert_snapshot!(refused(&[("JETON_KEYS__BITS", "1024")]), @r#"
     jeton: invalid settings:
       keys.bits (JETON_KEYS__BITS) must be 2048, 3072 or 4096
@@ -217,7 +225,7 @@ fn all_invalid_settings_are_reported_at_once() {
     ];
     insta::assert_snapshot!(refused(&settings), @r#"
     jeton: invalid settings:
-      colour (JETON_COLOUR) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, password, root_secret, server, session, sign_in, sweep
+      colour (JETON_COLOUR) is not a setting; the settings and sections are access_token, account, audit, bootstrap, data_dir, database, default_client, issuer, keys, log, metrics, page, password, root_secret, server, session, sign_in, sweep
       keys.bits (JETON_KEYS__BITS) must be a whole number, 0 or more
       session.idle_lifetime (JETON_SESSION__IDLE_LIFETIME) is not a duration; write a number and a unit, such as "10s", "15m", "12h" or "90d"
       session.retry_window = "2m" (JETON_SESSION__RETRY_WINDOW) must be between 0s and 1m
