@@ -14,9 +14,9 @@ mod m20261128_000040_add_client_epochs;
 mod m20261128_000041_rename_admin_role;
 mod m20261128_000070_add_password_hash_index;
 mod m20261128_000080_add_idle_lifetime;
+mod m20261128_000090_add_authorization_settings;
 mod m20261128_000092_add_browser_sessions;
 mod m20261128_000093_add_consents;
-mod m20261128_000090_add_authorization_settings;
 mod migrator;
 mod schema;
 

@@ -233,10 +233,13 @@ fn the_first_start_creates_a_client_for_the_example_api() {
     assert_eq!(account.json()["scope"], "account");
     assert_eq!(claims_of(&account)["aud"], issuer);
     let listed = place.ok(&["client", "list"]);
-    let own = listed.lines().find(|line| line.starts_with("my-info "));
+    let own = listed.lines().find(|line| line.starts_with(" my-info "));
     let access = format!(" my-info:read my-info:write account  {page} {issuer} ");
     let origin = format!(" {page}");
-    assert!(own.is_some_and(|line| line.contains(&access) && line.ends_with(&origin)));
+    assert!(
+        own.is_some_and(|line| line.contains(&access) && line.ends_with(&origin)),
+        "{listed}"
+    );
     let refreshed = server.token(&[
         ("grant_type", "refresh_token"),
         ("refresh_token", &answer.refresh_token()),
