@@ -22,6 +22,7 @@
 //! - [`database_url`]: the address of the database
 //! - [`parameters`], [`scope`], [`roles`], [`username`], [`web_origin`], [`device`], [`root_secret`], [`clock`]
 //! - [`redirect_uri`]: redirect URIs of clients, their rules and their comparison
+//! - [`display_name`], [`email`]: names that are shown to people, email addresses
 //! - [`liveness`]: whether requests get responses
 //! - [`error`]: OAuth errors; classification of database errors
 //! - [`secret`]: secret values and the source of randomness
@@ -37,7 +38,9 @@ pub mod clock;
 pub mod config;
 pub mod database_url;
 pub mod device;
+pub mod display_name;
 pub mod document;
+pub mod email;
 pub mod endpoint;
 pub mod error;
 pub mod grant;

@@ -15,6 +15,7 @@ mod m20261128_000041_rename_admin_role;
 mod m20261128_000070_add_password_hash_index;
 mod m20261128_000080_add_idle_lifetime;
 mod m20261128_000090_add_authorization_settings;
+mod m20261128_000091_add_user_profile;
 mod m20261128_000092_add_browser_sessions;
 mod m20261128_000093_add_consents;
 mod migrator;
@@ -34,6 +35,7 @@ static STEPS: &[&dyn Step] = &[
     &m20261128_000041_rename_admin_role::RenameAdminRole,
     &m20261128_000070_add_password_hash_index::AddPasswordHashIndex,
     &m20261128_000080_add_idle_lifetime::AddIdleLifetime,
+    &m20261128_000091_add_user_profile::AddUserProfile,
     &m20261128_000092_add_browser_sessions::AddBrowserSessions,
     &m20261128_000093_add_consents::AddConsents,
     &m20261128_000090_add_authorization_settings::AddAuthorizationSettings,

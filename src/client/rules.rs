@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{AccessTokenFormat, ClientSettings, GrantType, RefreshTokenRotation};
 use crate::config::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW};
+use crate::display_name;
 use crate::scope::{OwnScope, Scope};
 use crate::web_origin::WebOrigin;
 
@@ -21,7 +22,6 @@ pub const MAX_OPAQUE_AUDIENCES: usize = 8;
 const MAX_WORDS: usize = 64;
 /// The same in bytes, with the spaces between them.
 const MAX_WORDS_LENGTH: usize = 2048;
-const MAX_NAME_LENGTH: usize = 255;
 const MAX_ORIGINS: usize = 64;
 /// Ten years in seconds.
 const MAX_SESSION_LIFETIME: u64 = 3650 * 24 * 3600;
@@ -107,29 +107,7 @@ fn require(holds: bool, message: impl Into<String>) -> Result<(), String> {
 }
 
 fn name_is_readable(settings: &ClientSettings, _: bool) -> Result<(), String> {
-    let name = &settings.client_name;
-    let is_misleading = |letter: char| {
-        letter.is_control()
-            || matches!(
-                letter,
-                // Changes of the writing direction, line breaks and invisible characters; but not the joiners,
-                // which Persian and others are written with.
-                '\u{061c}'
-                    | '\u{200b}'
-                    | '\u{200e}'..='\u{200f}'
-                    | '\u{2028}'..='\u{202e}'
-                    | '\u{2060}'..='\u{206f}'
-                    | '\u{feff}'
-            )
-    };
-    let trimmed = !name.is_empty() && name.trim() == name;
-    require(
-        trimmed && name.len() <= MAX_NAME_LENGTH && !name.contains(is_misleading),
-        format!(
-            "must be 1 to {MAX_NAME_LENGTH} bytes of text, with no space at either end and no control or \
-             invisible characters"
-        ),
-    )
+    display_name::check(&settings.client_name).map_err(|error| error.to_string())
 }
 
 /// "The resource owner password credentials grant MUST NOT be used. This grant type insecurely exposes the

@@ -6,7 +6,7 @@ use jeton::maintenance;
 use jeton::store::client::ClientError;
 use jeton::store::client_secret::SecretError;
 use jeton::store::session::{self, Ending};
-use jeton::store::user::{self, Change, UserAttributes, UserError};
+use jeton::store::user::{self, Change, UserAttributes, UserError, ValueChange};
 use jeton::store::{client, client_secret};
 use sea_orm::DbErr;
 use serde_json::json;
@@ -165,11 +165,14 @@ async fn each_change_of_a_user_writes_one_event() -> Result<(), DbErr> {
         username: Some(ALICE.0.to_owned()),
         roles: Some(String::new()),
         disabled: Some(false),
+        ..UserAttributes::NONE
     });
     let renamed = Change::Attributes(UserAttributes {
         username: Some("alison".to_owned()),
         roles: Some("reader".to_owned()),
-        disabled: None,
+        name: ValueChange::Set("Alison Example".to_owned()),
+        email: ValueChange::Set("alison@example.com".to_owned()),
+        ..UserAttributes::NONE
     });
     for change_ in [kept, renamed, Change::DISABLE, Change::DISABLE] {
         assert_eq!(change(change_).await.unwrap(), 0);
@@ -178,6 +181,8 @@ async fn each_change_of_a_user_writes_one_event() -> Result<(), DbErr> {
     assert_eq!(detail(&row)["username"], ALICE.0);
     assert_eq!(detail(&row)["new_username"], "alison");
     assert_eq!(detail(&row)["roles"], "reader");
+    assert_eq!(detail(&row)["changed"], "name email");
+    assert!(!row.detail.contains("Alison Example") && !row.detail.contains('@'));
     for change_ in [Change::ENABLE, Change::SIGN_OUT, Change::Delete] {
         assert_eq!(change(change_).await.unwrap(), 0);
     }

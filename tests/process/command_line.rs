@@ -74,6 +74,33 @@ fn a_user_is_added_changed_disabled_enabled_and_deleted() {
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
 }
 
+#[test]
+fn a_user_has_a_name_and_an_email_address_until_they_are_removed() {
+    let place = Place::furnished();
+    let refusal = |arguments: &[&str]| place.run_with(arguments, "four random words\n").refusal();
+    insta::assert_snapshot!(refusal(&["user", "add", "bob", "--name", " Bob"]), @"jeton: --name must be 1 to 255 bytes of text, with no space at either end and no control or invisible characters");
+    insta::assert_snapshot!(refusal(&["user", "add", "bob", "--email", "bob"]), @"jeton: --email must be an email address such as alice@example.com, at most 254 characters of ASCII");
+    let with = ["--name", "Bob Example", "--email", "bob@example.com"];
+    let added = [&["user", "add", "bob"][..], &with].concat();
+    place.run_with(&added, "four random words\n").ok();
+    let shown = place.ok(&["user", "show", "bob"]);
+    assert!(
+        row(&shown, "bob").contains("Bob Example  bob@example.com"),
+        "{shown}"
+    );
+    place.ok(&["user", "update", "bob", "--name", "Robert", "--no-email"]);
+    let shown = place.ok(&["user", "show", "bob", "--json"]);
+    assert!(shown.contains(r#""name":"Robert""#), "{shown}");
+    assert!(!shown.contains("email"), "{shown}");
+    place.ok(&["user", "update", "bob", "--no-name"]);
+    assert!(
+        !place
+            .ok(&["user", "show", "bob", "--json"])
+            .contains("\"name\"")
+    );
+    insta::assert_snapshot!(refusal(&["user", "update", "bob", "--email", "a@b@c"]), @"jeton: --email must be an email address such as alice@example.com, at most 254 characters of ASCII");
+}
+
 /// "Verifiers and CSPs SHALL require passwords that are used as a single-factor authentication mechanism
 /// to be a minimum of 15 characters in length", NIST SP 800-63B-4 §3.1.1.2; the operator's
 /// message names the rule, and the settings can relax it. Hashes are imported unchanged.

@@ -48,13 +48,8 @@ impl Jeton {
         let hash = self.server.hasher.hash(Password::new("x")).await.unwrap();
         let carol = user::Model {
             id: Uuid::from_u128(7),
-            username: "carol".to_owned(),
-            password_hash: hash,
             roles: "auditor admin".to_owned(),
-            session_epoch: 0,
-            created_at: self.now(),
-            disabled_at: None,
-            revision: 0,
+            ..user::Model::new("carol", hash, self.now())
         };
         user::insert(&self.server.store, carol, &self.cause())
             .await

@@ -22,11 +22,16 @@ pub struct ProfileApi;
 
 /// The signed-in user.
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 struct Account {
     /// The user's id, and the `sub` of their tokens.
     sub: Uuid,
     /// The name for signing in.
     username: String,
+    /// The name shown to people.
+    name: Option<String>,
+    /// The email address, not verified.
+    email: Option<String>,
     /// The user's roles.
     roles: Vec<String>,
     /// The client of the sign-in.
@@ -72,6 +77,8 @@ impl ProfileApi {
             sub: user.id,
             roles: user.roles().map(str::to_owned).collect(),
             username: user.username,
+            name: user.name,
+            email: user.email,
             client_id: claims.client_id,
             sid: session_id,
             scope: claims.scope,

@@ -42,6 +42,10 @@ impl UserList {
     }
 }
 
+const COLUMNS: [&str; 7] = [
+    "USERNAME", "ID", "STATE", "ROLES", "NAME", "EMAIL", "CREATED",
+];
+
 pub fn print(users: impl IntoIterator<Item = Model>, as_json: bool) -> Result<(), CommandError> {
     let users = users.into_iter();
     if as_json {
@@ -58,8 +62,10 @@ pub fn print(users: impl IntoIterator<Item = Model>, as_json: bool) -> Result<()
             user.id.to_string(),
             state.to_owned(),
             user.roles,
+            user.name.unwrap_or_default(),
+            user.email.unwrap_or_default(),
             user.created_at.to_string(),
         ]
     });
-    output::table(&["USERNAME", "ID", "STATE", "ROLES", "CREATED"], rows)
+    output::table(&COLUMNS, rows)
 }

@@ -11,11 +11,13 @@ use self::list::UserList;
 use super::{CommandError, input, operator, output};
 use crate::api::admin::json;
 use crate::api::admin::users::User;
+use crate::display_name;
+use crate::email;
 use crate::password::Password;
 use crate::roles;
 use crate::server::AuthorizationServer;
 use crate::sign_in;
-use crate::store::user::{self, ADMIN_ROLE, Change, Changed, UserAttributes};
+use crate::store::user::{self, ADMIN_ROLE, Change, Changed, UserAttributes, ValueChange};
 use crate::username::Username;
 
 #[derive(Debug, Args)]
@@ -38,7 +40,7 @@ enum UserCommand {
         /// Username or id.
         user: String,
     },
-    /// Change a user's name or roles.
+    /// Change the username, roles, name or email address of a user.
     Update(UserUpdate),
     /// Set a new password and revoke all sessions of the user.
     Password {
@@ -79,6 +81,18 @@ struct UserFlags {
     /// Remove all roles.
     #[arg(long)]
     no_roles: bool,
+    /// The name shown to people.
+    #[arg(long, value_name = "NAME", conflicts_with = "no_name")]
+    name: Option<String>,
+    /// Remove the name.
+    #[arg(long)]
+    no_name: bool,
+    /// The email address.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
+    email: Option<String>,
+    /// Remove the email address.
+    #[arg(long)]
+    no_email: bool,
 }
 
 #[derive(Debug, Args)]
@@ -140,8 +154,18 @@ impl UserFlags {
         Ok(UserAttributes {
             username: name.map(|name| name.as_str().to_owned()),
             roles,
-            disabled: None,
+            name: value_change(parse_name(self.name)?, self.no_name),
+            email: value_change(parse_email(self.email)?, self.no_email),
+            ..UserAttributes::NONE
         })
+    }
+}
+
+fn value_change(new: Option<String>, is_removed: bool) -> ValueChange {
+    match new {
+        Some(value) => ValueChange::Set(value),
+        None if is_removed => ValueChange::Remove,
+        None => ValueChange::Keep,
     }
 }
 
@@ -216,6 +240,20 @@ pub async fn find(server: &AuthorizationServer, user: &str) -> Result<user::Mode
 
 fn parse(username: &str) -> Result<Username, CommandError> {
     Username::parse(username).map_err(|error| CommandError::new(error.to_string()))
+}
+
+fn parse_name(name: Option<String>) -> Result<Option<String>, CommandError> {
+    if let Some(Err(error)) = name.as_deref().map(display_name::check) {
+        return Err(CommandError::new(format!("--name {error}")));
+    }
+    Ok(name)
+}
+
+fn parse_email(email: Option<String>) -> Result<Option<String>, CommandError> {
+    if let Some(Err(error)) = email.as_deref().map(email::check) {
+        return Err(CommandError::new(format!("--email {error}")));
+    }
+    Ok(email)
 }
 
 fn parse_roles(roles: &[String]) -> Result<String, CommandError> {

@@ -200,8 +200,20 @@ fn events(outcome: &Outcome, before: &Model, sessions_ended: u64, cause: &Cause)
     outcome.actions.iter().map(event).collect()
 }
 
-/// Roles come first, because two long usernames can fill the detail, and other events name the username too.
+/// Usernames come last, because two long ones can fill the detail, and other events name the username too. Of the name
+/// and the email address, the event says only that they have changed: no one needs them to follow what happened.
 fn with_differences(mut event: Event, before: &Model, after: &Model) -> Event {
+    let changes = [
+        ("name", before.name != after.name),
+        ("email", before.email != after.email),
+    ];
+    let changed: Vec<&str> = changes
+        .into_iter()
+        .filter_map(|(field, has_changed)| has_changed.then_some(field))
+        .collect();
+    if !changed.is_empty() {
+        event = event.with("changed", changed.join(" "));
+    }
     if after.roles != before.roles {
         event = with_roles(event, &after.roles);
     }

@@ -12,7 +12,7 @@ use sea_orm::{Condition, QueryOrder, QuerySelect};
 pub use change::{Changed, UserError, change};
 pub use insert::{InsertError, insert, rehash};
 pub use other_hash::{any_other_hash, hash_from};
-pub use outcome::{Change, Replacement, UserAttributes};
+pub use outcome::{Change, Replacement, UserAttributes, ValueChange};
 
 use super::Store;
 use super::text_search::{contains, without_nul};
@@ -47,6 +47,12 @@ pub struct Model {
     pub disabled_at: Option<Timestamp>,
     /// The number of changes that operators see.
     pub revision: i64,
+    /// The name that is shown to people.
+    pub name: Option<String>,
+    /// The email address. It is not verified.
+    pub email: Option<String>,
+    /// The time of the last change of username, name or email address; `None`: that of the creation.
+    pub profile_updated_at: Option<Timestamp>,
 }
 
 /// No relations.
@@ -68,7 +74,15 @@ impl Model {
             created_at,
             disabled_at: None,
             revision: 0,
+            name: None,
+            email: None,
+            profile_updated_at: None,
         }
+    }
+
+    /// The time of the last change of username, name or email address: the claim `updated_at`.
+    pub fn profile_updated_at(&self) -> Timestamp {
+        self.profile_updated_at.unwrap_or(self.created_at)
     }
 
     /// The roles, in stored order.

@@ -32,15 +32,13 @@ pub enum Change {
 impl Change {
     /// Disables the user.
     pub const DISABLE: Self = Self::Attributes(UserAttributes {
-        username: None,
-        roles: None,
         disabled: Some(true),
+        ..UserAttributes::NONE
     });
     /// Enables the user; sessions that were ended stay ended.
     pub const ENABLE: Self = Self::Attributes(UserAttributes {
-        username: None,
-        roles: None,
         disabled: Some(false),
+        ..UserAttributes::NONE
     });
     /// Ends all sessions.
     pub const SIGN_OUT: Self = Self::SignOut { kept_session: None };
@@ -74,7 +72,7 @@ impl fmt::Debug for Change {
 }
 
 /// Attributes to change; `None` keeps the value.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct UserAttributes {
     /// In the normal form of [`Username`](crate::username::Username).
     pub username: Option<String>,
@@ -82,6 +80,32 @@ pub struct UserAttributes {
     pub roles: Option<String>,
     /// Whether sign-in is refused.
     pub disabled: Option<bool>,
+    /// The name that is shown to people.
+    pub name: ValueChange,
+    /// The email address.
+    pub email: ValueChange,
+}
+
+/// A change of a value that may be absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueChange {
+    /// It stays.
+    Keep,
+    /// It is removed.
+    Remove,
+    /// It is replaced.
+    Set(String),
+}
+
+impl ValueChange {
+    /// The value after the change.
+    pub fn applied_to(&self, before: &Option<String>) -> Option<String> {
+        match self {
+            Self::Keep => before.clone(),
+            Self::Remove => None,
+            Self::Set(value) => Some(value.clone()),
+        }
+    }
 }
 
 /// The effects of a change.
@@ -131,13 +155,32 @@ impl Outcome {
 }
 
 impl UserAttributes {
+    /// No change.
+    pub const NONE: Self = Self {
+        username: None,
+        roles: None,
+        disabled: None,
+        name: ValueChange::Keep,
+        email: ValueChange::Keep,
+    };
+
     fn apply(&self, user: &mut Model, cause: &Cause) -> (Option<Ending>, Vec<Action>) {
         let mut actions = Vec::new();
-        let username = self.username.as_ref().unwrap_or(&user.username).clone();
-        let roles = self.roles.as_ref().unwrap_or(&user.roles).clone();
-        if username != user.username || roles != user.roles {
-            (user.username, user.roles) = (username, roles);
+        let after = Model {
+            username: self.username.as_ref().unwrap_or(&user.username).clone(),
+            roles: self.roles.as_ref().unwrap_or(&user.roles).clone(),
+            name: self.name.applied_to(&user.name),
+            email: self.email.applied_to(&user.email),
+            ..user.clone()
+        };
+        if after != *user {
             actions.push(Action::UserUpdated);
+        }
+        let profile = |user: &Model| (user.username.clone(), user.name.clone(), user.email.clone());
+        let is_new_profile = profile(&after) != profile(user);
+        *user = after;
+        if is_new_profile {
+            user.profile_updated_at = Some(cause.at);
         }
         let mut ending = None;
         match (self.disabled, user.disabled_at) {

@@ -432,7 +432,7 @@ async fn a_username_that_moves_to_another_user_meanwhile_changes_no_password() {
         let rename = async |id, name: &str| {
             let amendment = UserAttributes {
                 username: Some(name.to_owned()),
-                ..UserAttributes::default()
+                ..UserAttributes::NONE
             };
             let change = Change::Attributes(amendment);
             user::change(store, id, change, &cause).await.unwrap();

@@ -122,7 +122,7 @@ async fn the_last_admin_cannot_be_removed() {
     let change = async |change| user::change(store, admin.id, change, &cause).await;
     let demote = Change::Attributes(user::UserAttributes {
         roles: Some("admin not-jeton:admin".to_owned()),
-        ..user::UserAttributes::default()
+        ..user::UserAttributes::NONE
     });
     for attempt in [Change::DISABLE, Change::Delete, demote] {
         let refused = change(attempt).await;

@@ -10,6 +10,8 @@ mod empty_parameters;
 mod keys;
 /// Who is signed in where.
 mod sessions;
+/// Names and email addresses of users.
+mod user_profile;
 /// People who sign in.
 mod users;
 
@@ -106,7 +108,7 @@ pub async fn sign_in(jeton: &Jeton, who: (&str, &str), scope: Option<&str>) -> S
 pub async fn give_roles(jeton: &Jeton, id: Uuid, roles: &str) {
     let amendment = UserAttributes {
         roles: Some(roles.to_owned()),
-        ..UserAttributes::default()
+        ..UserAttributes::NONE
     };
     let change = Change::Attributes(amendment);
     let changed = user::change(&jeton.server.store, id, change, &jeton.cause()).await;

@@ -8,6 +8,14 @@ use serde_json::{Map, Value, json};
 /// The forms. Swagger UI fills a field without an example with "string".
 const FORMS: [&str; 3] = ["TokenRequest", "RevocationRequest", "IntrospectionRequest"];
 
+/// Properties that a request may set to null.
+const NULLABLE: [(&str, &str); 4] = [
+    ("UserCreation", "name"),
+    ("UserCreation", "email"),
+    ("UserChange", "name"),
+    ("UserChange", "email"),
+];
+
 /// Completes the schemas. Those in `bodies` are JSON request bodies, which refuse unknown fields.
 pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     for (name, schema) in schemas.iter_mut() {
@@ -21,6 +29,11 @@ pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     for name in FORMS {
         if let Some(form) = schemas.get_mut(name) {
             leave_optional_fields_empty(form);
+        }
+    }
+    for (schema, name) in NULLABLE {
+        if let Some(property) = property(schemas, schema, name) {
+            property.insert("nullable".to_owned(), json!(true));
         }
     }
     if let Some(grant_type) = property(schemas, "TokenRequest", "grant_type") {

@@ -13,8 +13,8 @@ use uuid::Uuid;
 pub use self::schema::User;
 use self::schema::{
     CreateUserResponse, DeleteUserResponse, NewPassword, SessionsEndedResponse, UnlockUserResponse,
-    UserChange, UserCreation, UserListResponse, UserPage, UserResponse, parse_roles,
-    parse_username,
+    UserChange, UserCreation, UserListResponse, UserPage, UserResponse, parse_email, parse_name,
+    parse_roles, parse_username,
 };
 use super::Tag;
 use super::administrator::Administrator;
@@ -91,7 +91,10 @@ impl UsersApi {
             password,
             password_hash,
             roles,
+            name,
+            email,
         } = body.0;
+        let (name, email) = (parse_name(name)?, parse_email(email)?);
         let username = parse_username(&username)?;
         let roles = parse_roles(&roles)?;
         let password_hash = match (password, password_hash) {
@@ -107,6 +110,8 @@ impl UsersApi {
         };
         let row = user::Model {
             roles,
+            name: name.applied_to(&None),
+            email: email.applied_to(&None),
             ..user::Model::new(username.as_str(), password_hash, server.clock.now())
         };
         match user::insert(&server.store, row.clone(), &administrator.cause()).await {

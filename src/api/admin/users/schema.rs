@@ -1,7 +1,7 @@
 //! The request and response bodies of users.
 
 use poem_openapi::payload::Json;
-use poem_openapi::types::Password;
+use poem_openapi::types::{MaybeUndefined, Password};
 use poem_openapi::{ApiResponse, Object};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -9,9 +9,11 @@ use uuid::Uuid;
 use crate::api::admin::entity_tag;
 use crate::api::json_body;
 use crate::clock::Timestamp;
+use crate::display_name;
+use crate::email;
 use crate::response::problem::Problem;
 use crate::roles;
-use crate::store::user::{Model, UserAttributes};
+use crate::store::user::{Model, UserAttributes, ValueChange};
 use crate::username::Username;
 
 /// A user.
@@ -21,6 +23,12 @@ pub struct User {
     pub id: Uuid,
     /// Name to sign in with, in lower case.
     pub username: String,
+    /// Name shown to people.
+    #[oai(skip_serializing_if_is_none)]
+    pub name: Option<String>,
+    /// Email address, not verified.
+    #[oai(skip_serializing_if_is_none)]
+    pub email: Option<String>,
     /// Roles. `jeton:admin` gives access to the admin API.
     pub roles: Vec<String>,
     /// Whether the user cannot sign in.
@@ -64,9 +72,17 @@ pub struct UserCreation {
         validator(max_items = 50, min_length = 1, max_length = 64, pattern = "^[!-~]+$")
     )]
     pub roles: Vec<String>,
+    /// Name shown to people.
+    #[serde(default)]
+    #[oai(validator(min_length = 1, max_length = 255))]
+    pub name: MaybeUndefined<String>,
+    /// Email address.
+    #[serde(default)]
+    #[oai(validator(min_length = 3, max_length = 254))]
+    pub email: MaybeUndefined<String>,
 }
 
-/// Fields to change. An absent field stays.
+/// Fields to change, by RFC 7396. An absent field stays, and `null` removes the name or the email address.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
@@ -81,6 +97,14 @@ pub struct UserChange {
     /// Whether the user cannot sign in. Disabling a user ends their sessions.
     #[serde(default, deserialize_with = "json_body::if_any")]
     pub disabled: Option<bool>,
+    /// New name shown to people; `null` removes it.
+    #[oai(validator(min_length = 1, max_length = 255))]
+    #[serde(default)]
+    pub name: MaybeUndefined<String>,
+    /// New email address; `null` removes it.
+    #[oai(validator(min_length = 3, max_length = 254))]
+    #[serde(default)]
+    pub email: MaybeUndefined<String>,
 }
 
 /// A new password.
@@ -176,6 +200,8 @@ impl From<Model> for User {
             id: row.id,
             roles: row.roles().map(str::to_owned).collect(),
             username: row.username,
+            name: row.name,
+            email: row.email,
             disabled: row.disabled_at.is_some(),
             created_at: row.created_at.as_seconds(),
             disabled_at: row.disabled_at.map(Timestamp::as_seconds),
@@ -191,6 +217,8 @@ impl UserChange {
             username: username.map(|name| name.as_str().to_owned()),
             roles: self.roles.as_deref().map(parse_roles).transpose()?,
             disabled: self.disabled,
+            name: parse_name(self.name)?,
+            email: parse_email(self.email)?,
         })
     }
 }
@@ -201,4 +229,30 @@ pub fn parse_username(text: &str) -> Result<Username, Problem> {
 
 pub fn parse_roles(roles: &[String]) -> Result<String, Problem> {
     roles::parse(roles).map_err(|error| Problem::invalid("roles", error.to_string()))
+}
+
+pub fn parse_name(name: MaybeUndefined<String>) -> Result<ValueChange, Problem> {
+    parse_value(name, |name| {
+        display_name::check(name).map_err(|error| Problem::invalid("name", error.to_string()))
+    })
+}
+
+pub fn parse_email(email: MaybeUndefined<String>) -> Result<ValueChange, Problem> {
+    parse_value(email, |email| {
+        email::check(email).map_err(|error| Problem::invalid("email", error.to_string()))
+    })
+}
+
+fn parse_value(
+    given: MaybeUndefined<String>,
+    check: impl Fn(&str) -> Result<(), Problem>,
+) -> Result<ValueChange, Problem> {
+    Ok(match given {
+        MaybeUndefined::Undefined => ValueChange::Keep,
+        MaybeUndefined::Null => ValueChange::Remove,
+        MaybeUndefined::Value(value) => {
+            check(&value)?;
+            ValueChange::Set(value)
+        }
+    })
 }
