@@ -188,15 +188,15 @@ impl Claim {
         equal.fold(None, Option::or)
     }
 
-    /// Whether the claim proves this client, and the client is not disabled.
-    const fn proves(&self, client: &client::Model, is_secret_right: bool) -> bool {
+    /// Whether the claim proves this client, which may get tokens: it is not disabled, and not reserved for browser sessions.
+    fn proves(&self, client: &client::Model, is_secret_right: bool) -> bool {
         let is_proved = match (client.confidential, &self.secret) {
             // A public client has no secret, so one that is sent must be wrong.
             (false, None) => true,
             (true, Some(_)) => is_secret_right,
             _ => false,
         };
-        is_proved && client.disabled_at.is_none()
+        is_proved && client.disabled_at.is_none() && !client.is_reserved()
     }
 }
 

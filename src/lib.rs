@@ -10,6 +10,7 @@
 //! - [`endpoint`], [`api`]: protocol endpoints; account and admin API
 //! - [`response`], [`page`]: OAuth errors, problem details, CORS, the caller's address; HTML pages
 //! - [`grant`]: one file per grant type
+//! - [`authorization`]: authorization requests and browser sessions
 //! - [`token`]: access tokens, refresh tokens, claims, the token response, the rules of rotation
 //! - [`sign_in`]: user authentication
 //! - [`client_authentication`]: client authentication
@@ -30,6 +31,7 @@
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod authorization;
 pub mod bootstrap;
 pub mod cli;
 pub mod client;

@@ -56,6 +56,22 @@ impl Parameters {
         }
     }
 
+    /// Parses a query or a body alone. Repeated parameters are not refused: see [`is_repeated`](Self::is_repeated).
+    pub fn with_repeated(text: &[u8]) -> Result<Self, Error> {
+        Self::decode(text)
+    }
+
+    /// Whether `name` has several values.
+    pub fn is_repeated(&self, name: &str) -> bool {
+        self.all(name).len() > 1
+    }
+
+    /// Whether any parameter has several values, but may have only one.
+    pub fn any_is_repeated(&self) -> bool {
+        let mut all = self.0.iter();
+        all.any(|(name, values)| name != REPEATABLE && values.len() > 1)
+    }
+
     /// The value of `name`, if it is present.
     pub fn find(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)?.first()

@@ -44,7 +44,9 @@ pub const OWN_SCOPES: [OwnScope; 3] = [ACCOUNT, ADMIN, INTROSPECT];
 pub const OPENID: &str = "openid";
 /// Scopes of OpenID Connect Core §3.1.2.1, §5.4 and §11. A request gets them only if it names them: an ID token costs a
 /// signature.
-pub const OPENID_SCOPES: [&str; 4] = [OPENID, "profile", "email", "offline_access"];
+pub const OPENID_SCOPES: [&str; 4] = [OPENID, "profile", "email", OFFLINE_ACCESS];
+/// The scope of a session that outlives the sign-out of the browser, OpenID Connect Core §11.
+pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// A set of scope tokens in the order of the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// `N` random bytes from the generator of aws-lc, which the operating system seeds. The only source of
@@ -35,6 +37,11 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+}
+
+/// A random text of 24 characters, which nobody can guess.
+pub fn random_text() -> Secret {
+    Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>()))
 }
 
 /// The text without one line ending at its end, which `echo` and editors add.

@@ -20,6 +20,8 @@ mod app;
 mod attack;
 /// Audit events.
 mod audit;
+/// The authorization endpoint, the code grant and browser sessions.
+mod authorization;
 /// Client settings and secrets.
 mod client;
 /// Client authentication: Basic, body credentials, public clients.

@@ -149,6 +149,10 @@ pub fn register(registry: &mut Registry) {
     };
     // The default client is not registered for the scopes of services.
     let user_flows = MetaOAuthFlows {
+        authorization_code: Some(MetaOAuthFlow {
+            authorization_url: Some("authorize"),
+            ..flow(|own| !own.is_for_services)
+        }),
         password: Some(flow(|own| !own.is_for_services)),
         ..none()
     };
@@ -162,8 +166,8 @@ pub fn register(registry: &mut Registry) {
     registry.create_security_scheme(
         USER,
         scheme(
-            "Sign in with user name and password; leave client_id and client_secret empty for the \
-             default client. The password grant is deprecated for third parties (RFC 9700 section 2.4): it \
+            "Sign in on the hosted page (authorization code with PKCE, client first-party), or with user name and \
+             password; leave client_id and client_secret empty for the default client. The password grant is deprecated for third parties (RFC 9700 section 2.4): it \
              is for first-party clients alone.",
             user_flows,
         ),

@@ -3,7 +3,7 @@
 //! A new endpoint is its own file and one row here. `Allow`, the CORS readers, the error format and
 //! the metric label come from the row. A test compares the table with the OpenAPI document.
 
-use crate::endpoint::{jwks, metadata, revoked_sessions};
+use crate::endpoint::{authorization, jwks, metadata, revoked_sessions};
 use crate::response::cors::Readers;
 
 /// The path of the OpenAPI document.
@@ -36,10 +36,17 @@ pub(super) enum ErrorFormat {
     OAuth,
     /// Problem details, RFC 9457.
     Problem,
+    /// An HTML page.
+    Page,
 }
 
 /// All endpoints. The first row that matches counts.
 pub static ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        allow: "GET, HEAD, POST",
+        errors: ErrorFormat::Page,
+        ..page(authorization::PATH, "authorization")
+    },
     oauth("/token", "POST", "token"),
     oauth("/revoke", "POST", "revocation"),
     oauth("/introspect", "POST", "introspection"),

@@ -13,6 +13,7 @@ use poem::{Endpoint as _, IntoResponse as _, Request, Response};
 use tracing::Instrument as _;
 
 use super::endpoints::{Endpoint, ErrorFormat, PROBE};
+use super::error_page::error_page;
 use crate::error::Error;
 use crate::response::body::Arrival;
 use crate::response::cors::CorsRequest;
@@ -83,7 +84,10 @@ async fn respond(
 ) -> Response {
     let mut cors = CorsRequest::read(&mut request, endpoint.readers, &server.settings.issuer);
     let (metric, mut response) = if let Err(error) = check(&request, &mut cors, server).await {
-        (endpoint.metric, Failure::Failed(error).response(endpoint))
+        (
+            endpoint.metric,
+            Failure::Failed(error).response(endpoint, server),
+        )
     } else if cors.is_preflight() {
         ("preflight", StatusCode::NO_CONTENT.into_response())
     } else {
@@ -127,7 +131,7 @@ async fn endpoint_response(
     let timeout = server.settings.server.request_timeout.0;
     let response = match within(timeout, next, request).await {
         Ok(response) => response,
-        Err(failure) => failure.response(endpoint),
+        Err(failure) => failure.response(endpoint, server),
     };
     if let Some(waiting) = waiting {
         waiting.answer(now());
@@ -166,7 +170,17 @@ async fn within(
 }
 
 impl Failure {
-    fn response(self, endpoint: &Endpoint) -> Response {
+    fn response(self, endpoint: &Endpoint, server: &AuthorizationServer) -> Response {
+        let response = self.data(endpoint);
+        if endpoint.errors == ErrorFormat::Page {
+            error_page(&response, &server.settings.page.name)
+        } else {
+            response
+        }
+    }
+
+    /// The response in JSON.
+    fn data(self, endpoint: &Endpoint) -> Response {
         match (self, endpoint.errors) {
             (Self::Refused(error), format) => {
                 if let Some(error) = error.downcast_ref::<OAuthError>() {
@@ -180,7 +194,9 @@ impl Failure {
                 }
             }
             (Self::Failed(error), ErrorFormat::Problem) => Problem::from(error).as_response(),
-            (Self::Failed(error), ErrorFormat::OAuth) => OAuthError(error).as_response(),
+            (Self::Failed(error), ErrorFormat::OAuth | ErrorFormat::Page) => {
+                OAuthError(error).as_response()
+            }
         }
     }
 }

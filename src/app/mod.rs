@@ -1,6 +1,7 @@
 //! The application: a router over all endpoints, inside the request layers.
 
 pub mod endpoints;
+mod error_page;
 mod layers;
 mod query;
 

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use self::error::BootstrapError;
 use crate::audit::Cause;
-use crate::client::GrantType;
+use crate::client::{BROWSER, GrantType};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Settings, Span};
 use crate::database_url::DatabaseUrl;
@@ -157,7 +157,21 @@ pub async fn assemble(
         clock,
     };
     maintenance::refresh_keys(&server).await?;
+    add_browser_client(&server).await?;
     Ok(server)
+}
+
+/// Registers the client of browser sessions, also in a store that was created before there was one.
+async fn add_browser_client(server: &AuthorizationServer) -> Result<(), BootstrapError> {
+    if client::find(&server.store, BROWSER).await?.is_some() {
+        return Ok(());
+    }
+    let browser = client::Model {
+        name: "Browser".to_owned(),
+        first_party: true,
+        ..client::Model::new(BROWSER, server.clock.now())
+    };
+    add_client(server, browser).await
 }
 
 /// Refuses to serve while a client's access tokens may outlive the rows of its ended sessions. Commands run, so that the

@@ -18,6 +18,7 @@ use crate::api::admin::clients::{ClientSecretsApi, ClientsApi};
 use crate::api::admin::keys::KeysApi;
 use crate::api::admin::sessions::AdminSessionsApi;
 use crate::api::admin::users::UsersApi;
+use crate::endpoint::authorization::AuthorizationEndpoint;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::landing::LandingEndpoint;
@@ -30,6 +31,7 @@ use crate::endpoint::token::TokenEndpoint;
 pub type Definitions = (Endpoints, AccountApi, AdminApi, LandingEndpoint);
 
 type Endpoints = (
+    AuthorizationEndpoint,
     TokenEndpoint,
     RevocationEndpoint,
     JwksEndpoint,
@@ -55,9 +57,21 @@ pub const DEFAULT_ISSUER: &str = "http://127.0.0.1:8080";
 const DOCUMENT: &str = include_str!("../../openapi/openapi.json");
 
 /// Places of the issuer in the document, with what follows it there.
-const ISSUER_POINTERS: [(&str, &str); 5] = [
+const ISSUER_POINTERS: [(&str, &str); 8] = [
     ("/info/contact/url", ""),
     ("/servers/0/url", ""),
+    (
+        "/components/securitySchemes/OAuth2/flows/authorizationCode/authorizationUrl",
+        "/authorize",
+    ),
+    (
+        "/components/securitySchemes/OAuth2/flows/authorizationCode/tokenUrl",
+        "/token",
+    ),
+    (
+        "/components/securitySchemes/OAuth2/flows/authorizationCode/refreshUrl",
+        "/token",
+    ),
     (
         "/components/securitySchemes/OAuth2/flows/password/tokenUrl",
         "/token",

@@ -36,14 +36,7 @@ impl<'a, T: Type> ApiExtractor<'a> for Form<T> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
-            description: None,
-            content: vec![MetaMediaType {
-                content_type: MEDIA_TYPE,
-                schema: T::schema_ref(),
-            }],
-            required: true,
-        })
+        Some(meta::<T>())
     }
 
     async fn from_request(
@@ -62,11 +55,29 @@ impl<'a, T: Type> ApiExtractor<'a> for Form<T> {
     }
 }
 
-async fn read(request: &Request, body: &mut RequestBody, limit: usize) -> poem::Result<Parameters> {
-    if !request.content_type().is_some_and(is_form) {
-        let reason = "the content type is not application/x-www-form-urlencoded";
-        return Err(OAuthError(Error::InvalidRequest(reason.into())).into());
+/// The description of a form for the OpenAPI document.
+pub(super) fn meta<T: Type>() -> MetaRequest {
+    MetaRequest {
+        description: None,
+        content: vec![MetaMediaType {
+            content_type: MEDIA_TYPE,
+            schema: T::schema_ref(),
+        }],
+        required: true,
     }
+}
+
+/// Refuses a body that is not a form.
+pub(super) fn require_form(request: &Request) -> poem::Result<()> {
+    if request.content_type().is_some_and(is_form) {
+        return Ok(());
+    }
+    let reason = "the content type is not application/x-www-form-urlencoded";
+    Err(OAuthError(Error::InvalidRequest(reason.into())).into())
+}
+
+async fn read(request: &Request, body: &mut RequestBody, limit: usize) -> poem::Result<Parameters> {
+    require_form(request)?;
     let bytes = body::read(request, body, limit).await?;
     let parameters = Parameters::parse(request.uri().query(), &bytes).map_err(OAuthError)?;
     Ok(parameters)

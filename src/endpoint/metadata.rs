@@ -8,9 +8,9 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::{Cached, Prebuilt};
-use super::{jwks, revoked_sessions};
+use super::{authorization, jwks, revoked_sessions};
+use crate::authorization::{pkce, prompt};
 use crate::client::GrantType;
-use crate::grant::Grant;
 use crate::response::oauth_error::OAuthError;
 use crate::scope::OWN_SCOPES;
 use crate::server::AuthorizationServer;
@@ -30,6 +30,8 @@ pub struct MetadataEndpoint(OnceLock<Prebuilt<ServerMetadata>>);
 struct ServerMetadata {
     /// The `iss` of all tokens.
     issuer: String,
+    /// URL of the authorization endpoint: the hosted sign-in page.
+    authorization_endpoint: String,
     /// URL of the token endpoint.
     token_endpoint: String,
     /// URL of the revocation endpoint (RFC 7009).
@@ -42,8 +44,16 @@ struct ServerMetadata {
     jwks_uri: String,
     /// Scopes of this server.
     scopes_supported: Vec<String>,
-    /// Empty: there is no authorization endpoint.
+    /// Response types of the authorization endpoint.
     response_types_supported: Vec<String>,
+    /// How the authorization endpoint returns its parameters.
+    response_modes_supported: Vec<String>,
+    /// Values of `prompt`.
+    prompt_values_supported: Vec<String>,
+    /// PKCE methods (RFC 7636).
+    code_challenge_methods_supported: Vec<String>,
+    /// Authorization responses have the parameter `iss` (RFC 9207).
+    authorization_response_iss_parameter_supported: bool,
     /// Grant types of the token endpoint.
     grant_types_supported: Vec<String>,
     /// Client authentication at the token endpoint.
@@ -70,14 +80,19 @@ impl ServerMetadata {
         let methods = list(&["client_secret_basic", "client_secret_post", "none"]);
         Self {
             issuer: issuer.clone(),
+            authorization_endpoint: format!("{issuer}{}", authorization::PATH),
             token_endpoint: format!("{issuer}/token"),
             revocation_endpoint: format!("{issuer}/revoke"),
             introspection_endpoint: format!("{issuer}/introspect"),
             revoked_sessions_endpoint: format!("{issuer}{}", revoked_sessions::PATH),
             jwks_uri: format!("{issuer}{}", jwks::PATH),
             scopes_supported: list(&OWN_SCOPES.map(|own| own.name)),
-            response_types_supported: Vec::new(),
-            grant_types_supported: list(&Grant::TYPES.map(GrantType::as_str)),
+            response_types_supported: list(&["code"]),
+            response_modes_supported: list(&["query"]),
+            prompt_values_supported: list(&prompt::VALUES),
+            code_challenge_methods_supported: list(&pkce::METHODS),
+            authorization_response_iss_parameter_supported: true,
+            grant_types_supported: list(&GrantType::ALL.map(GrantType::as_str)),
             token_endpoint_auth_methods_supported: methods.clone(),
             revocation_endpoint_auth_methods_supported: methods,
             introspection_endpoint_auth_methods_supported: list(&[

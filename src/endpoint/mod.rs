@@ -1,5 +1,6 @@
 //! Protocol endpoints for clients and resource servers, pages and probes.
 
+pub mod authorization;
 pub mod caching;
 mod form;
 pub mod health;
@@ -20,6 +21,8 @@ use poem_openapi::Tags;
 pub enum Tag {
     /// Get, refresh and revoke tokens.
     Token,
+    /// Sign in and out on the hosted page.
+    Authorization,
     /// Keys and metadata for verifying tokens.
     Keys,
     /// Introspect tokens and list revoked sessions.

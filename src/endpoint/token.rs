@@ -25,9 +25,15 @@ pub struct TokenEndpoint;
 /// A token request. Each parameter says to which grant it belongs.
 #[derive(Object)]
 struct TokenRequest {
-    /// `password` (RFC 6749 section 4.3; for first-party clients only, RFC 9700 section 2.4),
-    /// `refresh_token` (section 6) or `client_credentials` (section 4.4).
+    /// `authorization_code` (RFC 6749 section 4.1), `refresh_token` (section 6), `client_credentials` (section 4.4) or
+    /// `password` (section 4.3; for first-party clients only, RFC 9700 section 2.4).
     grant_type: String,
+    /// With `authorization_code`: the code that the browser returned with.
+    code: Option<String>,
+    /// With `authorization_code`: the secret whose digest was sent as `code_challenge` (RFC 7636).
+    code_verifier: Option<String>,
+    /// With `authorization_code`: the redirect URI of the authorization request. Required without PKCE.
+    redirect_uri: Option<String>,
     /// With `password`: the name of the user. For first-party clients alone.
     username: Option<String>,
     /// With `password`: the password as typed. For first-party clients alone.
@@ -58,8 +64,8 @@ enum Tokens {
 impl TokenEndpoint {
     /// Sign in or refresh
     ///
-    /// Exchanges a user name and password, or a refresh token, for an access token and a new refresh token
-    /// (RFC 6749 section 3.2); or a confidential client's credentials for an access token (RFC 6749 section
+    /// Exchanges an authorization code, a user name and password, or a refresh token, for an access token and a new
+    /// refresh token (RFC 6749 section 3.2); or a confidential client's credentials for an access token (RFC 6749 section
     /// 4.4).
     ///
     /// A public client sends `client_id`; a confidential one authenticates by HTTP Basic, or by

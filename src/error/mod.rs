@@ -159,12 +159,12 @@ impl Error {
                  registered one."
             }
             Self::InvalidGrant(_) => {
-                "The username or password is wrong, or the refresh token is invalid, expired, \
-                 revoked, or was issued to another client."
+                "The username or password is wrong, or the code or the refresh token is invalid, expired, \
+                 used or revoked, or was issued to another client, redirect_uri or code_verifier."
             }
             Self::UnauthorizedClient(_) => "The client is not registered for this grant type.",
             Self::UnsupportedGrantType(_) => {
-                "Supported grant types are password, refresh_token and client_credentials."
+                "Supported grant types are authorization_code, password, refresh_token and client_credentials."
             }
             Self::InvalidScope(_) => {
                 "The scope is malformed, or exceeds what the client or the session may have."

@@ -1,9 +1,11 @@
 //! Grants: credentials that a client exchanges for tokens, RFC 6749 §1.3. One file per grant type.
 
+mod authorization_code;
 mod client_credentials;
 mod password;
 mod refresh_token;
 
+use self::authorization_code::AuthorizationCodeGrant;
 use self::client_credentials::ClientCredentialsGrant;
 use self::password::PasswordGrant;
 use self::refresh_token::RefreshTokenGrant;
@@ -19,6 +21,8 @@ use crate::token::response::TokenResponse;
 /// A token request whose parameters have been parsed.
 #[derive(Debug)]
 pub enum Grant {
+    /// RFC 6749 §4.1.
+    AuthorizationCode(Box<AuthorizationCodeGrant>),
     /// RFC 6749 §4.3.
     Password(PasswordGrant),
     /// RFC 6749 §6.
@@ -28,28 +32,22 @@ pub enum Grant {
 }
 
 impl Grant {
-    /// The grant types of the token endpoint.
-    pub const TYPES: [GrantType; 3] = [
-        GrantType::Password,
-        GrantType::RefreshToken,
-        GrantType::ClientCredentials,
-    ];
-
     /// Parses the parameters of a request that arrived at `arrival`.
     pub fn parse(parameters: &Parameters, arrival: Timestamp) -> Result<Self, Error> {
         let name = parameters.require("grant_type")?.expose();
         let grant_type = GrantType::parse(name)
             .ok_or_else(|| Error::UnsupportedGrantType("unknown grant_type".into()))?;
         match grant_type {
+            GrantType::AuthorizationCode => {
+                let grant = AuthorizationCodeGrant::parse(parameters)?;
+                Ok(Self::AuthorizationCode(Box::new(grant)))
+            }
             GrantType::Password => PasswordGrant::parse(parameters).map(Self::Password),
             GrantType::RefreshToken => {
                 RefreshTokenGrant::parse(parameters, arrival).map(Self::RefreshToken)
             }
             GrantType::ClientCredentials => {
                 ClientCredentialsGrant::parse(parameters).map(Self::ClientCredentials)
-            }
-            GrantType::AuthorizationCode => {
-                Err(Error::UnsupportedGrantType("no codes are issued".into()))
             }
         }
     }
@@ -84,6 +82,7 @@ impl Grant {
     ) -> Result<TokenResponse, Error> {
         client.require_grant_type(self.grant_type())?;
         match self {
+            Self::AuthorizationCode(grant) => grant.exchange(client, device, server).await,
             Self::Password(grant) => grant.exchange(client, device, server).await,
             Self::RefreshToken(grant) => grant.exchange(client, &device, server).await,
             Self::ClientCredentials(grant) => grant.exchange(client, server),
@@ -92,6 +91,7 @@ impl Grant {
 
     const fn grant_type(&self) -> GrantType {
         match self {
+            Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
             Self::Password(_) => GrantType::Password,
             Self::RefreshToken(_) => GrantType::RefreshToken,
             Self::ClientCredentials(_) => GrantType::ClientCredentials,

@@ -56,12 +56,12 @@ impl RootSecrets {
         let (header, sealed) = content
             .split_at_checked(header_length)
             .ok_or(UnsealError::Mac)?;
-        let is_by = |derived: &&Derived| {
+        let is_own = |derived: &&Derived| {
             let own = hmac::sign(&derived.code_mac, content);
             let own = own.as_ref().get(..MAC).unwrap_or_default();
             verify_slices_are_equal(own, mac).is_ok()
         };
-        let derived = self.0.iter().find(is_by).ok_or(UnsealError::Mac)?;
+        let derived = self.0.iter().find(is_own).ok_or(UnsealError::Mac)?;
         let mut plain = Zeroizing::new(sealed.to_vec());
         let length = key(derived, header)
             .map_err(|_| UnsealError::Context)?

@@ -18,15 +18,23 @@ impl RequestedAccess {
         let scope = parameters
             .find("scope")
             .map(|text| Scope::parse(text.expose()));
+        Ok(Self {
+            scope: scope
+                .transpose()
+                .map_err(|_| Error::InvalidScope("malformed scope".into()))?,
+            ..Self::parse_resource(parameters)?
+        })
+    }
+
+    /// Reads `resource` alone.
+    pub fn parse_resource(parameters: &Parameters) -> Result<Self, Error> {
         let resource = match parameters.all("resource") {
             [] => None,
             [one] => Some(one.expose().to_owned()),
             _ => return Err(Error::InvalidTarget("several resources".into())),
         };
         Ok(Self {
-            scope: scope
-                .transpose()
-                .map_err(|_| Error::InvalidScope("malformed scope".into()))?,
+            scope: None,
             resource,
         })
     }

@@ -52,7 +52,7 @@ fn the_document_names_its_own_issuer_everywhere() {
         document
             .matches("\"https://auth.example.com/x/token\"")
             .count(),
-        3
+        5
     );
 }
 

@@ -141,6 +141,9 @@ fn every_body_has_a_named_schema_and_valid_examples() {
                 continue;
             };
             assert_eq!(content.len(), 1, "{what} has several media types");
+            if content.contains_key("text/html") {
+                continue;
+            }
             for media_type in content.values() {
                 let schema = &media_type["schema"];
                 assert!(

@@ -1,6 +1,7 @@
 //! A server in memory, called by HTTP requests, with a clock that the test moves.
 
 pub mod audit;
+pub mod browser;
 pub mod client;
 pub mod database;
 pub mod document;

@@ -145,6 +145,7 @@ fn failure(id: &str, error: ClientError) -> CommandError {
             ))
         }
         ClientError::Taken => CommandError::new(format!("there is a client {id} already")),
+        ClientError::Reserved => CommandError::new(error.to_string()),
         ClientError::NotFound => unknown(id),
         ClientError::Stale => {
             CommandError::new(format!("client {id} was changed meanwhile; try again"))

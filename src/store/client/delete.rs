@@ -19,6 +19,9 @@ pub async fn delete<'a>(
     store
         .transaction(Durability::Durable, |tx| async move {
             let client = lock_target(&tx, target).await?;
+            if client.is_reserved() {
+                return Err(ClientError::Reserved);
+            }
             Entity::delete_by_id(id.to_owned()).exec(&tx).await?;
             // In the same transaction, or a later client of the same id would have them.
             client_secret::remove_all(&tx, id).await?;

@@ -22,6 +22,11 @@ pub enum ClientError {
     /// The client has another revision than expected.
     #[error("the client was changed meanwhile")]
     Stale,
+    /// The client is the one of browser sessions.
+    #[error(
+        "jeton:browser is the client of browser sessions: only its session lifetimes can be changed"
+    )]
+    Reserved,
     /// The store failed.
     #[error("store: {0}")]
     Store(#[from] DbErr),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde_json::Value;
 
-use crate::client::{ClientSettings, GrantType, Policy};
+use crate::client::{BROWSER, ClientSettings, GrantType, Policy};
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::scope::{OPENID_SCOPES, Scope};
@@ -201,6 +201,11 @@ impl Model {
             revision: self.revision,
             epoch: self.epoch,
         }
+    }
+
+    /// Whether it is the client of browser sessions, which gets no tokens.
+    pub fn is_reserved(&self) -> bool {
+        self.id == BROWSER
     }
 
     /// The settings in force: the client's own, or else the server's.

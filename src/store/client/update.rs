@@ -12,6 +12,9 @@ use crate::store::session::Ending;
 use crate::store::writer::Durability;
 use crate::store::{Store, Target, signing_key};
 
+/// The settings of the client of browser sessions that can be changed.
+const RESERVED_SETTINGS: [&str; 2] = ["session_lifetime", "session_idle_lifetime"];
+
 /// The outcome of a change.
 #[derive(Clone, Debug)]
 pub struct UpdatedClient {
@@ -43,6 +46,10 @@ pub async fn update<'a>(
                 invalid.extend(check_retention(settings, store.session_retention));
                 invalid
             };
+            let is_lifetime = |name: &String| RESERVED_SETTINGS.contains(&name.as_str());
+            if before.is_reserved() && !changes.keys().all(is_lifetime) {
+                return Err(ClientError::Reserved);
+            }
             check_changes(&changes, &check(&old), check(&new))?;
             let mut outcome = UpdatedClient {
                 client: before,

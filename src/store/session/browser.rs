@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use super::begin::begin_within;
-use super::revoke::{revoke_from_browser, revoke_one};
+use super::revoke::revoke_one;
 use super::{Column, Ending, Entity, Model, NewSession};
 use crate::audit::Cause;
 use crate::store::Store;
@@ -42,26 +42,4 @@ pub async fn begin_in_browser(
         Ok(true)
     });
     Ok(begun.await?.then_some(session))
-}
-
-/// Revokes the sessions that were begun from a browser session that was just revoked. Those that were granted
-/// `offline_access` stay, unless the browser session was stolen or an operator revoked it.
-pub(super) async fn revoke_begun_from(
-    connection: &impl ConnectionTrait,
-    browser_session: &Model,
-    reason: Ending,
-    cause: &Cause,
-) -> Result<u64, DbErr> {
-    if !browser_session.is_of_browser() {
-        return Ok(0);
-    }
-    let with_offline = matches!(reason, Ending::Replay | Ending::Operator);
-    revoke_from_browser(
-        connection,
-        browser_session.id,
-        with_offline,
-        reason,
-        cause.at,
-    )
-    .await
 }

@@ -5,7 +5,7 @@ use sea_orm::sea_query::{ExprTrait as _, Query};
 use sea_orm::{Condition, SqlErr};
 
 use super::begin::{insertion, record};
-use super::{Column, Entity, Model, NewSession};
+use super::{Column, Entity, Model};
 use crate::audit::Cause;
 use crate::store::writer::Durability;
 use crate::store::{Store, consent};
@@ -19,15 +19,13 @@ pub struct RedeemedCode {
     pub browser_session: Uuid,
     /// Whether the session outlives a sign-out of the browser session.
     pub is_offline: bool,
-    /// Whether the user must have consented.
-    pub requires_consent: bool,
 }
 
 /// The outcome of redeeming an authorization code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redemption {
     /// The session has begun.
-    Begun(Box<Model>),
+    Begun,
     /// The user, the client, the browser session or the consent does not allow it any more.
     Refused,
     /// The code was redeemed before.
@@ -38,46 +36,38 @@ pub enum Redemption {
 /// 6749 §4.1.2: the primary key of the table does not allow a second session with its id.
 pub async fn redeem(
     store: &Store,
-    new: NewSession<'_>,
-    code: RedeemedCode,
+    session: &Model,
+    requires_consent: bool,
     cause: &Cause,
 ) -> Result<Redemption, DbErr> {
-    let session = NewSession {
-        code: Some(code),
-        ..new
-    };
-    let session = session.into_model(cause);
-    let row = &session;
     let begun = store.transaction(Durability::Durable, |tx| async move {
-        let insertion = insertion(row, Some(is_still_allowed(row, code)))?;
+        let condition = is_still_allowed(session, requires_consent);
+        let insertion = insertion(session, Some(condition))?;
         if tx.execute(&insertion).await?.rows_affected() == 0 {
-            return Ok::<_, DbErr>(false);
+            return Ok::<_, DbErr>(Redemption::Refused);
         }
-        record(&tx, row, cause).await?;
-        Ok(true)
+        record(&tx, session, cause).await?;
+        Ok(Redemption::Begun)
     });
     match begun.await {
-        Ok(true) => Ok(Redemption::Begun(Box::new(session))),
-        Ok(false) => Ok(Redemption::Refused),
-        Err(error) => match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => Ok(Redemption::Used),
-            _ => Err(error),
-        },
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Ok(Redemption::Used)
+        }
+        outcome => outcome,
     }
 }
 
 /// The browser session and the consent still exist. The locks make a sign-out, or a withdrawal of the consent, wait for
 /// this transaction: it revokes the sessions that it finds.
-fn is_still_allowed(session: &Model, code: RedeemedCode) -> Condition {
+fn is_still_allowed(session: &Model, requires_consent: bool) -> Condition {
     let mut browser_session = Query::select();
     browser_session
         .expr(Expr::value(1))
         .from(Entity)
-        .and_where(Expr::col((Entity, Column::Id)).eq(code.browser_session))
+        .and_where(Expr::col((Entity, Column::Id)).eq(session.browser_session_id))
         .and_where(Expr::col((Entity, Column::RevokedAt)).is_null())
         .lock_shared();
-    let consent = code
-        .requires_consent
+    let consent = requires_consent
         .then(|| Expr::exists(consent::locked(session.user_id, &session.client_id)));
     Condition::all()
         .add(Expr::exists(browser_session))

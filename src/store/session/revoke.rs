@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder as _, QuerySelect as _, UpdateMany};
 
-use super::browser::revoke_begun_from;
 use super::{Column, Ending, Entity, Model, event};
 use crate::audit::{Action, Cause};
 use crate::clock::Timestamp;
@@ -81,17 +80,20 @@ pub(super) async fn revoke_one(
     Ok(updated.await?.rows_affected == 1)
 }
 
-/// Revokes the active sessions that were begun from a browser session. Returns their number.
-pub(super) async fn revoke_from_browser(
+/// Revokes the active sessions that were begun from a browser session, which was just revoked. Returns their number. Those
+/// that were granted `offline_access` stay, unless the browser session was stolen or an operator revoked it.
+async fn revoke_begun_from(
     connection: &impl ConnectionTrait,
-    browser_session: Uuid,
-    with_offline: bool,
+    browser_session: &Model,
     reason: Ending,
-    now: Timestamp,
+    cause: &Cause,
 ) -> Result<u64, DbErr> {
-    let from = Column::BrowserSessionId.eq(browser_session);
-    let mut updated = update(from, reason, now).filter(Column::ExpiresAt.gt(now));
-    if !with_offline {
+    if !browser_session.is_of_browser() {
+        return Ok(0);
+    }
+    let from = Column::BrowserSessionId.eq(browser_session.id);
+    let mut updated = update(from, reason, cause.at).filter(Column::ExpiresAt.gt(cause.at));
+    if !matches!(reason, Ending::Replay | Ending::Operator) {
         updated = updated.filter(Column::Offline.eq(false));
     }
     Ok(updated.exec(connection).await?.rows_affected)

@@ -1,5 +1,6 @@
 //! Response headers: components, and references to them.
 
+use jeton::endpoint::authorization;
 use serde_json::{Map, Value, json};
 
 /// Shared headers by their names in the document.
@@ -17,6 +18,7 @@ pub(super) fn components() -> Value {
             "required": true,
             "schema": { "type": "string", "enum": ["no-store"] },
         },
+        "Location": text("The URL to open next."),
         "RequestId": text("Identifies the request in the server's log."),
         "RetryAfter": {
             "description": "Seconds to wait, RFC 9110 section 10.2.3.",
@@ -53,9 +55,12 @@ pub(super) fn declare(path: &str, operation: &mut Map<String, Value>) {
         let has_problems = path.starts_with("/account") || path.starts_with("/admin");
         match status.as_str() {
             "401" => refer(&mut headers, "WWW-Authenticate", "Challenge"),
-            "403" => refer(&mut headers, "WWW-Authenticate", "ChallengeIfAny"),
+            "403" if path != authorization::PATH => {
+                refer(&mut headers, "WWW-Authenticate", "ChallengeIfAny");
+            }
             "400" if has_problems => refer(&mut headers, "WWW-Authenticate", "ChallengeIfAny"),
             "429" | "503" => refer(&mut headers, "Retry-After", "RetryAfter"),
+            "303" => refer(&mut headers, "Location", "Location"),
             _ => {}
         }
         if !headers.contains_key("Cache-Control") {

@@ -10,7 +10,14 @@ use jeton::document;
 use serde_json::{Map, Value, json};
 
 /// Order of the tags in the document, and so in Swagger UI.
-const TAGS: [&str; 5] = ["Token", "Account", "Keys", "Introspection", "Admin"];
+const TAGS: [&str; 6] = [
+    "Token",
+    "Authorization",
+    "Account",
+    "Keys",
+    "Introspection",
+    "Admin",
+];
 
 /// The document, generated from the definitions in the code.
 pub fn generate() -> Value {

@@ -2,6 +2,7 @@
 //! operation cannot return are removed, and the others get examples from the code.
 
 use jeton::api::admin;
+use jeton::endpoint::authorization;
 use jeton::error::Error;
 use jeton::response::oauth_error::OAuthError;
 use jeton::response::problem::Problem;
@@ -36,6 +37,14 @@ pub(super) fn settle(path: &str, operation: &mut Map<String, Value>, entry: &Ent
     let Some(responses) = responses.and_then(Value::as_object_mut) else {
         return;
     };
+    // Pages declare their own responses.
+    if path == authorization::PATH {
+        let takes_body = known.contains_key("requestBody");
+        responses.retain(|status, _| {
+            takes_body || !["403", "408", "413", "429"].contains(&status.as_str())
+        });
+        return;
+    }
     responses.retain(|status, _| is_possible(status, path, &known, entry));
     for (status, response) in responses.iter_mut() {
         let is_refusal = status.starts_with(['4', '5']);

@@ -2,11 +2,15 @@
 
 use jeton::api::page;
 use jeton::client::GrantType;
-use jeton::grant::Grant;
 use serde_json::{Map, Value, json};
 
 /// The forms. Swagger UI fills a field without an example with "string".
-const FORMS: [&str; 3] = ["TokenRequest", "RevocationRequest", "IntrospectionRequest"];
+const FORMS: [&str; 4] = [
+    "TokenRequest",
+    "AuthorizationForm",
+    "RevocationRequest",
+    "IntrospectionRequest",
+];
 
 /// Properties that a request may set to null.
 const NULLABLE: [(&str, &str); 4] = [
@@ -39,7 +43,7 @@ pub(super) fn complete(schemas: &mut Map<String, Value>, bodies: &[String]) {
     if let Some(grant_type) = property(schemas, "TokenRequest", "grant_type") {
         grant_type.insert(
             "enum".to_owned(),
-            json!(Grant::TYPES.map(GrantType::as_str)),
+            json!(GrantType::ALL.map(GrantType::as_str)),
         );
     }
 }

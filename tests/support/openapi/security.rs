@@ -29,9 +29,14 @@ pub(super) fn complete(schemes: &mut Map<String, Value>) {
     for (_, scheme) in schemes.iter_mut() {
         let flows = scheme.get_mut("flows").and_then(Value::as_object_mut);
         for (_, flow) in flows.into_iter().flatten() {
-            for url in ["tokenUrl", "refreshUrl"] {
-                if let Some(url) = flow.get_mut(url) {
-                    *url = format!("{DEFAULT_ISSUER}/token").into();
+            let urls = [
+                ("authorizationUrl", "/authorize"),
+                ("tokenUrl", "/token"),
+                ("refreshUrl", "/token"),
+            ];
+            for (name, path) in urls {
+                if let Some(url) = flow.get_mut(name) {
+                    *url = format!("{DEFAULT_ISSUER}{path}").into();
                 }
             }
         }

@@ -198,6 +198,10 @@ impl From<ClientError> for Problem {
                 Self::Invalid(invalid.into_iter().map(Into::into).collect())
             }
             ClientError::Taken => Self::Conflict("Another client has that id.".into()),
+            ClientError::Reserved => Self::Conflict(
+                "jeton:browser is the client of browser sessions: only its session lifetimes can be changed."
+                    .into(),
+            ),
             ClientError::NotFound => Self::NotFound,
             ClientError::Stale => Self::PreconditionFailed,
             ClientError::Store(error) => error.into(),

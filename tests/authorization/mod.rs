@@ -1,0 +1,4 @@
+//! The authorization endpoint, the code grant and browser sessions.
+
+mod code;
+mod request;

@@ -1,0 +1,219 @@
+//! Authorization requests and their refusals.
+
+use crate::support::browser::{Browser, CALLBACK, credentials, request};
+use crate::support::{ALICE, ISSUER, Jeton};
+
+/// row 55: a user signs in on the page, and the client gets a code, `state` and `iss`.
+#[tokio::test]
+async fn a_user_signs_in_and_the_client_gets_a_code() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    let page = browser.open(&jeton, &request(&[])).await;
+    page.assert_page(200, "app");
+    let answer = browser.submit(&jeton, &page, &credentials(ALICE)).await;
+    let parameters = answer.redirected();
+    assert!(answer.header("location").unwrap().starts_with(CALLBACK));
+    // row 64, row 65
+    assert_eq!(parameters["state"], "s1");
+    assert_eq!(parameters["iss"], ISSUER);
+    let tokens = jeton.redeem(&parameters["code"]).await.tokens();
+    let session = jeton.session(&tokens).await;
+    assert!(session.browser_session_id.is_some());
+    // The browser stays signed in.
+    let again = browser.open(&jeton, &request(&[])).await;
+    jeton.redeem(&again.code()).await.tokens();
+}
+
+/// row 55: an authorization request in a form is redirected to the same request by `GET`.
+#[tokio::test]
+async fn a_request_in_a_form_is_redirected_to_get() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    let fields = [("client_id", "app"), ("state", "a b&c")];
+    let answer = browser
+        .post(&jeton, "/authorize", &fields, "https://app.example")
+        .await;
+    assert_eq!(answer.status, 303);
+    let location = answer.header("location").unwrap();
+    assert_eq!(
+        location,
+        format!("{ISSUER}/authorize?client%5Fid=app&state=a%20b%26c")
+    );
+}
+
+/// row 57: "the authorization server [...] MUST NOT automatically redirect the user agent to the invalid redirect URI",
+/// RFC 6749 §4.1.2.1.
+#[tokio::test]
+async fn an_unknown_client_or_redirect_uri_gets_a_page() {
+    let jeton = Jeton::with_app().await;
+    jeton
+        .add_app("two", |client| {
+            client.redirect_uris = format!("{CALLBACK} https://app.example/other");
+        })
+        .await;
+    jeton
+        .add_app("off", |client| client.disabled_at = Some(jeton.now()))
+        .await;
+    let browser = Browser::default();
+    for (more, reason) in [
+        (vec![("client_id", "")], "client_id is missing"),
+        (vec![("client_id", "unknown")], "No client"),
+        (vec![("client_id", "off")], "disabled"),
+        (vec![("client_id", "jeton:browser")], "redirect_uri"),
+        (
+            vec![("client_id", "two"), ("redirect_uri", "")],
+            "redirect_uri is missing",
+        ),
+        (
+            vec![("redirect_uri", "https://app.example/callback/")],
+            "not registered",
+        ),
+        (
+            vec![("redirect_uri", "https://evil.example/callback")],
+            "not registered",
+        ),
+        (
+            vec![("redirect_uri", "javascript:alert(1)")],
+            "not registered",
+        ),
+    ] {
+        let answer = browser.open(&jeton, &request(&more)).await;
+        answer.assert_page(400, reason);
+    }
+    for name in ["client_id", "redirect_uri", "state"] {
+        let query = format!("{}&{name}=x", request(&[]));
+        browser
+            .open(&jeton, &query)
+            .await
+            .assert_page(400, "given twice");
+    }
+    // The only registered URI need not be named.
+    let page = browser
+        .open(&jeton, &request(&[("redirect_uri", "")]))
+        .await;
+    page.assert_page(200, "app");
+}
+
+/// row 56, row 61, row 62, row 67, row 70, row 71, row 85, row 88, row 90: the client gets the error, with `state` and
+/// `iss`.
+#[tokio::test]
+async fn an_invalid_request_is_refused_by_redirect() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    let long = "n".repeat(513);
+    for (more, error) in [
+        (vec![("response_type", "")], "invalid_request"),
+        (
+            vec![("response_type", "token")],
+            "unsupported_response_type",
+        ),
+        (
+            vec![("response_type", "id_token")],
+            "unsupported_response_type",
+        ),
+        (
+            vec![("response_type", "code id_token")],
+            "unsupported_response_type",
+        ),
+        (vec![("response_mode", "fragment")], "invalid_request"),
+        (vec![("response_mode", "form_post")], "invalid_request"),
+        (vec![("request", "x")], "request_not_supported"),
+        (
+            vec![("request_uri", "https://x.example")],
+            "request_uri_not_supported",
+        ),
+        (vec![("registration", "x")], "registration_not_supported"),
+        (vec![("code_challenge", "")], "invalid_request"),
+        (vec![("code_challenge", "short")], "invalid_request"),
+        (vec![("code_challenge_method", "plain")], "invalid_request"),
+        (vec![("code_challenge_method", "")], "invalid_request"),
+        (vec![("scope", "read delete")], "invalid_scope"),
+        (vec![("scope", "account")], "invalid_scope"),
+        (vec![("scope", "a  b")], "invalid_scope"),
+        (
+            vec![("resource", "https://other.example")],
+            "invalid_target",
+        ),
+        (vec![("prompt", "none login")], "invalid_request"),
+        (vec![("prompt", "create")], "invalid_request"),
+        (vec![("max_age", "soon")], "invalid_request"),
+        (vec![("max_age", "-1")], "invalid_request"),
+        (
+            vec![("scope", "openid"), ("nonce", &long)],
+            "invalid_request",
+        ),
+        (vec![("id_token_hint", "x")], "invalid_request"),
+        (vec![("prompt", "none")], "login_required"),
+    ] {
+        let answer = browser.open(&jeton, &request(&more)).await;
+        answer.assert_redirect_error(error);
+    }
+    let query = format!("{}&scope=read&scope=write", request(&[]));
+    browser
+        .open(&jeton, &query)
+        .await
+        .assert_redirect_error("invalid_request");
+    jeton
+        .add_app("other", |client| {
+            client.grant_types = "refresh_token".to_owned()
+        })
+        .await;
+    let answer = browser
+        .open(&jeton, &request(&[("client_id", "other")]))
+        .await;
+    answer.assert_redirect_error("unauthorized_client");
+}
+
+/// row 92, row 98: unknown and optional parameters are no error.
+#[tokio::test]
+async fn optional_parameters_are_ignored() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    for more in [
+        ("display", "popup"),
+        ("ui_locales", "fr de"),
+        ("claims_locales", "fr"),
+        ("acr_values", "x"),
+        ("claims", "{}"),
+        ("nonce", "n"),
+        ("audience", "x"),
+        ("response_mode", "query"),
+        ("scope", "openid offline_access read"),
+    ] {
+        let page = browser.open(&jeton, &request(&[more])).await;
+        page.assert_page(200, "password");
+    }
+    let page = browser
+        .open(&jeton, &request(&[("login_hint", "\"bob\"")]))
+        .await;
+    page.assert_page(200, "&#34;bob&#34;");
+}
+
+/// row 8, row 64: a malformed query, one that is too long, and a state that is too long get a page.
+#[tokio::test]
+async fn a_malformed_or_long_query_gets_a_page() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    for malformed in ["%ZZ", "%FF", "%00"] {
+        let query = format!("{}&x={malformed}", request(&[]));
+        browser
+            .open(&jeton, &query)
+            .await
+            .assert_page(400, "malformed");
+    }
+    let state = "s".repeat(2048);
+    browser
+        .open(&jeton, &request(&[("state", &state)]))
+        .await
+        .assert_page(200, "password");
+    let state = "s".repeat(2049);
+    browser
+        .open(&jeton, &request(&[("state", &state)]))
+        .await
+        .assert_page(400, "state");
+    let long = "x".repeat(8 * 1024);
+    browser
+        .open(&jeton, &request(&[("x", &long)]))
+        .await
+        .assert_page(414, "");
+}
