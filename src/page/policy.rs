@@ -16,8 +16,8 @@ static STYLE_SOURCE: LazyLock<String> = LazyLock::new(|| digest_source(STYLE));
 /// The policy of a page: no script, no other host, no frame, only its own style, and these sources for its form.
 pub(super) fn policy(form_action: &str) -> String {
     format!(
-        "default-src 'none'; style-src {}; img-src data:; base-uri 'none'; frame-ancestors 'none'; \
-         form-action {form_action}",
+        "default-src 'none'; style-src {}; img-src data:; base-uri 'none'; form-action {form_action}; \
+         frame-ancestors 'none'",
         *STYLE_SOURCE
     )
 }

@@ -9,10 +9,9 @@ use poem_openapi::registry::{MetaResponses, Registry};
 
 use super::policy::{policy, redirect_source};
 
-/// Headers of every page. With `no-referrer`, Chromium would send `Origin: null` with the page's form.
-const HEADERS: [(HeaderName, &str); 4] = [
+/// Headers of every page.
+const HEADERS: [(HeaderName, &str); 3] = [
     (header::CACHE_CONTROL, "no-store"),
-    (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
@@ -26,6 +25,7 @@ pub struct PageResponse {
     status: StatusCode,
     html: String,
     policy: String,
+    referrer_policy: &'static str,
 }
 
 impl PageResponse {
@@ -42,6 +42,7 @@ impl PageResponse {
             status,
             html,
             policy: policy("'none'"),
+            referrer_policy: "no-referrer",
         }
     }
 
@@ -52,7 +53,12 @@ impl PageResponse {
             Some(source) => policy(&format!("'self' {source}")),
             None => policy("'self'"),
         };
-        Self { policy, ..self }
+        Self {
+            policy,
+            // With `no-referrer`, Chromium would send `Origin: null` with the form.
+            referrer_policy: "same-origin",
+            ..self
+        }
     }
 }
 
@@ -64,6 +70,8 @@ impl IntoResponse for PageResponse {
         for (name, value) in HEADERS {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        let referrer_policy = HeaderValue::from_static(self.referrer_policy);
+        headers.insert(header::REFERRER_POLICY, referrer_policy);
         if let Ok(policy) = HeaderValue::try_from(self.policy) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
