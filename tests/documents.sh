@@ -24,7 +24,7 @@ start() {
   JETON_BOOTSTRAP__ADMIN_PASSWORD='correct horse battery staple' "$binary" >console.log 2>server.log &
   server=$!
   for try in {1..100}; do
-    curl --silent --fail --output /dev/null http://127.0.0.1:8080/readyz && return
+    curl --silent --fail --output /dev/null http://localhost:8080/readyz && return
     kill -0 "$server" 2>/dev/null || break
     sleep 0.2
   done

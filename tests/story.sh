@@ -14,8 +14,8 @@ trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT
 jeton=$(binary "${1:-}" jeton)
 my_info=$(binary "${2:-}" examples/my-info)
 forget_settings
-issuer=http://127.0.0.1:$(free_port)
-api=http://127.0.0.1:$(free_port)
+issuer=http://localhost:$(free_port)
+api=http://localhost:$(free_port)
 
 with_jeton() {
   JETON_SERVER__LISTEN=${issuer#http://} JETON_DATA_DIR=$work/data JETON_METRICS__LISTEN='' \

@@ -30,7 +30,7 @@ use crate::store::user::UserError;
 
 /// An OAuth 2 authorization server.
 ///
-/// `jeton` without a command starts the server on 127.0.0.1:8080 with its data in ./data. The other
+/// `jeton` without a command starts the server on localhost:8080 with its data in ./data. The other
 /// commands work on the same data, also while the server runs.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXAMPLES)]

@@ -1,10 +1,8 @@
 //! `jeton serve`: starts the server and stops it gracefully.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CommandError, log, metrics, output};
@@ -12,7 +10,7 @@ use crate::app::app;
 use crate::bootstrap::{self, ADMIN, FIRST_PARTY};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::listener;
+use crate::listener::{self, BindError, Sockets};
 use crate::maintenance;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -21,7 +19,10 @@ use crate::server::AuthorizationServer;
 pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let log = log::start(&settings.log)?;
     // Binds the port first: a second server on the same data must fail before it changes the data.
-    let listener = listen(&settings).await?;
+    let listening = Sockets::bind(&settings.server.listen).await;
+    let sockets = listening.map_err(|error| cannot_listen(&error))?;
+    let port = sockets.port()?.unwrap_or(settings.server.listen.port);
+    let settings = settings.at_port(port);
     let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
     bootstrap::check_retention(&server).await?;
     metrics::start(&server, log.lost_lines()).await?;
@@ -30,7 +31,7 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&server)));
     let stop = stop_signal()?;
     listener::serve(
-        listener,
+        sockets,
         app(Arc::clone(&server)),
         &server.settings.server,
         stop,
@@ -42,15 +43,9 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
-    let address = settings.server.listen;
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| CommandError::new(cannot_listen(address, &error)))
-}
-
 /// The message for an address that cannot be used, with the remedy.
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
-    let remedy = match error.kind() {
+fn cannot_listen(refused: &BindError) -> CommandError {
+    let remedy = match refused.error.kind() {
         io::ErrorKind::AddrInUse => "stop the process that uses it, or ",
         io::ErrorKind::PermissionDenied => {
             "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): grant it, or "
@@ -58,10 +53,9 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => "no network interface of this machine has it; ",
         _ => "",
     };
-    format!(
-        "cannot listen on {address}: {error}; {remedy}set server.listen (JETON_SERVER__LISTEN) to another \
-         address"
-    )
+    CommandError::new(format!(
+        "{refused}; {remedy}set server.listen (JETON_SERVER__LISTEN) to another address"
+    ))
 }
 
 /// Prints how to use the server on standard output. A generated password is shown once and not in the log, so the
@@ -120,8 +114,8 @@ fn warn_of_unknown_proxy(settings: &Settings) {
 
 /// Without an issuer, the address to listen on becomes the issuer. No client can reach `0.0.0.0`.
 fn warn_of_unreachable_issuer(settings: &Settings) {
-    let listen = settings.server.listen;
-    if listen.ip().is_unspecified() && settings.issuer == format!("http://{listen}") {
+    let listen = &settings.server.listen;
+    if listen.is_unspecified() && settings.issuer == format!("http://{listen}") {
         tracing::warn!(
             issuer = settings.issuer,
             "the issuer is not set, so tokens and documents contain this address, which no other machine can \
@@ -160,7 +154,11 @@ mod tests {
     #[test]
     fn a_port_without_permission_is_reported_as_such() {
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let message = cannot_listen(([0, 0, 0, 0], 443).into(), &denied);
+        let refused = BindError {
+            address: "0.0.0.0:443".to_owned(),
+            error: denied,
+        };
+        let message = cannot_listen(&refused).to_string();
         assert!(
             message.contains("ports below 1024 need a privilege"),
             "{message}"

@@ -2,6 +2,7 @@
 
 mod check;
 mod environment;
+mod listen_address;
 mod section;
 mod source;
 mod text;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+pub use listen_address::{ListenAddress, ListenHost, at_port};
 pub use section::{
     AccessTokenSettings, AccountSettings, AuditSettings, BootstrapSettings, DatabaseSettings,
     KeySettings, LateRetry, LogFormat, LogSettings, MetricsSettings, PageSettings,
@@ -102,7 +104,7 @@ impl Settings {
     /// Derives empty settings from others.
     fn derive_empty(&mut self) {
         if self.issuer.is_empty() {
-            self.issuer = format!("http://{}", self.server.listen);
+            self.issuer = self.issuer_of_listener();
         }
         if self.root_secret.file.as_os_str().is_empty() {
             self.root_secret.file = self.data_dir.join("root-secret");
@@ -111,6 +113,21 @@ impl Settings {
             self.password.threads =
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         }
+    }
+
+    /// The settings of a server whose listener got this port, which matters if `server.listen` has port 0.
+    #[must_use]
+    pub fn at_port(mut self, port: u16) -> Self {
+        let follows_listener = self.issuer == self.issuer_of_listener();
+        self.server.listen.port = port;
+        if follows_listener {
+            self.issuer = self.issuer_of_listener();
+        }
+        self
+    }
+
+    fn issuer_of_listener(&self) -> String {
+        format!("http://{}", self.server.listen)
     }
 
     /// The address of the database.

@@ -2,12 +2,12 @@
 
 #![expect(missing_docs, reason = "config/default.toml describes each setting")]
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
 
+use super::listen_address::ListenAddress;
 use super::value::{self, SecretText, Span};
 use crate::database_url::DatabaseUrl;
 use crate::device::TrustedProxies;
@@ -16,8 +16,7 @@ use crate::web_origin::WebOrigin;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
-    #[serde(deserialize_with = "value::address")]
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
     pub header_read_timeout: Span,
     pub keep_alive_timeout: Span,
     pub request_timeout: Span,

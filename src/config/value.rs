@@ -1,7 +1,6 @@
 //! Values of types that TOML lacks, with error messages that name the accepted ones.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::de::Error as _;
@@ -110,13 +109,6 @@ fn alternatives(words: &[String]) -> String {
     }
 }
 
-/// An IP address and a port.
-pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(|_| {
-        D::Error::custom("must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080")
-    })
-}
-
 /// Networks, separated by spaces.
 pub(super) fn trusted_proxies<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -150,7 +142,7 @@ pub(super) fn web_origin<'de, D: Deserializer<'de>>(
     let origin = WebOrigin::parse(&text);
     origin.map(Some).map_err(|error| {
         D::Error::custom(format!(
-            "must be an origin, such as http://127.0.0.1:8081, or empty: {error}"
+            "must be an origin, such as http://localhost:8081, or empty: {error}"
         ))
     })
 }

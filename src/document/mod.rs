@@ -52,7 +52,7 @@ type AdminApi = (
 );
 
 /// The issuer in the document of the repository.
-pub const DEFAULT_ISSUER: &str = "http://127.0.0.1:8080";
+pub const DEFAULT_ISSUER: &str = "http://localhost:8080";
 
 const DOCUMENT: &str = include_str!("../../openapi/openapi.json");
 

@@ -77,20 +77,20 @@ mod tests {
 
     #[test]
     fn another_name_of_this_machine_is_redirected_to_the_issuer() {
-        let issuer = "http://127.0.0.1:8080/auth";
-        for host in ["localhost:8080", "[::1]:8080", "jeton.localhost:8080"] {
+        let issuer = "http://localhost:8080/auth";
+        for host in ["127.0.0.1:8080", "[::1]:8080", "jeton.localhost:8080"] {
             let address = address_at_issuer(issuer, host);
             assert_eq!(
                 address.as_deref(),
-                Some("http://127.0.0.1:8080/auth/docs"),
+                Some("http://localhost:8080/auth/docs"),
                 "{host}"
             );
         }
         // The issuer itself, another port (it may be forwarded), another machine, no host.
         for host in [
-            "127.0.0.1:8080",
-            "localhost:9000",
-            "localhost",
+            "localhost:8080",
+            "127.0.0.1:9000",
+            "127.0.0.1",
             "jeton.test:8080",
             "",
             "@",

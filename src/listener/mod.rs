@@ -4,6 +4,7 @@ mod address_limit;
 mod automatic_error;
 mod head_timer;
 mod lingering_stream;
+mod sockets;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,13 +20,14 @@ use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 
 use self::address_limit::{AddressLimit, Place};
 use self::head_timer::{Head, HeadTimer};
 use self::lingering_stream::LingeringStream;
+pub use self::sockets::{BindError, Sockets};
 use crate::config::ServerSettings;
 
 /// Maximum size of a request's head.
@@ -38,7 +40,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// The framework's own server has no timeout for a request's head and no connection limit, so slow clients
 /// could block it.
 pub async fn serve<E>(
-    listener: TcpListener,
+    sockets: impl Into<Sockets>,
     app: E,
     settings: &ServerSettings,
     stop: impl Future<Output = ()>,
@@ -47,7 +49,7 @@ where
     E: Endpoint<Output = Response> + 'static,
 {
     let app = Arc::new(app);
-    let local = listener.local_addr()?;
+    let mut sockets = sockets.into();
     let graceful = GracefulShutdown::new();
     let limits = Limits {
         permits: Arc::new(Semaphore::new(
@@ -59,7 +61,7 @@ where
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &limits) => accepted,
+            accepted = accept(&mut sockets, &limits) => accepted,
         };
         let Some((stream, remote, places)) = accepted else {
             continue;
@@ -74,7 +76,7 @@ where
                 .max_buf_size(MAX_HEAD_SIZE)
                 .serve_connection(
                     TokioIo::new(with_write_timeout(stream, settings.request_timeout.0)),
-                    service(&app, head, (local, remote)),
+                    service(&app, head, remote),
                 ),
         );
         tokio::spawn(async move {
@@ -85,7 +87,7 @@ where
             drop(places);
         });
     }
-    drop(listener);
+    drop(sockets);
     finish(graceful, settings.shutdown_timeout.0).await;
     Ok(())
 }
@@ -98,11 +100,11 @@ struct Limits {
 
 /// Accepts a connection, and closes it if its address has too many.
 async fn accept(
-    listener: &TcpListener,
+    sockets: &mut Sockets,
     limits: &Limits,
 ) -> Option<(TcpStream, SocketAddr, (OwnedSemaphorePermit, Place))> {
     let permit = Arc::clone(&limits.permits).acquire_owned().await.ok()?;
-    match listener.accept().await {
+    match sockets.accept().await {
         Ok((stream, remote)) => {
             let place = limits.addresses.take(remote.ip())?;
             // A response is one small write and must not wait for more data.
@@ -131,7 +133,7 @@ fn with_write_timeout(
 fn service<E>(
     app: &Arc<E>,
     head: Head,
-    (local, remote): (SocketAddr, SocketAddr),
+    remote: SocketAddr,
 ) -> impl hyper::service::HttpService<
     hyper::body::Incoming,
     ResBody: hyper::body::Body<
@@ -150,7 +152,7 @@ where
         let app = Arc::clone(&app);
         let request = Request::from((
             request,
-            LocalAddr(Addr::socket(local)),
+            LocalAddr::default(),
             RemoteAddr(Addr::socket(remote)),
             Scheme::HTTP,
         ));

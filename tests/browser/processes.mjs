@@ -17,8 +17,8 @@ export const PASSWORD = "correct horse battery staple";
 const API_SECRET = randomBytes(32).toString("base64url");
 
 const ports = { jeton: await freePort(), api: await freePort(), proxy: await freePort(), behind: await freePort() };
-export const ISSUER = `http://127.0.0.1:${ports.jeton}`;
-export const API = `http://127.0.0.1:${ports.api}`;
+export const ISSUER = `http://localhost:${ports.jeton}`;
+export const API = `http://localhost:${ports.api}`;
 
 /** The origin of a reverse proxy that serves a second Jeton under the path /auth. */
 export const PROXY = `http://127.0.0.1:${ports.proxy}`;

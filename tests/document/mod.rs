@@ -225,16 +225,16 @@ async fn swagger_ui_contains_the_document() {
 /// The page asks the issuer, which by another name of this machine is another origin.
 #[tokio::test]
 async fn swagger_ui_is_read_at_the_issuers_name() {
-    let jeton = Jeton::with(|settings| settings.issuer = "http://127.0.0.1:8080".into()).await;
+    let jeton = Jeton::with(|settings| settings.issuer = "http://localhost:8080".into()).await;
     let ask = async |host: &str| {
         let request = Request::builder().uri_str("/docs").header("host", host);
         jeton.send(request.finish()).await
     };
-    let answer = ask("localhost:8080").await;
+    let answer = ask("127.0.0.1:8080").await;
     assert_eq!(answer.status, 307);
     let location = answer.header("location");
-    assert_eq!(location, Some("http://127.0.0.1:8080/docs"));
-    assert_eq!(ask("127.0.0.1:8080").await.status, 200);
+    assert_eq!(location, Some("http://localhost:8080/docs"));
+    assert_eq!(ask("localhost:8080").await.status, 200);
 }
 
 /// The page is whole: it loads nothing, from this host or another.

@@ -8,6 +8,7 @@ mod concurrency;
 mod connection;
 mod crash;
 mod http;
+mod listen;
 mod log;
 mod origin;
 mod refusal;
@@ -196,10 +197,15 @@ impl Place {
     }
 
     fn spawn(&self, arguments: &[&str], address: SocketAddr) -> Process {
+        self.spawn_on(&address.to_string(), arguments, address)
+    }
+
+    /// The same with a value of `server.listen`, which has the address.
+    fn spawn_on(&self, listen: &str, arguments: &[&str], address: SocketAddr) -> Process {
         let file = |name| File::create(self.path(name)).unwrap();
         let child = self
             .command(arguments)
-            .env("JETON_SERVER__LISTEN", address.to_string())
+            .env("JETON_SERVER__LISTEN", listen)
             .stdin(Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))

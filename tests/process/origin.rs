@@ -219,7 +219,7 @@ async fn the_log_says_why_a_page_cannot_read() {
 fn the_first_start_creates_a_client_for_the_example_api() {
     let place = Place::empty().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
     let server = place.start();
-    let page = "http://127.0.0.1:8081";
+    let page = "http://localhost:8081";
     let narrowed = [("resource", page), ("scope", "my-info:read my-info:write")];
     let answer = sign_in_for(&server, "my-info", Some(page), &narrowed);
     assert_eq!(reader(&answer), Some(page));

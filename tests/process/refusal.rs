@@ -131,9 +131,9 @@ fn a_value_of_the_wrong_type_is_reported_with_its_source_and_the_accepted_values
     jeton: invalid settings:
       password.memory_kib (JETON_PASSWORD__MEMORY_KIB) must be a whole number, 0 or more
     "#);
-    insta::assert_snapshot!(refused(&[("JETON_SERVER__LISTEN", "localhost:8080")]), @r#"
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__LISTEN", "localhost")]), @r#"
     jeton: invalid settings:
-      server.listen (JETON_SERVER__LISTEN) must be an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080
+      server.listen (JETON_SERVER__LISTEN) must be a host name or an IP address, and a port, such as localhost:8080, 127.0.0.1:8080 or [::1]:8080
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LATE_RETRY", "twice")]), @r#"
     jeton: invalid settings:
@@ -190,7 +190,7 @@ fn a_value_out_of_range_is_reported_with_the_range() {
     "#);
     insta::assert_snapshot!(refused(&[("JETON_BOOTSTRAP__EXAMPLE_API", "http://api.example.com/my-info")]), @r#"
     jeton: invalid settings:
-      bootstrap.example_api (JETON_BOOTSTRAP__EXAMPLE_API) must be an origin, such as http://127.0.0.1:8081, or empty: an origin is scheme://host:port without path, query or user
+      bootstrap.example_api (JETON_BOOTSTRAP__EXAMPLE_API) must be an origin, such as http://localhost:8081, or empty: an origin is scheme://host:port without path, query or user
     "#);
     for name in [" ", "two\nlines", &"a".repeat(61)] {
         insta::allow_duplicates!(

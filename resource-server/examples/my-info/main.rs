@@ -1,28 +1,26 @@
 //! The example API: a process with its own database, and a page that signs in at Jeton.
 //!
 //! `cargo run` starts Jeton, `cargo run --example my-info` starts this; then open
-//! <http://127.0.0.1:8081>.
+//! <http://localhost:8081>.
 
 mod api;
 mod app;
 mod database;
 mod document;
 mod draft;
+mod listen;
 mod page;
 mod problem;
 mod registration;
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use jeton_resource_server::{BuildError, ProtectedResource, RevocationFeed, Verifier};
-use poem::listener::TcpAcceptor;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -37,13 +35,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Parser)]
 #[command(name = "my-info", version)]
 struct CommandLine {
-    /// Address and port to listen on.
-    #[arg(long, env = "MY_INFO_LISTEN", default_value = "127.0.0.1:8081")]
-    listen: SocketAddr,
+    /// Host name or IP address, and port, to listen on.
+    #[arg(long, env = "MY_INFO_LISTEN", default_value = "localhost:8081")]
+    listen: String,
     /// The authorization server: exactly its `issuer`.
-    #[arg(long, env = "MY_INFO_ISSUER", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, env = "MY_INFO_ISSUER", default_value = "http://localhost:8080")]
     issuer: String,
-    /// The public URL of this API, and the audience of its tokens. [default: http:// and the address of
+    /// The public URL of this API, and the audience of its tokens. [default: http:// and the value of
     /// --listen]
     #[arg(long, env = "MY_INFO_RESOURCE", value_name = "URL")]
     resource: Option<String>,
@@ -96,9 +94,11 @@ async fn main() -> ExitCode {
 
 async fn run(line: CommandLine) -> Result<(), Failure> {
     start_log()?;
-    let listener = listen(line.listen).await?;
-    let address = listener.local_addr()?;
-    let resource = line.resource.unwrap_or_else(|| format!("http://{address}"));
+    let (acceptor, port) = listen::listen(&line.listen).await?;
+    let host = line.listen.rsplit_once(':').map_or("", |(host, _)| host);
+    let resource = line
+        .resource
+        .unwrap_or_else(|| format!("http://{host}:{port}"));
     let site = Site {
         issuer: line.issuer,
         resource: resource.trim_end_matches('/').to_owned(),
@@ -113,7 +113,7 @@ async fn run(line: CommandLine) -> Result<(), Failure> {
     print_urls(&site)?;
     let registration_check = tokio::spawn(registration::check(verifier.clone(), site.clone()));
     let stop = stop_signal()?;
-    poem::Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?)
+    poem::Server::new_with_acceptor(acceptor)
         .idle_timeout(IDLE_TIMEOUT)
         .run_with_graceful_shutdown(
             app::app(&site, &verifier, database.clone()),
@@ -125,15 +125,6 @@ async fn run(line: CommandLine) -> Result<(), Failure> {
     database.close().await?;
     tracing::info!("stopped");
     Ok(())
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure::Message(format!(
-            "cannot listen on {address}: {error}; stop the other process, or choose another address \
-             with --listen"
-        ))
-    })
 }
 
 /// The API starts even if the issuer is down: requests with a token get 503 until the keys are fetched.
