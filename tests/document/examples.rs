@@ -233,6 +233,17 @@ async fn the_registration_of_an_application_matches_the_example() {
 }
 
 #[tokio::test]
+async fn a_user_loses_an_email_address_by_the_example() {
+    let mut server = ExampleServer::start().await;
+    let ada = server.check("createUser", "password", "ada").await.json();
+    server.set_id(&ada["id"]);
+    let (profile, token) = (request("updateUser", "profile"), &server.admin.token);
+    let changed = server.send("updateUser", &profile, token).await.json();
+    assert_eq!(changed["name"], profile["name"]);
+    assert_eq!(changed.get("email"), None);
+}
+
+#[tokio::test]
 async fn responses_to_operators_match_the_examples() {
     let mut server = ExampleServer::start().await;
     let ada = server.check("createUser", "password", "ada").await.json();

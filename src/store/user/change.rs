@@ -200,17 +200,15 @@ fn events(outcome: &Outcome, before: &Model, sessions_ended: u64, cause: &Cause)
     outcome.actions.iter().map(event).collect()
 }
 
-/// Usernames come last, because two long ones can fill the detail, and other events name the username too. Of the name
-/// and the email address, the event says only that they have changed: no one needs them to follow what happened.
+/// Usernames come last, because two long ones can fill the detail, and other events name the username too. The values of
+/// name and email address are left out: the log is kept longer than they are.
 fn with_differences(mut event: Event, before: &Model, after: &Model) -> Event {
-    let changes = [
+    let fields = [
         ("name", before.name != after.name),
         ("email", before.email != after.email),
     ];
-    let changed: Vec<&str> = changes
-        .into_iter()
-        .filter_map(|(field, has_changed)| has_changed.then_some(field))
-        .collect();
+    let changed = fields.into_iter().filter(|(_, is_changed)| *is_changed);
+    let changed: Vec<&str> = changed.map(|(field, _)| field).collect();
     if !changed.is_empty() {
         event = event.with("changed", changed.join(" "));
     }

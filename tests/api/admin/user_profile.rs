@@ -89,8 +89,8 @@ async fn the_audit_event_of_a_change_does_not_contain_the_name_and_the_email_add
     let admin = Admin::start().await;
     let created = create(&admin, json!({})).await;
     let path = format!("{PATH}/{}", created["id"].as_str().unwrap());
-    let patch = json!({"name": "Bob Example", "email": "bob@example.com"});
-    admin.patch(&path, patch, None).await;
+    let both = json!({"name": "Bob Example", "email": "bob@example.com"});
+    admin.patch(&path, both, None).await;
     let events = admin.jeton.audit_events(Action::UserUpdated).await;
     let event = events.iter().find(|event| event.detail.contains("bob"));
     let event = event.unwrap();
@@ -152,8 +152,8 @@ async fn a_user_reads_the_own_name_and_email_address() {
         .await
         .json();
     let path = format!("{PATH}/{}", users["users"][0]["id"].as_str().unwrap());
-    let patch = json!({"name": "Alice Example", "email": "alice@example.com"});
-    admin.patch(&path, patch, None).await;
+    let both = json!({"name": "Alice Example", "email": "alice@example.com"});
+    admin.patch(&path, both, None).await;
     let token = admin.jeton.sign_in().await.access_token;
     let account = admin.jeton.get_with("/account", &token).await.json();
     assert_eq!(account["name"], "Alice Example");
