@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{AccessTokenFormat, ClientSettings, GrantType, RefreshTokenRotation};
 use crate::config::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW};
 use crate::display_name;
-use crate::scope::{OwnScope, Scope};
+use crate::scope::{OPENID, OwnScope, Scope};
 use crate::web_origin::WebOrigin;
 
 /// The maximum number of scopes of a session with opaque access tokens: one bit of the token each.
@@ -145,7 +145,10 @@ fn scope_is_short(settings: &ClientSettings, _: bool) -> Result<(), String> {
 
 fn audiences_are_few(settings: &ClientSettings, _: bool) -> Result<(), String> {
     let (count, length) = (settings.audience.len(), settings.audience.join(" ").len());
-    is_short(settings, count, length, MAX_OPAQUE_AUDIENCES)
+    // With `openid`, tokens are for the issuer, too.
+    let has_openid = Scope::from_stored(&settings.scope).contains(OPENID);
+    let max_opaque = MAX_OPAQUE_AUDIENCES - usize::from(has_openid);
+    is_short(settings, count, length, max_opaque)
 }
 
 fn is_short(

@@ -1,6 +1,7 @@
 //! The access that a token gives: a scope and an audience.
 
-use crate::scope::Scope;
+use crate::client::MAX_OPAQUE_AUDIENCES;
+use crate::scope::{OPENID, OWN_SCOPES, Scope};
 use crate::store::client::Model as Client;
 use crate::store::session::Model as Session;
 
@@ -29,18 +30,37 @@ pub struct Access {
 impl Access {
     /// The most that a client is registered for, for itself.
     pub fn of_client(client: &Client, issuer: &str) -> Self {
-        Self {
-            scope: client.own_scope(),
-            audience: client.audience(issuer),
-        }
+        Self::most(client.own_scope(), client, issuer)
     }
 
     /// The most that a client is registered for, for its users.
     pub fn registered(client: &Client, issuer: &str) -> Self {
-        Self {
-            scope: client.scope(),
-            audience: client.audience(issuer),
+        Self::most(client.scope(), client, issuer)
+    }
+
+    /// The scope, and the audiences that a request may name: those that are registered, and the issuer if a scope is of
+    /// use there.
+    fn most(scope: Scope, client: &Client, issuer: &str) -> Self {
+        let mut audience = client.audience(issuer);
+        let is_own = OWN_SCOPES.iter().any(|own| scope.contains(own.name));
+        let has_use = is_own || scope.contains(OPENID);
+        let has_room = !client.has_opaque_tokens() || audience.len() < MAX_OPAQUE_AUDIENCES;
+        if has_use && has_room && !contains(&audience, issuer) {
+            audience.push(issuer.to_owned());
         }
+        Self { scope, audience }
+    }
+
+    /// The access of one token. An issuer that is not registered is in its audience only if the token has `openid`, for
+    /// `/userinfo`, or is for the issuer alone, because the request named it: no other token is of use there.
+    #[must_use]
+    pub fn of_token(&self, client: &Client, issuer: &str) -> Self {
+        let mut access = self.clone();
+        let is_whole = access.audience.len() == 1 || access.scope.contains(OPENID);
+        if !is_whole && !contains(&client.audience(issuer), issuer) {
+            access.audience.retain(|one| one != issuer);
+        }
+        access
     }
 
     /// The audience as the column of a session. It stays empty for a client that is registered for none,
@@ -61,9 +81,23 @@ impl Access {
         let granted = Scope::from_stored(&session.scope);
         let registered = Self::registered(client, issuer);
         let scope = granted.common_with(&registered.scope);
-        let mut audience = session.audience(issuer);
-        audience.retain(|one| registered.audience.contains(one));
-        let is_left = !audience.is_empty() && (granted.is_empty() || !scope.is_empty());
+        let stored = session.audience(issuer);
+        let audience: Vec<String> = stored
+            .iter()
+            .filter(|one| registered.audience.contains(one))
+            .cloned()
+            .collect();
+        // An issuer that is not registered was granted beside the others, not instead of them.
+        let has_audience = if stored.len() > 1 && audience == [issuer] {
+            client.registered_audience().contains(&issuer)
+        } else {
+            !audience.is_empty()
+        };
+        let is_left = has_audience && (granted.is_empty() || !scope.is_empty());
         is_left.then_some(Self { scope, audience })
     }
+}
+
+fn contains(audience: &[String], issuer: &str) -> bool {
+    audience.iter().any(|one| one == issuer)
 }

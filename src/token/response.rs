@@ -47,6 +47,13 @@ impl TokenResponse {
         server: &AuthorizationServer,
     ) -> Result<Self, Error> {
         let (policy, session) = (&client.policy, content.session);
+        let access = content
+            .access
+            .of_token(&client.client, &server.settings.issuer);
+        let content = SessionAccess {
+            access: &access,
+            ..content
+        };
         let expires_at = session.rotated_at.plus(policy.access_token_lifetime);
         let validity = Validity {
             issued_at: session.rotated_at,
@@ -86,6 +93,7 @@ impl TokenResponse {
             issued_at: now,
             expires_at: now.plus(client.policy.access_token_lifetime),
         };
+        let access = &access.of_token(&client.client, &server.settings.issuer);
         let claims = Claims::for_client(&client.client, secret_id, access, validity, server);
         let access_token = access_token::sign(&claims, &client.policy, now, server)?;
         Ok(Self::new(&access_token, validity, access, server))

@@ -101,7 +101,7 @@ fn a_client_with_a_scope_of_this_server_and_another_audience_gets_a_hint() {
     let hint = |line: &str| place.run(&words(line)).hints();
     let added = hint("client add web --first-party --scope account --audience https://api.test");
     assert!(added.contains("hint: tokens of web are not for"), "{added}");
-    assert!(added.contains("--audience http://"), "{added}");
+    assert!(added.contains("resource=http://"), "{added}");
     let changed = hint("client update web --scope notes --json");
     assert!(!changed.contains("hint"), "{changed}");
     let changed = hint("client update web --scope account --json");

@@ -9,6 +9,7 @@ use jeton::store::user;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::client::merge_patch;
 use crate::support::file::DataDir;
 use crate::support::{
     ALICE, Answer, ISSUER, Jeton, ROOT_SECRET, SECRET, SIGN_IN, START, Tokens, basic_raw, claims,
@@ -340,11 +341,163 @@ impl Jeton {
     }
 }
 
+/// row 95: the issuer is a resource for every client with a scope that is of use there. Without `openid`, only a request
+/// that names it gets a token for it.
+#[tokio::test]
+async fn a_client_with_a_scope_of_this_server_may_request_a_token_for_it() {
+    let jeton = start_with_audiences().await;
+    let mut tokens = jeton.sign_in_at("both").await;
+    assert_eq!(claims(&tokens.access_token)["aud"], json!([API, FILES]));
+    for (resource, expected) in [
+        (Some(ISSUER), json!(ISSUER)),
+        (None, json!([API, FILES])),
+        (Some(API), json!(API)),
+    ] {
+        let more = resource.map(|resource| ("resource", resource));
+        let more: Vec<_> = more.into_iter().chain([("client_id", "both")]).collect();
+        jeton.advance(MINUTE);
+        let answer = jeton.refresh_with(&tokens.refresh_token, &more).await;
+        tokens = answer.tokens();
+        assert_eq!(audience_of(&answer), expected);
+        let status = if resource == Some(ISSUER) { 200 } else { 401 };
+        let mine = jeton.get_with("/account", &tokens.access_token).await;
+        assert_eq!(mine.status, status, "{}", mine.body);
+    }
+    let alone = jeton.sign_in_for_resources("both", &[ISSUER]).await;
+    assert_eq!(audience_of(&alone), json!(ISSUER));
+    let refreshed = jeton.refresh_at("both", &alone.tokens()).await;
+    assert_eq!(audience_of(&refreshed), json!(ISSUER));
+    let answer = jeton
+        .refresh_for_resource("both", &alone.tokens(), API)
+        .await;
+    answer.assert_error(400, "invalid_target");
+}
+
+/// row 95: "A token that names no `resource` has the issuer in its `aud` when `openid` is granted", and one for a
+/// resource has that alone. JWTs and opaque tokens.
+#[tokio::test]
+async fn a_token_with_openid_is_for_the_issuer_beside_the_registered_audiences() {
+    let jeton = Jeton::start().await;
+    for format in [None, Some("opaque")] {
+        let id = format.unwrap_or("jwt");
+        let change = |row: &mut jeton::store::client::Model| {
+            "openid read account".clone_into(&mut row.scope);
+            row.audience = format!("{API} {FILES}");
+            row.access_token_format = format.map(str::to_owned);
+        };
+        jeton.add_client(id, None, change).await;
+    }
+    jeton
+        .add_client("reader", Some(SECRET), |row| {
+            row.audience = format!("{API} {ISSUER}");
+        })
+        .await;
+    let reader = basic_raw("reader", SECRET);
+    let audience = async |answer: &Answer| {
+        let token = answer.tokens().access_token;
+        let parameters = [("token", token.as_str())];
+        let shown = jeton.post("/introspect", &reader, &parameters).await;
+        shown.json()["aud"].clone()
+    };
+    for client in ["jwt", "opaque"] {
+        let sign_in = async |scope, resource| {
+            let more = [
+                ("client_id", client),
+                ("scope", scope),
+                ("resource", resource),
+            ];
+            jeton.token(&[&SIGN_IN[..], &more].concat()).await
+        };
+        let all = sign_in("openid read", "").await;
+        assert_eq!(audience(&all).await, json!([API, FILES, ISSUER]));
+        assert_eq!(audience(&sign_in("openid", API).await).await, API);
+        assert_eq!(audience(&sign_in("openid", ISSUER).await).await, ISSUER);
+        let without = sign_in("read account", "").await;
+        assert_eq!(audience(&without).await, json!([API, FILES]));
+        // The same holds for a refresh of the session with openid.
+        let refresh = async |more: &[(&str, &str)]| {
+            let more = [more, &[("client_id", client)]].concat();
+            let token = all.tokens().refresh_token;
+            audience(&jeton.refresh_with(&token, &more).await).await
+        };
+        assert_eq!(refresh(&[]).await, json!([API, FILES, ISSUER]));
+        assert_eq!(refresh(&[("scope", "read")]).await, json!([API, FILES]));
+        assert_eq!(refresh(&[("resource", API)]).await, API);
+        assert_eq!(refresh(&[("resource", ISSUER)]).await, ISSUER);
+    }
+}
+
+/// row 95: a session that began before keeps its audience. So does one whose client has lost the others: the tokens for
+/// the issuer alone were not requested.
+#[tokio::test]
+async fn a_session_does_not_get_the_issuer_as_its_only_audience_by_a_change_of_the_client() {
+    let jeton = start_with_audiences().await;
+    let tokens = jeton.sign_in_for_resources("both", &[API]).await.tokens();
+    let all = json!({ "scope": "openid account read write" });
+    jeton.change_client("both", all).await;
+    let answer = jeton.refresh_for_resource("both", &tokens, ISSUER).await;
+    answer.assert_error(400, "invalid_target");
+    let with_openid = [
+        &SIGN_IN[..],
+        &[("client_id", "both"), ("scope", "openid read")],
+    ]
+    .concat();
+    let tokens = jeton.token(&with_openid).await.tokens();
+    let other = json!({ "audience": ["https://else.example"] });
+    jeton.change_client("both", other).await;
+    let answer = jeton.refresh_at("both", &tokens).await;
+    answer.assert_error(400, "invalid_grant");
+    jeton
+        .change_client("both", json!({ "audience": [FILES] }))
+        .await;
+    let answer = jeton.refresh_at("both", &tokens).await;
+    assert_eq!(audience_of(&answer), json!([FILES, ISSUER]));
+}
+
+/// row 95, with the one bit that an opaque token has for each audience.
+#[tokio::test]
+async fn an_opaque_token_with_openid_has_room_for_the_issuer() {
+    let jeton = Jeton::start().await;
+    let audiences = |count| {
+        let all = (0..count).map(|number| format!("https://api{number}.test"));
+        all.collect::<Vec<_>>()
+    };
+    // As registered before there was openid.
+    let change = |row: &mut jeton::store::client::Model| {
+        row.audience = audiences(8).join(" ");
+        row.access_token_format = Some("opaque".to_owned());
+    };
+    jeton.add_client("app", None, change).await;
+    let tokens = jeton.sign_in_at("app").await;
+    assert!(tokens.access_token.starts_with("jat_"));
+    jeton.refresh_at("app", &tokens).await.tokens();
+    let patch = json!({ "scope": "openid", "audience": audiences(8) });
+    let refused = jeton::client::ClientSettings::new("app")
+        .patched(&merge_patch(patch), "app")
+        .map(|settings| jeton::client::ClientSettings {
+            access_token_format: Some(jeton::client::AccessTokenFormat::Opaque),
+            ..settings
+        });
+    let fields = jeton::client::check(&refused.unwrap(), false);
+    assert!(
+        fields.iter().any(|one| one.field == "audience"),
+        "{fields:?}"
+    );
+    let fits = json!({ "scope": "openid", "audience": audiences(7) });
+    jeton.change_client("app", fits).await;
+    let more = [("client_id", "app"), ("scope", "openid")];
+    let tokens = jeton.token(&[&SIGN_IN[..], &more].concat()).await.tokens();
+    assert!(tokens.access_token.starts_with("jat_"));
+}
+
 /// row 42: "`invalid_target`: The requested resource is invalid, missing, unknown, or malformed", RFC
 /// 8707 §2. This holds at sign-in and on refresh, and the refused refresh does not rotate.
 #[tokio::test]
 async fn an_unknown_or_a_second_resource_is_an_invalid_target() {
     let jeton = start_with_audiences().await;
+    jeton
+        .change_client("both", json!({ "scope": "read write" }))
+        .await;
     for resources in [
         &["https://evil.example"][..],
         &[API, FILES],

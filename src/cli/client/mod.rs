@@ -20,7 +20,7 @@ use crate::scope::{OWN_SCOPES, Scope};
 use crate::server::AuthorizationServer;
 use crate::store::client::{self, ClientError, Model, ended_epoch};
 
-/// Hints at a client whose tokens have a scope of this server and are never for it.
+/// Hints at a client whose tokens have a scope of this server and are not for it by default.
 fn hint_at_audience(client: &Model, issuer: &str) {
     let scope = client.own_scope();
     let mut own = OWN_SCOPES.iter().map(|own| own.name);
@@ -28,7 +28,8 @@ fn hint_at_audience(client: &Model, issuer: &str) {
     let is_for_us = client.audience(issuer).iter().any(|one| one == issuer);
     if let (Some(name), false) = (own, is_for_us) {
         output::hint(&format!(
-            "tokens of {} are not for this server, where the scope {name} is used; add --audience {issuer}",
+            "tokens of {} are not for this server, where the scope {name} is used, unless a request names it by \
+             resource={issuer}",
             client.id
         ));
     }

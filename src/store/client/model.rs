@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use serde_json::Value;
 
-use crate::client::{BROWSER, ClientSettings, GrantType, Policy};
+use crate::client::{AccessTokenFormat, BROWSER, ClientSettings, GrantType, Policy};
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::scope::{OPENID_SCOPES, Scope};
@@ -231,6 +231,12 @@ impl Model {
     /// The audiences that the client's tokens may have. Default: `issuer`.
     pub fn audience(&self, issuer: &str) -> Vec<String> {
         or_issuer(&self.audience, issuer)
+    }
+
+    /// Whether its access tokens are opaque.
+    pub fn has_opaque_tokens(&self) -> bool {
+        let format = self.access_token_format.as_deref().and_then(parse);
+        format == Some(AccessTokenFormat::Opaque)
     }
 
     /// The audiences that are registered.
