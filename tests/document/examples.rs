@@ -262,11 +262,6 @@ async fn responses_to_operators_match_the_examples() {
         .await;
     server.check("updateUser", "disable", "disabled").await;
     server.check_get("fetchUser", "disabled").await;
-    let profile = request("updateUser", "profile");
-    let changed = server
-        .send("updateUser", &profile, &server.admin.token)
-        .await;
-    assert_eq!(changed.status, 200, "{}", changed.body);
 
     let web = server
         .check("createClient", "public", "public")
