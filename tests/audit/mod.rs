@@ -58,7 +58,7 @@ async fn a_sign_in_writes_an_event_with_actor_time_and_device() {
     assert_eq!(row.session_id, Some(tokens.session()));
     assert_eq!(row.client_id.as_deref(), Some("first-party"));
     assert_eq!((&*row.address, &*row.user_agent), ("203.0.113.9", "curl/8"));
-    assert_eq!(row.detail, "{}");
+    assert_eq!(row.detail, r#"{"by":"password"}"#);
     let entries = log.entries("sign_in");
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0]["session"], tokens.session().to_string());

@@ -20,6 +20,7 @@ async fn the_metadata_lists_endpoints_grants_and_methods() {
     insta::assert_json_snapshot!(oauth, @r#"
     {
       "issuer": "https://jeton.test",
+      "authorization_endpoint": "https://jeton.test/authorize",
       "token_endpoint": "https://jeton.test/token",
       "revocation_endpoint": "https://jeton.test/revoke",
       "introspection_endpoint": "https://jeton.test/introspect",
@@ -30,11 +31,27 @@ async fn the_metadata_lists_endpoints_grants_and_methods() {
         "admin",
         "introspect"
       ],
-      "response_types_supported": [],
+      "response_types_supported": [
+        "code"
+      ],
+      "response_modes_supported": [
+        "query"
+      ],
+      "prompt_values_supported": [
+        "none",
+        "login",
+        "consent",
+        "select_account"
+      ],
+      "code_challenge_methods_supported": [
+        "S256"
+      ],
+      "authorization_response_iss_parameter_supported": true,
       "grant_types_supported": [
         "password",
         "refresh_token",
-        "client_credentials"
+        "client_credentials",
+        "authorization_code"
       ],
       "token_endpoint_auth_methods_supported": [
         "client_secret_basic",

@@ -33,7 +33,7 @@ async fn an_unknown_grant_type_is_unsupported_and_grant_types_are_case_sensitive
         "password ",
         "refresh-token",
         "Client_Credentials",
-        "authorization_code",
+        "Authorization_Code",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
     ] {
         let parameters = and(&SIGN_IN[1..], &[("grant_type", grant_type)]);

@@ -231,7 +231,7 @@ async fn a_wrong_password_an_unknown_user_and_a_disabled_user_get_the_same_respo
     insta::assert_json_snapshot!(wrong.json(), @r#"
     {
       "error": "invalid_grant",
-      "error_description": "The username or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client."
+      "error_description": "The username or password is wrong, or the code or the refresh token is invalid, expired, used or revoked, or was issued to another client, redirect_uri or code_verifier."
     }
     "#);
     let long = "x".repeat(5_000);

@@ -91,7 +91,7 @@ fn a_client_is_added_as_json() {
         client["client_id"].clone()
     });
     let ids: Vec<Value> = ids.collect();
-    assert_eq!(ids, ["first-party", "my-info", "shop"]);
+    assert_eq!(ids, ["first-party", "jeton:browser", "my-info", "shop"]);
 }
 
 /// A token of such a client is refused at `/account`.

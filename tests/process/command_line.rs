@@ -403,7 +403,7 @@ fn a_refused_command_says_why_and_changes_nothing() {
     let server = place.start();
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
     assert_eq!(place.ok(&["user", "list"]).lines().count(), 2);
-    assert_eq!(place.ok(&["client", "list"]).lines().count(), 3);
+    assert_eq!(place.ok(&["client", "list"]).lines().count(), 4);
 }
 
 /// A wrong path must not create an empty store.

@@ -58,9 +58,9 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     404 invalid_request: This path does not exist. See /docs for the API.
     405 invalid_request: Method not allowed; see the Allow header.
     401 invalid_client: The client is unknown, or its authentication is missing, wrong or not the registered one.
-    400 invalid_grant: The username or password is wrong, or the refresh token is invalid, expired, revoked, or was issued to another client.
+    400 invalid_grant: The username or password is wrong, or the code or the refresh token is invalid, expired, used or revoked, or was issued to another client, redirect_uri or code_verifier.
     400 unauthorized_client: The client is not registered for this grant type.
-    400 unsupported_grant_type: Supported grant types are password, refresh_token and client_credentials.
+    400 unsupported_grant_type: Supported grant types are authorization_code, password, refresh_token and client_credentials.
     400 invalid_scope: The scope is malformed, or exceeds what the client or the session may have.
     400 invalid_target: The client or the session may not request this resource, or the request names more than one.
     400 unsupported_token_type: Access tokens of the client_credentials grant cannot be revoked. They expire.

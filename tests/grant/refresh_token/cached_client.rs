@@ -77,13 +77,13 @@ impl Nodes {
 #[tokio::test]
 async fn a_cached_client_is_not_read_again_while_its_revision_stays() {
     let (nodes, tokens) = Nodes::start().await;
-    let change = "UPDATE clients SET access_token_lifetime = 60000000";
+    let change = "UPDATE clients SET access_token_lifetime = 60000000 WHERE id = 'web'";
     assert_eq!(nodes.data.execute(change).await, 1);
     let tokens = nodes.refresh(SECRET, &tokens).await.tokens();
     assert_eq!(tokens.expires_in, 900);
     nodes
         .data
-        .execute("UPDATE clients SET revision = revision + 1")
+        .execute("UPDATE clients SET revision = revision + 1 WHERE id = 'web'")
         .await;
     let tokens = nodes.refresh(SECRET, &tokens).await.tokens();
     assert_eq!(tokens.expires_in, 60);
@@ -204,7 +204,10 @@ async fn a_change_that_the_database_lost_has_no_effect_after_the_next_change() {
     let lost = nodes.add_secret(OTHER_SECRET).await;
     let tokens = nodes.refresh(OTHER_SECRET, &tokens).await.tokens();
     for sql in [
-        format!("UPDATE clients SET revision = {}", before.revision),
+        format!(
+            "UPDATE clients SET revision = {} WHERE id = 'web'",
+            before.revision
+        ),
         format!(
             "DELETE FROM client_secrets WHERE created_at = {}",
             lost.created_at.as_micros()
