@@ -37,7 +37,7 @@ pub fn challenge(parameters: &Parameters) -> Result<Option<Vec<u8>>, &'static st
 /// Checks the verifier of a token request against the challenge of the code. The error is for the log.
 ///
 /// "Authorization servers MUST mitigate PKCE downgrade attacks by ensuring that a token request containing a
-/// code_verifier parameter is accepted only if a code_challenge parameter was present in the authorization request",
+/// `code_verifier` parameter is accepted only if a `code_challenge` parameter was present in the authorization request",
 /// RFC 9700 §2.1.1.
 pub fn check_verifier(
     challenge: Option<&[u8]>,

@@ -8,6 +8,10 @@ pub const VALUES: [&str; 4] = ["none", "login", "consent", "select_account"];
 
 /// Which pages a request asks for, or that it asks for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of the parameter"
+)]
 pub struct Prompt {
     /// No page may be shown.
     pub none: bool,

@@ -76,11 +76,12 @@ impl Destination {
         parameters: &Parameters,
         server: &AuthorizationServer,
     ) -> Result<Self, Refusal> {
-        let value = |name| match parameters.is_repeated(name) {
-            true => Err(Refusal::Invalid(
-                "client_id, redirect_uri or state is given twice.",
-            )),
-            false => Ok(parameters.find(name).map(Secret::expose)),
+        let value = |name| {
+            if parameters.is_repeated(name) {
+                let reason = "client_id, redirect_uri or state is given twice.";
+                return Err(Refusal::Invalid(reason));
+            }
+            Ok(parameters.find(name).map(Secret::expose))
         };
         let id = value("client_id")?.ok_or(Refusal::Invalid("client_id is missing."))?;
         let state = value("state")?;

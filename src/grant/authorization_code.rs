@@ -112,7 +112,7 @@ impl AuthorizationCodeGrant {
         Ok(code)
     }
 
-    /// "REQUIRED, if the "redirect_uri" parameter was included in the authorization request [...], and their values MUST
+    /// "REQUIRED, if the "`redirect_uri`" parameter was included in the authorization request [...], and their values MUST
     /// be identical", RFC 6749 §4.1.3. With PKCE it protects nothing, and OAuth 2.1 omits it (§10.2).
     fn check_redirect_uri(&self, code: &CodeContent) -> Result<(), &'static str> {
         match &self.redirect_uri {

@@ -52,12 +52,12 @@ impl RootSecrets {
         header_length: usize,
         context: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
-        let (content, mac) = code.split_last_chunk::<MAC>().ok_or(UnsealError::Mac)?;
-        let (header, sealed) = content
+        let (signed, mac) = code.split_last_chunk::<MAC>().ok_or(UnsealError::Mac)?;
+        let (header, sealed) = signed
             .split_at_checked(header_length)
             .ok_or(UnsealError::Mac)?;
         let is_own = |derived: &&Derived| {
-            let own = hmac::sign(&derived.code_mac, content);
+            let own = hmac::sign(&derived.code_mac, signed);
             let own = own.as_ref().get(..MAC).unwrap_or_default();
             verify_slices_are_equal(own, mac).is_ok()
         };

@@ -235,7 +235,7 @@ mod tests {
         }
     }
 
-    /// row 74: "the authorization server [...] MUST NOT include the "code_challenge" value in the response in a form
+    /// row 74: "the authorization server [...] MUST NOT include the "`code_challenge`" value in the response in a form
     /// that entities other than the authorization server can extract", OAuth 2.1 §4.1.2.
     #[test]
     fn the_challenge_cannot_be_read_from_the_code() {

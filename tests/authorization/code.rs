@@ -7,7 +7,7 @@ use jeton::store::session::Ending;
 use crate::support::browser::{Browser, CALLBACK, VERIFIER, request};
 use crate::support::{Jeton, claims};
 
-/// row 72, row 79, row 80: "If the values are not equal, an error response indicating "invalid_grant" [...] MUST be
+/// row 72, row 79, row 80: "If the values are not equal, an error response indicating "`invalid_grant`" [...] MUST be
 /// returned", RFC 7636 §4.6. The code stays good for its owner.
 #[tokio::test]
 async fn a_wrong_redemption_is_refused_and_ends_nothing() {
@@ -45,7 +45,7 @@ async fn a_code_expires_after_a_minute() {
     let jeton = Jeton::with_app().await;
     let browser = Browser::default();
     let code = browser.sign_in(&jeton, &request(&[])).await.code();
-    jeton.advance(Duration::from_secs(60));
+    jeton.advance(Duration::from_mins(1));
     jeton.redeem(&code).await.assert_error(400, "invalid_grant");
     let code = browser.open(&jeton, &request(&[])).await.code();
     jeton.advance(Duration::from_secs(59));

@@ -93,10 +93,6 @@ impl Browser {
         self.submit(jeton, &page, &credentials(ALICE)).await
     }
 
-    pub fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.borrow().get(name).cloned()
-    }
-
     fn set_cookie(&self, name: &str, value: &str) {
         self.cookies
             .borrow_mut()
@@ -213,9 +209,9 @@ impl Jeton {
     /// Adds a client with the authorization code grant.
     pub async fn add_app(&self, id: &str, change: impl FnOnce(&mut jeton::store::client::Model)) {
         self.add_client(id, None, |client| {
-            client.grant_types = "authorization_code refresh_token".to_owned();
-            client.redirect_uris = CALLBACK.to_owned();
-            client.scope = "read write openid profile email offline_access".to_owned();
+            "authorization_code refresh_token".clone_into(&mut client.grant_types);
+            CALLBACK.clone_into(&mut client.redirect_uris);
+            "read write openid profile email offline_access".clone_into(&mut client.scope);
             client.first_party = false;
             client.consent = Some("skip".to_owned());
             change(client);
