@@ -106,7 +106,9 @@ impl Parameters {
 
 /// The name as the code has it: a response contains no input.
 fn known(name: &str) -> &'static str {
-    let mut names = NEVER_IN_QUERY.into_iter().chain(["token_type_hint"]);
+    let mut names = NEVER_IN_QUERY
+        .into_iter()
+        .chain(["token_type_hint", "access_token"]);
     names
         .find(|known| *known == name)
         .unwrap_or("one that the server does not use")

@@ -42,9 +42,13 @@ pub const OWN_SCOPES: [OwnScope; 3] = [ACCOUNT, ADMIN, INTROSPECT];
 
 /// The scope of OpenID Connect that grants an ID token and `/userinfo`.
 pub const OPENID: &str = "openid";
+/// The scope of OpenID Connect for the username and the name.
+pub const PROFILE: &str = "profile";
+/// The scope of OpenID Connect for the email address.
+pub const EMAIL: &str = "email";
 /// Scopes of OpenID Connect Core §3.1.2.1, §5.4 and §11. A request gets them only if it names them: an ID token costs a
 /// signature.
-pub const OPENID_SCOPES: [&str; 4] = [OPENID, "profile", "email", OFFLINE_ACCESS];
+pub const OPENID_SCOPES: [&str; 4] = [OPENID, PROFILE, EMAIL, OFFLINE_ACCESS];
 /// The scope of a session that outlives the sign-out of the browser, OpenID Connect Core §11.
 pub const OFFLINE_ACCESS: &str = "offline_access";
 

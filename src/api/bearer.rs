@@ -14,16 +14,23 @@ use crate::audit::{Actor, Cause};
 use crate::response::caller;
 use crate::response::cors::set_client;
 use crate::response::problem::Problem;
-use crate::scope::{OWN_SCOPES, OwnScope};
+use crate::scope::{EMAIL, OPENID, OWN_SCOPES, OwnScope, PROFILE};
 use crate::server::AuthorizationServer;
 use crate::store::user;
-use crate::token::active::{ActiveToken, bearer_token};
+use crate::token::active::{ActiveToken, bearer_token, has_token_in_query};
 use crate::token::claims::Claims;
 
 /// Name of the security scheme for users.
 pub const USER: &str = "OAuth2";
 /// Name of the security scheme for clients without a user.
 pub const SERVICE_ACCOUNT: &str = "ServiceAccount";
+
+/// Scopes that `/userinfo` needs, with their effects.
+const USERINFO_SCOPES: [(&str, &str); 3] = [
+    (OPENID, "Get an ID token and claims about you."),
+    (PROFILE, "Read your username and your name."),
+    (EMAIL, "Read your email address."),
+];
 
 /// Scopes of the API.
 #[derive(OAuthScopes)]
@@ -58,7 +65,7 @@ impl Bearer {
         if !active.claims.is_only_for(&server.settings.issuer) {
             return Err(Problem::OtherAudience);
         }
-        if !active.permits(scope) {
+        if !active.permits(scope.name) {
             return Err(Problem::InsufficientScope(scope.name));
         }
         if !active.has_role_for(scope) {
@@ -100,7 +107,8 @@ fn token(request: &Request) -> Result<&str, Problem> {
         return Err(Problem::BadRequest("Send one Authorization header.".into()));
     }
     let token = bearer_token(first.as_bytes()).ok_or(Problem::NoToken)?;
-    if has_token_in_query(request) {
+    // "Clients MUST NOT use more than one method to transmit the token in each request", RFC 6750 §2.
+    if has_token_in_query(request.uri().query().unwrap_or_default()) {
         return Err(Problem::BadRequest(
             "Send the access token in the Authorization header alone.".into(),
         ));
@@ -108,29 +116,8 @@ fn token(request: &Request) -> Result<&str, Problem> {
     Ok(token)
 }
 
-/// "Clients MUST NOT use more than one method to transmit the token in each request", RFC 6750 §2.
-fn has_token_in_query(request: &Request) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    query
-        .split('&')
-        .any(|pair| pair.split('=').next() == Some("access_token"))
-}
-
 /// Registers the security schemes in the OpenAPI document.
 pub fn register(registry: &mut Registry) {
-    let flow = |includes: fn(&OwnScope) -> bool| MetaOAuthFlow {
-        authorization_url: None,
-        token_url: Some("token"),
-        refresh_url: Some("token"),
-        scopes: OWN_SCOPES
-            .iter()
-            .filter(|own| includes(own))
-            .map(|own| MetaOAuthScope {
-                name: own.name,
-                description: Some(own.description),
-            })
-            .collect(),
-    };
     let none = || MetaOAuthFlows {
         implicit: None,
         password: None,
@@ -147,13 +134,12 @@ pub fn register(registry: &mut Registry) {
         flows: Some(flows),
         openid_connect_url: None,
     };
-    // The default client is not registered for the scopes of services.
     let user_flows = MetaOAuthFlows {
         authorization_code: Some(MetaOAuthFlow {
             authorization_url: Some("authorize"),
-            ..flow(|own| !own.is_for_services)
+            ..user_flow()
         }),
-        password: Some(flow(|own| !own.is_for_services)),
+        password: Some(user_flow()),
         ..none()
     };
     let service_account = MetaOAuthFlows {
@@ -179,4 +165,29 @@ pub fn register(registry: &mut Registry) {
             service_account,
         ),
     );
+}
+
+/// The flow of a user. The default client is not registered for the scopes of services.
+fn user_flow() -> MetaOAuthFlow {
+    let mut flow = flow(|own| !own.is_for_services);
+    let openid = USERINFO_SCOPES.map(|(name, description)| scope(name, description));
+    flow.scopes.extend(openid);
+    flow
+}
+
+fn flow(includes: fn(&OwnScope) -> bool) -> MetaOAuthFlow {
+    let scopes = OWN_SCOPES.iter().filter(|own| includes(own));
+    MetaOAuthFlow {
+        authorization_url: None,
+        token_url: Some("token"),
+        refresh_url: Some("token"),
+        scopes: scopes.map(|own| scope(own.name, own.description)).collect(),
+    }
+}
+
+const fn scope(name: &'static str, description: &'static str) -> MetaOAuthScope {
+    MetaOAuthScope {
+        name,
+        description: Some(description),
+    }
 }

@@ -3,7 +3,7 @@
 //! A new endpoint is its own file and one row here. `Allow`, the CORS readers, the error format and
 //! the metric label come from the row. A test compares the table with the OpenAPI document.
 
-use crate::endpoint::{authorization, jwks, metadata, revoked_sessions};
+use crate::endpoint::{authorization, jwks, metadata, revoked_sessions, userinfo};
 use crate::response::cors::Readers;
 
 /// The path of the OpenAPI document.
@@ -50,6 +50,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     oauth("/token", "POST", "token"),
     oauth("/revoke", "POST", "revocation"),
     oauth("/introspect", "POST", "introspection"),
+    oauth(userinfo::PATH, "GET, HEAD, POST", "userinfo"),
     oauth(revoked_sessions::PATH, "GET, HEAD", "revoked_sessions"),
     Endpoint {
         second_path: Some("/jwks.json"),

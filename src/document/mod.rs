@@ -26,6 +26,7 @@ use crate::endpoint::metadata::MetadataEndpoint;
 use crate::endpoint::revocation::RevocationEndpoint;
 use crate::endpoint::revoked_sessions::RevokedSessionsEndpoint;
 use crate::endpoint::token::TokenEndpoint;
+use crate::endpoint::userinfo::UserinfoEndpoint;
 
 /// Endpoints and API, defined by poem-openapi.
 pub type Definitions = (Endpoints, AccountApi, AdminApi, LandingEndpoint);
@@ -38,6 +39,7 @@ type Endpoints = (
     MetadataEndpoint,
     IntrospectionEndpoint,
     RevokedSessionsEndpoint,
+    UserinfoEndpoint,
 );
 
 type AccountApi = (ProfileApi, PasswordApi, SessionsApi);

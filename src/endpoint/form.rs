@@ -76,6 +76,49 @@ pub(super) fn require_form(request: &Request) -> poem::Result<()> {
     Err(OAuthError(Error::InvalidRequest(reason.into())).into())
 }
 
+/// The parameters of a request that may come without a form, documented as a `T`. A body of another type is ignored.
+pub struct OptionalForm<T> {
+    /// The parameters; none without a form.
+    pub parameters: Parameters,
+    documented: PhantomData<T>,
+}
+
+impl<'a, T: Type> ApiExtractor<'a> for OptionalForm<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let form = Form::<T>::request_meta()?;
+        Some(MetaRequest {
+            required: false,
+            ..form
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let parameters = if request.content_type().is_some_and(is_form) {
+            let form = Form::<T>::from_request(request, body, options).await?;
+            form.parameters
+        } else {
+            Parameters::default()
+        };
+        Ok(Self {
+            parameters,
+            documented: PhantomData,
+        })
+    }
+}
+
 async fn read(request: &Request, body: &mut RequestBody, limit: usize) -> poem::Result<Parameters> {
     require_form(request)?;
     let bytes = body::read(request, body, limit).await?;

@@ -13,6 +13,7 @@ mod resource_server;
 pub mod revocation;
 pub mod revoked_sessions;
 pub mod token;
+pub mod userinfo;
 
 use poem_openapi::Tags;
 
@@ -27,4 +28,7 @@ pub enum Tag {
     Keys,
     /// Introspect tokens and list revoked sessions.
     Introspection,
+    /// OpenID Connect: claims about the user.
+    #[oai(rename = "OpenID")]
+    OpenId,
 }

@@ -9,8 +9,7 @@ use crate::parameters::Parameters;
 use crate::response::cors::set_client;
 use crate::scope::INTROSPECT;
 use crate::server::AuthorizationServer;
-use crate::token::active::{ActiveToken, Inactive, bearer_token};
-use crate::token::expiry;
+use crate::token::active::{ActiveToken, bearer_token};
 
 /// An authorized caller.
 pub(super) enum ResourceServer {
@@ -30,12 +29,12 @@ impl ResourceServer {
     ) -> Result<Self, Error> {
         let authorization = single_authorization(request.headers())?;
         if let Some(token) = authorization.and_then(bearer_token) {
-            let active = ActiveToken::find(token, server).await.map_err(refused)?;
+            let active = ActiveToken::find(token, server).await?;
             set_client(&active.client, request);
             if !active.claims.is_only_for(&server.settings.issuer) {
                 return Err(Error::OtherAudience);
             }
-            if !active.permits(&INTROSPECT) || !active.has_role_for(&INTROSPECT) {
+            if !active.permits(INTROSPECT.name) || !active.has_role_for(&INTROSPECT) {
                 return Err(Error::InsufficientScope(INTROSPECT.name));
             }
             return Ok(Self::Operator);
@@ -67,14 +66,6 @@ impl ResourceServer {
                 row.id == client_id || audience.any(|one| own.contains(&one))
             }
         }
-    }
-}
-
-fn refused(why: Inactive) -> Error {
-    match why {
-        Inactive::Refused(reason) => Error::InvalidToken(reason.into()),
-        Inactive::InDoubt(doubt) => expiry::in_doubt(doubt),
-        Inactive::Unknown(error) => error.into(),
     }
 }
 

@@ -59,6 +59,9 @@ pub enum Error {
     InvalidTarget(Reason),
     /// `unsupported_token_type`, RFC 7009 §2.2.1.
     UnsupportedTokenType(Reason),
+    /// The request has no bearer token. "The resource server SHOULD NOT include an error code or other error
+    /// information" in the challenge, RFC 6750 §3.1; the body has `invalid_token`.
+    NoToken,
     /// `invalid_token`, RFC 6750 §3.1: the bearer token of the request is not valid.
     InvalidToken(Reason),
     /// `invalid_token`, RFC 6750 §3.1: the bearer token of the request is for another audience. Its bearer can read
@@ -119,7 +122,7 @@ impl Error {
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidTarget(_) => "invalid_target",
             Self::UnsupportedTokenType(_) => "unsupported_token_type",
-            Self::InvalidToken(_) | Self::OtherAudience => "invalid_token",
+            Self::NoToken | Self::InvalidToken(_) | Self::OtherAudience => "invalid_token",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::TemporarilyUnavailable(_) | Self::TooManyAttempts(_) => "temporarily_unavailable",
             Self::ServerError(_) => "server_error",
@@ -176,6 +179,9 @@ impl Error {
             Self::UnsupportedTokenType(_) => {
                 "Access tokens of the client_credentials grant cannot be revoked. They expire."
             }
+            Self::NoToken => {
+                "The request has no access token. Send one in the Authorization header, as Bearer."
+            }
             Self::InvalidToken(_) => {
                 "The bearer token is expired, revoked, damaged, or not for this server."
             }
@@ -213,6 +219,7 @@ impl Error {
             Self::HeadTooLarge => "the head is too large".into(),
             Self::RequestTimeout => "the body did not arrive within server.request_timeout".into(),
             Self::MethodNotAllowed(_) => "method not allowed".into(),
+            Self::NoToken => "no access token".into(),
             Self::OtherAudience => "the token is for another audience".into(),
             Self::InsufficientScope(_) => "insufficient scope".into(),
             Self::TooManyAttempts(_) => "too many sign-ins have failed".into(),

@@ -73,6 +73,7 @@ impl OAuthError {
             } else {
                 "Bearer realm=\"jeton\"".to_owned()
             }),
+            Error::NoToken => Some("Bearer realm=\"jeton\"".to_owned()),
             Error::InvalidToken(_) => {
                 Some("Bearer realm=\"jeton\", error=\"invalid_token\"".to_owned())
             }
@@ -88,9 +89,10 @@ impl OAuthError {
 impl ResponseError for OAuthError {
     fn status(&self) -> StatusCode {
         match &self.0 {
-            Error::InvalidClient { .. } | Error::InvalidToken(_) | Error::OtherAudience => {
-                StatusCode::UNAUTHORIZED
-            }
+            Error::InvalidClient { .. }
+            | Error::NoToken
+            | Error::InvalidToken(_)
+            | Error::OtherAudience => StatusCode::UNAUTHORIZED,
             Error::InsufficientScope(_) | Error::ForeignOrigin => StatusCode::FORBIDDEN,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

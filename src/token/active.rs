@@ -9,7 +9,8 @@ use super::claims::Claims;
 use super::expiry;
 use super::opaque::{self, OpaqueToken};
 use crate::clock::{Doubt, Timestamp};
-use crate::scope::{OwnScope, Scope};
+use crate::error::Error;
+use crate::scope::OwnScope;
 use crate::server::AuthorizationServer;
 use crate::store::session::SessionRecord;
 use crate::store::{client, session, user};
@@ -21,6 +22,13 @@ pub fn bearer_token(authorization: &[u8]) -> Option<&str> {
     scheme
         .eq_ignore_ascii_case("Bearer")
         .then_some(token.trim())
+}
+
+/// Whether a query has an access token, RFC 6750 §2.3.
+pub fn has_token_in_query(query: &str) -> bool {
+    query
+        .split('&')
+        .any(|pair| pair.split('=').next() == Some("access_token"))
 }
 
 /// An active access token.
@@ -48,6 +56,17 @@ pub enum Inactive {
     Unknown(#[from] DbErr),
 }
 
+/// The refusal at an endpoint of the protocol.
+impl From<Inactive> for Error {
+    fn from(why: Inactive) -> Self {
+        match why {
+            Inactive::Refused(reason) => Self::InvalidToken(reason.into()),
+            Inactive::InDoubt(doubt) => expiry::in_doubt(doubt),
+            Inactive::Unknown(error) => error.into(),
+        }
+    }
+}
+
 impl ActiveToken {
     /// Verifies a token and looks up its session.
     pub async fn find(text: &str, server: &AuthorizationServer) -> Result<Self, Inactive> {
@@ -73,13 +92,12 @@ impl ActiveToken {
 
     /// Whether the token has this scope and its client is still registered for it: a client that has lost a scope
     /// must not use it with tokens that it got before.
-    pub fn permits(&self, scope: &OwnScope) -> bool {
-        let required = Scope::from_stored(scope.name);
+    pub fn permits(&self, scope: &str) -> bool {
         let registered = match self.user {
             Some(_) => self.client.scope(),
             None => self.client.own_scope(),
         };
-        self.claims.scope().covers(&required) && registered.covers(&required)
+        self.claims.scope().contains(scope) && registered.contains(scope)
     }
 
     /// Whether the user now has the role that the scope requires. A client's own token needs none.

@@ -43,7 +43,7 @@ fn every_operation_has_a_summary_a_description_and_a_standard() {
             text(declared.unwrap(), "description").ends_with('.'),
             "{tag}"
         );
-        if ["Token", "Keys", "Introspection"].contains(&tag) {
+        if ["Token", "OpenID", "Keys", "Introspection"].contains(&tag) {
             let cites = ["(RFC ", "(OpenID "]
                 .iter()
                 .any(|cite| description.contains(cite));
@@ -237,6 +237,7 @@ fn every_operation_declares_its_security_schemes() {
             "/introspect" | "/revoked-sessions" => &["ClientBasic", "ServiceAccount"],
             _ if path.starts_with("/admin") => &["OAuth2", "ServiceAccount"],
             "/account" if what.starts_with("post") => &[],
+            "/userinfo" => &["OAuth2"],
             _ if path.starts_with("/account") => &["OAuth2"],
             _ => &[],
         };

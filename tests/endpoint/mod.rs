@@ -16,3 +16,5 @@ mod revocation;
 mod revoked_sessions;
 /// The token endpoint, also under load.
 mod token;
+/// Claims about the user, OpenID Connect Core §5.3.
+mod userinfo;

@@ -10,9 +10,10 @@ use jeton::document;
 use serde_json::{Map, Value, json};
 
 /// Order of the tags in the document, and so in Swagger UI.
-const TAGS: [&str; 6] = [
+const TAGS: [&str; 7] = [
     "Token",
     "Authorization",
+    "OpenID",
     "Account",
     "Keys",
     "Introspection",

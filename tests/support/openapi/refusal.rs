@@ -164,6 +164,7 @@ fn errors() -> Vec<Named> {
                 by_header: true,
             },
         ),
+        ("no_token", Error::NoToken),
         ("invalid_token", Error::InvalidToken(none())),
         ("other_audience", Error::OtherAudience),
         ("insufficient_scope", Error::InsufficientScope("")),

@@ -5,11 +5,12 @@ use jeton::client::GrantType;
 use serde_json::{Map, Value, json};
 
 /// The forms. Swagger UI fills a field without an example with "string".
-const FORMS: [&str; 4] = [
+const FORMS: [&str; 5] = [
     "TokenRequest",
     "AuthorizationForm",
     "RevocationRequest",
     "IntrospectionRequest",
+    "UserinfoRequest",
 ];
 
 /// Properties that a request may set to null.

@@ -1,9 +1,9 @@
 //! Security of operations that poem-openapi cannot express: clients authenticate by HTTP Basic, by form
 //! fields, or, if they are public, not at all.
 
-use jeton::api::bearer::SERVICE_ACCOUNT;
+use jeton::api::bearer::{SERVICE_ACCOUNT, USER};
 use jeton::document::DEFAULT_ISSUER;
-use jeton::scope::INTROSPECT;
+use jeton::scope::{INTROSPECT, OPENID};
 use serde_json::{Map, Value, json};
 
 /// Name of the scheme by which a confidential client authenticates.
@@ -15,10 +15,13 @@ pub(super) fn require(operation: &mut Map<String, Value>) {
     let id = operation.get("operationId").and_then(Value::as_str);
     let client = json!({ CLIENT: [] });
     let service_account = json!({ SERVICE_ACCOUNT: [INTROSPECT.name] });
+    let user = json!({ USER: [OPENID] });
     let alternatives = match id {
         Some("requestToken" | "revokeToken") => json!([{}, client]),
         Some("introspectToken") => json!([{}, client, service_account]),
         Some("listRevokedSessions") => json!([client, service_account]),
+        Some("fetchUserinfo") => json!([user]),
+        Some("postUserinfo") => json!([user, {}]),
         _ => json!([]),
     };
     operation.entry("security").or_insert_with(|| alternatives);
