@@ -125,7 +125,7 @@ test_database=(JETON_TEST_DATABASE_URL="postgres://jeton@127.0.0.1:$port/postgre
 if (($# == 0)); then
   set -- store:: grant::refresh_token:: account::
 fi
-env "${test_database[@]}" timeout "$timeout_seconds" cargo test --locked --test jeton -- \
+env "${test_database[@]}" timeout "$timeout_seconds" cargo test --locked --workspace --test jeton -- \
   --include-ignored --skip _on_mariadb "$@"
 
 stop_pooler

@@ -31,11 +31,11 @@ for engine in "${engines[@]}"; do
   # shellcheck disable=SC2086
   "start_$engine" ${options[$engine]}
   status=0
-  JETON_TEST_DATABASE_URL=$url timeout "$timeout_seconds" cargo test --locked --test jeton -- \
+  JETON_TEST_DATABASE_URL=$url timeout "$timeout_seconds" cargo test --locked --workspace --test jeton -- \
     --include-ignored --skip "${other[$engine]}" "$@" || status=$?
   "stop_$engine"
   trap - EXIT
   ((status == 0)) || exit "$status"
   echo "Tests that cannot run on $engine:"
-  cargo test --locked --test jeton -- "${other[$engine]}"
+  cargo test --locked --workspace --test jeton -- "${other[$engine]}"
 done
