@@ -19,6 +19,7 @@ use crate::liveness::Liveness;
 use crate::maintenance;
 use crate::password::{Cost, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
+use crate::scope::OPENID_SCOPES;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::client::ClientCache;
@@ -260,14 +261,15 @@ async fn add_client(
     }
 }
 
-/// A public client with the grants `password` and `refresh_token`. The audience of its tokens is this server.
+/// A public client with the grants `password` and `refresh_token`, and with the scopes of OpenID Connect. The audience of
+/// its tokens is this server.
 fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Model {
     client::Model {
         name: name.to_owned(),
         grant_types: [GrantType::Password, GrantType::RefreshToken]
             .map(GrantType::as_str)
             .join(" "),
-        scope: scope.to_owned(),
+        scope: format!("{scope} {}", OPENID_SCOPES.join(" ")),
         first_party: true,
         ..client::Model::new(id, now)
     }

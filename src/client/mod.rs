@@ -41,7 +41,7 @@ impl NewClient {
         let defaults = ClientSettings::new(&self.id);
         let mut patch = self.settings.clone();
         if patch.get("scope").is_none() {
-            // The default depends on `first_party`.
+            // The default depends on other settings.
             patch = patch.with("scope", Value::Null);
         }
         match defaults.patched(&patch, &self.id) {

@@ -6,8 +6,8 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::{ClientSettings, InvalidSetting};
-use crate::scope;
+use super::{ClientSettings, GrantType, InvalidSetting};
+use crate::scope::{ACCOUNT, EMAIL, OFFLINE_ACCESS, OPENID, PROFILE};
 use crate::web_origin::WebOrigin;
 
 /// The settings to change, by name. An absent setting stays, `null` resets one to its default, a list replaces the
@@ -38,12 +38,14 @@ impl From<Map<String, Value>> for ClientPatch {
 impl ClientSettings {
     /// The settings of the client with this id after the patch. The rules are not checked.
     pub fn patched(&self, patch: &ClientPatch, id: &str) -> Result<Self, InvalidSetting> {
-        let first_party = match patch.get("first_party") {
-            None => self.first_party,
-            Some(value) => *value == Value::Bool(true),
-        };
-        let defaults = Self::new(id).for_first_party(first_party).members();
         let mut members = self.members();
+        let after = |name: &str| patch.get(name).or_else(|| members.get(name));
+        let scope = default_scope(after("first_party"), after("grant_types"));
+        let defaults = Self {
+            scope,
+            ..Self::new(id)
+        };
+        let defaults = defaults.members();
         for (name, value) in &patch.0 {
             let value = match value {
                 Value::Null => defaults.get(name).unwrap_or(&Value::Null),
@@ -54,15 +56,6 @@ impl ClientSettings {
         let read: Result<Self, _> = serde_path_to_error::deserialize(Value::Object(members));
         read.map(Self::normalized)
             .map_err(|error| unreadable(&error))
-    }
-
-    /// The same settings with the default scope of a first-party client, or of another one.
-    fn for_first_party(self, first_party: bool) -> Self {
-        let scope = if first_party { scope::ACCOUNT.name } else { "" };
-        Self {
-            scope: scope.to_owned(),
-            ..self
-        }
     }
 
     /// The same settings with each element of a list once, and origins in the form of [`WebOrigin`].
@@ -82,6 +75,28 @@ impl ClientSettings {
         self.post_logout_redirect_uris = unique(self.post_logout_redirect_uris.into_iter());
         self
     }
+}
+
+/// The default scope of a client with these settings: that of the account API if it is first-party, and those of OpenID
+/// Connect if it has the authorization code grant.
+fn default_scope(first_party: Option<&Value>, grant_types: Option<&Value>) -> String {
+    let granted = grant_types.and_then(Value::as_array);
+    let has = |grant_type: GrantType| {
+        let mut granted = granted.into_iter().flatten();
+        granted.any(|one| one == grant_type.as_str())
+    };
+    let is_first_party = first_party == Some(&Value::Bool(true));
+    let has_code = has(GrantType::AuthorizationCode);
+    let scopes = [
+        (ACCOUNT.name, is_first_party),
+        (OPENID, has_code),
+        (PROFILE, has_code),
+        (EMAIL, has_code),
+        (OFFLINE_ACCESS, has_code && has(GrantType::RefreshToken)),
+    ];
+    let default = scopes.into_iter().filter(|(_, is_default)| *is_default);
+    let default: Vec<&str> = default.map(|(scope, _)| scope).collect();
+    default.join(" ")
 }
 
 fn unique(words: impl Iterator<Item = String>) -> Vec<String> {

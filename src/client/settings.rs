@@ -23,7 +23,8 @@ pub struct ClientSettings {
     /// Grant types that the client may use.
     pub grant_types: Vec<GrantType>,
     /// Scopes that the client's tokens may have, separated by spaces. A token request that names none gets them without
-    /// those of OpenID Connect and those that require a role. Default: `account` for a first-party client, otherwise none.
+    /// those of OpenID Connect and those that require a role. Default: `account` for a first-party client; with the grant
+    /// `authorization_code` also `openid`, `profile`, `email` and, with `refresh_token`, `offline_access`.
     #[oai(validator(max_length = 2048, pattern = r"^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$"))]
     pub scope: String,
     /// Audiences of the client's access tokens, as URIs. Default: the issuer.

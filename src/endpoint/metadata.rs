@@ -8,11 +8,11 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::{Cached, Prebuilt};
-use super::{authorization, jwks, revoked_sessions};
+use super::{authorization, jwks, revoked_sessions, userinfo};
 use crate::authorization::{pkce, prompt};
 use crate::client::GrantType;
 use crate::response::oauth_error::OAuthError;
-use crate::scope::OWN_SCOPES;
+use crate::scope::{OPENID_SCOPES, OWN_SCOPES};
 use crate::server::AuthorizationServer;
 use crate::sign_in;
 
@@ -27,6 +27,10 @@ pub struct MetadataEndpoint(OnceLock<Prebuilt<ServerMetadata>>);
 
 /// Authorization server metadata, RFC 8414 section 2.
 #[derive(Object)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the standards define the members"
+)]
 struct ServerMetadata {
     /// The `iss` of all tokens.
     issuer: String,
@@ -34,6 +38,8 @@ struct ServerMetadata {
     authorization_endpoint: String,
     /// URL of the token endpoint.
     token_endpoint: String,
+    /// URL of the userinfo endpoint (OpenID Connect Core section 5.3).
+    userinfo_endpoint: String,
     /// URL of the revocation endpoint (RFC 7009).
     revocation_endpoint: String,
     /// URL of the introspection endpoint (RFC 7662).
@@ -42,7 +48,7 @@ struct ServerMetadata {
     revoked_sessions_endpoint: String,
     /// URL of the JWKS.
     jwks_uri: String,
-    /// Scopes of this server.
+    /// Scopes of this server, those of OpenID Connect first.
     scopes_supported: Vec<String>,
     /// Response types of the authorization endpoint.
     response_types_supported: Vec<String>,
@@ -68,25 +74,54 @@ struct ServerMetadata {
     subject_types_supported: Vec<String>,
     /// Values of `acr` (RFC 9470). `pwd`: by password.
     acr_values_supported: Vec<String>,
-    /// Required by OpenID Connect Discovery; access tokens are signed with it.
+    /// The algorithm that signs ID tokens, and access tokens.
     id_token_signing_alg_values_supported: Vec<String>,
+    /// Claims of ID tokens and of the userinfo endpoint.
+    claims_supported: Vec<String>,
+    /// The parameter `claims` has no effect.
+    claims_parameter_supported: bool,
+    /// The parameter `request` is refused.
+    request_parameter_supported: bool,
+    /// The parameter `request_uri` is refused. The default of OpenID Connect Discovery would be that it is not.
+    request_uri_parameter_supported: bool,
 }
+
+/// The claims of ID tokens, and those of the userinfo endpoint.
+const CLAIMS: [&str; 15] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "acr",
+    "sid",
+    "at_hash",
+    "nonce",
+    "preferred_username",
+    "name",
+    "updated_at",
+    "email",
+    "email_verified",
+];
 
 impl ServerMetadata {
     fn of(server: &AuthorizationServer) -> Self {
         let issuer = &server.settings.issuer;
         let list =
             |values: &[&str]| -> Vec<String> { values.iter().map(|v| (*v).to_owned()).collect() };
+        let own_scopes = OWN_SCOPES.map(|own| own.name);
         let methods = list(&["client_secret_basic", "client_secret_post", "none"]);
         Self {
             issuer: issuer.clone(),
             authorization_endpoint: format!("{issuer}{}", authorization::PATH),
             token_endpoint: format!("{issuer}/token"),
+            userinfo_endpoint: format!("{issuer}{}", userinfo::PATH),
             revocation_endpoint: format!("{issuer}/revoke"),
             introspection_endpoint: format!("{issuer}/introspect"),
             revoked_sessions_endpoint: format!("{issuer}{}", revoked_sessions::PATH),
             jwks_uri: format!("{issuer}{}", jwks::PATH),
-            scopes_supported: list(&OWN_SCOPES.map(|own| own.name)),
+            scopes_supported: list(&[&OPENID_SCOPES[..], &own_scopes].concat()),
             response_types_supported: list(&["code"]),
             response_modes_supported: list(&["query"]),
             prompt_values_supported: list(&prompt::VALUES),
@@ -103,6 +138,10 @@ impl ServerMetadata {
             subject_types_supported: list(&["public"]),
             acr_values_supported: list(&[sign_in::PASSWORD_ACR]),
             id_token_signing_alg_values_supported: list(&["RS256"]),
+            claims_supported: list(&CLAIMS),
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
         }
     }
 }
@@ -143,8 +182,7 @@ impl MetadataEndpoint {
 
     /// The same metadata for OpenID Connect clients
     ///
-    /// Many libraries read the JWKS URL here (OpenID Connect Discovery section 4). There are no ID
-    /// tokens.
+    /// Libraries for OpenID Connect find the endpoints here (OpenID Connect Discovery section 4).
     #[oai(
         path = "/.well-known/openid-configuration",
         method = "get",

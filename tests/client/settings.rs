@@ -255,7 +255,8 @@ pub(super) async fn update(
     client::update(store, id, &patch, &jeton.cause()).await
 }
 
-/// By default a client gets no scope; a first-party client gets `account`.
+/// By default a client gets no scope; a first-party client gets `account`, and one with the authorization code grant
+/// those of OpenID Connect.
 #[tokio::test]
 async fn a_new_client_has_the_default_settings() {
     let jeton = Jeton::start().await;
@@ -272,6 +273,34 @@ async fn a_new_client_has_the_default_settings() {
     let own = own.unwrap();
     assert_eq!(&*own.scope, "account");
     assert!(own.first_party && own.confidential);
+    let code = |grants: &[&str], first_party: bool| {
+        json!({
+            "grant_types": grants,
+            "redirect_uris": ["https://app.example.com/cb"],
+            "first_party": first_party,
+        })
+    };
+    for (number, (grants, first_party, scope)) in [
+        (&["authorization_code"][..], false, "openid profile email"),
+        (
+            &["authorization_code", "refresh_token"],
+            false,
+            "openid profile email offline_access",
+        ),
+        (
+            &["authorization_code"],
+            true,
+            "account openid profile email",
+        ),
+        (&["refresh_token"], false, ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("code{number}");
+        let added = register(&jeton, &id, true, code(grants, first_party)).await;
+        assert_eq!(&*added.unwrap().scope, scope);
+    }
     let scopeless = json!({ "first_party": true, "scope": "", "disabled": true });
     let other = register(&jeton, "other", true, scopeless).await.unwrap();
     assert_eq!((&*other.scope, other.disabled_at), ("", Some(jeton.now())));

@@ -5,6 +5,18 @@ use crate::support::{Jeton, SIGN_IN, claims, encode, form};
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
 
+/// Members that OpenID Connect clients read.
+const OPENID_MEMBERS: [&str; 8] = [
+    "userinfo_endpoint",
+    "scopes_supported",
+    "subject_types_supported",
+    "id_token_signing_alg_values_supported",
+    "claims_supported",
+    "claims_parameter_supported",
+    "request_parameter_supported",
+    "request_uri_parameter_supported",
+];
+
 async fn metadata(jeton: &Jeton, path: &str) -> Value {
     let answer = jeton.get(path).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
@@ -16,8 +28,10 @@ async fn metadata(jeton: &Jeton, path: &str) -> Value {
 #[tokio::test]
 async fn the_metadata_lists_endpoints_grants_and_methods() {
     let jeton = Jeton::start().await;
-    let oauth = metadata(&jeton, OAUTH).await;
+    let mut oauth = metadata(&jeton, OAUTH).await;
     assert_eq!(metadata(&jeton, OPENID).await, oauth);
+    let members = oauth.as_object_mut().unwrap();
+    members.retain(|name, _| !OPENID_MEMBERS.contains(&name.as_str()));
     insta::assert_json_snapshot!(oauth, @r#"
     {
       "issuer": "https://jeton.test",
@@ -27,11 +41,6 @@ async fn the_metadata_lists_endpoints_grants_and_methods() {
       "introspection_endpoint": "https://jeton.test/introspect",
       "revoked_sessions_endpoint": "https://jeton.test/revoked-sessions",
       "jwks_uri": "https://jeton.test/.well-known/jwks.json",
-      "scopes_supported": [
-        "account",
-        "admin",
-        "introspect"
-      ],
       "response_types_supported": [
         "code"
       ],
@@ -69,15 +78,60 @@ async fn the_metadata_lists_endpoints_grants_and_methods() {
         "client_secret_post"
       ],
       "service_documentation": "https://jeton.test/docs",
+      "acr_values_supported": [
+        "pwd"
+      ]
+    }
+    "#);
+}
+
+/// row 96, row 67: OpenID Connect Discovery §3: "`subject_types_supported` REQUIRED [...]
+/// `id_token_signing_alg_values_supported` REQUIRED"; "`request_uri_parameter_supported` [...] If omitted, the default
+/// value is true".
+#[tokio::test]
+async fn the_metadata_says_what_openid_connect_clients_may_expect() {
+    let jeton = Jeton::start().await;
+    let openid = metadata(&jeton, OPENID).await;
+    let members = OPENID_MEMBERS.map(|name| (name.to_owned(), openid[name].clone()));
+    let members = Value::Object(members.into_iter().collect());
+    insta::assert_json_snapshot!(members, @r#"
+    {
+      "userinfo_endpoint": "https://jeton.test/userinfo",
+      "scopes_supported": [
+        "openid",
+        "profile",
+        "email",
+        "offline_access",
+        "account",
+        "admin",
+        "introspect"
+      ],
       "subject_types_supported": [
         "public"
       ],
-      "acr_values_supported": [
-        "pwd"
-      ],
       "id_token_signing_alg_values_supported": [
         "RS256"
-      ]
+      ],
+      "claims_supported": [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "acr",
+        "sid",
+        "at_hash",
+        "nonce",
+        "preferred_username",
+        "name",
+        "updated_at",
+        "email",
+        "email_verified"
+      ],
+      "claims_parameter_supported": false,
+      "request_parameter_supported": false,
+      "request_uri_parameter_supported": false
     }
     "#);
 }
@@ -108,7 +162,7 @@ async fn the_issuer_is_the_configured_string() {
     }
 }
 
-/// row 46: "the well-known URI string is inserted between the host component and the path
+/// row 46, row 96: "the well-known URI string is inserted between the host component and the path
 /// component", RFC 8414 §3.1; OpenID Connect Discovery §4.1 appends it. Both documents have both
 /// forms, because clients confuse them.
 #[tokio::test]

@@ -234,7 +234,8 @@ fn the_first_start_creates_a_client_for_the_example_api() {
     assert_eq!(claims_of(&account)["aud"], issuer);
     let listed = place.ok(&["client", "list"]);
     let own = listed.lines().find(|line| line.starts_with(" my-info "));
-    let access = format!(" my-info:read my-info:write account  {page} {issuer} ");
+    let scope = "my-info:read my-info:write account openid profile email offline_access";
+    let access = format!(" {scope}  {page} {issuer} ");
     let origin = format!(" {page}");
     assert!(
         own.is_some_and(|line| line.contains(&access) && line.ends_with(&origin)),

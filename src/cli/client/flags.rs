@@ -27,7 +27,8 @@ pub struct Flags {
     #[arg(long = "grant", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     #[serde(rename = "grant_types", serialize_with = "with_refresh_token")]
     grants: Option<Vec<String>>,
-    /// A scope that its tokens may have; may be repeated. [default: `account` with --first-party, else none]
+    /// A scope that its tokens may have; may be repeated. [default: `account` with --first-party; with the grant
+    /// `authorization_code` also `openid`, `profile`, `email` and `offline_access`]
     #[arg(long = "scope", value_name = "SCOPE")]
     #[serde(serialize_with = "joined")]
     scope: Option<Vec<String>>,
