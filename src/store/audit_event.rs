@@ -97,6 +97,23 @@ pub async fn search(
         .await
 }
 
+/// The details of a sign-in by the password grant, now and before sign-ins said by which way.
+const BY_PASSWORD: [&str; 2] = [r#"{"by":"password"}"#, "{}"];
+
+/// The time of the last sign-in at a client by the password grant that the audit log still has.
+pub async fn last_sign_in_by_password(
+    store: &Store,
+    client_id: &str,
+) -> Result<Option<Timestamp>, DbErr> {
+    let last = Entity::find()
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::Action.eq(Action::SignIn.name()))
+        .filter(Column::Detail.is_in(BY_PASSWORD))
+        .order_by_desc(Column::Id)
+        .one(store.read());
+    Ok(last.await?.map(|event| event.at))
+}
+
 /// Records an event outside a transaction, such as a failed sign-in. The event is logged even if this fails.
 pub async fn record(store: &Store, event: &Event) -> Result<(), DbErr> {
     let recorded = store.write(Durability::Relaxed, |writer| async move {

@@ -369,3 +369,19 @@ fn invalid_settings_are_named_by_their_flags() {
     insta::assert_snapshot!(refusal(&["secret", "add", "job"]), @r#"jeton: client job has 5 secrets already; remove an unused one, see `jeton client secret list job`"#);
     assert!(!place.ok(&["client", "list"]).contains("web"));
 }
+
+/// Which clients still use the password grant, before it is taken from them.
+#[test]
+fn the_list_of_clients_shows_the_last_sign_in_by_the_password_grant() {
+    let place = Place::furnished();
+    let server = place.start();
+    let line = || {
+        let listed = place.ok(&words("client list"));
+        let mut lines = listed.lines();
+        let line = lines.find(|line| line.contains(" first-party "));
+        line.unwrap().to_owned()
+    };
+    assert!(line().contains(" -  "), "{}", line());
+    assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
+    assert!(!line().contains(" -  "), "{}", line());
+}

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{CommandError, find, object, output};
 use crate::clock::Timestamp;
 use crate::server::AuthorizationServer;
+use crate::store::audit_event::last_sign_in_by_password;
 use crate::store::client::{self, Model};
 
 /// Prints all clients, a line each.
@@ -16,6 +17,11 @@ pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<()
         let mut objects = clients.iter().map(object::without_secrets);
         return objects.try_for_each(|client| object::print(&client));
     }
+    let mut rows = Vec::new();
+    for client in clients {
+        let used = last_sign_in_by_password(&server.store, &client.id).await?;
+        rows.push(row(client, used));
+    }
     output::table(
         &[
             "CLIENT_ID",
@@ -23,16 +29,18 @@ pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<()
             "STATE",
             "FIRST_PARTY",
             "GRANTS",
+            "PASSWORD_GRANT_USED",
             "SCOPE",
             "AUDIENCE",
             "REDIRECT_URIS",
             "ORIGINS",
         ],
-        clients.into_iter().map(row),
+        rows.into_iter(),
     )
 }
 
-fn row(client: Model) -> Vec<String> {
+/// The line of a client, with the time of its last sign-in by the password grant.
+fn row(client: Model, password_grant_used: Option<Timestamp>) -> Vec<String> {
     let kind = if client.confidential {
         "confidential"
     } else {
@@ -50,6 +58,7 @@ fn row(client: Model) -> Vec<String> {
         state.to_owned(),
         first_party.to_owned(),
         client.grant_types,
+        password_grant_used.map_or_else(|| "-".to_owned(), |at| at.to_string()),
         client.scope,
         client.audience,
         client.redirect_uris,
