@@ -6,7 +6,7 @@ use jeton::clock::Clock;
 use jeton::database_url::Engine;
 use jeton::store::user::{self, Change};
 use jeton::store::{Limits, Store, client, session};
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr, Statement, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, DbErr, TransactionTrait as _};
 
 use crate::support::database::{TestDatabase, parsed, server_engine};
 use crate::support::file::DataDir;
@@ -88,8 +88,7 @@ async fn a_transaction_that_is_rolled_back_by_a_deadlock_is_retried() {
     let signing_out =
         tokio::spawn(async move { user::change(&store, alice, Change::SIGN_OUT, &cause).await });
     // The sign-out has locked the user and waits for the session.
-    let observer = data.connect().await;
-    while number(&observer, lock_waits(engine)).await == 0 {
+    while data.lock_waits().await == 0 {
         // MariaDB caches the answer for 100 ms.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -99,32 +98,12 @@ async fn a_transaction_that_is_rolled_back_by_a_deadlock_is_retried() {
     assert_eq!(changed.sessions_ended, 1);
     jeton.assert_refresh_refused(&tokens).await;
     let events = "SELECT count(*) FROM audit_events WHERE action = 'sessions_revoked'";
-    assert_eq!(number(&observer, events).await, 1);
+    assert_eq!(data.number(events).await, 1);
 }
 
 async fn update(connection: &impl sea_orm::ConnectionTrait, sql: &str) {
     let updated = connection.execute_unprepared(sql).await.unwrap();
     assert_eq!(updated.rows_affected(), 1);
-}
-
-/// Counts the lock waits in this database.
-fn lock_waits(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Postgres => {
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-             AND wait_event_type = 'Lock'"
-        }
-        Engine::MySql => {
-            "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist \
-             ON id = trx_mysql_thread_id WHERE db = database() AND trx_state = 'LOCK WAIT'"
-        }
-    }
-}
-
-async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
 }
 
 /// MariaDB ends the lock wait; the client can retry. The node does not: it would wait as long again.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use jeton::database_url::Engine;
 use jeton::store::Store;
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, QueryResult, Statement,
@@ -10,7 +11,7 @@ use sea_orm::{
 use tempfile::TempDir;
 
 use super::ROOT_SECRET;
-use super::database::{TestDatabase, connect};
+use super::database::{TestDatabase, connect, server_engine};
 
 /// A temporary data directory, removed with the value.
 pub struct DataDir {
@@ -88,6 +89,30 @@ impl DataDir {
         let texts: Vec<String> = rows.iter().map(text).collect();
         connection.close().await.unwrap();
         texts.join("\n")
+    }
+
+    /// The number that a query on a new connection returns.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let connection = self.connect().await;
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+        connection.close().await.unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// The number of lock waits in this database, which is not on SQLite.
+    pub async fn lock_waits(&self) -> i64 {
+        let waits = match server_engine() {
+            Engine::Postgres => {
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'"
+            }
+            Engine::MySql => {
+                "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist \
+                 ON id = trx_mysql_thread_id WHERE db = database() AND trx_state = 'LOCK WAIT'"
+            }
+        };
+        self.number(waits).await
     }
 
     /// The contents of all files.
