@@ -1,5 +1,7 @@
 //! The decision on an authorization request: a page to show, an error, or the grant.
 
+use std::time::Duration;
+
 use super::browser_session::BrowserSession;
 use super::redirect::RedirectError;
 use super::request::AuthorizationRequest;
@@ -41,6 +43,8 @@ pub struct Circumstances<'a> {
     pub consented: Option<&'a Scope>,
     /// What the user has done for this request.
     pub done: Interaction,
+    /// The longest session of the client, from the authentication.
+    pub session_lifetime: Duration,
     /// The time.
     pub now: Timestamp,
 }
@@ -86,7 +90,13 @@ fn page(
     }
     let must_authenticate =
         request.prompt.login || is_too_old(request, signed_in, circumstances.now);
-    if is_other_user || (must_authenticate && !done.signed_in) {
+    // The client's session counts from the same time, and would have ended.
+    let session_ends_at = signed_in
+        .session
+        .authenticated_at
+        .plus(circumstances.session_lifetime);
+    let has_ended = session_ends_at <= circumstances.now;
+    if is_other_user || has_ended || (must_authenticate && !done.signed_in) {
         return Ok(Decision::SignIn);
     }
     if request.prompt.select_account && !done.signed_in && !done.continued {

@@ -58,6 +58,13 @@ impl AuthorizationCodeGrant {
             device,
         };
         let session = new_session(&code, client, &cause, server);
+        // It would be swept, and with it the proof that the code was used.
+        if session.expires_at <= cause.at {
+            return Err(expiry::expired(
+                "the session would have expired before its beginning",
+                server,
+            ));
+        }
         let row = &client.client;
         let granted = Access::still_granted(&session, row, &server.settings.issuer);
         let granted = granted.ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! The authorization endpoint, the code grant and browser sessions.
 
+mod attack;
 mod code;
 mod nodes;
 mod request;

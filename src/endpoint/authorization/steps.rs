@@ -174,6 +174,10 @@ impl Flow<'_> {
             signed_in,
             consented: consented.as_ref(),
             done: progress.done,
+            session_lifetime: request
+                .client
+                .policy(&self.server.settings)
+                .session_lifetime,
             now: self.server.clock.now(),
         };
         Ok(decide(request, circumstances))

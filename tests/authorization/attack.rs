@@ -1,0 +1,36 @@
+//! Attacks on the page, the consent and the code.
+
+use std::time::Duration;
+
+use crate::support::Jeton;
+use crate::support::browser::{Browser, request};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// row 31, row 78: a browser session may be older than the longest session of a client. A session that has ended when
+/// it begins would be swept at once, and the code could be redeemed again.
+#[tokio::test]
+async fn a_user_signs_in_again_for_a_client_with_shorter_sessions() {
+    let jeton = Jeton::with_app().await;
+    jeton
+        .add_app("short", |client| {
+            client.session_lifetime = Some(2 * 3_600_000_000);
+        })
+        .await;
+    let browser = Browser::default();
+    browser.sign_in(&jeton, &request(&[])).await.code();
+    jeton.advance(HOUR * 2 - Duration::from_secs(30));
+    let query = request(&[("client_id", "short")]);
+    let code = browser.open(&jeton, &query).await.code();
+    jeton.advance(Duration::from_secs(30));
+    let silent = request(&[("client_id", "short"), ("prompt", "none")]);
+    let answer = browser.open(&jeton, &silent).await;
+    answer.assert_redirect_error("login_required");
+    let answer = jeton.redeem_with(&code, &[("client_id", "short")]).await;
+    answer.assert_error(400, "invalid_grant");
+    let code = browser.sign_in(&jeton, &query).await.code();
+    let answer = jeton.redeem_with(&code, &[("client_id", "short")]).await;
+    assert!(answer.tokens().expires_in > 0);
+    // The other client's sessions are longer.
+    browser.open(&jeton, &request(&[])).await.code();
+}
