@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::Jeton;
 use crate::support::browser::{Browser, request};
 
 const HOUR: Duration = Duration::from_hours(1);
+
+/// Adds a client that asks for consent.
+async fn add_third_party(jeton: &Jeton, id: &str) {
+    jeton.add_app(id, |client| client.consent = None).await;
+}
 
 /// row 31, row 78: a browser session may be older than the longest session of a client. A session that has ended when
 /// it begins would be swept at once, and the code could be redeemed again.
@@ -33,4 +40,26 @@ async fn a_user_signs_in_again_for_a_client_with_shorter_sessions() {
     assert!(answer.tokens().expires_in > 0);
     // The other client's sessions are longer.
     browser.open(&jeton, &request(&[])).await.code();
+}
+
+/// row 108: the user allows what the page has shown, not what the client is registered for by now.
+#[tokio::test]
+async fn a_consent_is_for_the_scope_that_the_page_showed() {
+    let jeton = Jeton::with_app().await;
+    add_third_party(&jeton, "other").await;
+    jeton
+        .change_client("other", json!({ "scope": "read" }))
+        .await;
+    let browser = Browser::default();
+    let query = request(&[("client_id", "other")]);
+    let page = browser.sign_in(&jeton, &query).await;
+    page.assert_page(200, "read");
+    let more = json!({ "scope": "read write" });
+    jeton.change_client("other", more).await;
+    let again = browser.submit(&jeton, &page, &[("action", "allow")]).await;
+    again.assert_page(403, "write");
+    let answer = browser.submit(&jeton, &again, &[("action", "allow")]).await;
+    let code = answer.code();
+    let tokens = jeton.redeem_with(&code, &[("client_id", "other")]);
+    assert_eq!(tokens.await.tokens().scope, "read write");
 }

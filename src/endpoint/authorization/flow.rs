@@ -136,7 +136,7 @@ impl<'a> Flow<'a> {
     ) -> Result<Reply, RedirectError> {
         progress.signed_in = self.browser.session().await?;
         if let Some(form) = form {
-            if !self.accept(&form, progress) {
+            if !self.accept(&form, request, progress) {
                 return self.show_again(request, progress).await;
             }
             if let Some(reply) = self.perform(&form, request, progress).await? {

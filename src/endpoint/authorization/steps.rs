@@ -17,30 +17,41 @@ use crate::username::Username;
 
 /// What a page stands for: its form has an effect only in the same state.
 mod stage {
-    use uuid::Uuid;
+    use crate::authorization::{AuthorizationRequest, BrowserSession};
 
     /// The sign-in page.
     pub(super) const SIGN_IN: &str = "sign-in";
 
     /// A page for a signed-in user.
-    pub(super) fn user(id: Uuid) -> String {
-        format!("user {id}")
+    pub(super) fn user(request: &AuthorizationRequest, signed_in: &BrowserSession) -> String {
+        about("user", signed_in.user.id, request)
     }
 
     /// A page for a user who has authenticated for this request, which began this browser session.
-    pub(super) fn session(id: Uuid) -> String {
-        format!("session {id}")
+    pub(super) fn session(request: &AuthorizationRequest, signed_in: &BrowserSession) -> String {
+        about("session", signed_in.session.id, request)
+    }
+
+    /// The registration of the client may change while the page is shown: the user allows what it says.
+    fn about(what: &str, id: uuid::Uuid, request: &AuthorizationRequest) -> String {
+        let (name, scope) = (&request.client.name, &request.access.scope);
+        format!("{what} {id}\n{scope}\n{name}")
     }
 }
 
 impl Flow<'_> {
     /// Whether the form has an effect. Records whether the user has authenticated for this request.
-    pub(super) fn accept(&self, form: &PageForm, progress: &mut Progress) -> bool {
+    pub(super) fn accept(
+        &self,
+        form: &PageForm,
+        request: &AuthorizationRequest,
+        progress: &mut Progress,
+    ) -> bool {
         let mut stages = vec![stage::SIGN_IN.to_owned()];
         let mut of_session = None;
         if let Some(signed_in) = &progress.signed_in {
-            stages.push(stage::user(signed_in.user.id));
-            stages.push(stage::session(signed_in.session.id));
+            stages.push(stage::user(request, signed_in));
+            stages.push(stage::session(request, signed_in));
             of_session = stages.last().cloned();
         }
         let Some(found) = self.browser.check_form(form, self.pages.query(), &stages) else {
@@ -207,13 +218,13 @@ impl Flow<'_> {
                 Ok(Reply::redirect(&url))
             }
             (Decision::Consent, Some(signed_in)) => {
-                let token = self.user_token(signed_in, progress);
+                let token = self.user_token(request, signed_in, progress);
                 Ok(self
                     .pages
                     .consent(request, &token, &signed_in.user.username))
             }
             (Decision::ContinueAs, Some(signed_in)) => {
-                let token = self.user_token(signed_in, progress);
+                let token = self.user_token(request, signed_in, progress);
                 Ok(self
                     .pages
                     .continue_as(request, &token, &signed_in.user.username))
@@ -241,11 +252,16 @@ impl Flow<'_> {
         self.pages.sign_in(request, &token, content)
     }
 
-    fn user_token(&self, signed_in: &BrowserSession, progress: &Progress) -> Secret {
+    fn user_token(
+        &self,
+        request: &AuthorizationRequest,
+        signed_in: &BrowserSession,
+        progress: &Progress,
+    ) -> Secret {
         let stage = if progress.done.signed_in {
-            stage::session(signed_in.session.id)
+            stage::session(request, signed_in)
         } else {
-            stage::user(signed_in.user.id)
+            stage::user(request, signed_in)
         };
         self.browser.form_token(self.pages.query(), &stage)
     }
