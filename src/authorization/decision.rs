@@ -99,7 +99,8 @@ fn page(
     if is_other_user || has_ended || (must_authenticate && !done.signed_in) {
         return Ok(Decision::SignIn);
     }
-    if request.prompt.select_account && !done.signed_in && !done.continued {
+    // The consent page names the user and offers another, too.
+    if request.prompt.select_account && done == Interaction::default() {
         return Ok(Decision::ContinueAs);
     }
     let has_consented = circumstances

@@ -63,3 +63,21 @@ async fn a_consent_is_for_the_scope_that_the_page_showed() {
     let tokens = jeton.redeem_with(&code, &[("client_id", "other")]);
     assert_eq!(tokens.await.tokens().scope, "read write");
 }
+
+/// row 89: "consent" and "select_account" together end at the client.
+#[tokio::test]
+async fn a_user_chooses_an_account_and_consents_again() {
+    let jeton = Jeton::with_app().await;
+    add_third_party(&jeton, "other").await;
+    let browser = Browser::default();
+    browser.sign_in(&jeton, &request(&[])).await.code();
+    let query = request(&[("client_id", "other"), ("prompt", "select_account consent")]);
+    let page = browser.open(&jeton, &query).await;
+    page.assert_page(200, "Continue as");
+    let page = browser
+        .submit(&jeton, &page, &[("action", "continue")])
+        .await;
+    page.assert_page(200, "Allow");
+    let answer = browser.submit(&jeton, &page, &[("action", "allow")]).await;
+    answer.code();
+}
