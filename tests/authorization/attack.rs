@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::Jeton;
 use crate::support::browser::{Browser, request};
+use crate::support::{Jeton, form};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -80,4 +80,19 @@ async fn a_user_chooses_an_account_and_consents_again() {
     page.assert_page(200, "Allow");
     let answer = browser.submit(&jeton, &page, &[("action", "allow")]).await;
     answer.code();
+}
+
+/// row 55: a body that no browser sends gets a page. A line break or a `#` would change the redirect.
+#[tokio::test]
+async fn a_form_with_raw_bytes_gets_a_page() {
+    let jeton = Jeton::with_app().await;
+    for body in [
+        "client_id=app&state=\u{e9}",
+        "client_id=app\r\nx: y",
+        "client_id=app#&state=1",
+        "client_id=a pp",
+    ] {
+        let answer = jeton.send(form("/authorize").body(body)).await;
+        answer.assert_page(400, "malformed");
+    }
 }

@@ -78,6 +78,13 @@ impl<'a> Flow<'a> {
         if query.len() > MAX_QUERY {
             return self.pages.error(ErrorKind::TooLong, None);
         }
+        // Anything else has another meaning in a URL, or none. Browsers encode it.
+        if !query
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        {
+            return self.malformed();
+        }
         Reply::redirect(&format!(
             "{}{}?{query}",
             self.server.settings.issuer,
