@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::browser::{Browser, request};
-use crate::support::{Jeton, form};
+use crate::support::browser::{Browser, credentials, request};
+use crate::support::{ALICE, Jeton, form};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -94,5 +94,25 @@ async fn a_form_with_raw_bytes_gets_a_page() {
     ] {
         let answer = jeton.send(form("/authorize").body(body)).await;
         answer.assert_page(400, "malformed");
+    }
+}
+
+/// row 89, row 90: a consent page can stay open for a week. The sign-in before it is not new any more.
+#[tokio::test]
+async fn a_page_that_was_open_for_hours_does_not_replace_a_new_sign_in() {
+    let jeton = Jeton::with_app().await;
+    add_third_party(&jeton, "other").await;
+    for more in [("prompt", "login"), ("max_age", "60")] {
+        let browser = Browser::default();
+        let query = request(&[("client_id", "other"), ("scope", more.0), more]);
+        let query = query.replace("scope=prompt", "scope=read");
+        let query = query.replace("scope=max%5Fage", "scope=write");
+        let page = browser.sign_in(&jeton, &query).await;
+        page.assert_page(200, "Allow");
+        jeton.advance(HOUR * 2);
+        let page = browser.submit(&jeton, &page, &[("action", "allow")]).await;
+        page.assert_page(200, "password");
+        let answer = browser.submit(&jeton, &page, &credentials(ALICE)).await;
+        answer.code();
     }
 }

@@ -1,5 +1,7 @@
 //! What a form does, and the page or redirect that follows.
 
+use std::time::Duration;
+
 use super::flow::{Flow, Progress};
 use super::form::{Action, PageForm};
 use super::pages::SignInContent;
@@ -14,6 +16,9 @@ use crate::page::{ErrorKind, SignInProblem};
 use crate::secret::Secret;
 use crate::store::{consent, user};
 use crate::username::Username;
+
+/// How long a page stands for the sign-in before it.
+const NEW_SIGN_IN: Duration = Duration::from_mins(10);
 
 /// What a page stands for: its form has an effect only in the same state.
 mod stage {
@@ -48,16 +53,18 @@ impl Flow<'_> {
         progress: &mut Progress,
     ) -> bool {
         let mut stages = vec![stage::SIGN_IN.to_owned()];
-        let mut of_session = None;
+        let mut of_new_sign_in = None;
         if let Some(signed_in) = &progress.signed_in {
             stages.push(stage::user(request, signed_in));
             stages.push(stage::session(request, signed_in));
-            of_session = stages.last().cloned();
+            let new_until = signed_in.session.authenticated_at.plus(NEW_SIGN_IN);
+            let is_new = self.server.clock.now() < new_until;
+            of_new_sign_in = stages.last().filter(|_| is_new).cloned();
         }
         let Some(found) = self.browser.check_form(form, self.pages.query(), &stages) else {
             return false;
         };
-        progress.done.signed_in = of_session.as_deref() == Some(found);
+        progress.done.signed_in = of_new_sign_in.as_deref() == Some(found);
         let is_about_user = matches!(form.action, Action::Allow | Action::Continue);
         !(is_about_user && found == stage::SIGN_IN)
     }
