@@ -79,9 +79,8 @@ fn page(
     let Some(signed_in) = signed_in else {
         return Ok(Decision::SignIn);
     };
-    let is_other_user = request
-        .hinted_user
-        .is_some_and(|hinted| hinted != signed_in.user.id);
+    let hint = request.hint.as_ref();
+    let is_other_user = hint.is_some_and(|hint| hint.sub != signed_in.user.id);
     if is_other_user && done.signed_in {
         // "if the End-User identified by the ID Token is [...] not logged in by the request, the Authorization Server
         // MUST return an error, such as login_required", §3.1.2.1.

@@ -1,7 +1,5 @@
 //! The authorization request, RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1.
 
-use uuid::Uuid;
-
 use super::pkce;
 use super::prompt::Prompt;
 use super::redirect::{RedirectError, ReturnAddress};
@@ -13,7 +11,7 @@ use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::client;
 use crate::token::access::Access;
-use crate::token::id_token;
+use crate::token::id_token::{self, HintClaims};
 use crate::token::requested_access::RequestedAccess;
 
 /// Maximum bytes of `state`, which the server repeats in a URL.
@@ -40,8 +38,8 @@ pub struct AuthorizationRequest {
     pub max_age: Option<i64>,
     /// The username to show on the sign-in page.
     pub login_hint: Option<String>,
-    /// The user that `id_token_hint` names.
-    pub hinted_user: Option<Uuid>,
+    /// The claims of `id_token_hint`, which name a user.
+    pub hint: Option<HintClaims>,
 }
 
 /// The client and where the browser returns to. After them, an error may be sent to the client.
@@ -163,7 +161,7 @@ impl AuthorizationRequest {
             prompt: Prompt::parse(parameters).map_err(RedirectError::invalid_request)?,
             max_age: max_age(parameters)?,
             login_hint: text("login_hint"),
-            hinted_user: hinted_user(parameters, server)?,
+            hint: hint(parameters, server)?,
             client,
             address,
         })
@@ -216,15 +214,15 @@ fn check_objects(parameters: &Parameters) -> Result<(), RedirectError> {
 }
 
 /// "ID Token previously issued by the Authorization Server being passed as a hint", §3.1.2.1. It may have expired.
-fn hinted_user(
+fn hint(
     parameters: &Parameters,
     server: &AuthorizationServer,
-) -> Result<Option<Uuid>, RedirectError> {
+) -> Result<Option<HintClaims>, RedirectError> {
     let Some(hint) = parameters.find("id_token_hint") else {
         return Ok(None);
     };
     match id_token::verify_hint(hint.expose(), server) {
-        Ok(claims) => Ok(Some(claims.sub)),
+        Ok(claims) => Ok(Some(claims)),
         Err(error) => Err(RedirectError {
             reason: error.to_string().into(),
             ..RedirectError::invalid_request("id_token_hint is not an ID token of this server.")

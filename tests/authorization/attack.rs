@@ -116,3 +116,21 @@ async fn a_page_that_was_open_for_hours_does_not_replace_a_new_sign_in() {
         answer.code();
     }
 }
+
+/// row 85: the username is part of `profile`. A client without it must not read it from the page.
+#[tokio::test]
+async fn a_hint_shows_the_username_only_to_clients_that_may_know_it() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    for (scope, is_shown) in [("openid", false), ("openid profile", true)] {
+        let query = request(&[("scope", scope), ("prompt", "login")]);
+        let code = browser.sign_in(&jeton, &query).await.code();
+        let answer = jeton.redeem(&code).await;
+        let id_token = answer.json()["id_token"].as_str().unwrap().to_owned();
+        let query = request(&[("id_token_hint", &id_token)]);
+        let page = Browser::default().open(&jeton, &query).await;
+        page.assert_page(200, "password");
+        let shown = page.body.contains("value=\"alice\"");
+        assert_eq!(shown, is_shown, "{scope}");
+    }
+}

@@ -13,8 +13,10 @@ use crate::authorization::{
 };
 use crate::error::Error;
 use crate::page::{ErrorKind, SignInProblem};
+use crate::scope::{PROFILE, Scope};
 use crate::secret::Secret;
-use crate::store::{consent, user};
+use crate::store::{consent, session, user};
+use crate::token::id_token::HintClaims;
 use crate::username::Username;
 
 /// How long a page stands for the sign-in before it.
@@ -244,14 +246,27 @@ impl Flow<'_> {
         &self,
         request: &AuthorizationRequest,
     ) -> Result<String, RedirectError> {
-        let hinted = match request.hinted_user {
-            Some(id) => user::find(&self.server.store, id).await?,
+        let hinted = match &request.hint {
+            Some(hint) => self.hinted_username(hint).await?,
             None => None,
         };
-        let name = hinted
-            .map(|user| user.username)
-            .or(request.login_hint.clone());
+        let name = hinted.or_else(|| request.login_hint.clone());
         Ok(name.unwrap_or_default())
+    }
+
+    /// The username of a hint whose session was granted `profile`. Whoever has an ID token can open this page, and read
+    /// what it shows.
+    async fn hinted_username(&self, hint: &HintClaims) -> Result<Option<String>, RedirectError> {
+        let store = &self.server.store;
+        let of_profile = session::find(store, hint.sid).await?.filter(|record| {
+            let scope = Scope::from_stored(&record.session.scope);
+            record.session.user_id == hint.sub && scope.contains(PROFILE)
+        });
+        if of_profile.is_none() {
+            return Ok(None);
+        }
+        let user = user::find(store, hint.sub).await?;
+        Ok(user.map(|user| user.username))
     }
 
     fn sign_in_page(&self, request: &AuthorizationRequest, content: SignInContent<'_>) -> Reply {
