@@ -74,11 +74,10 @@ impl AuthorizationCodeGrant {
         let requires_consent = row.requires_consent();
         match session::redeem(&server.store, &session, requires_consent, &cause).await? {
             Redemption::Begun => {}
-            Redemption::Refused => {
-                let reason = "the user, the client, the browser session or the consent has ended";
-                return Err(Error::InvalidGrant(reason.into()));
+            // The code may have been used before that ended, and a session with `offline_access` lives on.
+            Redemption::Refused | Redemption::Used => {
+                return Err(refuse(&code, client, cause, server).await?);
             }
-            Redemption::Used => return Err(refuse_used(&code, client, cause, server).await?),
         }
         metrics::counter!("jeton_codes_redeemed_total").increment(1);
         let user = user::find(&server.store, session.user_id).await?;
@@ -162,11 +161,11 @@ fn new_session(
     new.into_model(cause)
 }
 
-/// The refusal of a code that was redeemed before. "If an authorization code is used more than once, the authorization
+/// The refusal of a code that was redeemed before, or whose user, client, browser session or consent has ended. "If an authorization code is used more than once, the authorization
 /// server MUST deny the request and SHOULD revoke (when possible) all tokens previously issued based on that
 /// authorization code", RFC 6749 §4.1.2. A second request of the same device within the retry window revokes nothing: a
 /// page that runs twice, or a double click.
-async fn refuse_used(
+async fn refuse(
     code: &AuthorizationCode,
     client: &AuthenticatedClient,
     cause: Cause,
@@ -174,7 +173,7 @@ async fn refuse_used(
 ) -> Result<Error, Error> {
     let refused = |reason: &'static str| Ok(Error::InvalidGrant(reason.into()));
     let Some(record) = session::find(&server.store, code.session).await? else {
-        return refused("the authorization code was redeemed before");
+        return refused("the user, the client, the browser session or the consent has ended");
     };
     let session = record.session;
     let begun_at = Ord::max(session.rotated_at, code.content.issued_at());

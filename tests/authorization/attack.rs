@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jeton::store::session;
+use jeton::store::session::Ending;
 use serde_json::json;
 
 use crate::support::browser::{Browser, credentials, request};
@@ -133,4 +135,22 @@ async fn a_hint_shows_the_username_only_to_clients_that_may_know_it() {
         let shown = page.body.contains("value=\"alice\"");
         assert_eq!(shown, is_shown, "{scope}");
     }
+}
+
+/// row 78: the browser has signed out, but the session with `offline_access` lives on, and somebody else has the code.
+#[tokio::test]
+async fn a_replayed_code_ends_a_session_that_outlives_the_sign_out() {
+    let jeton = Jeton::with_app().await;
+    let query = request(&[("scope", "openid offline_access")]);
+    let code = Browser::default().sign_in(&jeton, &query).await.code();
+    let tokens = jeton.redeem(&code).await.tokens();
+    let browser_session = jeton.session(&tokens).await.browser_session_id.unwrap();
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let signed_out = session::revoke(store, browser_session, Ending::SignOut, &cause).await;
+    assert!(signed_out.unwrap());
+    assert_eq!(jeton.session(&tokens).await.revoked_at, None);
+    jeton.advance(Duration::from_secs(30));
+    jeton.redeem(&code).await.assert_error(400, "invalid_grant");
+    let session = jeton.session(&tokens).await;
+    assert_eq!(session.revocation_reason, Some(Ending::CodeReplay));
 }
