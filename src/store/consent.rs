@@ -139,13 +139,14 @@ pub(super) async fn delete_of_client(
     deleted.exec(connection).await.map(drop)
 }
 
-/// A query that finds the consent and locks it, so that a withdrawal waits.
-pub(super) fn locked(user_id: Uuid, client_id: &str) -> SelectStatement {
+/// A query that finds the consent, as it was read, and locks it, so that a withdrawal waits.
+pub(super) fn locked(seen: &Model) -> SelectStatement {
     Query::select()
         .expr(Expr::value(1))
         .from(Entity)
-        .and_where(Expr::col((Entity, Column::UserId)).eq(user_id))
-        .and_where(Expr::col((Entity, Column::ClientId)).eq(client_id))
+        .and_where(Expr::col((Entity, Column::UserId)).eq(seen.user_id))
+        .and_where(Expr::col((Entity, Column::ClientId)).eq(&seen.client_id))
+        .and_where(Expr::col((Entity, Column::Scope)).eq(&seen.scope))
         .lock_shared()
         .take()
 }

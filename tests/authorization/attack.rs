@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use jeton::store::session;
 use jeton::store::session::Ending;
+use jeton::store::{consent, session};
 use serde_json::json;
 
-use crate::support::browser::{Browser, credentials, request};
+use crate::support::browser::{Browser, CALLBACK, credentials, request};
 use crate::support::{ALICE, Jeton, form};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -153,4 +153,72 @@ async fn a_replayed_code_ends_a_session_that_outlives_the_sign_out() {
     jeton.redeem(&code).await.assert_error(400, "invalid_grant");
     let session = jeton.session(&tokens).await;
     assert_eq!(session.revocation_reason, Some(Ending::CodeReplay));
+}
+
+/// row 108: a code yields no more than the user allows when it is redeemed.
+#[tokio::test]
+async fn a_code_of_a_withdrawn_consent_is_refused_after_a_smaller_one() {
+    let jeton = Jeton::with_app().await;
+    add_third_party(&jeton, "other").await;
+    let browser = Browser::default();
+    let query = |scope| request(&[("client_id", "other"), ("scope", scope)]);
+    let page = browser.sign_in(&jeton, &query("read write")).await;
+    let answer = browser.submit(&jeton, &page, &[("action", "allow")]).await;
+    let code = answer.code();
+    let user = jeton.sign_in().await.user();
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let withdrawn = consent::withdraw(store, user, "other", &cause).await;
+    assert_eq!(withdrawn.unwrap(), Some(0));
+    let page = browser.open(&jeton, &query("read")).await;
+    let answer = browser.submit(&jeton, &page, &[("action", "allow")]).await;
+    let refused = jeton.redeem_with(&code, &[("client_id", "other")]).await;
+    refused.assert_error(400, "invalid_grant");
+    let code = answer.code();
+    let tokens = jeton.redeem_with(&code, &[("client_id", "other")]);
+    assert_eq!(tokens.await.tokens().scope, "read");
+}
+
+/// row 57: the redirect URI decides, not what follows it.
+#[tokio::test]
+async fn tricks_in_the_redirect_uri_get_a_page() {
+    let jeton = Jeton::with_app().await;
+    jeton
+        .add_app("native", |client| {
+            client.redirect_uris = "http://127.0.0.1/callback".to_owned();
+        })
+        .await;
+    let browser = Browser::default();
+    for (client, uri) in [
+        ("app", format!("{CALLBACK}#x")),
+        ("app", format!("{CALLBACK}?x=1")),
+        ("app", format!("{CALLBACK}\r\nset-cookie: x=1")),
+        (
+            "app",
+            "https://app.example@evil.example/callback".to_owned(),
+        ),
+        (
+            "app",
+            "https://app.example\\@evil.example/callback".to_owned(),
+        ),
+        (
+            "native",
+            "http://127.0.0.1:80@evil.example/callback".to_owned(),
+        ),
+        (
+            "native",
+            "http://127.0.0.1:8080\\@evil.example/callback".to_owned(),
+        ),
+        (
+            "native",
+            "http://127.0.0.1.evil.example/callback".to_owned(),
+        ),
+        ("native", "http://127.0.0.1:08080/callback".to_owned()),
+        ("native", "https://127.0.0.1/callback".to_owned()),
+    ] {
+        let query = request(&[("client_id", client), ("redirect_uri", &uri)]);
+        browser
+            .open(&jeton, &query)
+            .await
+            .assert_page(400, "not registered");
+    }
 }

@@ -7,6 +7,7 @@ use sea_orm::{Condition, SqlErr};
 use super::begin::{insertion, record};
 use super::{Column, Entity, Model};
 use crate::audit::Cause;
+use crate::scope::Scope;
 use crate::store::writer::Durability;
 use crate::store::{Store, consent};
 
@@ -40,8 +41,19 @@ pub async fn redeem(
     requires_consent: bool,
     cause: &Cause,
 ) -> Result<Redemption, DbErr> {
+    let consent = if requires_consent {
+        consent::find(store, session.user_id, &session.client_id).await?
+    } else {
+        None
+    };
+    let granted = Scope::from_stored(&session.scope);
+    let consent = consent.filter(|consent| consent.scope().covers(&granted));
+    if requires_consent && consent.is_none() {
+        return Ok(Redemption::Refused);
+    }
+    let consent = consent.as_ref();
     let begun = store.transaction(Durability::Durable, |tx| async move {
-        let condition = is_still_allowed(session, requires_consent);
+        let condition = is_still_allowed(session, consent);
         let insertion = insertion(session, Some(condition))?;
         if tx.execute(&insertion).await?.rows_affected() == 0 {
             return Ok::<_, DbErr>(Redemption::Refused);
@@ -59,7 +71,7 @@ pub async fn redeem(
 
 /// The browser session and the consent still exist. The locks make a sign-out, or a withdrawal of the consent, wait for
 /// this transaction: it revokes the sessions that it finds.
-fn is_still_allowed(session: &Model, requires_consent: bool) -> Condition {
+fn is_still_allowed(session: &Model, consent: Option<&consent::Model>) -> Condition {
     let mut browser_session = Query::select();
     browser_session
         .expr(Expr::value(1))
@@ -67,8 +79,7 @@ fn is_still_allowed(session: &Model, requires_consent: bool) -> Condition {
         .and_where(Expr::col((Entity, Column::Id)).eq(session.browser_session_id))
         .and_where(Expr::col((Entity, Column::RevokedAt)).is_null())
         .lock_shared();
-    let consent = requires_consent
-        .then(|| Expr::exists(consent::locked(session.user_id, &session.client_id)));
+    let consent = consent.map(|consent| Expr::exists(consent::locked(consent)));
     Condition::all()
         .add(Expr::exists(browser_session))
         .add_option(consent)
