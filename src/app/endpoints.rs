@@ -3,7 +3,7 @@
 //! A new endpoint is its own file and one row here. `Allow`, the CORS readers, the error format and
 //! the metric label come from the row. A test compares the table with the OpenAPI document.
 
-use crate::endpoint::{authorization, jwks, metadata, revoked_sessions, userinfo};
+use crate::endpoint::{authorization, end_session, jwks, metadata, revoked_sessions, userinfo};
 use crate::response::cors::Readers;
 
 /// The path of the OpenAPI document.
@@ -46,6 +46,11 @@ pub static ENDPOINTS: &[Endpoint] = &[
         allow: "GET, HEAD, POST",
         errors: ErrorFormat::Page,
         ..page(authorization::PATH, "authorization")
+    },
+    Endpoint {
+        allow: "GET, HEAD, POST",
+        errors: ErrorFormat::Page,
+        ..page(end_session::PATH, "end_session")
     },
     oauth("/token", "POST", "token"),
     oauth("/revoke", "POST", "revocation"),

@@ -7,6 +7,7 @@ pub mod pkce;
 pub mod prompt;
 pub mod redirect;
 pub mod request;
+pub mod sign_out;
 
 pub use browser_session::BrowserSession;
 pub use code::issue;

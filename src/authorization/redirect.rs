@@ -79,6 +79,13 @@ impl ReturnAddress {
         self.with(&parameters, issuer)
     }
 
+    /// The URL of the redirect after a sign-out. "the OP passes this value back to the RP using the state parameter",
+    /// OpenID Connect RP-Initiated Logout §2.
+    pub fn after_sign_out(&self) -> String {
+        let state = self.state.as_deref().map(|state| ("state", state));
+        self.redirect_uri.with_parameters(state.as_slice())
+    }
+
     /// "the authorization server MUST indicate its identity by including the "iss" parameter in the response", RFC 9207
     /// §2. "The state parameter is REQUIRED if the state parameter was present in the client authorization request. The
     /// exact value received from the client", RFC 6749 §4.1.2.

@@ -15,7 +15,7 @@ use crate::token::id_token::{self, HintClaims};
 use crate::token::requested_access::RequestedAccess;
 
 /// Maximum bytes of `state`, which the server repeats in a URL.
-const MAX_STATE: usize = 2048;
+pub(super) const MAX_STATE: usize = 2048;
 /// Maximum bytes of `nonce`, which the code contains.
 const MAX_NONCE: usize = 512;
 

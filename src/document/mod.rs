@@ -19,6 +19,7 @@ use crate::api::admin::keys::KeysApi;
 use crate::api::admin::sessions::AdminSessionsApi;
 use crate::api::admin::users::UsersApi;
 use crate::endpoint::authorization::AuthorizationEndpoint;
+use crate::endpoint::end_session::EndSessionEndpoint;
 use crate::endpoint::introspection::IntrospectionEndpoint;
 use crate::endpoint::jwks::JwksEndpoint;
 use crate::endpoint::landing::LandingEndpoint;
@@ -33,6 +34,7 @@ pub type Definitions = (Endpoints, AccountApi, AdminApi, LandingEndpoint);
 
 type Endpoints = (
     AuthorizationEndpoint,
+    EndSessionEndpoint,
     TokenEndpoint,
     RevocationEndpoint,
     JwksEndpoint,

@@ -55,8 +55,45 @@ impl<'a, T: Type> ApiExtractor<'a> for Form<T> {
     }
 }
 
+/// The body as text, documented as a `T`.
+pub(super) struct FormBody<T> {
+    /// The text, not yet decoded.
+    pub text: Vec<u8>,
+    documented: PhantomData<T>,
+}
+
+impl<'a, T: Type> ApiExtractor<'a> for FormBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(meta::<T>())
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let server = request.data::<Arc<AuthorizationServer>>();
+        let no_server = || OAuthError(Error::ServerError("no server in the request".into()));
+        let limit = server.ok_or_else(no_server)?.settings.server.body_limit;
+        require_form(request)?;
+        Ok(Self {
+            text: body::read(request, body, limit).await?,
+            documented: PhantomData,
+        })
+    }
+}
+
 /// The description of a form for the OpenAPI document.
-pub(super) fn meta<T: Type>() -> MetaRequest {
+fn meta<T: Type>() -> MetaRequest {
     MetaRequest {
         description: None,
         content: vec![MetaMediaType {
@@ -68,7 +105,7 @@ pub(super) fn meta<T: Type>() -> MetaRequest {
 }
 
 /// Refuses a body that is not a form.
-pub(super) fn require_form(request: &Request) -> poem::Result<()> {
+fn require_form(request: &Request) -> poem::Result<()> {
     if request.content_type().is_some_and(is_form) {
         return Ok(());
     }

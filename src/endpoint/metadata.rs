@@ -8,7 +8,7 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::{Cached, Prebuilt};
-use super::{authorization, jwks, revoked_sessions, userinfo};
+use super::{authorization, end_session, jwks, revoked_sessions, userinfo};
 use crate::authorization::{pkce, prompt};
 use crate::client::GrantType;
 use crate::response::oauth_error::OAuthError;
@@ -36,6 +36,8 @@ struct ServerMetadata {
     issuer: String,
     /// URL of the authorization endpoint: the hosted sign-in page.
     authorization_endpoint: String,
+    /// URL of the end-session endpoint (OpenID Connect RP-Initiated Logout).
+    end_session_endpoint: String,
     /// URL of the token endpoint.
     token_endpoint: String,
     /// URL of the userinfo endpoint (OpenID Connect Core section 5.3).
@@ -115,6 +117,7 @@ impl ServerMetadata {
         Self {
             issuer: issuer.clone(),
             authorization_endpoint: format!("{issuer}{}", authorization::PATH),
+            end_session_endpoint: format!("{issuer}{}", end_session::PATH),
             token_endpoint: format!("{issuer}/token"),
             userinfo_endpoint: format!("{issuer}{}", userinfo::PATH),
             revocation_endpoint: format!("{issuer}/revoke"),

@@ -1,7 +1,9 @@
 //! Protocol endpoints for clients and resource servers, pages and probes.
 
 pub mod authorization;
+mod browser;
 pub mod caching;
+pub mod end_session;
 mod form;
 pub mod health;
 pub mod introspection;
@@ -9,6 +11,8 @@ pub mod jwks;
 pub mod landing;
 pub mod metadata;
 pub mod metrics;
+mod pages;
+mod reply;
 mod resource_server;
 pub mod revocation;
 pub mod revoked_sessions;

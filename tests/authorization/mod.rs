@@ -2,5 +2,6 @@
 
 mod attack;
 mod code;
+mod end_session;
 mod nodes;
 mod request;

@@ -36,6 +36,7 @@ async fn the_metadata_lists_endpoints_grants_and_methods() {
     {
       "issuer": "https://jeton.test",
       "authorization_endpoint": "https://jeton.test/authorize",
+      "end_session_endpoint": "https://jeton.test/end-session",
       "token_endpoint": "https://jeton.test/token",
       "revocation_endpoint": "https://jeton.test/revoke",
       "introspection_endpoint": "https://jeton.test/introspect",

@@ -65,12 +65,29 @@ impl Browser {
         self.send(jeton, request, String::new()).await
     }
 
+    /// Opens a page.
+    pub async fn visit(&self, jeton: &Jeton, path: &str) -> Answer {
+        let request = Request::builder().uri(path.parse().unwrap());
+        self.send(jeton, request, String::new()).await
+    }
+
     /// Sends the form of a page with these fields beside the hidden ones.
     pub async fn submit(&self, jeton: &Jeton, page: &Answer, fields: &[(&str, &str)]) -> Answer {
+        self.submit_to(jeton, "/authorize", page, fields).await
+    }
+
+    /// Sends the form of a page at this path.
+    pub async fn submit_to(
+        &self,
+        jeton: &Jeton,
+        path: &str,
+        page: &Answer,
+        fields: &[(&str, &str)],
+    ) -> Answer {
         let action = page.attribute("action");
         let token = page.form_token();
         let fields = [&[("form_token", token.as_str())], fields].concat();
-        self.post(jeton, &format!("/authorize{action}"), &fields, ISSUER)
+        self.post(jeton, &format!("{path}{action}"), &fields, ISSUER)
             .await
     }
 
@@ -93,7 +110,11 @@ impl Browser {
         self.submit(jeton, &page, &credentials(ALICE)).await
     }
 
-    fn set_cookie(&self, name: &str, value: &str) {
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.borrow().get(name).cloned()
+    }
+
+    pub fn set_cookie(&self, name: &str, value: &str) {
         self.cookies
             .borrow_mut()
             .insert(name.to_owned(), value.to_owned());

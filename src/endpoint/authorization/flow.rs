@@ -2,20 +2,17 @@
 
 use poem::Request;
 
-use super::browser::Browser;
 use super::form::PageForm;
-use super::pages::Pages;
-use super::reply::Reply;
 use crate::authorization::request::Destination;
 use crate::authorization::{
     AuthorizationRequest, BrowserSession, Interaction, RedirectError, Refusal, ReturnAddress,
 };
+use crate::endpoint::browser::Browser;
+use crate::endpoint::pages::Pages;
+use crate::endpoint::reply::Reply;
 use crate::page::ErrorKind;
 use crate::parameters::Parameters;
 use crate::server::AuthorizationServer;
-
-/// Maximum bytes of the query.
-const MAX_QUERY: usize = 8 * 1024;
 
 /// An authorization request that a browser sends.
 pub(super) struct Flow<'a> {
@@ -40,13 +37,9 @@ impl<'a> Flow<'a> {
         server: &'a AuthorizationServer,
     ) -> Result<Self, Box<Reply>> {
         let query = request.uri().query().unwrap_or_default();
-        let pages = Pages::new(query, server);
-        if query.len() > MAX_QUERY {
-            return Err(Box::new(pages.error(ErrorKind::TooLong, None)));
-        }
         Ok(Self {
+            pages: Pages::new(super::PATH, query, server)?,
             browser: Browser::read(request, server),
-            pages,
             server,
         })
     }
@@ -56,52 +49,22 @@ impl<'a> Flow<'a> {
         self.answer(None).await
     }
 
-    /// The reply to a form: of a page, or an authorization request. The latter is redirected to the same request by
-    /// `GET`, because a form of another site comes without cookies.
+    /// The reply to a form: of a page, or an authorization request.
     pub(super) async fn receive(self, body: &[u8]) -> Reply {
         let Ok(fields) = Parameters::with_repeated(body) else {
-            return self.malformed();
+            return self.pages.malformed();
         };
         match PageForm::read(&fields) {
             Some(form) => self.answer(Some(form)).await,
-            None => self.redirect_to_get(body),
+            None => self.pages.redirect_to_get(body),
         }
-    }
-
-    fn redirect_to_get(&self, body: &[u8]) -> Reply {
-        let parts = [
-            self.pages.query(),
-            std::str::from_utf8(body).unwrap_or_default(),
-        ];
-        let parts = parts.into_iter().filter(|part| !part.is_empty());
-        let query = parts.collect::<Vec<_>>().join("&");
-        if query.len() > MAX_QUERY {
-            return self.pages.error(ErrorKind::TooLong, None);
-        }
-        // Anything else has another meaning in a URL, or none. Browsers encode it.
-        if !query
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-        {
-            return self.malformed();
-        }
-        Reply::redirect(&format!(
-            "{}{}?{query}",
-            self.server.settings.issuer,
-            super::PATH
-        ))
-    }
-
-    fn malformed(&self) -> Reply {
-        let detail = "The request is malformed: it is application/x-www-form-urlencoded in UTF-8.";
-        self.pages.error(ErrorKind::InvalidRequest, Some(detail))
     }
 
     /// The page or the redirect. "If the resource owner denies the access request or if the request fails for reasons
     /// other than a missing or invalid redirection URI, the authorization server informs the client", RFC 6749 §4.1.2.1.
     async fn answer(self, form: Option<PageForm>) -> Reply {
         let Ok(parameters) = Parameters::with_repeated(self.pages.query().as_bytes()) else {
-            return self.malformed();
+            return self.pages.malformed();
         };
         let destination = match Destination::find(&parameters, self.server).await {
             Ok(destination) => destination,

@@ -1,10 +1,8 @@
 //! The authorization endpoint, RFC 6749 §3.1, OpenID Connect Core §3.1.2.
 
-mod browser;
 mod flow;
 mod form;
 mod pages;
-mod reply;
 mod steps;
 
 use std::sync::Arc;
@@ -15,9 +13,9 @@ use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
 
 use self::flow::Flow;
-use self::form::FormBody;
-pub use self::reply::Reply;
 use super::Tag;
+use super::form::FormBody;
+use super::reply::Reply;
 use crate::server::AuthorizationServer;
 
 /// The path of the endpoint.

@@ -1,29 +1,14 @@
 //! The pages of the authorization endpoint.
 
-use poem::error::ResponseError as _;
 use poem::http::StatusCode;
 
-use super::reply::Reply;
 use crate::authorization::AuthorizationRequest;
-use crate::error::Error;
+use crate::endpoint::pages::{Pages, RETRY_AFTER};
+use crate::endpoint::reply::Reply;
 use crate::page::{
-    ConsentPage, ContinueAsPage, ErrorKind, ErrorPage, NamedClient, NoCookiesPage, PageForm,
-    PageResponse, SignInPage, SignInProblem, Site,
+    ConsentPage, ContinueAsPage, NamedClient, PageResponse, SignInPage, SignInProblem,
 };
-use crate::response::oauth_error::OAuthError;
 use crate::secret::Secret;
-use crate::server::AuthorizationServer;
-
-/// Seconds after which a browser may repeat a request that met a busy server.
-const RETRY_AFTER: u64 = 1;
-
-/// The pages for one authorization request.
-pub(super) struct Pages<'a> {
-    site: Site<'a>,
-    query: &'a str,
-    /// The address of the request, relative to the page.
-    action: String,
-}
 
 /// What the sign-in page shows beside the form.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,23 +31,9 @@ impl SignInContent<'_> {
     }
 }
 
-impl<'a> Pages<'a> {
-    /// The pages for a request with this query.
-    pub fn new(query: &'a str, server: &'a AuthorizationServer) -> Self {
-        Self {
-            site: Site::new(&server.settings.page.name),
-            query,
-            action: format!("?{query}"),
-        }
-    }
-
-    /// The query of the request.
-    pub const fn query(&self) -> &'a str {
-        self.query
-    }
-
+impl Pages<'_> {
     /// The sign-in page.
-    pub fn sign_in(
+    pub(super) fn sign_in(
         &self,
         request: &AuthorizationRequest,
         token: &Secret,
@@ -116,49 +87,6 @@ impl<'a> Pages<'a> {
             scopes: request.access.scope.tokens(),
         };
         with_form(request, PageResponse::new(StatusCode::OK, &page))
-    }
-
-    /// An error page. `detail` is for the developer of the client.
-    pub fn error(&self, kind: ErrorKind, detail: Option<&str>) -> Reply {
-        let page = ErrorPage {
-            site: self.site,
-            kind,
-            detail,
-            request_id: None,
-        };
-        PageResponse::new(kind.status(), &page).into()
-    }
-
-    /// The page for a failure of the server, which is logged.
-    pub fn failure(&self, error: Error) -> Reply {
-        let kind = match &error {
-            Error::TemporarilyUnavailable(_) => ErrorKind::Unavailable,
-            _ => ErrorKind::ServerError,
-        };
-        // Writes the log line.
-        drop(OAuthError(error).as_response());
-        let reply = self.error(kind, None);
-        if kind == ErrorKind::Unavailable {
-            reply.retry_after(RETRY_AFTER)
-        } else {
-            reply
-        }
-    }
-
-    /// The page for a browser that has not kept the cookie that a form needs.
-    pub fn no_cookies(&self) -> Reply {
-        let page = NoCookiesPage {
-            site: self.site,
-            address: &self.action,
-        };
-        PageResponse::new(StatusCode::FORBIDDEN, &page).into()
-    }
-
-    fn form<'p>(&'p self, token: &'p Secret) -> PageForm<'p> {
-        PageForm {
-            action: &self.action,
-            token: token.expose(),
-        }
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::flow::{Flow, Progress};
 use super::form::{Action, PageForm};
 use super::pages::SignInContent;
-use super::reply::Reply;
 use crate::authorization::browser_session::Credentials;
 use crate::authorization::decision::Circumstances;
 use crate::authorization::{
     AuthorizationRequest, BrowserSession, Decision, RedirectError, decide, issue,
 };
+use crate::endpoint::reply::Reply;
 use crate::error::Error;
 use crate::page::{ErrorKind, SignInProblem};
 use crate::scope::{PROFILE, Scope};
@@ -63,7 +63,10 @@ impl Flow<'_> {
             let is_new = self.server.clock.now() < new_until;
             of_new_sign_in = stages.last().filter(|_| is_new).cloned();
         }
-        let Some(found) = self.browser.check_form(form, self.pages.query(), &stages) else {
+        let Some(found) = self
+            .browser
+            .check_form(&form.token, self.pages.query(), &stages)
+        else {
             return false;
         };
         progress.done.signed_in = of_new_sign_in.as_deref() == Some(found);

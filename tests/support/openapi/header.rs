@@ -1,7 +1,8 @@
 //! Response headers: components, and references to them.
 
-use jeton::endpoint::authorization;
 use serde_json::{Map, Value, json};
+
+use super::refusal::is_page;
 
 /// Shared headers by their names in the document.
 pub(super) fn components() -> Value {
@@ -55,7 +56,7 @@ pub(super) fn declare(path: &str, operation: &mut Map<String, Value>) {
         let has_problems = path.starts_with("/account") || path.starts_with("/admin");
         match status.as_str() {
             "401" => refer(&mut headers, "WWW-Authenticate", "Challenge"),
-            "403" if path != authorization::PATH => {
+            "403" if !is_page(path) => {
                 refer(&mut headers, "WWW-Authenticate", "ChallengeIfAny");
             }
             "400" if has_problems => refer(&mut headers, "WWW-Authenticate", "ChallengeIfAny"),

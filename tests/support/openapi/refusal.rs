@@ -2,7 +2,7 @@
 //! operation cannot return are removed, and the others get examples from the code.
 
 use jeton::api::admin;
-use jeton::endpoint::authorization;
+use jeton::endpoint::{authorization, end_session};
 use jeton::error::Error;
 use jeton::response::oauth_error::OAuthError;
 use jeton::response::problem::Problem;
@@ -38,10 +38,12 @@ pub(super) fn settle(path: &str, operation: &mut Map<String, Value>, entry: &Ent
         return;
     };
     // Pages declare their own responses.
-    if path == authorization::PATH {
+    if is_page(path) {
         let takes_body = known.contains_key("requestBody");
-        responses.retain(|status, _| {
-            takes_body || !["403", "408", "413", "429"].contains(&status.as_str())
+        responses.retain(|status, _| match status.as_str() {
+            "403" | "408" | "413" => takes_body,
+            "429" => takes_body && path == authorization::PATH,
+            _ => true,
         });
         return;
     }
@@ -52,6 +54,11 @@ pub(super) fn settle(path: &str, operation: &mut Map<String, Value>, entry: &Ent
             show(response, &examples_of(number, path, &known, entry));
         }
     }
+}
+
+/// Whether the path has pages for browsers.
+pub(super) fn is_page(path: &str) -> bool {
+    [authorization::PATH, end_session::PATH].contains(&path)
 }
 
 fn has_problems(path: &str) -> bool {

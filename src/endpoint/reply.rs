@@ -1,4 +1,4 @@
-//! The response of the authorization endpoint: a page or a redirect, and cookies.
+//! The response of an endpoint for browsers: a page or a redirect, and cookies.
 
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -10,13 +10,10 @@ use crate::page::PageResponse;
 
 /// The statuses of a page and their meaning.
 const PAGES: [(u16, &str); 10] = [
-    (
-        200,
-        "A page: sign-in, consent, or the choice of an account.",
-    ),
+    (200, "A page for the user."),
     (
         400,
-        "A page: the request is not valid and names no registered redirect URI.",
+        "A page: the request is not valid, and no redirect is safe.",
     ),
     (
         403,
@@ -91,7 +88,7 @@ impl ApiResponse for Reply {
             content_type: Html::<String>::CONTENT_TYPE,
             schema: Html::<String>::schema_ref(),
         };
-        let redirect = "A redirect to the client with a code or an error, or to the same request.";
+        let redirect = "A redirect to the client, or to the same request by `GET`.";
         let pages = PAGES
             .iter()
             .map(|(status, text)| response(*status, *text, vec![page()]));

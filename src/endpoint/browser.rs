@@ -3,7 +3,6 @@
 use poem::Request;
 use poem::http::HeaderMap;
 
-use super::form::PageForm;
 use super::reply::Reply;
 use crate::authorization::BrowserSession;
 use crate::device::Device;
@@ -16,7 +15,7 @@ use crate::secret::{Secret, random_text};
 use crate::server::AuthorizationServer;
 
 /// The browser that sends a request.
-pub(in crate::endpoint) struct Browser<'a> {
+pub(super) struct Browser<'a> {
     headers: &'a HeaderMap,
     /// The device.
     pub device: Device,
@@ -71,7 +70,7 @@ impl<'a> Browser<'a> {
     /// stages. Returns the stage.
     pub fn check_form<'s>(
         &self,
-        form: &PageForm,
+        token: &Secret,
         query: &str,
         stages: &'s [String],
     ) -> Option<&'s str> {
@@ -84,7 +83,7 @@ impl<'a> Browser<'a> {
         let check = |stage: &String| {
             let query = &bound(query, stage);
             let binding = FormBinding { query, cookie };
-            binding.check(form.token.expose(), secrets, now)
+            binding.check(token.expose(), secrets, now)
         };
         let mut reason = None;
         for stage in stages {
@@ -95,6 +94,11 @@ impl<'a> Browser<'a> {
         }
         tracing::info!(reason = reason.map(tracing::field::display), "form refused");
         None
+    }
+
+    /// Deletes the cookie of a session that has ended.
+    pub fn delete_session_cookie(&self, reply: &mut Reply) {
+        self.session_cookie.delete(reply.headers_mut());
     }
 
     /// Sets the cookies that the browser does not have yet.
