@@ -72,6 +72,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     account("/account/password", "PUT"),
     account("/account/sessions", "GET, HEAD, DELETE"),
     account("/account/sessions/{id}", "DELETE"),
+    account("/account/consents", "GET, HEAD"),
+    account("/account/consents/{client_id}", "DELETE"),
     account("/account/*", "GET, HEAD"),
     admin("/admin/users", "GET, HEAD, POST"),
     admin("/admin/users/{id}", "GET, HEAD, PATCH, DELETE"),

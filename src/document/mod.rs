@@ -10,6 +10,7 @@ use serde_json::Value;
 
 pub use swagger_ui::{SwaggerUi, address_at_issuer, swagger_ui};
 
+use crate::api::account::consents::ConsentsApi;
 use crate::api::account::password::PasswordApi;
 use crate::api::account::profile::ProfileApi;
 use crate::api::account::sessions::SessionsApi;
@@ -44,7 +45,7 @@ type Endpoints = (
     UserinfoEndpoint,
 );
 
-type AccountApi = (ProfileApi, PasswordApi, SessionsApi);
+type AccountApi = (ProfileApi, PasswordApi, SessionsApi, ConsentsApi);
 
 type AdminApi = (
     UsersApi,

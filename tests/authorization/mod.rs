@@ -2,6 +2,7 @@
 
 mod attack;
 mod code;
+mod consent_list;
 mod end_session;
 mod nodes;
 mod request;

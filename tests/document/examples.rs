@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jeton::scope::Scope;
+use jeton::store::consent;
 use poem::Request;
 use poem::http::Method;
 use serde_json::{Value, json};
 
 use crate::api::admin::{Admin, ROOT, sign_in};
 use crate::support::document::{DOCUMENT, resolved};
-use crate::support::{Answer, Jeton, basic_raw, encode, form};
+use crate::support::{Answer, Jeton, basic_raw, claims, encode, form};
 
 /// A server that receives the examples.
 struct ExampleServer {
@@ -141,6 +143,19 @@ impl ExampleServer {
         self.ids.insert("id", id.as_str().unwrap().to_owned());
     }
 
+    /// Lets the administrator consent to a client.
+    async fn consent(&self, client: &str) {
+        let user = claims(&self.admin.token)["sub"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let jeton = &self.admin.jeton;
+        let (scope, cause) = (Scope::from_stored("notes:read"), jeton.cause());
+        let store = &jeton.server.store;
+        let given = consent::give(store, user.parse().unwrap(), client, &scope, &cause).await;
+        assert!(given.unwrap());
+    }
+
     async fn check_get(&self, id: &str, answered: &str) -> Value {
         self.check_body(id, &Value::Null, answered).await.json()
     }
@@ -194,6 +209,8 @@ async fn responses_to_users_and_clients_match_the_examples() {
     server.admin.token = own.tokens().access_token;
     server.check_get("fetchAccount", "ada").await;
     server.check_get("listAccountSessions", "here").await;
+    server.consent("notes-web").await;
+    server.check_get("listAccountConsents", "one").await;
     server.check("registerAccount", "grace", "grace").await;
     server
         .check("changeAccountPassword", "change", "elsewhere")

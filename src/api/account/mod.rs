@@ -1,5 +1,6 @@
-//! The account API: a user's own profile, password and sessions; registration.
+//! The account API: a user's own profile, password, sessions and consents; registration.
 
+pub mod consents;
 pub mod password;
 pub mod profile;
 mod registration;
@@ -11,6 +12,6 @@ use poem_openapi::Tags;
 /// Group of operations in the OpenAPI document.
 #[derive(Tags)]
 enum Tag {
-    /// Your own account: profile, password, sessions.
+    /// Your own account: profile, password, sessions, consents.
     Account,
 }
