@@ -1,8 +1,14 @@
 //! The authorization endpoint, the code grant and browser sessions.
 
 mod attack;
+mod browser_session;
 mod code;
+mod consent;
 mod consent_list;
+mod cookie;
 mod end_session;
 mod nodes;
+mod form;
+mod prompt;
+mod redemption;
 mod request;

@@ -74,7 +74,7 @@ impl AuditLog {
 
 /// With a single subscriber, `tracing` caches for all threads whether the first thread at a call site has one. A
 /// test without a subscriber would hide events from other tests. A second subscriber prevents this.
-fn keep_second_subscriber() {
+pub fn keep_second_subscriber() {
     static SECOND: OnceLock<Dispatch> = OnceLock::new();
     SECOND.get_or_init(|| Dispatch::new(Registry::default()));
 }
