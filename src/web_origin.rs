@@ -77,6 +77,18 @@ impl fmt::Display for WebOrigin {
     }
 }
 
+/// The address of a page at the issuer, when `host` is another name of this machine. The page sends requests or forms
+/// to the issuer, and for a browser `localhost` and `127.0.0.1` are different origins.
+pub fn address_at_issuer(issuer: &str, host: &str, path: &str) -> Option<String> {
+    let issuer_url = Url::parse(issuer).ok()?;
+    let requested = Url::parse(&format!("{}://{host}/", issuer_url.scheme())).ok()?;
+    let is_other_name = requested.origin() != issuer_url.origin()
+        && requested.port_or_known_default() == issuer_url.port_or_known_default()
+        && is_loopback(requested.as_str())
+        && is_loopback(issuer);
+    is_other_name.then(|| format!("{issuer}{path}"))
+}
+
 /// Whether the host of a URL is a loopback host on every machine.
 pub fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| has_loopback_host(&url))
@@ -251,5 +263,38 @@ mod tests {
         ] {
             assert!(!is_loopback(url), "{url}");
         }
+    }
+
+    #[test]
+    fn another_name_of_this_machine_is_redirected_to_the_issuer() {
+        let issuer = "http://localhost:8080/auth";
+        for host in ["127.0.0.1:8080", "[::1]:8080", "jeton.localhost:8080"] {
+            let address = address_at_issuer(issuer, host, "/docs");
+            assert_eq!(
+                address.as_deref(),
+                Some("http://localhost:8080/auth/docs"),
+                "{host}"
+            );
+        }
+        // The issuer itself, another port (it may be forwarded), another machine, no host.
+        for host in [
+            "localhost:8080",
+            "127.0.0.1:9000",
+            "127.0.0.1",
+            "jeton.test:8080",
+            "",
+            "@",
+            "a b",
+        ] {
+            assert_eq!(address_at_issuer(issuer, host, "/docs"), None, "{host}");
+        }
+        assert_eq!(
+            address_at_issuer("http://jeton.test", "localhost", "/"),
+            None
+        );
+        assert_eq!(
+            address_at_issuer("http://localhost", "localhost:80", "/"),
+            None
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! A new endpoint is its own file and one row here. `Allow`, the CORS readers, the error format and
 //! the metric label come from the row. A test compares the table with the OpenAPI document.
 
+use crate::bootstrap::SWAGGER_UI_REDIRECT;
 use crate::endpoint::{authorization, end_session, jwks, metadata, revoked_sessions, userinfo};
 use crate::response::cors::Readers;
 
@@ -66,6 +67,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     open(DOCUMENT, "document"),
     page("/", "page"),
     page("/docs", "page"),
+    page(SWAGGER_UI_REDIRECT, "page"),
     page("/healthz", PROBE),
     page("/readyz", PROBE),
     account("/account", "GET, HEAD, POST"),

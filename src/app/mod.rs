@@ -9,18 +9,23 @@ use std::sync::Arc;
 
 use hyper::body::Bytes;
 use poem::http::uri::PathAndQuery;
-use poem::http::{HeaderValue, StatusCode, Uri, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use poem::web::Redirect;
 use poem::{Body, Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route, get};
 
 use self::endpoints::DOCUMENT;
 use self::layers::NO_CONTENT_POLICY;
-use crate::document::{self, SwaggerUi};
+use crate::bootstrap::SWAGGER_UI_REDIRECT;
+use crate::document::{self, DocumentPage};
 use crate::endpoint::{caching, health, metadata};
 use crate::server::AuthorizationServer;
+use crate::web_origin::address_at_issuer;
 
 /// How long a browser may cache the pages and the document.
 const PAGE_CACHING: &str = "public, max-age=300";
+
+/// Which other windows may keep a handle of a page's window.
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// The whole application: every path, every layer.
 pub fn app(server: Arc<AuthorizationServer>) -> impl Endpoint<Output = Response> {
@@ -54,23 +59,42 @@ fn routes(issuer: &str) -> Route {
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/docs", get(docs(swagger_ui, issuer)))
+        .at(SWAGGER_UI_REDIRECT, get(docs_redirect()))
         .at(DOCUMENT, get(document))
         .nest("/", service)
 }
 
 /// Swagger UI. A request by another name of this machine is redirected to the issuer.
-fn docs(page: SwaggerUi, issuer: &str) -> impl Endpoint<Output = Response> + use<> {
-    let SwaggerUi { html, policy } = page;
+fn docs(page: DocumentPage, issuer: &str) -> impl Endpoint<Output = Response> + use<> {
+    let DocumentPage { html, policy } = page;
     let issuer: Arc<str> = issuer.into();
     fixed("text/html; charset=utf-8", html, &policy).around(move |page, request: Request| {
         let host = request.header(header::HOST).unwrap_or_default();
-        let address = document::address_at_issuer(&issuer, host);
+        let address = address_at_issuer(&issuer, host, "/docs");
         async move {
             match address {
                 Some(address) => Ok(Redirect::temporary(address).into_response()),
-                None => page.call(request).await,
+                None => {
+                    let mut response = page.call(request).await?;
+                    // The sign-in is in another window, which hands the code to this page.
+                    let policy = HeaderValue::from_static("same-origin-allow-popups");
+                    response.headers_mut().insert(OPENER_POLICY, policy);
+                    Ok(response)
+                }
             }
         }
+    })
+}
+
+/// The page to which the sign-in of Swagger UI returns. It is not cached, because its address contains the code.
+fn docs_redirect() -> impl Endpoint<Output = Response> {
+    let DocumentPage { html, policy } = document::redirect_page();
+    poem::endpoint::make_sync(move |_| {
+        Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .header(header::CONTENT_SECURITY_POLICY, &policy)
+            .header(OPENER_POLICY, "unsafe-none")
+            .body(html.clone())
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod admin_password;
 mod error;
+mod first_clients;
 
 use std::path::Path;
 
@@ -10,8 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use self::error::BootstrapError;
 use crate::audit::Cause;
-use crate::client::{BROWSER, GrantType};
-use crate::clock::{Clock, Timestamp};
+use crate::client::BROWSER;
+use crate::clock::Clock;
 use crate::config::{self, Settings, Span};
 use crate::database_url::DatabaseUrl;
 use crate::key::SigningKeys;
@@ -19,14 +20,12 @@ use crate::liveness::Liveness;
 use crate::maintenance;
 use crate::password::{Cost, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
-use crate::scope::OPENID_SCOPES;
 use crate::secret::{Secret, random_bytes};
 use crate::server::AuthorizationServer;
 use crate::store::client::ClientCache;
 use crate::store::user::InsertError;
 use crate::store::{Limits, Store, client, signing_key, user};
 use crate::throttle::{Quota, SignInThrottle};
-use crate::web_origin::is_loopback;
 
 /// The user that the first start creates.
 pub const ADMIN: &str = "admin";
@@ -34,6 +33,8 @@ pub const ADMIN: &str = "admin";
 pub const FIRST_PARTY: &str = "first-party";
 /// The client of the example API. The first start creates it if the issuer is a loopback address.
 pub const MY_INFO: &str = "my-info";
+/// The path of the page to which the sign-in of Swagger UI returns, at the issuer and at the example API.
+pub const SWAGGER_UI_REDIRECT: &str = "/docs/oauth2-redirect.html";
 
 /// Opens the store and the signing keys. Creates the data directory, the root secret and the first key if
 /// they are missing.
@@ -195,7 +196,7 @@ pub async fn check_retention(server: &AuthorizationServer) -> Result<(), Bootstr
 /// Creates the first user and the first clients of an empty store. Returns the admin's password if it was
 /// generated; it is shown once.
 pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, BootstrapError> {
-    add_clients(server).await?;
+    first_clients::add(server).await?;
     let configured = &server.settings.bootstrap.admin_password.0;
     if user::any(&server.store).await? {
         admin_password::report_without_effect(configured, server).await?;
@@ -223,32 +224,6 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
     }
 }
 
-async fn add_clients(server: &AuthorizationServer) -> Result<(), BootstrapError> {
-    if user::any(&server.store).await? {
-        return Ok(());
-    }
-    let now = server.clock.now();
-    add_client(
-        server,
-        first_client(FIRST_PARTY, "First party", "account admin", now),
-    )
-    .await?;
-    let settings = &server.settings;
-    let api = settings.bootstrap.example_api.as_ref();
-    // A client that is described in public documents must not exist on other issuers.
-    if let Some(api) = api.filter(|_| is_loopback(&settings.issuer)) {
-        let scope = "my-info:read my-info:write account";
-        let my_info = client::Model {
-            // The page requests tokens for the API, and tokens for this server to sign out everywhere.
-            audience: format!("{api} {}", settings.issuer),
-            origins: api.to_string(),
-            ..first_client(MY_INFO, "My info", scope, now)
-        };
-        add_client(server, my_info).await?;
-    }
-    Ok(())
-}
-
 async fn add_client(
     server: &AuthorizationServer,
     client: client::Model,
@@ -258,19 +233,5 @@ async fn add_client(
         // Another process started on the same store earlier.
         Ok(()) | Err(InsertError::Taken) => Ok(()),
         Err(InsertError::Store(error)) => Err(error.into()),
-    }
-}
-
-/// A public client with the grants `password` and `refresh_token`, and with the scopes of OpenID Connect. The audience of
-/// its tokens is this server.
-fn first_client(id: &str, name: &str, scope: &str, now: Timestamp) -> client::Model {
-    client::Model {
-        name: name.to_owned(),
-        grant_types: [GrantType::Password, GrantType::RefreshToken]
-            .map(GrantType::as_str)
-            .join(" "),
-        scope: format!("{scope} {}", OPENID_SCOPES.join(" ")),
-        first_party: true,
-        ..client::Model::new(id, now)
     }
 }

@@ -8,7 +8,7 @@ mod swagger_ui;
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 use serde_json::Value;
 
-pub use swagger_ui::{SwaggerUi, address_at_issuer, swagger_ui};
+pub use swagger_ui::{DocumentPage, redirect_page, swagger_ui};
 
 use crate::api::account::consents::ConsentsApi;
 use crate::api::account::password::PasswordApi;

@@ -1,19 +1,28 @@
-//! Swagger UI: one page that contains the document and sends requests to no other host.
+//! Swagger UI: one page that contains the document and sends requests to no other host, and the page to which its
+//! sign-in returns.
 
 use poem_openapi::OpenApiService;
 use url::Url;
 
 use super::Definitions;
+use crate::bootstrap::{FIRST_PARTY, SWAGGER_UI_REDIRECT};
 use crate::page::policy::inline_sources;
-use crate::web_origin::is_loopback;
+
+const REDIRECT_PAGE: &str = include_str!("oauth2_redirect.html");
+
+/// The start of Swagger UI, with places for the document and the client.
+const START: &str = include_str!("swagger_ui.js");
+
+/// Where the framework's page starts Swagger UI.
+const FRAMEWORK_START: &str = "<script>\n    let spec = ";
 
 /// Styles beyond those of Swagger UI: dark colors if the reader's system is dark, and wide content that scrolls on
 /// narrow screens.
 const STYLE: &str = include_str!("swagger_ui.css");
 
-/// The page and its content security policy.
+/// A page and its content security policy.
 #[derive(Debug)]
-pub struct SwaggerUi {
+pub struct DocumentPage {
     /// The page.
     pub html: String,
     /// Value of `Content-Security-Policy`.
@@ -25,10 +34,19 @@ pub fn swagger_ui(
     service: &OpenApiService<Definitions, ()>,
     document: &str,
     issuer: &str,
-) -> SwaggerUi {
-    let html = service
-        .swagger_ui_html()
-        .replace(&service.spec(), document)
+) -> DocumentPage {
+    let html = service.swagger_ui_html();
+    // The framework's own start has no client and another redirect page.
+    let head = html.split_once(FRAMEWORK_START);
+    let head = head.map_or(html.as_str(), |(head, _)| head);
+    let start = START
+        .replace("{client_id}", &quoted(FIRST_PARTY))
+        .replace(
+            "{redirect_url}",
+            &quoted(&format!("{issuer}{SWAGGER_UI_REDIRECT}")),
+        )
+        .replace("{document}", document.trim_end());
+    let html = format!("{head}<script>\n{start}</script>\n</body>\n</html>\n")
         .replacen(
             "<html charset=\"UTF-8\">",
             "<!doctype html><html lang=\"en\">",
@@ -43,19 +61,24 @@ pub fn swagger_ui(
         )
         .replacen("</style>", &format!("\n{STYLE}</style>"), 1);
     let policy = policy(&html, issuer);
-    SwaggerUi { html, policy }
+    DocumentPage { html, policy }
 }
 
-/// The address of the page at the issuer, when `host` is another name of this machine. The page sends
-/// requests to the issuer, and for a browser `localhost` and `127.0.0.1` are different origins.
-pub fn address_at_issuer(issuer: &str, host: &str) -> Option<String> {
-    let issuer_url = Url::parse(issuer).ok()?;
-    let requested = Url::parse(&format!("{}://{host}/", issuer_url.scheme())).ok()?;
-    let is_other_name = requested.origin() != issuer_url.origin()
-        && requested.port_or_known_default() == issuer_url.port_or_known_default()
-        && is_loopback(requested.as_str())
-        && is_loopback(issuer);
-    is_other_name.then(|| format!("{issuer}/docs"))
+/// A text as a JavaScript literal.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The page to which the sign-in returns: it hands the code to Swagger UI in the window that opened it.
+pub fn redirect_page() -> DocumentPage {
+    let script = inline_sources(REDIRECT_PAGE, "script");
+    DocumentPage {
+        html: REDIRECT_PAGE.to_owned(),
+        policy: format!(
+            "default-src 'none'; script-src {script}; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
+        ),
+    }
 }
 
 /// Users type passwords into the page. Only its two scripts run, by their digests; they send requests to
@@ -69,36 +92,4 @@ fn policy(html: &str, issuer: &str) -> String {
         "default-src 'none'; script-src {scripts}; style-src {styles}; img-src data:; connect-src \
          'self' {issuer}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::address_at_issuer;
-
-    #[test]
-    fn another_name_of_this_machine_is_redirected_to_the_issuer() {
-        let issuer = "http://localhost:8080/auth";
-        for host in ["127.0.0.1:8080", "[::1]:8080", "jeton.localhost:8080"] {
-            let address = address_at_issuer(issuer, host);
-            assert_eq!(
-                address.as_deref(),
-                Some("http://localhost:8080/auth/docs"),
-                "{host}"
-            );
-        }
-        // The issuer itself, another port (it may be forwarded), another machine, no host.
-        for host in [
-            "localhost:8080",
-            "127.0.0.1:9000",
-            "127.0.0.1",
-            "jeton.test:8080",
-            "",
-            "@",
-            "a b",
-        ] {
-            assert_eq!(address_at_issuer(issuer, host), None, "{host}");
-        }
-        assert_eq!(address_at_issuer("http://jeton.test", "localhost"), None);
-        assert_eq!(address_at_issuer("http://localhost", "localhost:80"), None);
-    }
 }

@@ -53,6 +53,16 @@ impl Reply {
         self.0.headers_mut()
     }
 
+    /// Lets the page that opened this window keep its handle. A client may sign in by a window of its own, and learns by
+    /// its handle that the window is back.
+    #[must_use]
+    pub fn for_openers(mut self) -> Self {
+        let policy = HeaderValue::from_static("unsafe-none");
+        self.headers_mut()
+            .insert("cross-origin-opener-policy", policy);
+        self
+    }
+
     /// Sets `Retry-After`.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

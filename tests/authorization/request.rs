@@ -213,3 +213,23 @@ async fn a_malformed_or_long_query_gets_a_page() {
         .await
         .assert_page(414, "");
 }
+
+/// row 103: a client may sign in by a window of its own, so pages and redirects keep its opener.
+#[tokio::test]
+async fn pages_and_redirects_keep_the_window_that_opened_them() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    let page = browser.open(&jeton, &request(&[])).await;
+    let code = browser.sign_in(&jeton, &request(&[])).await;
+    let refused = browser
+        .open(&jeton, &request(&[("response_type", "token")]))
+        .await;
+    let unknown = browser
+        .open(&jeton, &request(&[("client_id", "none")]))
+        .await;
+    for (answer, status) in [(page, 200), (code, 303), (refused, 303), (unknown, 400)] {
+        assert_eq!(answer.status, status);
+        let policy = answer.header("cross-origin-opener-policy");
+        assert_eq!(policy, Some("unsafe-none"), "{status}");
+    }
+}

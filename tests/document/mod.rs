@@ -218,7 +218,8 @@ async fn swagger_ui_contains_the_document() {
             .starts_with("text/html")
     );
     let document = jeton.get("/openapi.json").await.body;
-    assert!(page.body.contains(&document));
+    assert!(page.body.contains(document.trim_end()));
+    assert!(page.body.contains("clientId: \"first-party\""));
     assert!(!page.body.contains("\"application/json; charset=utf-8\""));
 }
 
@@ -297,4 +298,35 @@ async fn swagger_ui_lives_under_a_policy_that_names_its_scripts() {
     for (name, element) in [("script-src", "script"), ("style-src", "style")] {
         assert_eq!(sources(name), inline_sources(&page.body, element));
     }
+}
+
+/// The page to which the sign-in of Swagger UI returns: it keeps the handle of the window that opened it, also where
+/// that is the Swagger UI of an API.
+#[tokio::test]
+async fn the_sign_in_of_swagger_ui_returns_to_a_page_with_one_script() {
+    let jeton = Jeton::start().await;
+    let path = "/docs/oauth2-redirect.html";
+    let docs = jeton.get("/docs").await;
+    let url = format!("oauth2RedirectUrl: \"{}{path}\"", crate::support::ISSUER);
+    assert!(docs.body.contains(&url));
+    let opener_policy = |page: &crate::support::Answer| {
+        page.header("cross-origin-opener-policy").map(str::to_owned)
+    };
+    assert_eq!(
+        opener_policy(&docs).as_deref(),
+        Some("same-origin-allow-popups")
+    );
+    let page = jeton.get(&format!("{path}?code=jac_1&state=s")).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(opener_policy(&page).as_deref(), Some("unsafe-none"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    let scripts = inline_sources(&page.body, "script");
+    assert_eq!(
+        page.header("content-security-policy").unwrap(),
+        format!(
+            "default-src 'none'; script-src {scripts}; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
+        )
+    );
 }

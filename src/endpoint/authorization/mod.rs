@@ -110,10 +110,11 @@ impl AuthorizationEndpoint {
             login_hint,
             id_token_hint,
         ));
-        match Flow::read(request, &server) {
+        let reply = match Flow::read(request, &server) {
             Ok(flow) => flow.show().await,
             Err(reply) => *reply,
-        }
+        };
+        reply.for_openers()
     }
 
     /// Sign in on the hosted page, by a form
@@ -132,9 +133,10 @@ impl AuthorizationEndpoint {
         server: Data<&Arc<AuthorizationServer>>,
         body: FormBody<AuthorizationForm>,
     ) -> Reply {
-        match Flow::read(request, &server) {
+        let reply = match Flow::read(request, &server) {
             Ok(flow) => flow.receive(&body.text).await,
             Err(reply) => *reply,
-        }
+        };
+        reply.for_openers()
     }
 }
