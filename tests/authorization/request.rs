@@ -1,5 +1,7 @@
 //! Authorization requests and their refusals.
 
+use poem::Request;
+
 use crate::support::browser::{Browser, CALLBACK, credentials, request};
 use crate::support::{ALICE, ISSUER, Jeton};
 
@@ -212,6 +214,31 @@ async fn a_malformed_or_long_query_gets_a_page() {
         .open(&jeton, &request(&[("x", &long)]))
         .await
         .assert_page(414, "");
+}
+
+/// row 100: the form's origin is compared with the issuer's, so the page is shown at the issuer's name alone.
+#[tokio::test]
+async fn a_request_by_another_loopback_name_is_redirected_to_the_issuer() {
+    let jeton = Jeton::with(|settings| settings.issuer = "http://localhost:8080/auth".into()).await;
+    jeton.add_app("app", |_| {}).await;
+    let query = request(&[]);
+    let ask = async |host: &str| {
+        let request = Request::builder()
+            .uri_str(format!("/authorize?{query}"))
+            .header("host", host);
+        jeton.send(request.finish()).await
+    };
+    for host in ["127.0.0.1:8080", "[::1]:8080"] {
+        let answer = ask(host).await;
+        assert_eq!(answer.status, 303, "{host}");
+        let address = format!("http://localhost:8080/auth/authorize?{query}");
+        assert_eq!(answer.header("location"), Some(&*address), "{host}");
+        assert_eq!(answer.header("set-cookie"), None, "{host}");
+    }
+    // Another port may be forwarded; another machine has no other name.
+    for host in ["localhost:8080", "127.0.0.1:9000", "jeton.test:8080"] {
+        assert_eq!(ask(host).await.status, 200, "{host}");
+    }
 }
 
 /// row 103: a client may sign in by a window of its own, so pages and redirects keep its opener.
