@@ -46,6 +46,16 @@ export function expect(...responses) {
   }
 }
 
+/** Expects one of Jeton's pages with this status. */
+export function expectPage(status, path = "/authorize") {
+  expected.push(new RegExp(`^Failed to load resource: the server responded with a status of ${status} \\(.* ${ISSUER}${path}\\?`));
+}
+
+/** Expects requests to this origin. */
+export function expectRequests(origin) {
+  expected.push(new RegExp(`^a request to ${origin.replaceAll(".", "\\.")}/`));
+}
+
 /** Expects the browser's CORS error for an origin that is not registered. */
 export function expectRefusedOrigin() {
   expected.push(new RegExp(`^Access to fetch at '${ISSUER}/token' from origin '${API}' has been blocked by CORS policy: `));
@@ -87,14 +97,28 @@ export async function open(context, path = "/") {
   return page;
 }
 
+/** Signs in on Jeton's page, which then redirects. */
+export async function signInAtJeton(page, username = "admin", password = PASSWORD) {
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Presses "Sign in" on the page of my-info, and signs in or continues on Jeton's page. */
+export async function goAndSignIn(page, username, password) {
+  await page.locator("#go").click();
+  const form = page.getByLabel("Username");
+  const next = page.getByRole("button", { name: "Continue" });
+  await visible(form.or(next));
+  if (await next.isVisible()) await next.click();
+  else await signInAtJeton(page, username, password);
+}
+
 /** Signs in from the start page and waits for the info. */
-export async function signIn(page, username = "admin") {
+export async function signIn(page, username, password) {
   expect([401, `${API}/my-info`]);
   await page.getByRole("button", { name: "See my info" }).click();
-  const form = page.getByRole("region", { name: "Sign in" });
-  await form.getByLabel("User name").fill(username);
-  await form.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await goAndSignIn(page, username, password);
   await visible(page.getByRole("heading", { name: "Your info" }));
 }
 

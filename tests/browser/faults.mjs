@@ -1,10 +1,10 @@
 // Faults: simultaneous tabs, lost responses, servers that are busy or down, revoked sessions.
 
 import {
-  awaitExpiry, checkAccessibility, contains, equal, expect, expectRefusedOrigin, newContext, open, recordRefreshes,
+  awaitExpiry, checkAccessibility, contains, equal, expect, expectRefusedOrigin, goAndSignIn, newContext, open, recordRefreshes,
   screenshot, signIn, step, tokens, visible,
 } from "./browser.mjs";
-import { API, ISSUER, PASSWORD, jeton, startJeton, startMyInfo, stop, until } from "./processes.mjs";
+import { API, ISSUER, jeton, startJeton, startMyInfo, stop, until } from "./processes.mjs";
 
 const requestInfo = (page) => page.getByRole("button", { name: "See my info" }).click();
 const info = (page) => visible(page.getByRole("heading", { name: "Your info" }));
@@ -37,17 +37,15 @@ async function unregisteredOrigin() {
     expectRefusedOrigin();
     jeton("client", "origins", "my-info", "--remove", API);
     await requestInfo(page);
-    const form = page.getByRole("region", { name: "Sign in" });
-    await form.getByLabel("User name").fill("admin");
-    await form.getByLabel("Password").fill(PASSWORD);
-    await form.getByRole("button", { name: "Sign in" }).click();
+    await goAndSignIn(page);
     await visible(alert(page));
     const command = await alert(page).locator("code", { hasText: "origins" }).innerText();
     await checkAccessibility(page);
     await screenshot(page, "11-unregistered-origin");
     equal(command, `jeton client origins my-info --add ${API}`, "the command");
     jeton(...command.split(" ").slice(1));
-    await form.getByRole("button", { name: "Sign in" }).click();
+    await requestInfo(page);
+    await goAndSignIn(page);
     await info(page);
   });
   await context.close();
@@ -208,7 +206,7 @@ async function serverDown(page) {
 }
 
 async function revokedSession(page) {
-  await step("a revoked session leads to the sign-in form", async () => {
+  await step("a revoked session leads to the button to sign in", async () => {
     expect([400, `${ISSUER}/token`], [401, `${API}/my-info`]);
     // The replay of an old refresh token revokes the session.
     const old = await tokens(page);

@@ -1,6 +1,6 @@
 // Signs in as a user and as an administrator in Jeton's Swagger UI.
 
-import { equal, expect, newContext, screenshot, step, visible } from "./browser.mjs";
+import { equal, expect, newContext, screenshot, signInAtJeton, step, visible } from "./browser.mjs";
 import { ISSUER, PASSWORD, jeton } from "./processes.mjs";
 
 /** The section of the Authorize dialog for the password grant. */
@@ -61,7 +61,40 @@ export async function jetonSwaggerUi() {
     await screenshot(page, "swagger-3-answers");
   });
   await context.close();
+  await byCode();
   await narrowAndDark();
+}
+
+/** The section of the Authorize dialog for the authorization code grant. */
+export const codeSection = (dialog) => dialog.locator(".auth-container").filter({ hasText: "(OAuth2, authorizationCode with PKCE)" });
+
+/** Opens the dialog, and signs in in the window that it opens. */
+export async function authorizeByCode(page, signIn) {
+  await page.getByRole("button", { name: "Authorize" }).first().click();
+  const section = codeSection(page.locator(".modal-ux"));
+  const opened = page.waitForEvent("popup");
+  await section.getByRole("button", { name: /^(Apply given OAuth2|Authorize)/ }).click();
+  const popup = await opened;
+  const closed = popup.waitForEvent("close");
+  await signIn(popup);
+  await closed;
+  await visible(section.getByRole("button", { name: /Logout|Remove authorization/ }));
+  await page.locator(".modal-ux").getByRole("button", { name: /^Close/ }).first().click();
+}
+
+async function byCode() {
+  const context = await newContext();
+  const page = await context.newPage();
+  await step("Jeton's Swagger UI signs in by code with PKCE, in a window that closes", async () => {
+    await page.goto(`${ISSUER}/docs`);
+    const answered = page.waitForResponse(`${ISSUER}/token`);
+    await authorizeByCode(page, signInAtJeton);
+    const form = new URLSearchParams((await answered).request().postData());
+    equal([form.get("grant_type"), form.has("code_verifier")], ["authorization_code", true], "the exchange");
+    equal((await execute(page, "Account-fetchAccount", "/account")).status(), 200, "/account");
+    await screenshot(page, "swagger-5-by-code");
+  });
+  await context.close();
 }
 
 /** Opens an operation and executes it, after `type` has filled fields. */

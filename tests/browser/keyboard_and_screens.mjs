@@ -25,13 +25,16 @@ async function byKeyboard() {
     equal(await focus(), "see", "the first stop");
     equal(await outlined(), "solid", "the focus ring");
     await page.keyboard.press("Enter");
-    await until("the form has the focus", async () => (await focus()) === "username");
+    await until("the button has the focus", async () => (await focus()) === "go");
+    await page.keyboard.press("Space");
+    await until("Jeton's form has the focus", async () => (await focus()) === "username");
     await page.keyboard.type("admin");
     await page.keyboard.press("Tab");
     await page.keyboard.type(PASSWORD);
     await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
     equal([await focus(), await outlined()], ["Sign in", "solid"], "the button");
-    await page.keyboard.press("Space");
+    await page.keyboard.press("Enter");
     await until("the info has the focus", async () => (await focus()) === "info-title");
     await page.keyboard.press("Tab");
     equal(await focus(), "edit", "the next stop");

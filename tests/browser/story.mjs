@@ -1,9 +1,10 @@
 // The browser tests. First the page of my-info: request without a token, sign-in, refresh, edit, sign-out.
 
 import {
-  awaitExpiry, checkAccessibility, claims, closeBrowser, contains, equal, expect, newContext, open, recordRefreshes,
-  report, screenshot, step, tokens, visible,
+  awaitExpiry, checkAccessibility, claims, closeBrowser, contains, equal, expect, goAndSignIn, newContext, open,
+  recordRefreshes, report, screenshot, signInAtJeton, step, tokens, visible,
 } from "./browser.mjs";
+import { authorization } from "./authorization.mjs";
 import { faults } from "./faults.mjs";
 import { jetonSwaggerUi } from "./jeton_swagger_ui.mjs";
 import { keyboardAndScreens } from "./keyboard_and_screens.mjs";
@@ -39,7 +40,6 @@ async function isRevoked({ refresh_token }) {
 async function story() {
   const context = await newContext();
   const page = await open(context);
-  const form = page.getByRole("region", { name: "Sign in" });
 
   await step("the page sends requests only to its own origin, and none to the API before a click", async () => {
     const requests = [];
@@ -50,7 +50,7 @@ async function story() {
     await screenshot(page, "1-start");
   });
 
-  await step("without a token the page shows the API's 401 and the sign-in form", async () => {
+  await step("without a token the page shows the API's 401 and the button to sign in", async () => {
     expect([401, `${API}/my-info`]);
     await requestInfo(page);
     await visible(page.getByRole("region", { name: "Sign in" }));
@@ -59,7 +59,7 @@ async function story() {
     contains(refusal, `resource_metadata="${API}/.well-known/oauth-protected-resource"`);
     contains(refusal, '"status": 401');
     contains(await page.locator("#sign-in").innerText(), ISSUER);
-    equal(await page.evaluate(() => document.activeElement.id), "username", "the focus");
+    equal(await page.evaluate(() => document.activeElement.id), "go", "the focus");
     const steps = await page.locator(".step .line").allInnerTexts();
     equal(steps, ["GET /my-info", "GET /.well-known/oauth-protected-resource",
       `GET ${ISSUER}/.well-known/oauth-authorization-server`], "the steps");
@@ -67,39 +67,61 @@ async function story() {
     await screenshot(page, "2-refused");
   });
 
-  await step("a wrong password shows Jeton's error_description, and the password field has the focus", async () => {
-    expect([400, `${ISSUER}/token`]);
-    await form.getByLabel("User name").fill("admin");
-    await form.getByLabel("Password").fill("wrong horse");
-    const answered = page.waitForResponse(`${ISSUER}/token`);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    const { error_description } = await (await answered).json();
-    await until("the error is shown", async () => (await page.locator("#sign-in-error").innerText()) === error_description);
-    equal(await page.evaluate(() => document.activeElement.id), "password", "the focus");
+  await step("a wrong password is refused on Jeton's page, and Cancel returns to the page", async () => {
+    await goAndSignIn(page, "admin", "wrong horse");
+    await visible(page.getByText("Wrong username or password."));
+    equal(new URL(page.url()).origin, ISSUER, "the origin");
     await checkAccessibility(page);
     await screenshot(page, "3-wrong-password");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await visible(page.getByRole("alert").filter({ visible: true }));
+    contains(await page.locator("#trouble").innerText(), "The user has declined.");
+    equal([page.url(), await tokens(page)], [`${API}/`, null], "the address and the tokens");
   });
 
   await step("the right password shows the info, and creates a row for the new user", async () => {
-    await form.getByLabel("Password").fill(PASSWORD);
-    await form.getByLabel("Password").press("Enter");
+    expect([401, `${API}/my-info`]);
+    await requestInfo(page);
+    await page.locator("#go").click();
+    await visible(page.getByLabel("Username"));
+    const redirected = page.waitForRequest((request) => request.url().startsWith(`${API}/?code=`));
+    await signInAtJeton(page);
+    const { searchParams } = new URL((await redirected).url());
+    equal([...searchParams.keys()].sort(), ["code", "iss", "state"], "the parameters of the redirect");
     await info(page);
+    equal(page.url(), `${API}/`, "the address");
     contains(await page.locator("#info").innerText(), "You are new here");
-    contains(await page.locator("#who").innerText(), "admin");
+    contains(await page.locator("#who").innerText(), "Signed in");
     equal(await page.evaluate(() => document.activeElement.id), "info-title", "the focus");
+    const steps = await page.locator(".step .line").allInnerTexts();
+    equal(steps.sort(), [`GET ${ISSUER}/authorize`, "GET /", `POST ${ISSUER}/token`, "GET /my-info"].sort(), "the steps");
     await page.getByText("Decoded: header and claims").click();
     contains(await page.locator("#token-claims").innerText(), "my-info:read my-info:write");
     await checkAccessibility(page);
     await screenshot(page, "4-info");
-  });
-
-  await step("the developer panel shows no password and no token", async () => {
-    const { access_token, refresh_token } = await tokens(page);
     const panel = await page.locator("aside").evaluate((aside) => aside.textContent);
-    for (const secret of [PASSWORD, "correct+horse", "wrong horse", access_token, refresh_token]) {
+    const { access_token, refresh_token } = await tokens(page);
+    for (const secret of ["jac_", "correct+horse", access_token, refresh_token]) {
       equal(panel.includes(secret), false, `the panel holds ${secret}`);
     }
-    contains(panel, "••••••••");
+    contains(panel, "code=••••••••");
+    contains(panel, "code_challenge_method=S256");
+  });
+
+  await step("the back button, and a response with another state, change nothing", async () => {
+    const before = await tokens(page);
+    await page.goBack();
+    await page.goForward();
+    await until("the page is back", () => page.url() === `${API}/`);
+    await page.goto(`${API}/?code=jac_other&state=other&iss=${encodeURIComponent(ISSUER)}`);
+    await visible(page.locator("#trouble"));
+    contains(await page.locator("#trouble").innerText(), "belongs to no sign-in of this tab");
+    equal(page.url(), `${API}/`, "the address");
+    equal((await tokens(page)).refresh_token, before.refresh_token, "the stored tokens");
+    await page.reload();
+    equal(await page.locator("#trouble").isVisible(), false, "an error after a reload");
+    await requestInfo(page);
+    await info(page);
   });
 
   await step("an expired access token is refreshed silently", async () => {
@@ -116,7 +138,7 @@ async function story() {
 
   await step("a reload keeps the sign-in", async () => {
     await page.reload();
-    contains(await page.locator("#who").innerText(), "admin");
+    contains(await page.locator("#who").innerText(), "Signed in");
     await requestInfo(page);
     await info(page);
   });
@@ -166,8 +188,8 @@ async function editing(page) {
     await screenshot(page, "6-invalid");
   });
 
-  await step("with an old sign-in the page requests the password again, then saves the changes", async () => {
-    expect([401, `${API}/my-info`], [400, `${ISSUER}/token`]);
+  await step("with an old sign-in the page lets the user sign in again, then saves the changes", async () => {
+    expect([401, `${API}/my-info`]);
     await awaitOldSignIn(page);
     await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
     await page.getByLabel("Email").fill("ada@example.com");
@@ -176,22 +198,24 @@ async function editing(page) {
     await save();
     const dialog = page.getByRole("dialog", { name: "Is it still you?" });
     await visible(dialog);
-    equal(await page.evaluate(() => document.activeElement.id), "again-password", "the focus");
     await checkAccessibility(page);
     await screenshot(page, "7-again");
     const old = await tokens(page);
-    await dialog.getByLabel("Password").fill("wrong horse");
-    await dialog.getByRole("button", { name: "Confirm and save" }).click();
-    await until("the error is shown", () => page.locator("#again-error").innerText());
-    await dialog.getByLabel("Password").fill(PASSWORD);
-    await dialog.getByLabel("Password").press("Enter");
+    await dialog.getByRole("button", { name: "Sign in again" }).click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await until("the page shows the error", async () => (await page.locator("#editor-error").innerText()).startsWith("Not saved"));
+    equal(await page.getByLabel("Name", { exact: true }).inputValue(), "Ada Lovelace", "the name in the form");
+    await save();
+    await dialog.getByRole("button", { name: "Sign in again" }).click();
+    await signInAtJeton(page);
     await until("it is saved", async () => (await page.locator("#status").innerText()) === "Saved.");
     equal(await field(page, "Name"), "Ada Lovelace", "the name");
+    equal(await page.locator("#who").innerText(), "Signed in as Ada Lovelace", "the user");
     equal(await isRevoked(old), true, "the session of the old sign-in is revoked");
     await screenshot(page, "8-saved");
   });
 
-  await step("with a recent sign-in it saves without requesting the password", async () => {
+  await step("with a recent sign-in it saves without a new sign-in", async () => {
     await edit();
     await page.getByLabel("Telephone").fill("+44 20 7946 0000");
     await save();
@@ -238,11 +262,11 @@ async function editing(page) {
 /** On a slow machine the sign-in may have become old between two steps. */
 async function confirmIfRequested(page) {
   const dialog = page.locator("dialog[open]");
-  await until("the page has saved or requests the password", async () => (await dialog.count()) || !(await page.locator("#status").innerText()).startsWith("Saving"));
+  await until("the page has saved or asks for a sign-in", async () => (await dialog.count()) || !(await page.locator("#status").innerText()).startsWith("Saving"));
   if (!(await dialog.count())) return;
-  await dialog.getByLabel("Password").fill(PASSWORD);
-  await dialog.getByLabel("Password").press("Enter");
-  await dialog.waitFor({ state: "hidden" });
+  await dialog.getByRole("button", { name: "Sign in again" }).click();
+  await signInAtJeton(page);
+  await until("the page is back", async () => new URL(page.url()).origin === API && (await page.locator("#editor").count()));
 }
 
 let passed = false;
@@ -257,9 +281,10 @@ try {
   await myInfoSwaggerUi();
   await jetonSwaggerUi();
   await pages();
+  await authorization();
   await step("no log contains a password or a token", async () => {
     const logs = logOf("jeton") + logOf("my-info");
-    for (const secret of [PASSWORD, "correct+horse", "jrt_", "eyJ"]) equal(logs.includes(secret), false, secret);
+    for (const secret of [PASSWORD, "correct+horse", "jrt_", "jac_", "eyJ"]) equal(logs.includes(secret), false, secret);
   });
   passed = report();
 } finally {

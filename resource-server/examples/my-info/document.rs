@@ -3,7 +3,7 @@
 use jeton_resource_server::Verifier;
 use jeton_resource_server::poem::{SignIn, describe};
 use poem_openapi::OpenApiService;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Site;
 use super::api::{MyInfoApi, SCOPES};
@@ -24,8 +24,10 @@ pub fn json(spec: &str, site: &Site, verifier: &Verifier) -> String {
     };
     let token_endpoint = verifier.token_endpoint();
     let token_endpoint = token_endpoint.unwrap_or_else(|| format!("{}/token", site.issuer));
-    let sign_in = SignIn::password(token_endpoint).description(format!(
-        "Sign in at {} with user name and password. client_id is {}; leave client_secret empty.",
+    let authorization_endpoint = format!("{}/authorize", site.issuer);
+    let sign_in = SignIn::authorization_code(authorization_endpoint, &token_endpoint);
+    let sign_in = sign_in.description(format!(
+        "Sign in on the page of {}, or with user name and password. client_id is {}; leave client_secret empty.",
         site.issuer, site.client_id,
     ));
     let sign_in = SCOPES
@@ -34,6 +36,7 @@ pub fn json(spec: &str, site: &Site, verifier: &Verifier) -> String {
             sign_in.scope(*scope, *description)
         });
     describe(&mut document, &sign_in);
+    add_password_flow(&mut document, &token_endpoint);
     strip_charsets(&mut document);
     // The operations share the error responses of Problem; GET has no body and no If-Match.
     let pointer = "/paths/~1my-info/get/responses";
@@ -41,6 +44,16 @@ pub fn json(spec: &str, site: &Site, verifier: &Verifier) -> String {
         responses.retain(|status, _| !["412", "413", "415", "422"].contains(&status.as_str()));
     }
     document.to_string()
+}
+
+/// Adds the password grant, for the same scopes. The client of this API is first-party.
+fn add_password_flow(document: &mut Value, token_endpoint: &str) {
+    let pointer = "/components/securitySchemes/OAuth2/flows";
+    if let Some(flows) = document.pointer_mut(pointer) {
+        let scopes = flows["authorizationCode"]["scopes"].clone();
+        flows["password"] =
+            json!({ "tokenUrl": token_endpoint, "refreshUrl": token_endpoint, "scopes": scopes });
+    }
 }
 
 /// Removes the charset from media types, because SDK generators do not recognize

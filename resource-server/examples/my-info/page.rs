@@ -25,6 +25,11 @@ pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
         ("/app.js", SCRIPT, include_str!("page/app.js").to_owned()),
         ("/api.js", SCRIPT, include_str!("page/api.js").to_owned()),
         (
+            "/authorization.js",
+            SCRIPT,
+            include_str!("page/authorization.js").to_owned(),
+        ),
+        (
             "/developer.js",
             SCRIPT,
             include_str!("page/developer.js").to_owned(),
@@ -59,16 +64,32 @@ pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
         ("/docs.js", SCRIPT, include_str!("page/docs.js").to_owned()),
         ("/swagger-ui.js", SCRIPT, swagger_ui.script),
         ("/swagger-ui.css", CSS, swagger_ui.style),
+        (
+            "/docs/oauth2-redirect.html",
+            HTML,
+            include_str!("page/oauth2-redirect.html").to_owned(),
+        ),
+        (
+            "/docs/oauth2-redirect.js",
+            SCRIPT,
+            include_str!("page/oauth2-redirect.js").to_owned(),
+        ),
     ];
     let route = files
         .into_iter()
         .fold(route, |route, (path, media_type, text)| {
-            route.at(path, get(file(media_type, text, page.clone())))
+            route.at(
+                path,
+                get(file(media_type, text, page.clone(), "same-origin")),
+            )
         });
     documentation
         .into_iter()
         .fold(route, |route, (path, media_type, text)| {
-            route.at(path, get(file(media_type, text, docs.clone())))
+            route.at(
+                path,
+                get(file(media_type, text, docs.clone(), opener(path))),
+            )
         })
 }
 
@@ -90,6 +111,14 @@ fn policy(site: &Site) -> String {
     )
 }
 
+/// Swagger UI signs in by a window at the issuer, which returns to a page that hands it the code.
+fn opener(path: &str) -> &'static str {
+    match path {
+        "/docs" => "same-origin-allow-popups",
+        _ => "unsafe-none",
+    }
+}
+
 fn fill_in(html: &str, site: &Site) -> String {
     html.replace("{client_id}", &escape(&site.client_id))
         .replace("{resource}", &escape(&site.resource))
@@ -105,6 +134,7 @@ fn file(
     media_type: &'static str,
     text: String,
     policy: String,
+    opener: &'static str,
 ) -> impl Endpoint<Output = Response> {
     let bytes = bytes::Bytes::from(text);
     let policy =
@@ -114,7 +144,7 @@ fn file(
             .content_type(media_type)
             .header(header::CACHE_CONTROL, PAGE_CACHE_CONTROL)
             .header(header::CONTENT_SECURITY_POLICY, policy.clone())
-            .header("cross-origin-opener-policy", "same-origin")
+            .header("cross-origin-opener-policy", opener)
             .body(Body::from_bytes(bytes.clone()))
     })
     .boxed()

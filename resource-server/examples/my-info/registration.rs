@@ -47,8 +47,9 @@ pub async fn check(verifier: Verifier, site: Site) {
         }
         Ok(Registration::UnknownClient) => tracing::warn!(
             "{issuer} has no client {client_id}; add it: jeton client add \
-             {client_id} --first-party --grant password --scope my-info:read --scope my-info:write \
-             --scope account --audience {resource} --audience {issuer} --origin {resource}"
+             {client_id} --first-party --grant authorization_code --grant password --scope my-info:read \
+             --scope my-info:write --scope account --scope openid --audience {resource} --audience {issuer} \
+             --origin {resource} --redirect-uri {resource}/ --redirect-uri {resource}/docs/oauth2-redirect.html"
         ),
         Ok(Registration::UnknownOrigin) => tracing::warn!(
             "the client {client_id} at {issuer} lacks the origin {resource}; add it: \

@@ -1,21 +1,22 @@
 // The page: handlers of its buttons and forms.
 
 import { call } from "./api.js";
+import { NotSignedIn, returned, signIn, signOutAt } from "./authorization.js";
 import { beginRun, element, statusLine } from "./developer.js";
-import { signOutEverywhere } from "./everywhere.js";
+import { endEverywhere, notRegistered, signOutEverywhere } from "./everywhere.js";
 import { challenge } from "./http.js";
 import {
-  $, inTime, message, refused, show, showError, showSession, showStatus, submitter, time, whileBusy,
+  $, inTime, refused, show, showError, showSession, showStatus, submitter, time, whileBusy,
 } from "./screen.js";
 import {
-  Busy, RESOURCE, Refused, discover, onChangeInOtherTab, revoke, signIn, signOut, storeSession, storedSession, subject,
+  RESOURCE, Refused, discover, onChangeInOtherTab, revoke, signOut, storeSession, storedSession, subject,
 } from "./tokens.js";
 
 const FIELDS = { name: "Name", email: "Email", phone: "Telephone", about: "About you" };
 
 /** The shown info, its user, and its version, on which an edit is based. */
 let shown = null;
-/** The authorization server of the sign-in form. */
+/** The authorization server of the button to sign in. */
 let server = null;
 /** Whether an action is running: a second press is ignored. */
 let busy = false;
@@ -32,7 +33,7 @@ async function see() {
   showInfo(answer);
 }
 
-/** Shows the refusal, finds the authorization server, and shows the sign-in form. */
+/** Shows the refusal, finds the authorization server, and offers to sign in there. */
 async function askToSignIn(answer) {
   $("refusal-status").textContent = statusLine(answer);
   $("refusal-challenge").textContent = answer.headers.get("www-authenticate") ?? "none";
@@ -44,104 +45,106 @@ async function askToSignIn(answer) {
   showStatus("The API requires an access token. Finding its authorization server …");
   server = await discover(answer);
   $("sign-in-server").textContent = server.issuer;
-  $("sign-in-error").textContent = "";
   show("refusal", "sign-in");
   showStatus("The API requires an access token. Please sign in.");
-  $("username").focus();
+  $("go").focus();
 }
 
-async function submitSignIn() {
+async function goToSignIn() {
   beginRun("Sign in");
-  $("sign-in-error").textContent = "";
-  const password = $("password");
+  showStatus("Redirecting to the server’s page …");
+  await signIn(server, { name: "see" });
+}
+
+/** Continues what the page redirected for, after the browser has returned. */
+async function resume() {
   try {
-    const session = await signIn(server, $("username").value, password.value);
-    password.value = "";
-    showSession(storeSession(session));
+    const result = await returned();
+    if (result) await proceed(result);
   } catch (error) {
-    if (!(error instanceof Refused || error instanceof Busy)) throw error;
-    $("sign-in-error").textContent = message(error);
-    password.focus();
-    password.select();
-    return;
+    if (!(error instanceof NotSignedIn)) throw error;
+    await giveUp(error);
   }
-  show();
+}
+
+async function proceed({ purpose, session }) {
+  if (purpose.name === "signed-out") return clear(purpose.message);
+  if (purpose.name === "everywhere") return clear(await endEverywhere(session, purpose.subject));
+  if (purpose.name === "save") return saveAgain(purpose, session);
+  showSession(storeSession(session));
   await see();
 }
 
+/** The user declined, or the server refused. */
+async function giveUp(error) {
+  const { purpose } = error;
+  if (purpose.name === "everywhere") {
+    const unregistered = ["invalid_scope", "invalid_target"].includes(error.error);
+    throw unregistered ? notRegistered(purpose.server) : error;
+  }
+  if (purpose.name !== "save") throw error;
+  restoreDraft(purpose);
+  $("editor-error").textContent = `Not saved: ${error.message}`;
+}
+
 /**
- * Prompts for the password in a dialog, because the API requires a recent sign-in or the session has ended.
+ * Asks to sign in again, because the API requires a recent sign-in or the session has ended. The draft is kept in this
+ * tab meanwhile.
  *
- * @returns whether the same user signed in again
+ * @returns whether the browser leaves the page
  */
 async function confirmIdentity(answer) {
-  const before = storedSession();
-  const where = before?.server ?? (await discover(answer));
+  const where = storedSession()?.server ?? (await discover(answer));
   const age = Number(challenge(answer).max_age);
   $("again-why").textContent = age
     ? `To change your info the API requires a sign-in of the last ${inTime(age)}. Your input is kept.`
     : "Your session has ended. Your input is kept.";
-  $("again-error").textContent = "";
-  $("again-username").value = shown.username;
-  $("again-username").readOnly = Boolean(shown.username);
-  $("again").showModal();
-  $("again-password").focus();
-  return new Promise((resolve) => {
-    let confirmed = false;
-    $("again").onclose = () => {
-      $("again-password").value = "";
-      resolve(confirmed);
-    };
-    $("again-form").onsubmit = (event) => {
-      event.preventDefault();
-      whileBusy(submitter(event), async () => {
-        confirmed = await signInAgain(where, before);
-        if (confirmed) $("again").close();
-      });
-    };
-  });
+  const dialog = $("again");
+  dialog.returnValue = "";
+  dialog.showModal();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  if (dialog.returnValue !== "confirm") return false;
+  await signIn(where, { name: "save", shown, draft: draft() }, age ? { max_age: age } : { prompt: "login" });
+  return true;
 }
 
-/** Whether the password was right; otherwise the dialog shows the error. */
-async function signInAgain(where, before) {
-  $("again-error").textContent = "";
-  try {
-    const session = await signIn(where, $("again-username").value, $("again-password").value);
-    if (!$("again").open) {
-      await revoke(session);
-      return false;
-    }
-    if (subject(session) !== shown.subject) {
-      await revoke(session);
-      throw new Refused(400, undefined, "That is the account of another user. Nothing was saved.");
-    }
-    showSession(storeSession(session));
-    if (before) await revoke(before);
-    return true;
-  } catch (error) {
-    $("again-error").textContent = message(error);
-    $("again-password").focus();
-    $("again-password").select();
-    return false;
+/** Saves the draft with the tokens of the new sign-in, if it is that of the same user. */
+async function saveAgain(purpose, session) {
+  restoreDraft(purpose);
+  if (subject(session) !== shown.subject) {
+    await revoke(session);
+    $("editor-error").textContent = "Not saved: that is the account of another user.";
+    return;
   }
+  const before = storedSession();
+  showSession(storeSession(session));
+  if (before) await revoke(before);
+  await save();
+}
+
+function restoreDraft(purpose) {
+  shown = purpose.shown;
+  edit();
+  for (const [key, value] of Object.entries(purpose.draft)) $(key).value = value ?? "";
 }
 
 async function signOutHere() {
   beginRun("Sign out");
-  const { expires_at: expires, server: from } = storedSession();
+  const { expires_at: expires, server: from, id_token } = storedSession();
   const ended = await signOut();
   const why = from.revocation_endpoint ? "Jeton did not respond" : "Jeton has no revocation endpoint";
-  clear(ended
+  const result = ended
     ? `Signed out: Jeton has ended the session. An access token already issued is valid until ${time(expires)}.`
-    : `Signed out here: this browser has removed its tokens. The session at Jeton remains until its idle timeout: ${why}.`);
+    : `Signed out here: this browser has removed its tokens. The session at Jeton remains until its idle timeout: ${why}.`;
+  clear(result);
   $("see").focus();
+  // The browser is still signed in at the server, unless that ends, too.
+  if (ended && from.end_session_endpoint) signOutAt(from, id_token, { name: "signed-out", message: result });
 }
 
 async function confirmSignOutEverywhere() {
-  const result = await signOutEverywhere(storedSession());
-  if (!result) return;
-  clear(result);
-  $("see").focus();
+  beginRun("Sign out everywhere");
+  await signOutEverywhere(storedSession());
 }
 
 function showInfo(answer) {
@@ -149,7 +152,8 @@ function showInfo(answer) {
   const session = storedSession();
   // Another tab may have signed out, or signed in another user, before the response arrived.
   if (subject(session) !== json.sub) return clear("The signed-in user has changed. Press the button.");
-  shown = { info: json, etag: headers.get("etag"), subject: json.sub, username: session.username };
+  shown = { info: json, etag: headers.get("etag"), subject: json.sub };
+  $("who").textContent = json.name ? `Signed in as ${json.name}` : "Signed in";
   const rows = [...Object.entries(FIELDS).map(([key, label]) => [label, json[key]]), ["Your id", json.sub]];
   $("info-fields").replaceChildren(...rows.flatMap(([label, value]) => [
     element("dt", {}, label),
@@ -179,14 +183,12 @@ async function save() {
   beginRun("Save");
   clearErrors();
   showStatus("Saving …");
-  let answer = await put();
+  const answer = await put();
   if (answer.status === 401) {
-    if (!(await confirmIdentity(answer))) {
-      showStatus("");
-      $("editor-error").textContent = "Not saved: the API requires your password first.";
-      return;
-    }
-    answer = await put();
+    showStatus("");
+    const leaves = await confirmIdentity(answer);
+    if (!leaves) $("editor-error").textContent = "Not saved: the API requires a new sign-in first.";
+    return;
   }
   if (answer.status === 412) return showConflict();
   if (answer.status === 422) return showErrors(answer.json);
@@ -195,10 +197,11 @@ async function save() {
   showInfo(answer);
 }
 
+const draft = () => Object.fromEntries(Object.keys(FIELDS).map((key) => [key, $(key).value.trim() || null]));
+
 function put() {
-  const draft = Object.fromEntries(Object.keys(FIELDS).map((key) => [key, $(key).value.trim() || null]));
   const headers = { "Content-Type": "application/json", ...(shown.etag && { "If-Match": shown.etag }) };
-  return call("Save my info", "PUT", { headers, body: JSON.stringify(draft) });
+  return call("Save my info", "PUT", { headers, body: JSON.stringify(draft()) });
 }
 
 /** The info was changed after the form was opened: shows the changes; the next save replaces them. */
@@ -274,11 +277,12 @@ $("sign-out").addEventListener("click", () => attempt($("sign-out"), signOutHere
 $("everywhere").addEventListener("click", () => attempt($("everywhere"), confirmSignOutEverywhere));
 onPress("edit", async () => edit());
 onPress("cancel", async () => cancel());
-onSubmit("sign-in-form", submitSignIn);
+onPress("go", goToSignIn);
 onSubmit("editor-form", save);
-for (const button of document.querySelectorAll("dialog .cancel")) {
-  button.addEventListener("click", () => button.closest("dialog").close());
-}
+// The browser returns by its back button, with the page as it was left.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) showStatus("");
+});
 
 onChangeInOtherTab((session) => {
   if (!session) return clear("You signed out in another tab.");
@@ -295,4 +299,6 @@ showSession(storedSession());
 if (location.origin !== new URL(RESOURCE).origin) {
   showError(new Refused(0, undefined,
     `This page was opened at ${location.origin}, but tokens are valid for ${RESOURCE} only. Open ${RESOURCE}`));
+} else {
+  run($("see"), resume);
 }

@@ -3,7 +3,7 @@
 import { claims, header } from "./jwt.js";
 
 const MASK = "••••••••";
-const SECRET = new Set(["password", "refresh_token", "token", "client_secret"]);
+const SECRET = new Set(["refresh_token", "token", "code", "code_verifier", "id_token", "id_token_hint"]);
 /** Characters shown of a token: enough to recognize it, too few to use it. */
 const SHOWN = 18;
 /** Maximum number of runs on the page. */
@@ -71,6 +71,19 @@ export function showStep(why, method, url, headers, body) {
       finish("bad", "no answer", "Error of the browser", `${error.name}: ${error.message}`);
     },
   };
+}
+
+/** Shows a redirect of the browser with its parameters. */
+export function showRedirect(why, url) {
+  const target = new URL(url, location.href);
+  const parameters = form({ "Content-Type": "form" }, target.search.slice(1));
+  const own = target.origin === location.origin;
+  const summary = element("summary", {},
+    element("span", { className: "line" }, `GET ${own ? target.pathname : target.origin + target.pathname}`),
+    element("span", { className: "badge good" }, "redirect"), element("span", { className: "why" }, why));
+  const text = `GET ${target.pathname}\nHost: ${target.host}\n\n${parameters}`;
+  const inside = element("div", { className: "inside" }, element("h4", {}, "Parameters"), element("pre", {}, text));
+  steps.append(element("details", { className: "step" }, summary, inside));
 }
 
 function request(method, url, headers, body) {

@@ -9,8 +9,11 @@ function requestInterceptor(request) {
   return request;
 }
 
-const ui = SwaggerUIBundle({ url: "openapi.json", dom_id: "#ui", deepLinking: true, requestInterceptor });
+const oauth2RedirectUrl = `${meta("resource")}/docs/oauth2-redirect.html`;
+const ui = SwaggerUIBundle({ url: "openapi.json", dom_id: "#ui", deepLinking: true, requestInterceptor, oauth2RedirectUrl });
 ui.initOAuth({
   clientId: meta("client-id"),
   scopes: "my-info:read my-info:write",
+  usePkceWithAuthorizationCodeGrant: true,
+  additionalQueryStringParams: { resource: meta("resource") },
 });

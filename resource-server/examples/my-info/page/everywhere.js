@@ -1,77 +1,39 @@
-// Sign out everywhere: requires the password, for a token with the scope to revoke sessions. The stored tokens lack it.
+// Sign out everywhere: requires a new sign-in, for a token with the scope to revoke sessions. The stored tokens lack it.
 
-import { beginRun } from "./developer.js";
+import { signInForAccount } from "./authorization.js";
 import { NoAnswer, exchange, retryAfter } from "./http.js";
-import { $, Advice, message, refused, submitter, whileBusy } from "./screen.js";
-import { Busy, CLIENT, RESOURCE, Refused, removeSession, revoke, signInForAccount, subject } from "./tokens.js";
+import { $, Advice, refused } from "./screen.js";
+import { Busy, CLIENT, RESOURCE, Refused, removeSession, revoke, subject } from "./tokens.js";
 
 const REMAINING = "Access tokens already issued are valid until they expire, or until the API learns of the revocation.";
 
-/** The request to revoke the sessions may or may not have arrived. */
-class Uncertain extends Error {}
+/** Asks for a confirmation, then redirects to the server's page. */
+export async function signOutEverywhere(session) {
+  const dialog = $("everywhere-dialog");
+  dialog.returnValue = "";
+  dialog.showModal();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  if (dialog.returnValue !== "confirm") return;
+  await signInForAccount(session.server, { name: "everywhere", subject: subject(session), server: session.server });
+}
 
 /**
- * Prompts for the password of the session's user, revokes all their sessions, and removes the tokens.
+ * Revokes all sessions of the user with the token of that sign-in, and removes the tokens.
  *
- * @returns a message with the result; `null` if the user canceled
- * @throws {Advice|Uncertain} for the page to show after the dialog is closed
+ * @returns a message with the result
  */
-export function signOutEverywhere(session) {
-  const dialog = $("everywhere-dialog");
-  $("everywhere-error").textContent = "";
-  $("everywhere-username").value = session.username;
-  dialog.showModal();
-  $("everywhere-password").focus();
-  return new Promise((resolve, reject) => {
-    let attempt = null;
-    dialog.onclose = () => {
-      $("everywhere-password").value = "";
-      // Escape does not cancel a request that was sent.
-      Promise.resolve(attempt).then(resolve, reject);
-    };
-    $("everywhere-form").onsubmit = (event) => {
-      event.preventDefault();
-      whileBusy(submitter(event), async () => {
-        attempt = submit(session, dialog);
-        const isDone = await attempt.catch(() => true);
-        if (isDone) dialog.close();
-      });
-    };
-  });
-}
-
-/** A message with the result; `null` if the dialog shows an error or was closed. */
-async function submit(session, dialog) {
-  beginRun("Sign out everywhere");
-  $("everywhere-error").textContent = "";
-  try {
-    const ended = await endSessions(session, $("everywhere-password").value, dialog);
-    return ended && resultMessage(ended);
-  } catch (error) {
-    if (error instanceof Advice || (error instanceof Uncertain && !dialog.open)) throw error;
-    $("everywhere-error").textContent = error instanceof Uncertain ? error.message : `${message(error)} No session was revoked.`;
-    $("everywhere-password").focus();
-    $("everywhere-password").select();
-    return null;
-  }
-}
-
-/** The number of revoked sessions, including the one begun for this; `null` if the dialog was closed before. */
-async function endSessions(session, password, dialog) {
-  const { server, username } = session;
-  const temporary = await signInForAccount(server, username, password).catch((error) => {
-    throw ["invalid_scope", "invalid_target"].includes(error.error) ? notRegistered(server) : error;
-  });
+export async function endEverywhere(temporary, wanted) {
   let ended = null;
   try {
-    if (!dialog.open) return null;
-    if (subject(temporary) !== subject(session)) throw new Refused(400, undefined, "That is the account of another user.");
+    if (subject(temporary) !== wanted) {
+      throw new Refused(400, undefined, "That is the account of another user. No session was revoked.");
+    }
     ended = await endAll(temporary);
   } finally {
-    if (ended === null) revoke(temporary);
+    if (ended === null) await revoke(temporary);
   }
-  removeSession(subject(session));
-  return ended;
+  removeSession(wanted);
+  return resultMessage(ended);
 }
 
 async function endAll({ server, access_token }) {
@@ -89,23 +51,21 @@ async function endAll({ server, access_token }) {
   throw status < 400 || status >= 500 ? uncertain(new URL(url).origin) : refused(answer);
 }
 
-/** The session begun for this request is among the revoked ones, and is not a device of the user. */
+/** The session begun for this request and the one of the browser are among the revoked ones. */
 function resultMessage(ended) {
-  const others = ended - 1;
-  const which = ["no session but", "the one session that it kept for you, and"][others]
-    ?? `all ${others} sessions that it kept for you, and`;
-  return `Signed out everywhere: Jeton has ended ${which} the one created for this request. ${REMAINING}`;
+  return `Signed out everywhere: Jeton has ended ${ended} sessions, with the one created for this request. ${REMAINING}`;
 }
 
-const uncertain = (origin) => new Uncertain(`No clear answer from ${origin} to the request that ends your sessions: it may `
-  + "have arrived, or not. Sign out everywhere once more to be sure.");
+const uncertain = (origin) => new Advice(`No clear answer from ${origin} to the request that ends your sessions`,
+  "It may have arrived, or not. Sign out everywhere once more to be sure.");
 
 function notOffered({ issuer }, url) {
   return new Advice("This server does not offer that",
     `${issuer} has no endpoint ${url}, with which Jeton revokes all sessions. No session was revoked.`);
 }
 
-function notRegistered({ issuer, scope }) {
+/** Instructions if the server does not let this page request tokens for the account. */
+export function notRegistered({ issuer, scope }) {
   const scopes = [...scope.split(" ").filter(Boolean), "account"].map((one) => `--scope ${one}`).join(" ");
   return new Advice("This page may not do that yet",
     `Its client, ${CLIENT}, is not registered for the scope account, or not for the audience ${issuer}. `

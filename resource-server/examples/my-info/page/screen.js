@@ -28,7 +28,7 @@ export function showStatus(text) {
 
 /** Shows the signed-in user and the access token. */
 export function showSession(session) {
-  $("who").textContent = session ? `Signed in as ${session.username}` : "Signed out";
+  $("who").textContent = session ? "Signed in" : "Signed out";
   $("leaving").hidden = !session;
   showToken(session);
 }

@@ -1,4 +1,4 @@
-// The OAuth 2 client: discovery, sign-in, storage and refresh of tokens.
+// The OAuth 2 client: discovery, storage and refresh of tokens.
 
 import { NoAnswer, challenge, exchange, retryAfter } from "./http.js";
 import { claims } from "./jwt.js";
@@ -34,7 +34,7 @@ export class Busy extends Error {
   }
 }
 
-/** The session in the browser's storage: tokens, user name and server. `null` when signed out. */
+/** The session in the browser's storage: tokens and server. `null` when signed out. */
 export function storedSession() {
   try {
     return JSON.parse(localStorage.getItem(STORAGE_KEY));
@@ -64,7 +64,7 @@ export function subject(session) {
 /**
  * Finds the authorization server from the API's refusal: the challenge contains the URL of the API's metadata (RFC 9728),
  * which names the server, whose metadata (RFC 8414) names the endpoints. Each document must name the API or the issuer
- * that was requested; otherwise a forged one could direct passwords elsewhere.
+ * that was requested; otherwise a forged one could direct codes elsewhere.
  */
 export async function discover(answer) {
   const url = challenge(answer).resource_metadata;
@@ -79,12 +79,12 @@ export async function discover(answer) {
   const where = `${origin}/.well-known/oauth-authorization-server${path}`;
   const server = await fetched(exchange("Find its endpoints (RFC 8414)", "GET", where));
   if (server.issuer !== issuer) throw new Refused(200, undefined, `${where} names another issuer than ${issuer}.`);
-  return {
-    issuer,
-    token_endpoint: server.token_endpoint,
-    revocation_endpoint: server.revocation_endpoint,
-    scope: api.scopes_supported?.join(" ") ?? "",
-  };
+  const { authorization_endpoint, token_endpoint, revocation_endpoint, end_session_endpoint } = server;
+  if (!authorization_endpoint) throw new Refused(200, undefined, `${issuer} has no page to sign in.`);
+  // With openid, there is an ID token, by which the server recognizes the user at sign-out.
+  const openid = server.scopes_supported?.includes("openid") ? ["openid"] : [];
+  const scope = [...(api.scopes_supported ?? []), ...openid].join(" ");
+  return { issuer, authorization_endpoint, token_endpoint, revocation_endpoint, end_session_endpoint, scope };
 }
 
 async function fetched(request) {
@@ -93,31 +93,18 @@ async function fetched(request) {
   throw new Refused(answer.status, answer.json?.error, answer.json?.error_description);
 }
 
-/** Exchanges user name and password for tokens for this API only. The password is not stored. */
-export function signIn(server, username, password) {
-  const restriction = { resource: RESOURCE, ...(server.scope && { scope: server.scope }) };
-  return signInFor("Exchange user name and password for tokens", server, username, password, restriction);
-}
-
-/**
- * Exchanges them for tokens for the user's account at the issuer only (RFC 8707). Use them at once and do not store them:
- * a script that steals the stored tokens must not be able to change the account.
- */
-export function signInForAccount(server, username, password) {
-  const restriction = { resource: server.issuer, scope: "account" };
-  return signInFor("Exchange the password for a token for the account only", server, username, password, restriction);
-}
-
-async function signInFor(why, server, username, password, restriction) {
-  const form = { grant_type: "password", client_id: CLIENT, username, password, ...restriction };
-  const answer = await post(why, server.token_endpoint, form);
-  if (answer.status === 200 && answer.json?.access_token) return session(answer.json, username, server);
+/** Exchanges an authorization code for tokens (RFC 6749, 4.1.3). */
+export async function redeem(server, parameters) {
+  const form = { grant_type: "authorization_code", client_id: CLIENT, ...parameters };
+  const answer = await post("Exchange the code for tokens", server.token_endpoint, form);
+  if (answer.status === 200 && answer.json?.access_token) return session(answer.json, server);
   throw refusal(answer, server.token_endpoint);
 }
 
-function session(tokens, username, server) {
+function session(tokens, server, id_token) {
   const { access_token, refresh_token, expires_in } = tokens;
-  return { access_token, refresh_token, expires_in, expires_at: Date.now() + expires_in * 1000, username, server };
+  const expires_at = Date.now() + expires_in * 1000;
+  return { access_token, refresh_token, id_token: tokens.id_token ?? id_token, expires_in, expires_at, server };
 }
 
 /** Whether the access token has expired, or will before a request arrives. */
@@ -181,7 +168,7 @@ async function refreshOnce(sent) {
   const replaced = current?.refresh_token !== sent.refresh_token;
   if (answer.status === 200 && answer.json?.access_token) {
     if (!current) throw new SignInNeeded("You signed out.");
-    return replaced ? current : storeSession(session(answer.json, sent.username, sent.server));
+    return replaced ? current : storeSession(session(answer.json, sent.server, sent.id_token));
   }
   const error = refusal(answer, endpoint);
   if (error.error !== "invalid_grant") throw error;
