@@ -1,8 +1,9 @@
 """Access tokens and path parameters for schemathesis.
 
-Account operations use a user's token, admin operations the token of a service account, so that a case that changes a
-user or a client does not revoke the permission of the caller. In every other request the ids in the path are those of
-an existing resource that the case may change or delete; otherwise nearly every case would end with 404.
+Operations of the account and /userinfo use a user's token, admin operations the token of a service account, so that a
+case that changes a user or a client does not revoke the permission of the caller. In every other request the ids in the
+path are those of an existing resource that the case may change or delete; otherwise nearly every case would end with
+404.
 """
 
 import os
@@ -26,7 +27,7 @@ def token(**form):
 
 
 def user_token():
-    return token(grant_type="password", username=USER[0], password=USER[1], scope="account")
+    return token(grant_type="password", username=USER[0], password=USER[1], scope="account openid profile email")
 
 
 def operator_token():
@@ -52,7 +53,7 @@ user, operator = Bearer(user_token), Bearer(operator_token)
 
 if not ANONYMOUS:
 
-    @schemathesis.auth(refresh_interval=None).apply_to(path_regex="^/account")
+    @schemathesis.auth(refresh_interval=None).apply_to(path_regex="^/(account|userinfo)")
     class AsUser:
         def get(self, case, context):
             return user.get()
