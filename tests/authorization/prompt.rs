@@ -84,7 +84,7 @@ async fn a_user_chooses_an_account() {
 async fn the_hinted_user_must_sign_in() {
     let jeton = Jeton::with_app().await;
     jeton.add_user(BOB.0, BOB.1).await;
-    let openid = request(&[("scope", "openid")]);
+    let openid = request(&[("scope", "openid profile")]);
     let browser = Browser::default();
     let code = browser.sign_in(&jeton, &openid).await.code();
     let answer = jeton.redeem(&code).await;

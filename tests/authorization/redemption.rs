@@ -97,7 +97,8 @@ async fn a_replay_ends_a_session_that_a_code_has_begun() {
 /// row 69: a busy server says so on the page.
 #[tokio::test]
 async fn a_sign_in_at_a_busy_server_gets_a_page_with_503() {
-    let jeton = Jeton::with_app().await;
+    let jeton = Jeton::with(|settings| settings.password.queue = 1).await;
+    jeton.add_app("app", |_| {}).await;
     let browser = Browser::default();
     let page = browser.open(&jeton, &request(&[])).await;
     let fields = credentials(ALICE);

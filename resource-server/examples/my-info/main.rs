@@ -1,6 +1,6 @@
 //! The example API: a process with its own database, and a page that signs in at Jeton.
 //!
-//! `cargo run` starts Jeton, `cargo run --example my-info` starts this; then open
+//! `cargo run` starts Jeton, `cargo run -p jeton-resource-server --example my-info` starts this; then open
 //! <http://localhost:8081>.
 
 mod api;

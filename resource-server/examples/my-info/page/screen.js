@@ -46,7 +46,7 @@ export function showError(error) {
 function describe(error) {
   if (error instanceof NoAnswer && error.origin === location.origin) {
     return ["The API does not answer", `There is no response from ${error.origin}. Start the API, then press the button again:`,
-      "$ cargo run --example my-info"];
+      "$ cargo run -p jeton-resource-server --example my-info"];
   }
   if (error instanceof NoAnswer) {
     return ["Jeton does not answer this page",
