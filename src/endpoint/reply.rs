@@ -1,12 +1,13 @@
 //! The response of an endpoint for browsers: a page or a redirect, and cookies.
 
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
-use poem::{IntoResponse, Response};
+use poem::{IntoResponse, Request, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Html, Payload as _};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 
 use crate::page::PageResponse;
+use crate::web_origin::address_at_issuer;
 
 /// The statuses of a page and their meaning.
 const PAGES: [(u16, &str); 10] = [
@@ -41,6 +42,15 @@ impl Reply {
             Err(_) => response.set_status(StatusCode::INTERNAL_SERVER_ERROR),
         }
         Self(response)
+    }
+
+    /// Redirects a request at another loopback name to the issuer. The page's form is sent to the issuer, which is another
+    /// origin.
+    pub fn to_issuer(request: &Request, issuer: &str, path: &str) -> Option<Self> {
+        let host = request.header(header::HOST).unwrap_or_default();
+        let address = address_at_issuer(issuer, host, path)?;
+        let query = request.uri().query().unwrap_or_default();
+        Some(Self::redirect(&format!("{address}?{query}")))
     }
 
     /// Sets another status.

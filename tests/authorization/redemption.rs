@@ -1,48 +1,16 @@
 //! The redemption of codes: once, for the access of the request; and a server that is too busy for it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use jeton::clock::Clock;
 use jeton::maintenance::clock;
 use jeton::store::session::Ending;
 use serde_json::json;
 
 use crate::support::browser::{Browser, credentials, request};
-use crate::support::{ALICE, Jeton, ROOT_SECRET, START, claims};
+use crate::support::{ALICE, Jeton, START, claims};
 
 const API: &str = "https://api.test";
 const OTHER_API: &str = "https://other.test";
-
-/// row 77: "Two hundred redemptions at once over several nodes: one gets tokens, the others `invalid_grant`".
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hundred_redemptions_at_once_begin_one_session() {
-    let first = Jeton::with_app().await;
-    let code = {
-        let browser = Browser::default();
-        browser.sign_in(&first, &request(&[])).await.code()
-    };
-    let store = first.server.store.clone();
-    let second = Jeton::on(store, Clock::standing_at(START), ROOT_SECRET, |_| {}).await;
-    let nodes = [Arc::new(first), Arc::new(second)];
-    let redemptions = (0..200).map(|number| {
-        let (node, code) = (Arc::clone(&nodes[number % 2]), code.clone());
-        tokio::spawn(async move { node.redeem(&code).await })
-    });
-    let mut tokens = Vec::new();
-    for redemption in redemptions.collect::<Vec<_>>() {
-        let answer = redemption.await.unwrap();
-        if answer.status == 200 {
-            tokens.push(answer.tokens());
-        } else {
-            answer.assert_error(400, "invalid_grant");
-        }
-    }
-    assert_eq!(tokens.len(), 1);
-    // The same device within the retry window: row 78.
-    let session = nodes[0].session(&tokens[0]).await;
-    assert_eq!(session.revocation_reason, None);
-}
 
 /// row 63: `resource` "binds what the code yields; at `/token` it may be repeated or narrow, never widen".
 #[tokio::test]

@@ -221,23 +221,25 @@ async fn a_malformed_or_long_query_gets_a_page() {
 async fn a_request_by_another_loopback_name_is_redirected_to_the_issuer() {
     let jeton = Jeton::with(|settings| settings.issuer = "http://localhost:8080/auth".into()).await;
     jeton.add_app("app", |_| {}).await;
-    let query = request(&[]);
-    let ask = async |host: &str| {
-        let request = Request::builder()
-            .uri_str(format!("/authorize?{query}"))
-            .header("host", host);
+    let ask = async |path: &str, host: &str| {
+        let request = Request::builder().uri_str(path).header("host", host);
         jeton.send(request.finish()).await
     };
-    for host in ["127.0.0.1:8080", "[::1]:8080"] {
-        let answer = ask(host).await;
-        assert_eq!(answer.status, 303, "{host}");
-        let address = format!("http://localhost:8080/auth/authorize?{query}");
-        assert_eq!(answer.header("location"), Some(&*address), "{host}");
-        assert_eq!(answer.header("set-cookie"), None, "{host}");
-    }
-    // Another port may be forwarded; another machine has no other name.
-    for host in ["localhost:8080", "127.0.0.1:9000", "jeton.test:8080"] {
-        assert_eq!(ask(host).await.status, 200, "{host}");
+    for path in [
+        format!("/authorize?{}", request(&[])),
+        "/end-session?state=x".into(),
+    ] {
+        for host in ["127.0.0.1:8080", "[::1]:8080"] {
+            let answer = ask(&path, host).await;
+            assert_eq!(answer.status, 303, "{host}");
+            let address = format!("http://localhost:8080/auth{path}");
+            assert_eq!(answer.header("location"), Some(&*address), "{host}");
+            assert_eq!(answer.header("set-cookie"), None, "{host}");
+        }
+        // Another port may be forwarded; another machine has no other name.
+        for host in ["localhost:8080", "127.0.0.1:9000", "jeton.test:8080"] {
+            assert_eq!(ask(&path, host).await.status, 200, "{host}");
+        }
     }
 }
 

@@ -8,7 +8,6 @@ mod steps;
 use std::sync::Arc;
 
 use poem::Request;
-use poem::http::header;
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::{Object, OpenApi};
@@ -18,7 +17,6 @@ use super::Tag;
 use super::form::FormBody;
 use super::reply::Reply;
 use crate::server::AuthorizationServer;
-use crate::web_origin::address_at_issuer;
 
 /// The path of the endpoint.
 pub const PATH: &str = "/authorize";
@@ -112,12 +110,8 @@ impl AuthorizationEndpoint {
             login_hint,
             id_token_hint,
         ));
-        let issuer = &server.settings.issuer;
-        let host = request.header(header::HOST).unwrap_or_default();
-        if let Some(address) = address_at_issuer(issuer, host, PATH) {
-            // The page's form is sent to the issuer, which is another origin.
-            let query = request.uri().query().unwrap_or_default();
-            return Reply::redirect(&format!("{address}?{query}")).for_openers();
+        if let Some(reply) = Reply::to_issuer(request, &server.settings.issuer, PATH) {
+            return reply.for_openers();
         }
         let reply = match Flow::read(request, &server) {
             Ok(flow) => flow.show().await,

@@ -72,6 +72,9 @@ impl EndSessionEndpoint {
         // The flow reads the query itself, strictly.
         drop((id_token_hint, client_id, post_logout_redirect_uri));
         drop((state, logout_hint, ui_locales));
+        if let Some(reply) = Reply::to_issuer(request, &server.settings.issuer, PATH) {
+            return reply;
+        }
         match SignOutFlow::read(request, &server) {
             Ok(flow) => flow.show().await,
             Err(reply) => *reply,
