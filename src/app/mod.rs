@@ -72,16 +72,14 @@ fn docs(page: DocumentPage, issuer: &str) -> impl Endpoint<Output = Response> + 
         let host = request.header(header::HOST).unwrap_or_default();
         let address = address_at_issuer(&issuer, host, "/docs");
         async move {
-            match address {
-                Some(address) => Ok(Redirect::temporary(address).into_response()),
-                None => {
-                    let mut response = page.call(request).await?;
-                    // The sign-in is in another window, which hands the code to this page.
-                    let policy = HeaderValue::from_static("same-origin-allow-popups");
-                    response.headers_mut().insert(OPENER_POLICY, policy);
-                    Ok(response)
-                }
+            if let Some(address) = address {
+                return Ok(Redirect::temporary(address).into_response());
             }
+            let mut response = page.call(request).await?;
+            // The sign-in is in another window, which hands the code to this page.
+            let policy = HeaderValue::from_static("same-origin-allow-popups");
+            response.headers_mut().insert(OPENER_POLICY, policy);
+            Ok(response)
         }
     })
 }

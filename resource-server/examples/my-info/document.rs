@@ -49,10 +49,14 @@ pub fn json(spec: &str, site: &Site, verifier: &Verifier) -> String {
 /// Adds the password grant, for the same scopes. The client of this API is first-party.
 fn add_password_flow(document: &mut Value, token_endpoint: &str) {
     let pointer = "/components/securitySchemes/OAuth2/flows";
-    if let Some(flows) = document.pointer_mut(pointer) {
-        let scopes = flows["authorizationCode"]["scopes"].clone();
-        flows["password"] =
+    let Some(flows) = document.pointer_mut(pointer) else {
+        return;
+    };
+    let scopes = flows.pointer("/authorizationCode/scopes").cloned();
+    if let Some(flows) = flows.as_object_mut() {
+        let flow =
             json!({ "tokenUrl": token_endpoint, "refreshUrl": token_endpoint, "scopes": scopes });
+        flows.insert("password".to_owned(), flow);
     }
 }
 

@@ -13,83 +13,54 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+/// The scripts of the page.
+const SCRIPTS: [(&str, &str); 9] = [
+    ("/app.js", include_str!("page/app.js")),
+    ("/api.js", include_str!("page/api.js")),
+    ("/authorization.js", include_str!("page/authorization.js")),
+    ("/developer.js", include_str!("page/developer.js")),
+    ("/everywhere.js", include_str!("page/everywhere.js")),
+    ("/http.js", include_str!("page/http.js")),
+    ("/jwt.js", include_str!("page/jwt.js")),
+    ("/screen.js", include_str!("page/screen.js")),
+    ("/tokens.js", include_str!("page/tokens.js")),
+];
+
 /// Adds the page and Swagger UI to a route.
 pub fn add_to(route: Route, site: &Site, swagger_ui: SwaggerUi) -> Route {
     // The page never parses HTML from strings, so the policy forbids it.
     let page = policy(site) + "; require-trusted-types-for 'script'; trusted-types 'none'";
     // The style sheet of Swagger UI contains its icons.
     let docs = policy(site).replace("img-src 'self'", "img-src 'self' data:");
+    let icon = include_str!("page/icon.svg");
     let files = [
         ("/", HTML, fill_in(include_str!("page/index.html"), site)),
         ("/style.css", CSS, include_str!("page/style.css").to_owned()),
-        ("/app.js", SCRIPT, include_str!("page/app.js").to_owned()),
-        ("/api.js", SCRIPT, include_str!("page/api.js").to_owned()),
-        (
-            "/authorization.js",
-            SCRIPT,
-            include_str!("page/authorization.js").to_owned(),
-        ),
-        (
-            "/developer.js",
-            SCRIPT,
-            include_str!("page/developer.js").to_owned(),
-        ),
-        (
-            "/everywhere.js",
-            SCRIPT,
-            include_str!("page/everywhere.js").to_owned(),
-        ),
-        ("/http.js", SCRIPT, include_str!("page/http.js").to_owned()),
-        ("/jwt.js", SCRIPT, include_str!("page/jwt.js").to_owned()),
-        (
-            "/screen.js",
-            SCRIPT,
-            include_str!("page/screen.js").to_owned(),
-        ),
-        (
-            "/tokens.js",
-            SCRIPT,
-            include_str!("page/tokens.js").to_owned(),
-        ),
-        ("/icon.svg", SVG, include_str!("page/icon.svg").to_owned()),
+        ("/icon.svg", SVG, icon.to_owned()),
         // Browsers request this path too; the media type counts.
-        (
-            "/favicon.ico",
-            SVG,
-            include_str!("page/icon.svg").to_owned(),
-        ),
+        ("/favicon.ico", SVG, icon.to_owned()),
     ];
+    let scripts = SCRIPTS.map(|(path, text)| (path, SCRIPT, text.to_owned()));
+    let redirect = include_str!("page/oauth2-redirect.html").to_owned();
+    let redirect_script = include_str!("page/oauth2-redirect.js").to_owned();
     let documentation = [
         ("/docs", HTML, fill_in(include_str!("page/docs.html"), site)),
         ("/docs.js", SCRIPT, include_str!("page/docs.js").to_owned()),
         ("/swagger-ui.js", SCRIPT, swagger_ui.script),
         ("/swagger-ui.css", CSS, swagger_ui.style),
-        (
-            "/docs/oauth2-redirect.html",
-            HTML,
-            include_str!("page/oauth2-redirect.html").to_owned(),
-        ),
-        (
-            "/docs/oauth2-redirect.js",
-            SCRIPT,
-            include_str!("page/oauth2-redirect.js").to_owned(),
-        ),
+        ("/docs/oauth2-redirect.html", HTML, redirect),
+        ("/docs/oauth2-redirect.js", SCRIPT, redirect_script),
     ];
-    let route = files
-        .into_iter()
-        .fold(route, |route, (path, media_type, text)| {
-            route.at(
-                path,
-                get(file(media_type, text, page.clone(), "same-origin")),
-            )
-        });
+    let pages = files.into_iter().chain(scripts);
+    let route = pages.fold(route, |route, (path, media_type, text)| {
+        let file = file(media_type, text, page.clone(), "same-origin");
+        route.at(path, get(file))
+    });
     documentation
         .into_iter()
         .fold(route, |route, (path, media_type, text)| {
-            route.at(
-                path,
-                get(file(media_type, text, docs.clone(), opener(path))),
-            )
+            let file = file(media_type, text, docs.clone(), opener(path));
+            route.at(path, get(file))
         })
 }
 
