@@ -50,6 +50,23 @@ sign_in() {
     -d scope="${3:-my-info:read my-info:write}" -d username=admin --data-urlencode 'password=correct horse battery staple' >"$1"
 }
 
+# sign_in_on_page FILE: the same on the hosted page, as a browser does: authorization code with PKCE.
+sign_in_on_page() {
+  local verifier challenge request token answer code
+  local browser=(curl --silent --cookie "$work/cookies" --cookie-jar "$work/cookies")
+  verifier=$(openssl rand -hex 32)
+  challenge=$(printf %s "$verifier" | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d =)
+  request="$authorization_endpoint?response_type=code&client_id=my-info&redirect_uri=$api/&resource=$api&state=s1"
+  request+="&scope=my-info:read+my-info:write&code_challenge=$challenge&code_challenge_method=S256"
+  token=$("${browser[@]}" --fail "$request" | sed -n 's/.*name="form_token" value="\([^"]*\)".*/\1/p')
+  answer=$("${browser[@]}" --output /dev/null --write-out '%{redirect_url}' --header "Origin: $issuer" "$request" \
+    --data-urlencode "form_token=$token" -d username=admin --data-urlencode 'password=correct horse battery staple' -d action=sign_in)
+  [[ $answer == "$api/?code="*state=s1* ]] || { echo "not ok no code on the page: $answer" >&2; exit 1; }
+  code=${answer#*code=}
+  curl --silent --fail "$token_endpoint" -d grant_type=authorization_code -d client_id=my-info -d code="${code%%&*}" \
+    --data-urlencode "redirect_uri=$api/" -d code_verifier="$verifier" >"$1"
+}
+
 # await_refusal HEADER: waits until the API refuses the token. SECONDS is the time that took.
 await_refusal() {
   SECONDS=0
@@ -76,8 +93,10 @@ grep -qi '^www-authenticate: Bearer .*resource_metadata=' "$work/headers" || { e
 
 metadata=$(sed -n 's/.*resource_metadata="\([^"]*\)".*/\1/p' "$work/headers")
 server=$(curl --silent --fail "$metadata" | jq -r '.authorization_servers[0]')
-token_endpoint=$(curl --silent --fail "$server/.well-known/oauth-authorization-server" | jq -r .token_endpoint)
-sign_in "$work/tokens.json"
+metadata=$(curl --silent --fail "$server/.well-known/oauth-authorization-server")
+token_endpoint=$(jq -r .token_endpoint <<<"$metadata")
+authorization_endpoint=$(jq -r .authorization_endpoint <<<"$metadata")
+sign_in_on_page "$work/tokens.json"
 bearer=$(bearer "$work/tokens.json")
 
 my_info_is 200 "signed in" --header "$bearer"
