@@ -66,13 +66,20 @@ impl SignOutRequest {
     /// the End-User this question if an id_token_hint was not provided or if the supplied ID Token does not belong to
     /// the current OP session with the RP and/or currently logged in End-User". Without a browser session there is
     /// nothing to ask, except whether to return to a client that has not proved itself.
-    pub fn is_confirmed(&self, signed_in: Option<&BrowserSession>) -> bool {
-        match (&self.hint, signed_in) {
-            (Some(hint), Some(signed_in)) => hint.sub == signed_in.user.id,
-            (None, Some(_)) => false,
-            (Some(_), None) => true,
-            (None, None) => self.address.is_none(),
-        }
+    pub async fn is_confirmed(
+        &self,
+        signed_in: Option<&BrowserSession>,
+        server: &AuthorizationServer,
+    ) -> Result<bool, Error> {
+        let (hint, signed_in) = match (&self.hint, signed_in) {
+            (Some(hint), Some(signed_in)) => (hint, signed_in),
+            (None, Some(_)) => return Ok(false),
+            (Some(_), None) => return Ok(true),
+            (None, None) => return Ok(self.address.is_none()),
+        };
+        let found = session::find(&server.store, hint.sid).await?;
+        let begun_from = found.and_then(|record| record.session.browser_session_id);
+        Ok(hint.sub == signed_in.user.id && begun_from == Some(signed_in.session.id))
     }
 
     /// Ends the browser session with those that were begun from it, and the session of the hint.

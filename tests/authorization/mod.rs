@@ -3,6 +3,7 @@
 mod attack;
 mod browser_session;
 mod code;
+mod confusion;
 mod consent;
 mod consent_list;
 mod cookie;

@@ -95,7 +95,7 @@ impl<'a> SignOutFlow<'a> {
         let signed_in = self.browser.session().await?;
         let signed_in = signed_in.as_ref();
         let mut reply = match answer {
-            None if request.is_confirmed(signed_in) => {
+            None if request.is_confirmed(signed_in, self.server).await? => {
                 return self.sign_out(request, signed_in).await;
             }
             None => self.ask(request, signed_in),
