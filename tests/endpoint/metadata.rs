@@ -24,7 +24,6 @@ async fn metadata(jeton: &Jeton, path: &str) -> Value {
 }
 
 /// row 46: RFC 8414 §2. Grant types and authentication methods are listed, because the defaults differ.
-#[expect(clippy::too_many_lines, reason = "one snapshot")]
 #[tokio::test]
 async fn the_metadata_lists_endpoints_grants_and_methods() {
     let jeton = Jeton::start().await;
