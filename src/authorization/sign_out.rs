@@ -63,7 +63,7 @@ impl SignOutRequest {
     }
 
     /// Whether the user need not be asked. "the OP SHOULD ask the End-User whether to log out of the OP", §2, "MUST ask
-    /// the End-User this question if an id_token_hint was not provided or if the supplied ID Token does not belong to
+    /// the End-User this question if an `id_token_hint` was not provided or if the supplied ID Token does not belong to
     /// the current OP session with the RP and/or currently logged in End-User". Without a browser session there is
     /// nothing to ask, except whether to return to a client that has not proved itself.
     pub async fn is_confirmed(
@@ -118,7 +118,7 @@ fn verified(hint: &str, server: &AuthorizationServer) -> Option<HintClaims> {
     claims.ok()
 }
 
-/// "When both client_id and id_token_hint are present, the OP MUST verify that the Client Identifier matches the one
+/// "When both `client_id` and `id_token_hint` are present, the OP MUST verify that the Client Identifier matches the one
 /// used when issuing the ID Token", §2.
 async fn client(
     id: Option<&str>,
@@ -144,8 +144,8 @@ async fn client(
     Ok(found)
 }
 
-/// "the OP MUST NOT perform post-logout redirection if the post_logout_redirect_uri value supplied does not exactly match
-/// one of the previously registered post_logout_redirect_uris values", §3. It is compared like a redirect URI: the port
+/// "the OP MUST NOT perform post-logout redirection if the `post_logout_redirect_uri` value supplied does not exactly match
+/// one of the previously registered `post_logout_redirect_uris` values", §3. It is compared like a redirect URI: the port
 /// of a loopback address may differ.
 fn registered(
     requested: &str,

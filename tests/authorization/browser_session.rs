@@ -7,13 +7,12 @@ use std::time::Duration;
 use jeton::store::user::{self, Change};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::set_default;
-use uuid::Uuid;
 
 use crate::support::audit::keep_second_subscriber;
 use crate::support::browser::{Browser, credentials, request};
 use crate::support::client::disable;
 use crate::support::peer;
-use crate::support::{ALICE, Answer, Jeton};
+use crate::support::{ALICE, Answer, Jeton, short_of};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -34,7 +33,7 @@ async fn a_browser_session_ends_after_a_day_or_twelve_hours_without_use() {
     let jeton = Jeton::with_app().await;
     let idle = Browser::default();
     idle.sign_in(&jeton, &request(&[])).await;
-    jeton.advance(12 * HOUR - Duration::from_secs(1));
+    jeton.advance(short_of(12 * HOUR));
     assert!(is_signed_in(&jeton, &idle).await);
     jeton.advance(12 * HOUR);
     assert!(!is_signed_in(&jeton, &idle).await);
@@ -46,7 +45,7 @@ async fn a_browser_session_ends_after_a_day_or_twelve_hours_without_use() {
     let fields = [&credentials(ALICE)[..], &[("stay_signed_in", "on")]].concat();
     staying.submit(&jeton, &page, &fields).await.code();
     for _ in 0..3 {
-        jeton.advance(8 * HOUR - Duration::from_secs(1));
+        jeton.advance(short_of(8 * HOUR));
         assert!(is_signed_in(&jeton, &busy).await);
     }
     jeton.advance(Duration::from_secs(3));
@@ -167,7 +166,7 @@ async fn the_query_is_in_no_log() {
     let _guard = set_default(subscriber);
     let jeton = Jeton::with_app().await;
     let browser = Browser::default();
-    let mark = format!("mark{}", Uuid::now_v7().simple());
+    let mark = "b7c1f0e2d94a".to_owned();
     let with = |name| request(&[(name, mark.as_str())]);
     for name in ["login_hint", "state", "nonce", "other"] {
         let page = browser.open(&jeton, &with(name)).await;

@@ -17,7 +17,7 @@ async fn start() -> Jeton {
     jeton
         .add_app("app", |client| {
             client.consent = None;
-            client.name = "The app".to_owned();
+            "The app".clone_into(&mut client.name);
         })
         .await;
     jeton

@@ -15,11 +15,10 @@ const HOUR: Duration = Duration::from_hours(1);
 /// The line that sets the cookie of the session.
 fn set_cookie(answer: &Answer) -> Option<String> {
     let mut lines = answer.headers.get_all("set-cookie").iter();
-    let own = lines.find_map(|line| {
+    lines.find_map(|line| {
         let line = line.to_str().unwrap();
         line.starts_with("__Host-jeton=").then(|| line.to_owned())
-    });
-    own
+    })
 }
 
 async fn begin(jeton: &Jeton, browser: &Browser, scope: &str) -> Tokens {
@@ -46,7 +45,7 @@ async fn browser_session(jeton: &Jeton) -> session::Model {
     found.remove(0)
 }
 
-/// row 99: "Secure, HttpOnly, SameSite=Lax, Path=/, no Domain, no Expires unless "stay signed in"".
+/// row 99: "Secure, `HttpOnly`, SameSite=Lax, Path=/, no Domain, no Expires unless "stay signed in"".
 #[tokio::test]
 async fn the_browser_keeps_the_cookie_only_if_the_user_stays_signed_in() {
     let jeton = Jeton::with_app().await;

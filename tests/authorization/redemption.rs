@@ -78,7 +78,7 @@ async fn a_sign_in_at_a_busy_server_gets_a_page_with_503() {
     answer.code();
 }
 
-/// row 69: "temporarily_unavailable", RFC 6749 §4.1.2.1. While the clock is in doubt, an expired cookie is kept.
+/// row 69: `temporarily_unavailable`, RFC 6749 §4.1.2.1. While the clock is in doubt, an expired cookie is kept.
 #[tokio::test]
 async fn the_client_learns_by_redirect_that_the_server_cannot_decide() {
     let jeton = Jeton::with_app().await;

@@ -149,14 +149,16 @@ impl<'a> SignOutFlow<'a> {
     ) -> Result<Reply, Error> {
         let device = &self.browser.device;
         request.perform(signed_in, device, self.server).await?;
-        let mut reply = match &request.address {
-            Some(address) => Reply::redirect(&address.after_sign_out()),
-            None => {
-                let site = self.pages.site;
-                PageResponse::new(StatusCode::OK, &SignedOutPage { site }).into()
-            }
-        };
+        let mut reply = request.address.as_ref().map_or_else(
+            || self.signed_out(),
+            |address| Reply::redirect(&address.after_sign_out()),
+        );
         self.browser.delete_session_cookie(&mut reply);
         Ok(reply)
+    }
+
+    fn signed_out(&self) -> Reply {
+        let site = self.pages.site;
+        PageResponse::new(StatusCode::OK, &SignedOutPage { site }).into()
     }
 }

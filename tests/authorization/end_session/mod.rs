@@ -109,7 +109,7 @@ async fn a_good_hint_signs_out_at_once() {
     let jeton = start().await;
     jeton
         .add_client("api", Some(SECRET), |client| {
-            ISSUER.clone_into(&mut client.audience)
+            ISSUER.clone_into(&mut client.audience);
         })
         .await;
     let user = sign_in(&jeton, ALICE, "openid read").await;
@@ -167,7 +167,7 @@ async fn an_invalid_sign_out_request_gets_a_page_and_ends_nothing() {
     let jeton = start().await;
     jeton
         .add_app("other", |client| {
-            client.post_logout_redirect_uris = BYE.to_owned()
+            client.post_logout_redirect_uris = BYE.to_owned();
         })
         .await;
     let user = sign_in(&jeton, ALICE, "openid read").await;

@@ -8,7 +8,7 @@ use super::{BOB, assert_returned, ending, sign_in, start};
 use crate::support::browser::{Browser, request};
 use crate::support::{ALICE, ISSUER};
 
-/// row 112: "the OP MUST ask the End-User this question if an id_token_hint was not provided or if the supplied ID Token
+/// row 112: "the OP MUST ask the End-User this question if an `id_token_hint` was not provided or if the supplied ID Token
 /// does not belong to the current OP session with the RP and/or currently logged in End-User", §2.
 #[tokio::test]
 async fn without_a_good_hint_the_user_is_asked() {
