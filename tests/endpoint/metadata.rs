@@ -24,6 +24,7 @@ async fn metadata(jeton: &Jeton, path: &str) -> Value {
 }
 
 /// row 46: RFC 8414 §2. Grant types and authentication methods are listed, because the defaults differ.
+/// row 73: `code_challenge_methods_supported` is `S256` alone, in both documents.
 #[tokio::test]
 async fn the_metadata_lists_endpoints_grants_and_methods() {
     let jeton = Jeton::start().await;

@@ -177,7 +177,7 @@ impl Answer {
         rest.split('"').next().unwrap().to_owned()
     }
 
-    /// The parameters of the redirect to the client.
+    /// The parameters of the redirect to the client, which is 303: row 66.
     #[track_caller]
     pub fn redirected(&self) -> BTreeMap<String, String> {
         assert_eq!(self.status, 303, "{}", self.body);
