@@ -235,13 +235,13 @@ fn the_first_start_creates_a_client_for_the_example_api() {
     let listed = place.ok(&["client", "list"]);
     let own = listed.lines().find(|line| line.starts_with(" my-info "));
     let scope = "my-info:read my-info:write account openid profile email offline_access";
-    let access = format!(
-        " authorization_code password refresh_token  {scope}  {page} {issuer}  {page}/ \
-         {page}/docs/oauth2-redirect.html "
-    );
+    let access = format!(" {scope}  {page} {issuer}  {page}/ {page}/docs/oauth2-redirect.html ");
+    let grants = " authorization_code password refresh_token ";
     let origin = format!(" {page}");
     assert!(
-        own.is_some_and(|line| line.contains(&access) && line.ends_with(&origin)),
+        own.is_some_and(|line| line.contains(grants)
+            && line.contains(&access)
+            && line.ends_with(&origin)),
         "{listed}"
     );
     // row 58: Swagger UI signs in at the issuer's own redirect page.

@@ -15,5 +15,4 @@ ui.initOAuth({
   clientId: meta("client-id"),
   scopes: "my-info:read my-info:write",
   usePkceWithAuthorizationCodeGrant: true,
-  additionalQueryStringParams: { resource: meta("resource") },
 });
