@@ -151,8 +151,10 @@ async function story() {
     await info(other);
     const before = await tokens(page);
     await page.getByRole("button", { name: "Sign out", exact: true }).click();
+    const lines = async () => (await page.locator(".run").first().locator(".line").allInnerTexts()).join(" ");
+    await until("the browser is back", async () => (await lines()) === `GET ${ISSUER}/end-session GET /`);
     await until("the page shows the message", async () => (await page.locator("#status").innerText()).startsWith("Signed out"));
-    equal(await tokens(page), null, "the stored tokens");
+    equal([await tokens(page), page.url()], [null, `${API}/`], "the stored tokens and the address");
     await until("the other tab notices", async () => (await other.locator("#who").innerText()) === "Signed out");
     equal(await other.locator("#info").isVisible(), false, "the other tab shows the info");
     contains(await page.locator("#status").innerText(), "Jeton has ended the session");
@@ -161,10 +163,11 @@ async function story() {
     await screenshot(page, "9-signed-out");
   });
 
-  await step("after sign-out the API returns 401 again", async () => {
+  await step("after sign-out the API returns 401 again, and Jeton asks for the password", async () => {
     expect([401, `${API}/my-info`]);
     await requestInfo(page);
-    await visible(page.getByRole("region", { name: "Sign in" }));
+    await page.locator("#go").click();
+    await visible(page.getByLabel("Username"));
   });
   await context.close();
 }

@@ -68,9 +68,12 @@ async function resume() {
 }
 
 async function proceed({ purpose, session }) {
-  if (purpose.name === "signed-out") return clear(purpose.message);
-  if (purpose.name === "everywhere") return clear(await endEverywhere(session, purpose.subject));
   if (purpose.name === "save") return saveAgain(purpose, session);
+  if (purpose.name !== "see") {
+    clear(purpose.name === "everywhere" ? await endEverywhere(session, purpose.subject) : purpose.message);
+    $("see").focus();
+    return;
+  }
   showSession(storeSession(session));
   await see();
 }
