@@ -28,7 +28,7 @@ async fn a_user_signs_in_again_for_a_client_with_shorter_sessions() {
         .await;
     let browser = Browser::default();
     browser.sign_in(&jeton, &request(&[])).await.code();
-    jeton.advance(HOUR * 2 - Duration::from_secs(30));
+    jeton.advance(Duration::from_secs(2 * 3600 - 30));
     let query = request(&[("client_id", "short")]);
     let code = browser.open(&jeton, &query).await.code();
     jeton.advance(Duration::from_secs(30));
@@ -66,7 +66,7 @@ async fn a_consent_is_for_the_scope_that_the_page_showed() {
     assert_eq!(tokens.await.tokens().scope, "read write");
 }
 
-/// row 89: "consent" and "select_account" together end at the client.
+/// row 89: `consent` and `select_account` together end at the client.
 #[tokio::test]
 async fn a_user_chooses_an_account_and_consents_again() {
     let jeton = Jeton::with_app().await;

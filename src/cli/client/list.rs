@@ -35,7 +35,7 @@ pub(super) async fn print(json: bool, server: &AuthorizationServer) -> Result<()
             "REDIRECT_URIS",
             "ORIGINS",
         ],
-        rows.into_iter(),
+        rows,
     )
 }
 
