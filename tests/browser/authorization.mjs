@@ -88,13 +88,14 @@ async function everyPage(name, options) {
   await step(`${name}: "continue as" and the error page`, async () => {
     expectRequests(APP);
     expectPage(400);
+    // A page of its own: the navigation to the client still fails in the other.
+    const page = await context.newPage();
     await page.goto(request("notes", `${APP}/callback`, "two", { prompt: "select_account" }));
     await visible(page.getByRole("button", { name: "Continue" }));
     await checked(page, `authorize-${name}-4-continue`);
     await page.getByRole("button", { name: "Cancel" }).click();
     const answer = await returned(page, APP);
     equal([answer.get("state"), answer.get("error")], ["two", "access_denied"], "state and error");
-    // A page of its own: the navigation to the client still fails in the other.
     const refused = await context.newPage();
     await refused.goto(request("notes", `${APP}/other`, "three"));
     await checked(refused, `authorize-${name}-5-error`);
