@@ -1,6 +1,6 @@
 """Changes an OpenAPI document to work around errors of a generator, from stdin to stdout.
 
-adapt.py optional-security|closed-objects|problem-json
+adapt.py optional-security|openapi-generator|problem-json
 """
 
 import json
@@ -27,10 +27,13 @@ def optional_security(members):
     return members
 
 
-def closed_objects(members):
-    """openapi-generator 7.26 (python) omits an import for objects with `additionalProperties: false`."""
+def openapi_generator(members):
+    """openapi-generator 7.26 omits an import for objects with `additionalProperties: false` (python), and writes a
+    security scheme once for each of its flows (python, rust)."""
     if members.get("additionalProperties") is False:
         del members["additionalProperties"]
+    if "password" in members.get("flows", {}):
+        members["flows"].pop("authorizationCode", None)
     return members
 
 
@@ -41,7 +44,7 @@ def problem_json(members):
 
 ADAPTATIONS = {
     "optional-security": optional_security,
-    "closed-objects": closed_objects,
+    "openapi-generator": openapi_generator,
     "problem-json": problem_json,
 }
 

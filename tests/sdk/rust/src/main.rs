@@ -30,7 +30,9 @@ async fn main() -> Outcome<()> {
 
     let server = Configuration { base_path: issuer, ..Configuration::default() };
     let (user, client) = (Some(username), Some("first-party"));
-    let token = request_token(&server, "password", user, Some(password), None, None, None, client, None).await?;
+    let token =
+        request_token(&server, "password", None, None, None, user, Some(password), None, None, None, client, None)
+            .await?;
     // end
     assert!(token.token_type == "Bearer" && token.expires_in > 0);
     assert!(token.refresh_token.is_some());
@@ -47,7 +49,9 @@ async fn main() -> Outcome<()> {
 
     // A token for this API. Jeton's own API accepts no token for another one beside it.
     let my_info = Some("my-info");
-    let its = request_token(&server, "password", user, Some(password), None, None, None, my_info, None).await?;
+    let its =
+        request_token(&server, "password", None, None, None, user, Some(password), None, None, None, my_info, None)
+            .await?;
     let api = my_info_client::apis::configuration::Configuration {
         base_path: env::var("SDK_API")?,
         oauth_access_token: Some(its.access_token),
@@ -60,7 +64,8 @@ async fn main() -> Outcome<()> {
     // README
 
     let newest = token.refresh_token.as_deref();
-    let token = request_token(&server, "refresh_token", None, None, newest, None, None, client, None).await?;
+    let token =
+        request_token(&server, "refresh_token", None, None, None, None, None, newest, None, None, client, None).await?;
     // end
     let Some(refresh_token) = token.refresh_token else { panic!("no refresh token") };
     assert_ne!(Some(&refresh_token), old.as_ref());
@@ -71,7 +76,7 @@ async fn main() -> Outcome<()> {
     // README
 
     let wrong = Some("a wrong password");
-    match request_token(&server, "password", user, wrong, None, None, None, client, None).await {
+    match request_token(&server, "password", None, None, None, user, wrong, None, None, None, client, None).await {
         Err(Error::ResponseError(refused)) => {
             if let Some(RequestTokenError::Status400(refusal)) = refused.entity {
                 println!("{} {} {}", refused.status, refusal.error, refusal.error_description);
@@ -92,13 +97,16 @@ async fn main() -> Outcome<()> {
 
     revoke_token(&server, &refresh_token, None, client, None).await?;
     let newest = Some(refresh_token.as_str());
-    let ended = request_token(&server, "refresh_token", None, None, newest, None, None, client, None).await;
+    let ended =
+        request_token(&server, "refresh_token", None, None, None, None, None, newest, None, None, client, None).await;
     let RequestTokenError::Status400(refusal) = refusal(ended) else { panic!("not 400") };
     assert_eq!(refusal.error, "invalid_grant");
     passed("sign-out");
 
     let scope = Some("admin");
-    let token = request_token(&server, "password", user, Some(password), None, scope, None, None, None).await?;
+    let token =
+        request_token(&server, "password", None, None, None, user, Some(password), None, scope, None, None, None)
+            .await?;
     administrate(&Configuration { oauth_access_token: Some(token.access_token), ..server }).await
 }
 
@@ -113,7 +121,8 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
     let user = create_user(admin, new_user.clone()).await?;
     assert_eq!(fetch_user(admin, &user.id.to_string()).await?.roles, ["reader"]);
     let (name, given) = (Some(user.username.as_str()), Some(phrase.as_str()));
-    let theirs = request_token(&anonymous, "password", name, given, None, None, None, None, None).await?;
+    let theirs =
+        request_token(&anonymous, "password", None, None, None, name, given, None, None, None, None, None).await?;
     let twice = match refusal(create_user(admin, new_user).await) {
         CreateUserError::Status400(problem) | CreateUserError::Status409(problem) => problem.status,
         other => panic!("{other:?}"),
@@ -134,7 +143,9 @@ async fn administrate(admin: &Configuration) -> Outcome<()> {
     .await?;
     assert_eq!(registered.access_token_type, Some(AccessTokenType::Jwt));
     let (id, secret) = (Some(registered.client_id.as_str()), registered.client_secret.as_deref());
-    let own = request_token(&anonymous, "client_credentials", None, None, None, None, None, id, secret).await?;
+    let own =
+        request_token(&anonymous, "client_credentials", None, None, None, None, None, None, None, None, id, secret)
+            .await?;
     assert_eq!(own.refresh_token, None);
     passed("client");
     Ok(())
@@ -146,11 +157,13 @@ async fn change_password(server: &Configuration, token: TokenAnswer, phrase: Str
     let changed = change_account_password(&authorized(token.access_token), change).await?;
     fetch_account(&authorized(changed.access_token)).await?;
     let former = token.refresh_token.as_deref();
-    let ended = request_token(server, "refresh_token", None, None, former, None, None, None, None).await;
+    let ended =
+        request_token(server, "refresh_token", None, None, None, None, None, former, None, None, None, None).await;
     let RequestTokenError::Status400(refusal) = refusal(ended) else { panic!("not 400") };
     assert_eq!(refusal.error, "invalid_grant");
     let newest = changed.refresh_token.as_deref();
-    let renewed = request_token(server, "refresh_token", None, None, newest, None, None, None, None).await?;
+    let renewed =
+        request_token(server, "refresh_token", None, None, None, None, None, newest, None, None, None, None).await?;
     assert!(renewed.refresh_token.is_some() && renewed.refresh_token != changed.refresh_token);
     passed("password");
     Ok(())
