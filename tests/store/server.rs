@@ -168,7 +168,11 @@ async fn a_refresh_does_not_wait_for_locks_on_its_user_or_client() {
     let hand = data.connect().await;
     let other = hand.begin().await.unwrap();
     update(&other, "UPDATE users SET created_at = 1").await;
-    update(&other, "UPDATE clients SET created_at = 1 WHERE id = 'first-party'").await;
+    update(
+        &other,
+        "UPDATE clients SET created_at = 1 WHERE id = 'first-party'",
+    )
+    .await;
     jeton.refresh(&tokens.refresh_token).await.tokens();
     other.rollback().await.unwrap();
 }
