@@ -6,7 +6,7 @@ use poem::{IntoResponse as _, Response};
 use crate::page::{ErrorKind, ErrorPage, PageResponse, Site};
 
 /// The page for an error response. It keeps the status and the headers that HTTP requires.
-pub(super) fn error_page(error: &Response, site_name: &str) -> Response {
+pub(super) fn error_page(error: &Response, site_name: &str, request_id: &str) -> Response {
     let status = error.status();
     let kind = match status {
         StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Unavailable,
@@ -16,8 +16,9 @@ pub(super) fn error_page(error: &Response, site_name: &str) -> Response {
     let page = ErrorPage {
         site: Site::new(site_name),
         kind,
+        status,
         detail: None,
-        request_id: None,
+        request_id: Some(request_id),
     };
     let mut response = PageResponse::new(status, &page).into_response();
     for name in [header::ALLOW, header::RETRY_AFTER, header::CONNECTION] {

@@ -20,6 +20,7 @@ use crate::response::cors::CorsRequest;
 use crate::response::host;
 use crate::response::oauth_error::OAuthError;
 use crate::response::problem::Problem;
+use crate::response::request_id::RequestId;
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 
@@ -46,7 +47,7 @@ const DEFAULT_HEADERS: [(HeaderName, &str); 4] = [
 /// Passes a request through all layers.
 pub(super) async fn call(
     next: Arc<impl poem::Endpoint<Output = Response>>,
-    request: Request,
+    mut request: Request,
     server: Arc<AuthorizationServer>,
 ) -> poem::Result<Response> {
     let id = URL_SAFE_NO_PAD.encode(random_bytes::<REQUEST_ID>());
@@ -55,7 +56,10 @@ pub(super) async fn call(
     let method = method.get(..METHOD_LENGTH).unwrap_or(method);
     // Not what the client sent: that may be long, and the query may hold secrets by mistake.
     let span = tracing::info_span!("request", %id, method, path = endpoint.path);
-    let response = respond(next, request, endpoint, &server);
+    if endpoint.errors == ErrorFormat::Page {
+        request.set_data(RequestId(id.clone()));
+    }
+    let response = respond(next, request, endpoint, &server, &id);
     let mut response = response.instrument(span).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
@@ -81,17 +85,18 @@ async fn respond(
     mut request: Request,
     endpoint: &Endpoint,
     server: &AuthorizationServer,
+    id: &str,
 ) -> Response {
     let mut cors = CorsRequest::read(&mut request, endpoint.readers, &server.settings.issuer);
     let (metric, mut response) = if let Err(error) = check(&request, &mut cors, server).await {
         (
             endpoint.metric,
-            Failure::Failed(error).response(endpoint, server),
+            Failure::Failed(error).response(endpoint, server, id),
         )
     } else if cors.is_preflight() {
         ("preflight", StatusCode::NO_CONTENT.into_response())
     } else {
-        let response = endpoint_response(next, request, endpoint, server).await;
+        let response = endpoint_response(next, request, endpoint, server, id).await;
         (endpoint.metric, response)
     };
     cors.permit(&mut response, endpoint.allow, &server.store)
@@ -124,6 +129,7 @@ async fn endpoint_response(
     request: Request,
     endpoint: &Endpoint,
     server: &AuthorizationServer,
+    id: &str,
 ) -> Response {
     let now = || server.clock.read().monotonic;
     // The probes do not count: they may be served while nothing else is.
@@ -131,7 +137,7 @@ async fn endpoint_response(
     let timeout = server.settings.server.request_timeout.0;
     let response = match within(timeout, next, request).await {
         Ok(response) => response,
-        Err(failure) => failure.response(endpoint, server),
+        Err(failure) => failure.response(endpoint, server, id),
     };
     if let Some(waiting) = waiting {
         waiting.answer(now());
@@ -170,10 +176,10 @@ async fn within(
 }
 
 impl Failure {
-    fn response(self, endpoint: &Endpoint, server: &AuthorizationServer) -> Response {
+    fn response(self, endpoint: &Endpoint, server: &AuthorizationServer, id: &str) -> Response {
         let response = self.data(endpoint);
         if endpoint.errors == ErrorFormat::Page {
-            error_page(&response, &server.settings.page.name)
+            error_page(&response, &server.settings.page.name, id)
         } else {
             response
         }

@@ -1,5 +1,6 @@
 //! The pages of an endpoint for browsers, and the redirect from `POST` to `GET`.
 
+use poem::Request;
 use poem::error::ResponseError as _;
 use poem::http::StatusCode;
 
@@ -7,6 +8,7 @@ use super::reply::Reply;
 use crate::error::Error;
 use crate::page::{ErrorKind, ErrorPage, NoCookiesPage, PageForm, PageResponse, Site};
 use crate::response::oauth_error::OAuthError;
+use crate::response::request_id::RequestId;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 
@@ -21,21 +23,24 @@ pub(super) struct Pages<'a> {
     /// The URL of the endpoint.
     endpoint: String,
     query: &'a str,
+    request_id: Option<&'a str>,
     /// The address of the request, relative to the page.
     action: String,
 }
 
 impl<'a> Pages<'a> {
-    /// The pages for a request with this query at this path. One that is too long gets a page.
+    /// The pages for a request at this path. One with a query that is too long gets a page.
     pub fn new(
         path: &str,
-        query: &'a str,
+        request: &'a Request,
         server: &'a AuthorizationServer,
     ) -> Result<Self, Box<Reply>> {
+        let query = request.uri().query().unwrap_or_default();
         let pages = Self {
             site: Site::new(&server.settings.page.name),
             endpoint: format!("{}{path}", server.settings.issuer),
             query,
+            request_id: RequestId::of(request),
             action: format!("?{query}"),
         };
         match query.len() {
@@ -54,8 +59,9 @@ impl<'a> Pages<'a> {
         let page = ErrorPage {
             site: self.site,
             kind,
+            status: kind.status(),
             detail,
-            request_id: None,
+            request_id: self.request_id,
         };
         PageResponse::new(kind.status(), &page).into()
     }

@@ -14,6 +14,8 @@ pub struct ErrorPage<'a> {
     pub site: Site<'a>,
     /// The kind of error.
     pub kind: ErrorKind,
+    /// The status of the response.
+    pub status: StatusCode,
     /// The reason for the developer of the client. It contains no input.
     pub detail: Option<&'a str>,
     /// The id of the request, as in the log.
@@ -45,7 +47,7 @@ impl ErrorKind {
         Self::ServerError,
     ];
 
-    /// The status of the response.
+    /// The usual status of the response.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,

@@ -7,5 +7,6 @@ mod error_response;
 pub mod host;
 pub mod oauth_error;
 pub mod problem;
+pub mod request_id;
 
 pub(crate) use self::error_response::RETRY_AFTER;

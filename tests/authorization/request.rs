@@ -1,6 +1,7 @@
 //! Authorization requests and their refusals.
 
 use poem::Request;
+use poem::http::Method;
 
 use crate::support::browser::{Browser, CALLBACK, credentials, request};
 use crate::support::{ALICE, ISSUER, Jeton};
@@ -261,4 +262,21 @@ async fn pages_and_redirects_keep_the_window_that_opened_them() {
         let policy = answer.header("cross-origin-opener-policy");
         assert_eq!(policy, Some("unsafe-none"), "{status}");
     }
+}
+
+/// row 57: a user's report of an error page can be found in the log.
+#[tokio::test]
+async fn an_error_page_shows_the_request_id_and_the_status() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    let page = browser
+        .open(&jeton, &request(&[("client_id", "unknown")]))
+        .await;
+    page.assert_page(400, page.header("x-request-id").unwrap());
+    let put = Request::builder()
+        .method(Method::PUT)
+        .uri("/authorize".parse().unwrap());
+    let page = jeton.send(put.finish()).await;
+    page.assert_page(405, page.header("x-request-id").unwrap());
+    assert!(page.body.contains("<dd>405</dd>"), "{}", page.body);
 }

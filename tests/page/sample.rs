@@ -157,6 +157,7 @@ fn notices(words: &Words<'_>) -> Vec<(String, String)> {
         let error = ErrorPage {
             site,
             kind,
+            status: kind.status(),
             detail: Some(words.detail),
             request_id: Some(words.request_id),
         };

@@ -47,9 +47,8 @@ impl<'a> SignOutFlow<'a> {
         request: &'a Request,
         server: &'a AuthorizationServer,
     ) -> Result<Self, Box<Reply>> {
-        let query = request.uri().query().unwrap_or_default();
         Ok(Self {
-            pages: Pages::new(super::PATH, query, server)?,
+            pages: Pages::new(super::PATH, request, server)?,
             browser: Browser::read(request, server),
             server,
         })
