@@ -64,8 +64,9 @@ impl RedirectUri {
 
     /// The host of an `http` or `https` URI, for display.
     pub fn host(&self) -> Option<&str> {
-        self.web_authority()
-            .map(|authority| split_port(authority).0)
+        let schemes = ["http://", "https://"];
+        let rest = schemes.iter().find_map(|one| self.0.strip_prefix(one))?;
+        Some(split_port(authority(rest)).0)
     }
 
     /// Whether any program on the user's device can receive the redirect, RFC 8252 §8.6.
@@ -77,16 +78,6 @@ impl RedirectUri {
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => true,
-        }
-    }
-
-    /// The origin of an `http` or `https` URI, or else the scheme with its colon, as a source of the directive
-    /// `form-action` of a Content Security Policy. It has no syntax for an IPv6 address: then it is the scheme.
-    pub fn origin_or_scheme(&self) -> String {
-        let (scheme, _) = self.0.split_once(':').unwrap_or_default();
-        match self.web_authority() {
-            Some(authority) if !authority.starts_with('[') => format!("{scheme}://{authority}"),
-            _ => format!("{scheme}:"),
         }
     }
 
@@ -105,13 +96,6 @@ impl RedirectUri {
             uri.extend(byte_serialize(value.as_bytes()));
         }
         uri
-    }
-
-    /// Host and port of an `http` or `https` URI.
-    fn web_authority(&self) -> Option<&str> {
-        let schemes = ["http://", "https://"];
-        let rest = schemes.iter().find_map(|one| self.0.strip_prefix(one))?;
-        Some(authority(rest))
     }
 }
 

@@ -39,7 +39,7 @@ impl Secret {
     }
 }
 
-/// A random text of 24 characters, which nobody can guess.
+/// A random text of 24 characters: 144 random bits.
 pub fn random_text() -> Secret {
     Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>()))
 }

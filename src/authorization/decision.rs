@@ -51,11 +51,11 @@ pub struct Circumstances<'a> {
 
 /// Decides on a request.
 pub fn decide(request: &AuthorizationRequest, circumstances: Circumstances<'_>) -> Decision {
-    let page = match page(request, circumstances) {
-        Ok(page) => page,
+    let decision = match decide_if_pages_may_be_shown(request, circumstances) {
+        Ok(decision) => decision,
         Err(error) => return Decision::Refuse(error),
     };
-    let error = match page {
+    let (code, description) = match decision {
         Decision::SignIn => ("login_required", "The user is not signed in as requested."),
         Decision::Consent => ("consent_required", "The user has not consented."),
         Decision::ContinueAs => ("interaction_required", "The user must choose to continue."),
@@ -64,12 +64,13 @@ pub fn decide(request: &AuthorizationRequest, circumstances: Circumstances<'_>) 
     // "none: The Authorization Server MUST NOT display any authentication or consent user interface pages", OpenID
     // Connect Core §3.1.2.1.
     if request.prompt.none {
-        return Decision::Refuse(RedirectError::new(error.0, error.1));
+        return Decision::Refuse(RedirectError::new(code, description));
     }
-    page
+    decision
 }
 
-fn page(
+/// The decision without regard to `prompt=none`.
+fn decide_if_pages_may_be_shown(
     request: &AuthorizationRequest,
     circumstances: Circumstances<'_>,
 ) -> Result<Decision, RedirectError> {

@@ -8,7 +8,7 @@ use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::token::code::{CHALLENGE_LENGTH, digest_of};
 
-/// The supported code challenge methods. `plain` would show the verifier to whoever sees the request.
+/// The supported code challenge methods. With `plain`, the request itself contains the verifier.
 pub const METHODS: [&str; 1] = ["S256"];
 
 /// The digest of the code challenge of an authorization request; `None` if it has none. The error says what is wrong.

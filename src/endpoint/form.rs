@@ -36,18 +36,17 @@ impl<'a, T: Type> ApiExtractor<'a> for Form<T> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(meta::<T>())
+        FormBody::<T>::request_meta()
     }
 
     async fn from_request(
         request: &'a Request,
         body: &mut RequestBody,
-        _options: ExtractParamOptions<Self::ParamType>,
+        options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        let server = request.data::<Arc<AuthorizationServer>>();
-        let no_server = || OAuthError(Error::ServerError("no server in the request".into()));
-        let server = server.ok_or_else(no_server)?;
-        let parameters = read(request, body, server.settings.server.body_limit).await?;
+        let body = FormBody::<T>::from_request(request, body, options).await?;
+        let parameters = Parameters::parse(request.uri().query(), &body.text);
+        let parameters = parameters.map_err(OAuthError)?;
         Ok(Self {
             parameters,
             documented: PhantomData,
@@ -73,7 +72,14 @@ impl<'a, T: Type> ApiExtractor<'a> for FormBody<T> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(meta::<T>())
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: MEDIA_TYPE,
+                schema: T::schema_ref(),
+            }],
+            required: true,
+        })
     }
 
     async fn from_request(
@@ -84,33 +90,15 @@ impl<'a, T: Type> ApiExtractor<'a> for FormBody<T> {
         let server = request.data::<Arc<AuthorizationServer>>();
         let no_server = || OAuthError(Error::ServerError("no server in the request".into()));
         let limit = server.ok_or_else(no_server)?.settings.server.body_limit;
-        require_form(request)?;
+        if !request.content_type().is_some_and(is_form) {
+            let reason = "the content type is not application/x-www-form-urlencoded";
+            return Err(OAuthError(Error::InvalidRequest(reason.into())).into());
+        }
         Ok(Self {
             text: body::read(request, body, limit).await?,
             documented: PhantomData,
         })
     }
-}
-
-/// The description of a form for the OpenAPI document.
-fn meta<T: Type>() -> MetaRequest {
-    MetaRequest {
-        description: None,
-        content: vec![MetaMediaType {
-            content_type: MEDIA_TYPE,
-            schema: T::schema_ref(),
-        }],
-        required: true,
-    }
-}
-
-/// Refuses a body that is not a form.
-fn require_form(request: &Request) -> poem::Result<()> {
-    if request.content_type().is_some_and(is_form) {
-        return Ok(());
-    }
-    let reason = "the content type is not application/x-www-form-urlencoded";
-    Err(OAuthError(Error::InvalidRequest(reason.into())).into())
 }
 
 /// The parameters of a request that may come without a form, documented as a `T`. A body of another type is ignored.
@@ -154,13 +142,6 @@ impl<'a, T: Type> ApiExtractor<'a> for OptionalForm<T> {
             documented: PhantomData,
         })
     }
-}
-
-async fn read(request: &Request, body: &mut RequestBody, limit: usize) -> poem::Result<Parameters> {
-    require_form(request)?;
-    let bytes = body::read(request, body, limit).await?;
-    let parameters = Parameters::parse(request.uri().query(), &bytes).map_err(OAuthError)?;
-    Ok(parameters)
 }
 
 /// A `charset` parameter is tolerated and ignored: the form is UTF-8.

@@ -161,10 +161,11 @@ fn new_session(
     new.into_model(cause)
 }
 
-/// The refusal of a code that was redeemed before, or whose user, client, browser session or consent has ended. "If an authorization code is used more than once, the authorization
-/// server MUST deny the request and SHOULD revoke (when possible) all tokens previously issued based on that
-/// authorization code", RFC 6749 §4.1.2. A second request of the same device within the retry window revokes nothing: a
-/// page that runs twice, or a double click.
+/// The refusal of a code that was redeemed before, or whose user, client, browser session or consent has ended.
+///
+/// "If an authorization code is used more than once, the authorization server MUST deny the request and SHOULD revoke
+/// (when possible) all tokens previously issued based on that authorization code", RFC 6749 §4.1.2. A second request of
+/// the same device within the retry window revokes nothing: a page that runs twice, or a double click.
 async fn refuse(
     code: &AuthorizationCode,
     client: &AuthenticatedClient,

@@ -88,7 +88,7 @@ async fn the_client_of_browser_sessions_cannot_authenticate() {
 
 /// row 101, row 108: a form has an effect only for the user that its page showed.
 #[tokio::test]
-async fn nobody_allows_or_continues_by_the_page_of_another_user() {
+async fn a_page_of_another_user_allows_and_continues_nothing() {
     let jeton = Jeton::with_app().await;
     jeton.add_app("other", |client| client.consent = None).await;
     jeton.add_user(BOB.0, BOB.1).await;

@@ -257,8 +257,8 @@ impl Flow<'_> {
         Ok(name.unwrap_or_default())
     }
 
-    /// The username of a hint whose session was granted `profile`. Whoever has an ID token can open this page, and read
-    /// what it shows.
+    /// The username of a hint whose session was granted `profile`. A client with the ID token can open this page itself
+    /// and read the username.
     async fn hinted_username(&self, hint: &HintClaims) -> Result<Option<String>, RedirectError> {
         let store = &self.server.store;
         let of_profile = session::find(store, hint.sid).await?.filter(|record| {

@@ -57,15 +57,25 @@ pub async fn begin(
     let session = new.into_model(cause);
     let row = &session;
     let begun = store.transaction(Durability::Durable, |tx| async move {
-        if !begin_within(&tx, row, cause).await? {
-            return Ok::<_, DbErr>(false);
-        }
-        for reservation in reservations {
-            sign_in_throttle::give_back_within(&tx, *reservation).await?;
-        }
-        Ok(true)
+        begin_after_sign_in(&tx, row, reservations, cause).await
     });
     Ok(begun.await?.then_some(session))
+}
+
+/// Begins a session within a transaction and gives back the attempts of the sign-in; `false` as in [`begin_within`].
+pub(super) async fn begin_after_sign_in(
+    tx: &Transaction<'_>,
+    session: &Model,
+    reservations: &[Reservation],
+    cause: &Cause,
+) -> Result<bool, DbErr> {
+    if !begin_within(tx, session, cause).await? {
+        return Ok(false);
+    }
+    for reservation in reservations {
+        sign_in_throttle::give_back_within(tx, *reservation).await?;
+    }
+    Ok(true)
 }
 
 /// Begins a session within a transaction; `false` if its user or its client is not enabled or has another epoch.

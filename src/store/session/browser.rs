@@ -2,12 +2,12 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::begin::begin_within;
+use super::begin::begin_after_sign_in;
 use super::revoke::revoke_one;
 use super::{Column, Ending, Entity, Model, NewSession};
 use crate::audit::Cause;
 use crate::store::Store;
-use crate::store::sign_in_throttle::{self, Reservation};
+use crate::store::sign_in_throttle::Reservation;
 use crate::store::writer::Durability;
 
 /// Begins a browser session and gives back the attempts of the sign-in. `replaced` is the user's session in the same
@@ -23,11 +23,8 @@ pub async fn begin_in_browser(
     let session = new.into_model(cause);
     let row = &session;
     let begun = store.transaction(Durability::Durable, |tx| async move {
-        if !begin_within(&tx, row, cause).await? {
+        if !begin_after_sign_in(&tx, row, reservations, cause).await? {
             return Ok::<_, DbErr>(false);
-        }
-        for reservation in reservations {
-            sign_in_throttle::give_back_within(&tx, *reservation).await?;
         }
         if let Some(replaced) = replaced {
             // First the revocation: it waits for redemptions of codes, whose sessions the next statement then finds.

@@ -49,7 +49,7 @@ async fn without_a_good_hint_the_user_is_asked() {
     assert_eq!(kept, None);
 }
 
-/// row 101: a form of another site, or without its token, signs nobody out. row 55: a request of another site in a form is
+/// row 101: a form of another site, or without its token, signs no user out. row 55: a request of another site in a form is
 /// redirected.
 #[tokio::test]
 async fn another_site_cannot_answer_the_question() {
