@@ -46,6 +46,7 @@ chmod 755 "$work"
 node_pid=() node_port=()
 servers=() helpers=()
 trap finish EXIT
+trap 'fail "stopped after ${SECONDS} s in: $BASH_COMMAND"' TERM
 
 finish() {
   local status=$? pid data
