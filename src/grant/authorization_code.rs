@@ -15,7 +15,6 @@ use crate::scope::{OFFLINE_ACCESS, Scope};
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, NewSession, RedeemedCode, Redemption};
-use crate::store::user;
 use crate::token::access::{Access, SessionAccess};
 use crate::token::code::{self, AuthorizationCode, CodeContent};
 use crate::token::expiry;
@@ -72,16 +71,12 @@ impl AuthorizationCodeGrant {
         })?;
         let access = self.requested.narrow(granted)?;
         let requires_consent = row.requires_consent();
-        match session::redeem(&server.store, &session, requires_consent, &cause).await? {
-            Redemption::Begun => {}
-            // The code may have been used before that ended, and a session with `offline_access` lives on.
-            Redemption::Refused | Redemption::Used => {
-                return Err(refuse(&code, client, cause, server).await?);
-            }
-        }
+        let redemption = session::redeem(&server.store, &session, requires_consent, &cause).await?;
+        let Redemption::Begun { roles } = redemption else {
+            // The code may have been used before what it depends on ended, and a session with `offline_access` lives on.
+            return Err(refuse(&code, client, cause, server).await?);
+        };
         metrics::counter!("jeton_codes_redeemed_total").increment(1);
-        let user = user::find(&server.store, session.user_id).await?;
-        let roles = user.map(|user| user.roles).unwrap_or_default();
         let content = SessionAccess {
             session: &session,
             roles: &roles,

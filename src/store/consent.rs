@@ -5,7 +5,7 @@ use sea_orm::sea_query::{ExprTrait as _, OnConflict, Query, SelectStatement};
 use sea_orm::{IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
 use super::session::{self, Ending};
-use super::text_search::without_nul;
+use super::text_search::{has_word, without_nul};
 use super::writer::Durability;
 use super::{Store, client};
 use crate::audit::{Action, Cause, Event};
@@ -139,14 +139,18 @@ pub(super) async fn delete_of_client(
     deleted.exec(connection).await.map(drop)
 }
 
-/// A query that finds the consent, as it was read, and locks it, so that a withdrawal waits.
-pub(super) fn locked(seen: &Model) -> SelectStatement {
-    Query::select()
+/// A query that finds the consent of a user for a client if it covers the scope, values separated by spaces, and
+/// locks it, so that a withdrawal waits.
+pub(super) fn covering(user_id: Uuid, client_id: &str, scope: &str) -> SelectStatement {
+    let mut query = Query::select();
+    query
         .expr(Expr::value(1))
         .from(Entity)
-        .and_where(Expr::col((Entity, Column::UserId)).eq(seen.user_id))
-        .and_where(Expr::col((Entity, Column::ClientId)).eq(&seen.client_id))
-        .and_where(Expr::col((Entity, Column::Scope)).eq(&seen.scope))
-        .lock_shared()
-        .take()
+        .and_where(Expr::col((Entity, Column::UserId)).eq(user_id))
+        .and_where(Expr::col((Entity, Column::ClientId)).eq(client_id))
+        .lock_shared();
+    for value in scope.split_whitespace() {
+        query.and_where(has_word(Expr::col((Entity, Column::Scope)), value));
+    }
+    query
 }

@@ -62,6 +62,7 @@ impl Pool {
         &self,
         options: TransactionOptions,
     ) -> Result<DatabaseTransaction, DbErr> {
+        trace("BEGIN");
         let current = self.current();
         if self.0.timeout.is_some() {
             self.limit(begin_uncancelled(current, options)).await
@@ -126,6 +127,11 @@ impl Pool {
     }
 }
 
+/// Logs the text of a statement, without its values.
+pub(super) fn trace(sql: &str) {
+    tracing::trace!(sql, "statement");
+}
+
 /// Begins a transaction in a task of its own, which is not cancelled with its caller.
 ///
 /// The drivers for servers learn of a transaction only from the response to BEGIN. If nothing read that response,
@@ -146,18 +152,22 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        trace(&statement.sql);
         self.limit(self.current().execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        trace(sql);
         self.limit(self.current().execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        trace(&statement.sql);
         self.limit(self.current().query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        trace(&statement.sql);
         self.limit(self.current().query_all_raw(statement)).await
     }
 

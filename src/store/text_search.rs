@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
 
 const ESCAPE: char = '!';
 /// In bytes; no searched column holds longer text.
@@ -25,6 +25,16 @@ pub(super) fn contains(text: Expr, part: &str) -> Expr {
     }
     let pattern = format!("%{}%", escape(part));
     text.like(LikeExpr::new(pattern).escape(ESCAPE))
+}
+
+/// Whether `text`, words separated by single spaces, has this word, with regard to case.
+pub(super) fn has_word(text: Expr, word: &str) -> Expr {
+    // LIKE ignores the case on SQLite. REPLACE does on no engine.
+    let space = || Expr::cust("' '");
+    let padded: Expr = Func::cust("CONCAT").args([space(), text, space()]).into();
+    let found = [padded.clone(), format!(" {word} ").into(), Expr::cust("''")];
+    let without: Expr = Func::cust("REPLACE").args(found).into();
+    without.ne(padded)
 }
 
 fn escape(text: &str) -> String {

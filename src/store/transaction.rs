@@ -10,6 +10,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions,
 };
 
+use super::pool::trace;
 use super::retry::{RetryError, retry};
 use super::writer::{Durability, Writer};
 use super::{Store, audit_event};
@@ -106,6 +107,7 @@ impl<'a> Transaction<'a> {
             events,
             ..
         } = open.ok_or_else(|| DbErr::Custom("the transaction is still in use".to_owned()))?;
+        trace("COMMIT");
         writer.connection().limit(inner.commit()).await?;
         drop(writer);
         for event in events.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -138,18 +140,22 @@ impl ConnectionTrait for Transaction<'_> {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        trace(&statement.sql);
         self.limit(self.0.inner.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        trace(sql);
         self.limit(self.0.inner.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        trace(&statement.sql);
         self.limit(self.0.inner.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        trace(&statement.sql);
         self.limit(self.0.inner.query_all_raw(statement)).await
     }
 

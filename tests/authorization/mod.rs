@@ -13,3 +13,4 @@ mod nodes;
 mod prompt;
 mod redemption;
 mod request;
+mod statements;

@@ -64,6 +64,13 @@ impl AuditLog {
         format!("{:?}", self.entries.lock().unwrap())
     }
 
+    /// The values of a field, in all entries that have it.
+    pub fn values(&self, field: &str) -> Vec<String> {
+        let entries = self.entries.lock().unwrap();
+        let values = entries.iter().filter_map(|fields| fields.get(field));
+        values.cloned().collect()
+    }
+
     /// The entries with this `event`.
     pub fn entries(&self, event: &str) -> Vec<Fields> {
         let entries = self.entries.lock().unwrap();

@@ -1,15 +1,16 @@
 //! The beginning of a session by an authorization code, RFC 6749 §4.1.3.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait as _, Query};
-use sea_orm::{Condition, SqlErr};
+use sea_orm::sea_query::{ExprTrait as _, InsertStatement, Query};
+use sea_orm::{Condition, DbBackend, SqlErr};
 
 use super::begin::{insertion, record};
+use super::rotating_statement::roles_of_returned_row;
 use super::{Column, Entity, Model};
 use crate::audit::Cause;
-use crate::scope::Scope;
+use crate::store::transaction::Transaction;
 use crate::store::writer::Durability;
-use crate::store::{Store, consent};
+use crate::store::{Store, consent, user};
 
 /// What an authorization code says of the session that it begins.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +24,13 @@ pub struct RedeemedCode {
 }
 
 /// The outcome of redeeming an authorization code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redemption {
     /// The session has begun.
-    Begun,
+    Begun {
+        /// The user's roles, separated by spaces.
+        roles: String,
+    },
     /// The user, the client, the browser session or the consent does not allow it any more.
     Refused,
     /// The code was redeemed before.
@@ -41,25 +45,14 @@ pub async fn redeem(
     requires_consent: bool,
     cause: &Cause,
 ) -> Result<Redemption, DbErr> {
-    let consent = if requires_consent {
-        consent::find(store, session.user_id, &session.client_id).await?
-    } else {
-        None
-    };
-    let granted = Scope::from_stored(&session.scope);
-    let consent = consent.filter(|consent| consent.scope().covers(&granted));
-    if requires_consent && consent.is_none() {
-        return Ok(Redemption::Refused);
-    }
-    let consent = consent.as_ref();
     let begun = store.transaction(Durability::Durable, |tx| async move {
-        let condition = is_still_allowed(session, consent);
+        let condition = is_still_allowed(session, requires_consent);
         let insertion = insertion(session, Some(condition))?;
-        if tx.execute(&insertion).await?.rows_affected() == 0 {
+        let Some(roles) = insert_returning_roles(&tx, session, insertion).await? else {
             return Ok::<_, DbErr>(Redemption::Refused);
-        }
+        };
         record(&tx, session, cause).await?;
-        Ok(Redemption::Begun)
+        Ok(Redemption::Begun { roles })
     });
     match begun.await {
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
@@ -71,7 +64,7 @@ pub async fn redeem(
 
 /// The browser session and the consent still exist. The locks make a sign-out, or a withdrawal of the consent, wait for
 /// this transaction: it revokes the sessions that it finds.
-fn is_still_allowed(session: &Model, consent: Option<&consent::Model>) -> Condition {
+fn is_still_allowed(session: &Model, requires_consent: bool) -> Condition {
     let mut browser_session = Query::select();
     browser_session
         .expr(Expr::value(1))
@@ -79,8 +72,34 @@ fn is_still_allowed(session: &Model, consent: Option<&consent::Model>) -> Condit
         .and_where(Expr::col((Entity, Column::Id)).eq(session.browser_session_id))
         .and_where(Expr::col((Entity, Column::RevokedAt)).is_null())
         .lock_shared();
-    let consent = consent.map(|consent| Expr::exists(consent::locked(consent)));
+    let consent = consent::covering(session.user_id, &session.client_id, &session.scope);
+    let consent = requires_consent.then(|| Expr::exists(consent));
     Condition::all()
         .add(Expr::exists(browser_session))
         .add_option(consent)
+}
+
+/// Executes the insertion. Returns the roles of the session's user; `None` if no row was inserted.
+///
+/// MySQL has no `INSERT … RETURNING`. There they are read.
+async fn insert_returning_roles(
+    tx: &Transaction<'_>,
+    session: &Model,
+    mut insertion: InsertStatement,
+) -> Result<Option<String>, DbErr> {
+    let row = if tx.get_database_backend() == DbBackend::MySql {
+        if tx.execute(&insertion).await?.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let roles = Query::select()
+            .column(user::Column::Roles)
+            .from(user::Entity)
+            .and_where(user::Column::Id.eq(session.user_id))
+            .take();
+        tx.query_one(&roles).await?
+    } else {
+        insertion.returning(Query::returning().exprs([roles_of_returned_row()]));
+        tx.query_one(&insertion).await?
+    };
+    row.map(|row| row.try_get("", "roles")).transpose()
 }

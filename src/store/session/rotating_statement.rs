@@ -161,10 +161,13 @@ fn column(column: Column) -> Expr {
 
 /// The columns of a [`SessionRecord`], by their plain names: SQLite takes no others here.
 pub(super) fn returning(relaxation: Option<Expr>) -> ReturningClause {
-    let roles =
-        Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#);
-    let returned = columns().chain([roles]).chain(relaxation);
+    let returned = columns().chain([roles_of_returned_row()]).chain(relaxation);
     Returning::new().exprs(returned)
+}
+
+/// The roles of the user of the written row, for `RETURNING` on SQLite and PostgreSQL.
+pub(super) fn roles_of_returned_row() -> Expr {
+    Expr::cust(r#"(SELECT "roles" FROM "users" WHERE "users"."id" = "user_id") AS "roles""#)
 }
 
 /// The maximum number of sessions that one statement rotates.
