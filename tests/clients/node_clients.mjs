@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import * as jose from 'jose'
 import * as oauth from 'oauth4webapi'
+import { check, http, refused, rejection } from './check.mjs'
 
 const issuer = new URL(process.env.CHECK_ISSUER)
 const audience = process.env.CHECK_ISSUER
@@ -11,14 +12,6 @@ const password = process.env.CHECK_PASSWORD
 const user = { username: process.env.CHECK_USERNAME, password }
 const secret = process.env.CHECK_CLIENT_SECRET
 const confidential = { client_id: process.env.CHECK_CLIENT_ID }
-
-// HTTP is allowed because the server is on the loopback address. Every request has a timeout.
-const http = {
-  [oauth.allowInsecureRequests]: true,
-  get signal() {
-    return AbortSignal.timeout(15_000)
-  },
-}
 
 let server
 const clients = {
@@ -219,32 +212,6 @@ function bearer(token) {
 function changed(token) {
   const at = token.lastIndexOf('.') + 1
   return token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1)
-}
-
-async function refused(code, attempt) {
-  const error = await rejection(attempt, oauth.ResponseBodyError)
-  assert.equal(error.error, code)
-  assert.equal(error.status, 400)
-}
-
-async function rejection(attempt, type) {
-  const error = await attempt.then(
-    () => assert.fail(`no ${type.name}`),
-    (reason) => reason,
-  )
-  if (!(error instanceof type)) throw error
-  return error
-}
-
-async function check(name, run) {
-  try {
-    await run()
-    console.log(`ok node: ${name}`)
-  } catch (error) {
-    process.exitCode = 1
-    console.log(`not ok node: ${name}: ${error.name}: ${error.message.replace(/\s+/g, ' ')}`)
-    console.error(error)
-  }
 }
 
 await main()
