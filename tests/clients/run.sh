@@ -16,18 +16,27 @@ servers=()
 logs=()
 
 main() {
-  local jeton
-  jeton=$(binary "${1:-${JETON_BIN:-}}" jeton)
-  forget_settings
+  jeton_on_path "$(binary "${1:-${JETON_BIN:-}}" jeton)"
   install_python
   install_node
-  start "$jeton"
-  add_clients "$jeton"
+  start
+  add_clients
 
   checks python "$work/python/bin/python" "$here/python_clients.py"
   checks node node "$work/node/node_clients.mjs"
   checks code node "$work/node/node_code.mjs"
+  register_programs
+  checks programs node "$work/node/node_programs.mjs"
   report
+}
+
+# jeton_on_path BINARY: `jeton` runs the binary, as in the documents. Its settings are in the environment, see start.
+jeton_on_path() {
+  mkdir "$work/bin" "$work/run"
+  ln -s "$1" "$work/bin/jeton"
+  export PATH="$work/bin:$PATH"
+  forget_settings
+  cd "$work/run"
 }
 
 install_python() {
@@ -53,16 +62,10 @@ start() {
   export CHECK_PUBLIC_CLIENT=first-party
   export CHECK_WORK=$work CHECK_BROWSER=$here/browser.py
 
-  mkdir "$work/run"
-  JETON_BOOTSTRAP__ADMIN_PASSWORD=$CHECK_PASSWORD jeton "$1" serve >"$work/server.log" 2>&1 &
+  export JETON_SERVER__LISTEN=127.0.0.1:$port JETON_DATA_DIR=$work/run/data
+  JETON_BOOTSTRAP__ADMIN_PASSWORD=$CHECK_PASSWORD jeton serve >"$work/server.log" 2>&1 &
   servers+=($!)
   await "$CHECK_ISSUER/healthz" $! "$work/server.log"
-}
-
-# jeton BINARY [ARGUMENTS]: runs the server or a command on the store of this test.
-jeton() {
-  cd "$work/run"
-  JETON_SERVER__LISTEN=${CHECK_ISSUER#http://} JETON_DATA_DIR="$work/run/data" exec "$@"
 }
 
 add_clients() {
@@ -71,23 +74,46 @@ add_clients() {
   local code=(--grant authorization_code
     --redirect-uri "$CHECK_REDIRECT_URI" --post-logout-redirect-uri "$CHECK_POST_LOGOUT_REDIRECT_URI")
 
-  add_client "$1" "$CHECK_CLIENT_ID" --confidential --first-party --grant password
+  add_client "$CHECK_CLIENT_ID" --confidential --first-party --grant password
   CHECK_CLIENT_SECRET=$(secret)
-  add_client "$1" "$CHECK_CODE_PUBLIC" "${code[@]}"
-  add_client "$1" "$CHECK_CODE_CONFIDENTIAL" --confidential "${code[@]}"
+  add_client "$CHECK_CODE_PUBLIC" "${code[@]}"
+  add_client "$CHECK_CODE_CONFIDENTIAL" --confidential "${code[@]}"
   CHECK_CODE_SECRET=$(secret)
   export CHECK_CLIENT_SECRET CHECK_CODE_SECRET
 }
 
-# add_client BINARY ID [FLAGS]
+# add_client ID [FLAGS]
 add_client() {
-  (jeton "$1" client add "${@:2}") >"$work/client.log" 2>&1 || fail "the client $2 was not created" "$work/client.log"
+  jeton client add "$@" >"$work/client.log" 2>&1 || fail "the client $1 was not created" "$work/client.log"
 }
 
 # The secret of the client that was added last.
 secret() {
   awk '/^client_secret/ { print $NF; found = 1; exit } END { exit !found }' "$work/client.log" ||
     fail "no client secret in the answer" "$work/client.log"
+}
+
+# Registers the clients of the programs in docs/clients.md, by the commands of the document.
+register_programs() {
+  CHECK_PROGRAM_PORTS="$(free_port) $(free_port)"
+  export CHECK_PROGRAM_PORTS CHECK_DOCUMENT=$root/docs/clients.md
+  register "A command-line program"
+  register "A server-side program"
+  CHECK_SECRET=$(secret)
+  export CHECK_SECRET
+}
+
+# register HEADING: runs the first `console` block below the heading.
+register() {
+  awk -v heading="## $1" '
+    $0 == heading { below = 1 }
+    below && /^```console$/ { inside = 1; next }
+    inside && /^```$/ { exit }
+    inside { sub(/^\$ /, ""); print }' "$CHECK_DOCUMENT" |
+    sed "s/:9877/:${CHECK_PROGRAM_PORTS#* }/g" >"$work/register.sh"
+  grep --quiet '^jeton client add' "$work/register.sh" || fail "no command below $1"
+  bash -euo pipefail "$work/register.sh" >"$work/client.log" 2>&1 ||
+    fail "the client of $1 was not created" "$work/client.log"
 }
 
 # checks NAME COMMAND: runs checks that print "ok …" or "not ok …". A program that stops without either counts as a
