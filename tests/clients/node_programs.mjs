@@ -33,7 +33,7 @@ async function commandLineProgram() {
   assert.equal(program.exitCode, 0)
   const token = /access_token: '(.+?)'/.exec(output)[1]
   const claims = jose.decodeJwt(token)
-  assert.equal(claims.client_id, 'cli')
+  assert.equal(claims.client_id, 'terminal')
   assert.equal(claims.scope, 'account')
   assert.match(output, /refresh_token: 'jrt_/)
   const answer = await fetch(`${issuer}/account`, { headers: { authorization: `Bearer ${token}` } })

@@ -2,11 +2,13 @@
 
 import os
 import sys
-import traceback
 
 import jwt
 import requests
 from authlib.integrations.requests_client import OAuth2Session, OAuthError
+
+import checks
+from checks import check, equal, raises, true
 
 ISSUER = os.environ["CHECK_ISSUER"]
 USERNAME = os.environ["CHECK_USERNAME"]
@@ -16,8 +18,6 @@ CLIENT_ID = os.environ["CHECK_CLIENT_ID"]
 CLIENT_SECRET = os.environ["CHECK_CLIENT_SECRET"]
 TIMEOUT = 15
 REQUIRED_CLAIMS = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"]
-
-failed = False
 
 
 def main():
@@ -47,7 +47,7 @@ def main():
     check("pyjwt: a refreshed token verifies", a_refreshed_token_verifies, public(), metadata)
     check("pyjwt: another audience, another issuer are refused", other_names_are_refused, public(), metadata)
     check("pyjwt: a changed token is refused", a_changed_token_is_refused, public(), metadata)
-    return 1 if failed else 0
+    return checks.status()
 
 
 def metadata_names_the_issuer():
@@ -193,34 +193,6 @@ def refresh(client, refresh_token=None):
 def refused(code, call, *arguments, **named):
     error = raises(OAuthError, call, *arguments, **named)
     equal(error.error, code)
-
-
-def raises(expected, call, *arguments, **named):
-    try:
-        call(*arguments, **named)
-    except expected as error:
-        return error
-    raise AssertionError(f"no {expected.__name__}")
-
-
-def equal(left, right):
-    true(left == right, f"{left!r} is not {right!r}")
-
-
-def true(condition, reason):
-    if not condition:
-        raise AssertionError(reason)
-
-
-def check(name, run, *arguments):
-    global failed
-    try:
-        run(*arguments)
-        print(f"ok python: {name}", flush=True)
-    except Exception as error:
-        failed = True
-        print(f"not ok python: {name}: {type(error).__name__}: {error}", flush=True)
-        traceback.print_exc()
 
 
 if __name__ == "__main__":
