@@ -1,15 +1,6 @@
-// What the checks of the clients share: one line per check, errors that are expected, a timeout for every request.
+// What the programs of checks share: one line per check, and errors that are expected.
 
 import assert from 'node:assert/strict'
-import * as oauth from 'oauth4webapi'
-
-// Options of oauth4webapi. HTTP is allowed because the server is on the loopback address.
-export const http = {
-  [oauth.allowInsecureRequests]: true,
-  get signal() {
-    return AbortSignal.timeout(15_000)
-  },
-}
 
 // Runs one check and prints its result.
 export async function check(name, run) {
@@ -21,13 +12,6 @@ export async function check(name, run) {
     console.log(`not ok node: ${name}: ${error.name}: ${error.message.replace(/\s+/g, ' ')}`)
     console.error(error)
   }
-}
-
-// The endpoint responds with this error code.
-export async function refused(code, attempt) {
-  const error = await rejection(attempt, oauth.ResponseBodyError)
-  assert.equal(error.error, code)
-  assert.equal(error.status, 400)
 }
 
 // The error, of this type, by which the attempt fails.

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import * as jose from 'jose'
 import * as oauth from 'oauth4webapi'
-import { check, http, refused, rejection } from './check.mjs'
+import { check, rejection } from './check.mjs'
+import { http, refused } from './requests.mjs'
 
 const issuer = new URL(process.env.CHECK_ISSUER)
 const audience = process.env.CHECK_ISSUER

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import * as oauth from 'oauth4webapi'
-import { check, http, refused, rejection } from './check.mjs'
+import { check, rejection } from './check.mjs'
 import { Person } from './person.mjs'
+import { http, refused } from './requests.mjs'
 
 const issuer = new URL(process.env.CHECK_ISSUER)
 const redirect_uri = process.env.CHECK_REDIRECT_URI

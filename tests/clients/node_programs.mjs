@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import * as jose from 'jose'
 import { check } from './check.mjs'
+import { listening, writeProgram } from './document.mjs'
 import { Person } from './person.mjs'
 
 const issuer = process.env.CHECK_ISSUER
@@ -15,13 +15,11 @@ const home = `http://localhost:${serverPort}/`
 const running = []
 
 async function main() {
-  try {
-    await check('openid-client: the command-line program of the document prints the tokens', commandLineProgram)
-    await check('openid-client: the command-line program refuses another state and another iss', otherReturnsAreRefused)
-    await check('openid-client: the server-side program of the document signs in and out', serverSideProgram)
-  } finally {
-    for (const program of running) program.kill()
-  }
+  process.on('exit', () => running.forEach((program) => program.kill()))
+  process.on('SIGTERM', () => process.exit(1))
+  await check('openid-client: the command-line program of the document prints the tokens', commandLineProgram)
+  await check('openid-client: the command-line program refuses another state and another iss', otherReturnsAreRefused)
+  await check('openid-client: the server-side program of the document signs in and out', serverSideProgram)
 }
 
 async function commandLineProgram() {
@@ -77,9 +75,8 @@ async function serverSideProgram() {
 
 // Starts a program of the document with the addresses of this test.
 function start(name, port, thisPort) {
-  const file = new URL(name, import.meta.url)
-  writeFileSync(file, replaced(replaced(block(name), 'http://localhost:8080', issuer), port, thisPort))
-  const program = spawn(process.execPath, [file.pathname], { env: { ...process.env, CLIENT_SECRET: process.env.CHECK_SECRET } })
+  const file = writeProgram('clients.md', name, { 'http://localhost:8080': issuer, [port]: thisPort })
+  const program = spawn(process.execPath, [file], { env: { ...process.env, CLIENT_SECRET: process.env.CHECK_SECRET } })
   running.push(program)
   let output = ''
   for (const stream of [program.stdout, program.stderr]) stream.on('data', (text) => (output += text))
@@ -91,27 +88,10 @@ function start(name, port, thisPort) {
   return { program, ended, firstLine }
 }
 
-function block(name) {
-  const document = readFileSync(process.env.CHECK_DOCUMENT, 'utf8')
-  return document.split('```js\n').find((text) => text.startsWith(`// ${name}\n`)).split('```')[0]
-}
-
-function replaced(text, old, other) {
-  assert(text.includes(old), `the program has no ${old}`)
-  return text.replaceAll(old, other)
-}
-
-async function listening(url) {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    if (await fetch(url).catch(() => null)) return
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  assert.fail(`nothing listens at ${url}`)
-}
-
 async function fetchRedirect(url) {
   const answer = await fetch(url, { redirect: 'manual' })
   return { url: answer.headers.get('location') }
 }
 
 await main()
+process.exit()
