@@ -3,7 +3,7 @@
     web_app.py URL CLIENT_ID
 
 The app has `/`, which shows the response of `/userinfo`, or a link to `/sign-in`; `/callback`; and `/sign-out`. The
-client's access tokens live for 2 seconds. The person is browser.py.
+client's access tokens live for 3 seconds. The person is browser.py.
 """
 
 import json
@@ -64,7 +64,7 @@ def refreshes():
     sign_in(browser)
     session = newest_session()
     for _ in range(2):
-        time.sleep(2.2)
+        time.sleep(3.2)
         shows_user(browser.open(APP + "/"))
     equal(newest_session()["id"], session["id"])
 
