@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Tests servers that sign their users in at Jeton, with the configurations of docs/recipes.md.
 #
-#   tests/clients/relying_parties.sh JETON [apache | oauth2_proxy]...     default: all of them
+#   tests/clients/relying_parties.sh JETON [apache | oauth2_proxy | spring]...     default: all of them
 #
 # JETON is the path of the binary; "" as for tests/clients/run.sh. apache needs apache2 with mod_auth_openidc;
-# oauth2_proxy needs Go. All files are in a temporary directory. Prints a line per check
+# oauth2_proxy needs Go; spring needs Java 17 and Maven. All files are in a temporary directory. Prints a line per check
 # and "N passed, N failed"; fails when a check fails or none ran.
 set -euo pipefail
 
@@ -24,7 +24,7 @@ heading='' callback='' sign_out=() cancelled='' wrong_secret=''
 main() {
   jeton_binary=$(binary "${1:-${JETON_BIN:-}}" jeton)
   shift || true
-  (($#)) || set -- apache oauth2_proxy
+  (($#)) || set -- apache oauth2_proxy spring
   forget_settings
   chmod 755 "$work" # the children of Apache have another user
   start_jeton
