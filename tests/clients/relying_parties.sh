@@ -52,7 +52,8 @@ start_jeton() {
   metrics="http://127.0.0.1:$(free_port)"
   password=$(python3 -c 'import secrets; print("Aa1 " + secrets.token_urlsafe(24))')
   mkdir "$work/run"
-  JETON_BOOTSTRAP__ADMIN_PASSWORD=$password JETON_METRICS__LISTEN=${metrics#http://} jeton serve >"$work/server.log" 2>&1 &
+  JETON_BOOTSTRAP__ADMIN_PASSWORD=$password JETON_METRICS__LISTEN=${metrics#http://} \
+    jeton serve >"$work/server.log" 2>&1 &
   servers+=($!)
   await "$issuer/healthz" $! "$work/server.log"
   for user in alice bob; do jeton user add "$user" <<<"$password" >/dev/null; done
