@@ -63,7 +63,7 @@ check_links() {
 
 # check_paths DOCUMENT...: every file or folder of this repository that is named in backticks exists.
 check_paths() {
-  local folders='src|tests|migration|openapi|resource-server|benches|config|docs' found broken=
+  local folders='src|tests|migration|openapi|resource-server|benches|config|deploy|docs' found broken=
   found=$(grep -noE "\`($folders)/[A-Za-z0-9_./-]+\`" "$@" | tr -d '\`' || true)
   while IFS=: read -r document line path; do
     [[ -e $path ]] || { echo "$document:$line: there is no $path" >&2; broken=yes; }

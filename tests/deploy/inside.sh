@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# The part of tests/deploy/systemd.sh that runs in the container, as root.
+set -euo pipefail
+
+inspect() {
+  ip link set lo up
+  local journal="journalctl --no-pager --output=cat --unit=jeton"
+  echo "== without a password the first start keeps the random one out of the journal"
+  systemctl start jeton
+  ready
+  refused "$(id_of_main)"
+  if $journal | grep -i 'password [^(]'; then stop "a password is in the journal"; fi
+  $journal | grep -q '"message":"started"' || stop "the log is not in the journal"
+  systemctl stop jeton
+  rm -rf /var/lib/private/jeton /var/lib/jeton
+
+  echo "== with a password the administrator signs in"
+  (umask 077 && echo 'correct horse battery staple' >/etc/credstore/jeton.admin-password)
+  systemctl start jeton
+  ready
+  sign_in || stop "the administrator cannot sign in"
+  [[ $(stat -c %a /var/lib/private/jeton/jeton.db) == 600 ]] || stop "others can read the database"
+
+  echo "== the credentials are not needed again, and a killed server starts again"
+  rm /etc/credstore/jeton.admin-password
+  systemctl kill --signal=KILL jeton
+  sleep 3
+  ready
+  sign_in || stop "the administrator cannot sign in after the restart"
+
+  echo "== commands work as root while the server runs"
+  JETON_DATA_DIR=/var/lib/jeton JETON_ROOT_SECRET__FILE=/etc/credstore/jeton.root-secret \
+    jeton --config /etc/jeton/jeton.toml user show admin >/dev/null || stop "a command fails"
+
+  echo "== an open request is answered after SIGTERM"
+  { printf 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 17\r\n\r\ngrant_type='
+    sleep 2
+    printf 'nosuch'; } | timeout 10 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; cat >&3; head -n 1 <&3' >/tmp/answer &
+  local request=$!
+  sleep 1
+  systemctl stop jeton
+  wait "$request"
+  grep -q ' 400' /tmp/answer || stop "the open request got no response: $(cat /tmp/answer)"
+  [[ $(systemctl show --property=Result --value jeton) == success ]] || stop "the stop failed"
+  echo "the unit works"
+}
+
+stop() {
+  echo "FAILED: $1"
+  journalctl --no-pager --unit=jeton | tail -n 20
+  exit 1
+}
+
+ready() {
+  for _ in {1..100}; do
+    curl --silent --fail --output /dev/null http://127.0.0.1:8080/readyz && return
+    sleep 0.1
+  done
+  stop "not ready"
+}
+
+sign_in() {
+  curl --silent --fail --output /dev/null http://127.0.0.1:8080/token -d client_id=first-party -d grant_type=password \
+    -d username=admin --data-urlencode 'password=correct horse battery staple'
+}
+
+id_of_main() {
+  systemctl show --property=MainPID --value jeton
+}
+
+# refused PID: the process has no privilege and cannot write outside its state directory.
+refused() {
+  local id=$1 status=/proc/$1/status path user
+  grep -qE '^CapEff:\s0+$' "$status" || stop "the server has capabilities"
+  grep -qE '^CapBnd:\s0+$' "$status" || stop "the server can get capabilities"
+  grep -qE '^NoNewPrivs:\s1$' "$status" || stop "the server can get privileges"
+  grep -qE '^Seccomp:\s2$' "$status" || stop "the server has no filter of system calls"
+  user=$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' "$status")
+  ((user >= 61184)) || stop "the server has no dynamic user: $user"
+  for path in /etc /usr /var /var/log /root /home; do
+    if nsenter --target "$id" --mount -- touch "$path/x" 2>/dev/null; then stop "$path is writable"; fi
+  done
+  [[ $(readlink "/proc/$id/ns/ipc") != "$(readlink /proc/self/ns/ipc)" ]] || stop "the server shares IPC"
+  [[ $(cut -d' ' -f19 /proc/"$id"/task/*/stat | sort | uniq -c | grep -c ' 10$') == 1 ]] ||
+    stop "the threads for passwords have no lower priority"
+}
+
+inspect
