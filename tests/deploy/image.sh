@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds deploy/Containerfile with a stand-in for the Rust image, whose `cargo` copies a binary that exists, and runs the
-# image: read-only, without privileges, as the image's user, with SQLite and with PostgreSQL. Needs root, buildah,
+# Builds deploy/Containerfile with a stand-in for the Rust image, whose `cargo` copies a binary that exists, and runs
+# the image: read-only, without privileges, as the image's user, with SQLite and with PostgreSQL. Needs root, buildah,
 # bubblewrap and PostgreSQL.
 #   tests/deploy/image.sh [BINARY]     default: target/release/jeton
 set -euo pipefail

@@ -33,7 +33,8 @@ inspect() {
     jeton --config /etc/jeton/jeton.toml user show admin >/dev/null || stop "a command fails"
 
   echo "== an open request is answered after SIGTERM"
-  { printf 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 17\r\n\r\ngrant_type='
+  local type='Content-Type: application/x-www-form-urlencoded'
+  { printf 'POST /token HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 17\r\n\r\ngrant_type=' "$type"
     sleep 2
     printf 'nosuch'; } | timeout 10 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; cat >&3; head -n 1 <&3' >/tmp/answer &
   local request=$!

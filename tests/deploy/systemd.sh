@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs deploy/jeton.service under systemd as process 1 of a container: start, restrictions, sign-in, restart after a kill,
-# stop. Needs root and systemd-nspawn (Debian: systemd-container). Nothing of the host is written outside a temporary
-# directory.
+# Runs deploy/jeton.service under systemd as process 1 of a container: start, restrictions, sign-in, restart after a
+# kill, stop. Needs root and systemd-nspawn (Debian: systemd-container). Nothing of the host is written outside a
+# temporary directory.
 #   tests/deploy/systemd.sh [BINARY]     default: target/release/jeton
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../servers.sh"
@@ -53,7 +53,8 @@ boot() {
       --console=pipe --link-journal=no --bind="$work/results:/test/results" -- --unit=test.service
   ' - "$work" </dev/null >"$work/console" 2>&1 || true
   cat "$work/results/out" 2>/dev/null || cat "$work/console" >&2
-  [[ $(tail -n 1 "$work/results/out" 2>/dev/null) == "the unit works" ]] || fail "the unit does not work" "$work/console"
+  [[ $(tail -n 1 "$work/results/out" 2>/dev/null) == "the unit works" ]] ||
+    fail "the unit does not work" "$work/console"
 }
 
 boot "$@"

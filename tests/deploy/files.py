@@ -1,0 +1,140 @@
+"""Checks of deploy/ that read its files. See check.sh.
+
+files.py inputs            the files that the sources include are in the image's build
+files.py settings BINARY   the server accepts the settings of each deployment
+files.py queries           prints the queries of the dashboard as rules, for promtool
+files.py metrics FILE      every metric and label of alerts and dashboard is in FILE, the /metrics of a server
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+DEPLOY = Path("deploy")
+# What a server does not show within seconds: an event that a test cannot cause at once.
+RARE = {
+    "jeton_clock_ahead_seconds": "needs a database server",
+    "jeton_codes_redeemed_total": "needs a browser",
+    "jeton_store_conflicts_total": "needs a conflict",
+    "jeton_swept_rows_total": "needs a row past its retention",
+    "jeton_sweep_failures_total": "needs a failure",
+}
+# Labels that Prometheus adds.
+ADDED = {"job", "instance"}
+
+
+def fail(message):
+    sys.exit(f"tests/deploy/files.py: {message}")
+
+
+def sources(*folders):
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*.rs")):
+            yield path, path.read_text()
+
+
+def inputs():
+    """Each `include_str!` and the manifests are below a path that the Containerfile copies."""
+    lines = re.findall(r"^COPY (?!--)(.+)$", (DEPLOY / "Containerfile").read_text(), re.M)
+    copied = [Path(name).resolve() for line in lines for name in line.split()[:-1]]
+    needed = {Path(name).resolve() for name in ("Cargo.toml", "Cargo.lock", ".cargo/config.toml", "src/main.rs")}
+    for path, text in sources("src", "migration"):
+        for name in re.findall(r'include_(?:str|bytes)!\(\s*"([^"]+)"', text):
+            needed.add((path.parent / name).resolve())
+    for path in needed | set(copied):
+        if not path.exists():
+            fail(f"there is no {path}")
+        if not any(path == top or top in path.parents for top in copied):
+            fail(f"deploy/Containerfile does not copy {path}, which the sources need")
+
+
+def settings(program):
+    unit = (DEPLOY / "jeton.service").read_text()
+    environment = dict(re.findall(r"^Environment=(JETON_\w+)=(\S+)$", unit, re.M))
+    accept(program, "jeton.service", environment, Path("config/production.toml").read_text())
+
+    compose = (DEPLOY / "compose.yaml").read_text()
+    environment = dict(re.findall(r"^      (JETON_\w+__\w+|JETON_ISSUER|JETON_DEFAULT_CLIENT): (.*)$", compose, re.M))
+    environment = {name: re.sub(r"\$\{\w+(:[-?][^}]*)?\}", "auth.example.com", value.strip('"'))
+                   for name, value in environment.items()}
+    accept(program, "compose.yaml", environment, "")
+
+    kubernetes = (DEPLOY / "kubernetes.yaml").read_text()
+    text = re.search(r"^  jeton\.toml: \|\n((?:    .*\n|\n)+)", kubernetes, re.M)[1]
+    environment = dict(re.findall(r"- name: (JETON_\w+)\n +value: (.+)$", kubernetes, re.M))
+    for name in re.findall(r"- name: (JETON_\w+)\n +valueFrom:", kubernetes):
+        environment[name] = "postgres://jeton:secret@db/jeton" if name.endswith("URL") else "a secret"
+    accept(program, "kubernetes.yaml", environment, re.sub(r"^    ", "", text, flags=re.M))
+
+
+def accept(program, name, environment, text):
+    if not environment:
+        fail(f"no settings found in {name}")
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        run = subprocess.run([program, "--config", file.name, "config"], env={**os.environ, **environment},
+                             capture_output=True, text=True, check=False)
+    if run.returncode:
+        fail(f"the settings of deploy/{name} are refused: {run.stderr}")
+    print(f"{name}: {len(environment)} variables and {len(text.splitlines())} lines of settings are accepted")
+
+
+def dashboard():
+    panels = json.loads((DEPLOY / "grafana-dashboard.json").read_text())["panels"]
+    if len({panel["id"] for panel in panels}) != len(panels):
+        fail("two panels of the dashboard have the same id")
+    queries = [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    if len(queries) < 10:
+        fail("the dashboard has no queries")
+    return queries
+
+
+def queries():
+    values = {"$__rate_interval": "5m", "$job": "jeton", "$instance": ".+"}
+    rules = []
+    for number, query in enumerate(dashboard()):
+        for name, value in values.items():
+            query = query.replace(name, value)
+        rules.append({"record": f"query:{number}", "expr": query})
+    print(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+
+
+def metrics(file):
+    shown, labels = set(), {}
+    for name, braces in re.findall(r"^(jeton_\w+)(?:\{(.*)\})? ", Path(file).read_text(), re.M):
+        shown.add(name)
+        labels.setdefault(name, set()).update(re.findall(r'(\w+)="', braces))
+    code = "\n".join(text for _, text in sources("src"))
+    known = set(re.findall(r'(?:counter!|gauge!|histogram!)\(\s*"(jeton_\w+)"|: &str = "(jeton_\w+_total)"', code))
+    known = {one or other for one, other in known}
+    table = re.findall(r"^\| `jeton_.*$", Path("docs/operating.md").read_text(), re.M)
+    documented = {name for row in table for name in re.findall(r"`(jeton_\w+)`", row.split("|")[1])}
+    if known - documented:
+        fail(f"docs/operating.md lacks the metrics {sorted(known - documented)}")
+    if documented - known:
+        fail(f"docs/operating.md has metrics that do not exist: {sorted(documented - known)}")
+    if known - shown - set(RARE):
+        fail(f"the server does not show {sorted(known - shown - set(RARE))}")
+    text = (DEPLOY / "alerts.yaml").read_text() + "\n".join(dashboard())
+    used = re.findall(r"\b(jeton_[a-z_]+)(?:\{([^}]*)\})?", text)
+    for name, selector in used:
+        if name not in shown and (name not in RARE or name not in known):
+            fail(f"there is no metric {name}")
+        unknown = set(re.findall(r"(\w+) ?(?:=~|!~|!=|=)", selector)) - ADDED - labels.get(name, set())
+        if name in shown and unknown:
+            fail(f"{name} has no label {sorted(unknown)}")
+    names = {name for name, _ in used}
+    print(f"{len(names & shown)} metrics of alerts and dashboard are at /metrics; these are in the sources only:")
+    for name in sorted(names - shown):
+        print(f"  {name}: {RARE[name]}")
+    if known - names:
+        fail(f"neither an alert nor the dashboard uses {sorted(known - names)}")
+
+
+if __name__ == "__main__":
+    {"inputs": inputs, "settings": settings, "queries": queries, "metrics": metrics}[sys.argv[1]](*sys.argv[2:])
