@@ -107,6 +107,10 @@ expect 'not readable' "a page on an unregistered origin could read a response"
 finish
 
 start
+run_lines docs/recipes.md
+finish
+
+start
 run_lines docs/apis.md
 finish
 

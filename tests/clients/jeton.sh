@@ -57,14 +57,14 @@ secret() {
     fail "no client secret in the answer" "$work/client.log"
 }
 
-# register HEADING [SED]: registers a client by the first `console` block below a heading of docs/clients.md. SED
+# register HEADING [SED]: registers a client by the first `sh` block below a heading of docs/recipes.md. SED
 # changes the addresses in it.
 register() {
-  awk -v heading="## $1" '
-    $0 == heading { below = 1 }
-    below && /^```console$/ { inside = 1; next }
+  awk -v heading=" $1" '
+    /^##+ / && index($0, "# " substr(heading, 2)) { below = 1 }
+    below && /^```sh$/ { inside = 1; next }
     inside && /^```$/ { exit }
-    inside { sub(/^\$ /, ""); print }' "$CHECK_DOCUMENTS/clients.md" | sed "${2:-}" >"$work/register.sh"
+    inside { print }' "$CHECK_DOCUMENTS/recipes.md" | sed "${2:-}" >"$work/register.sh"
   grep --quiet '^jeton client add' "$work/register.sh" || fail "no command below $1"
   bash -euo pipefail "$work/register.sh" >"$work/client.log" 2>&1 ||
     fail "the client of $1 was not created" "$work/client.log"

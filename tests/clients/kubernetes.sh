@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the configuration for Kubernetes in docs/clients.md: the API server's own authentication (k8s.io/apiserver) reads
+# Tests the configuration for Kubernetes in docs/recipes.md: the API server's own authentication (k8s.io/apiserver) reads
 # it, and gets the tokens that a client with kubelogin's requests gets. Runs neither kubelogin nor an API server.
 #
 #   tests/clients/kubernetes.sh [JETON]     path of the binary; default: $JETON_BIN, else target/release/jeton, else

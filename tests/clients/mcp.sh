@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the official SDK of the Model Context Protocol against a real server: the MCP server in docs/apis.md and the
-# client in docs/clients.md, by authorization code and by client credentials.
+# client in docs/recipes.md, by authorization code and by client credentials.
 #
 #   tests/clients/mcp.sh [JETON]     path of the binary; default: $JETON_BIN, else target/release/jeton, else
 #                                    target/debug/jeton
@@ -28,7 +28,7 @@ main() {
 
 add_clients() {
   local server=http://localhost:$CHECK_MCP_PORT/mcp other=https://other.example.com
-  register "A client of an MCP server" "s/:9878/:$CHECK_MCP_PORT/"
+  register "MCP clients" "s/:9878/:$CHECK_MCP_PORT/"
   jeton client update assistant --access-token-lifetime 3s >/dev/null
 
   add_client robot --confidential --grant client_credentials --scope notes --scope other \

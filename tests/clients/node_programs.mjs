@@ -1,4 +1,4 @@
-// The programs with openid-client in docs/clients.md, with the addresses of this test, against the server of CHECK_ISSUER.
+// The programs with openid-client in docs/recipes.md, with the addresses of this test, against the server of CHECK_ISSUER.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -75,7 +75,7 @@ async function serverSideProgram() {
 
 // Starts a program of the document with the addresses of this test.
 function start(name, port, thisPort) {
-  const file = writeProgram('clients.md', name, { 'http://localhost:8080': issuer, [port]: thisPort })
+  const file = writeProgram('recipes.md', name, { 'http://localhost:8080': issuer, [port]: thisPort })
   const program = spawn(process.execPath, [file], { env: { ...process.env, CLIENT_SECRET: process.env.CHECK_SECRET } })
   running.push(program)
   let output = ''

@@ -1,6 +1,6 @@
 """The authorization code grant by Authlib and requests-oauthlib without a framework, against the server at CHECK_ISSUER.
 
-The calls are those of docs/clients.md. The client is public; the person is browser.py.
+The calls are those of docs/recipes.md. The client is public; the person is browser.py.
 """
 
 import os

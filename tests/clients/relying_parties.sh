@@ -79,7 +79,7 @@ prepare() {
   folder="$work/$software"
   mkdir "$folder"
   "describe_$software"
-  command=$(block console | sed -n -e 's/^\$ //' -e 's/\\$//' -e p | tr '\n' ' ')
+  command=$(block sh | sed -n -e 's/\\$//' -e p | tr '\n' ' ')
   [[ $command == "jeton client add "* ]] || fail "no command for the client in the recipe $heading"
   eval "$command --json" >"$folder/client.json" || fail "the client was not created"
   secret=$(jq -r .client_secret "$folder/client.json")
@@ -87,10 +87,10 @@ prepare() {
 
 # block LANGUAGE: prints the recipe's block of this language, with the addresses of this test.
 block() {
-  awk -v heading="## $heading" -v fence="\`\`\`$1" '
+  awk -v heading="### $heading" -v fence="\`\`\`$1" '
     inside && /^```$/ { exit }
     inside { print }
-    /^## / { found = $0 == heading }
+    /^##/ { found = $0 == heading }
     found && $0 == fence { inside = 1 }' "$root/docs/recipes.md" |
     sed -e "s|https://app.example.com|$app|g" -e "s|ISS\b|$issuer|g" -e "s|http://127.0.0.1:8000|$upstream|g" \
       -e "s|auth.example.com|${issuer#http://}|g"

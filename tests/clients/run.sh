@@ -48,12 +48,12 @@ add_clients() {
   export CHECK_CLIENT_SECRET CHECK_CODE_SECRET
 }
 
-# Registers the clients of the programs in docs/clients.md, by the commands of the document.
+# Registers the clients of the programs in docs/recipes.md, by the commands of the document.
 register_programs() {
   CHECK_PROGRAM_PORTS="$(free_port) $(free_port)"
   export CHECK_PROGRAM_PORTS
-  register "A command-line program"
-  register "A server-side program" "s/:9877/:${CHECK_PROGRAM_PORTS#* }/g"
+  register "A command-line program in JavaScript"
+  register "A server-side program in JavaScript" "s/:9877/:${CHECK_PROGRAM_PORTS#* }/g"
   CHECK_SECRET=$(secret)
   export CHECK_SECRET
 }

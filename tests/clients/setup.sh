@@ -1,10 +1,10 @@
-# What tests of the configurations in docs/clients.md share. Source this file after `set -euo pipefail`. Sets `here`, and
+# What tests of the configurations in docs/recipes.md share. Source this file after `set -euo pipefail`. Sets `here`, and
 # `work`, a temporary directory.
 # shellcheck shell=bash
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../servers.sh"
-document=$here/../../docs/clients.md
+document=$here/../../docs/recipes.md
 work=$(mktemp -d)
 servers=()
 trap 'stop_servers "${servers[@]}"; rm -rf "$work"' EXIT
@@ -40,7 +40,7 @@ jeton() {
   JETON_ISSUER=$CHECK_ISSUER JETON_SERVER__LISTEN=$listen JETON_DATA_DIR="$work/run/data" exec "$jeton_binary" "$@"
 }
 
-# block LINE: prints the code block of docs/clients.md that begins with this line, with the issuer of this test.
+# block LINE: prints the code block of docs/recipes.md that begins with this line, with the issuer of this test.
 block() {
   awk -v first="$1" '
     /^```/ { inside = 0; fence = 1; next }
@@ -51,7 +51,7 @@ block() {
   ' "$document" | sed "s#http://localhost:8080\|https://auth.example.com\|\bISS\b#$CHECK_ISSUER#" || fail "no block $1 in $document"
 }
 
-# add_client ID LIFETIME: registers the client as docs/clients.md does, with this lifetime of access tokens. Sets `secret`.
+# add_client ID LIFETIME: registers the client as docs/recipes.md does, with this lifetime of access tokens. Sets `secret`.
 add_client() {
   local line log="$work/client.log"
   line=$(awk -v start="jeton client add $1 " '

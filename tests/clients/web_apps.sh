@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests the web apps in Python and Go of docs/clients.md, and libraries for the authorization code grant without a
+# Tests the web apps in Python and Go of docs/recipes.md, and libraries for the authorization code grant without a
 # framework: Authlib and requests-oauthlib, go-oidc with golang.org/x/oauth2. Also the requests that Grafana sends with the
 # configuration of that document; Grafana does not run.
 #

@@ -1,4 +1,4 @@
-// The MCP server of docs/apis.md and the MCP client of docs/clients.md, with the addresses of this test.
+// The MCP server of docs/apis.md and the MCP client of docs/recipes.md, with the addresses of this test.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -134,7 +134,7 @@ async function otherTokensAreRefused() {
 
 // Runs the client of the document. `opened` is the URL that it prints; `running` is the program with its last output.
 function run(replacements = {}) {
-  const file = writeProgram('clients.md', 'mcp-client.mjs', { ...clientAddresses, ...replacements })
+  const file = writeProgram('recipes.md', 'mcp-client.mjs', { ...clientAddresses, ...replacements })
   const url = openedUrl()
   const running = import(`${file}?${++programs}`).then((program) => ({ ...program, printed }))
   const opened = Promise.race([url, running.then(() => assert.fail('the program asked for no sign-in'))])
