@@ -27,7 +27,7 @@ binary() {
 forget_settings() {
   local name
   for name in ${!JETON_@} ${!MY_INFO_@}; do unset "$name"; done
-  export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+  export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 }
 
 # A free port outside the range for outgoing connections, so that none takes it while the server is down.

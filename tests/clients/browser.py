@@ -118,6 +118,13 @@ class Browser:
             fields[button[0]] = button[1]
         return fields
 
+    def returned(self, url, redirect_uri):
+        """Opens an authorization URL. Returns the redirect to the client."""
+        last, status, page = self.open(url, redirect_uri)
+        if status:
+            raise AssertionError(f"no redirect, but {status} at {last}: {page}")
+        return last
+
     def send(self, url, body, headers):
         """Sends one request. Returns the status, the redirect's location and the body."""
         try:

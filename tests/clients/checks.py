@@ -1,9 +1,11 @@
-"""Prints the result of each check as run.sh expects, and compares values."""
+"""Prints the result of each check as jeton.sh expects, and compares values."""
 
 import os
 import traceback
 
-LABEL = os.environ.get("CHECK_LABEL", "python")
+import jwt
+
+LABEL = os.environ["CHECK_LABEL"]
 
 failed = False
 
@@ -33,6 +35,11 @@ def raises(expected, call, *arguments, **named):
     except expected as error:
         return error
     raise AssertionError(f"no {expected.__name__}")
+
+
+def claims(token):
+    """The claims of a token, not verified."""
+    return jwt.decode(token, options={"verify_signature": False})
 
 
 def equal(left, right):

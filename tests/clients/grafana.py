@@ -10,14 +10,13 @@ import sys
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jmespath
-import jwt
 import requests
 from authlib.common.security import generate_token
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 import checks
 from browser import Browser
-from checks import check, equal, true
+from checks import check, claims, equal, true
 
 ISSUER = os.environ["CHECK_ISSUER"]
 REDIRECT_URI = "https://grafana.example.com/login/generic_oauth"
@@ -99,9 +98,7 @@ def sign_in(browser, username="admin"):
     """Returns the token response."""
     os.environ["CHECK_USERNAME"] = username
     url, state, verifier = authorization_request()
-    returned, status, page = browser.open(url, REDIRECT_URI)
-    true(status == 0, f"no redirect, but {status}: {page}")
-    query = parse_qs(urlsplit(returned).query)
+    query = parse_qs(urlsplit(browser.returned(url, REDIRECT_URI)).query)
     equal(query["state"], [state])
     grant = {"grant_type": "authorization_code", "code": query["code"][0]}
     return exchange(grant | {"redirect_uri": REDIRECT_URI, "code_verifier": verifier})
@@ -139,10 +136,6 @@ def attributes(token):
 def first(option, sources):
     found = (jmespath.search(configuration[option], source) for source in sources)
     return next((value for value in found if value), None)
-
-
-def claims(token):
-    return jwt.decode(token, options={"verify_signature": False})
 
 
 def ended(browser, token):

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import * as jose from 'jose'
 import * as oauth from 'oauth4webapi'
-import { check, rejection } from './check.mjs'
+import { check, rejection } from './checks.mjs'
 import { http, refused } from './requests.mjs'
 
 const issuer = new URL(process.env.CHECK_ISSUER)

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import * as oauth from 'oauth4webapi'
-import { check, rejection } from './check.mjs'
+import { check, rejection } from './checks.mjs'
 import { Person } from './person.mjs'
 import { http, refused } from './requests.mjs'
 

@@ -1,12 +1,12 @@
-// The programs with openid-client in docs/recipes.md, with the addresses of this test, against the server of CHECK_ISSUER.
+// The programs with openid-client of docs/recipes.md, cli.mjs and server.mjs, against the server of CHECK_ISSUER.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import * as jose from 'jose'
-import { check } from './check.mjs'
-import { listening, writeProgram } from './document.mjs'
+import { check, listening } from './checks.mjs'
 import { Person } from './person.mjs'
 
 const issuer = process.env.CHECK_ISSUER
@@ -23,7 +23,7 @@ async function main() {
 }
 
 async function commandLineProgram() {
-  const { program, firstLine, ended } = start('cli.mjs', '9876', cliPort)
+  const { program, firstLine, ended } = start('cli.mjs')
   const { page, failed } = await new Person().open(await firstLine())
   assert.equal(page, 'You may close this window.')
   assert(!failed)
@@ -40,7 +40,7 @@ async function commandLineProgram() {
 
 async function otherReturnsAreRefused() {
   for (const [name, value] of [['state', 'other'], ['iss', 'https://other.example']]) {
-    const { program, firstLine, ended } = start('cli.mjs', '9876', cliPort)
+    const { program, firstLine, ended } = start('cli.mjs')
     const callback = `http://localhost:${cliPort}/callback`
     const returned = new URL((await new Person().open(await firstLine(), callback)).url)
     returned.searchParams.set(name, value)
@@ -53,7 +53,7 @@ async function otherReturnsAreRefused() {
 }
 
 async function serverSideProgram() {
-  start('server.mjs', '9877', serverPort)
+  start('server.mjs')
   await listening(home)
   const person = new Person()
   assert.equal((await person.open(home)).page, 'Hello, stranger')
@@ -73,10 +73,9 @@ async function serverSideProgram() {
   assert.equal(new URL(silent.url).searchParams.get('error'), 'login_required')
 }
 
-// Starts a program of the document with the addresses of this test.
-function start(name, port, thisPort) {
-  const file = writeProgram('recipes.md', name, { 'http://localhost:8080': issuer, [port]: thisPort })
-  const program = spawn(process.execPath, [file], { env: { ...process.env, CLIENT_SECRET: process.env.CHECK_SECRET } })
+// Starts a program of the document.
+function start(name) {
+  const program = spawn(process.execPath, [fileURLToPath(new URL(name, import.meta.url))])
   running.push(program)
   let output = ''
   for (const stream of [program.stdout, program.stderr]) stream.on('data', (text) => (output += text))

@@ -3,8 +3,10 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const folder = mkdtempSync(join(process.env.CHECK_WORK, 'cookies-'))
+const folder = mkdtempSync(fileURLToPath(new URL('cookies-', import.meta.url)))
+const browser = fileURLToPath(new URL('browser.py', import.meta.url))
 let people = 0
 
 export class Person {
@@ -15,7 +17,7 @@ export class Person {
   open(url, until) {
     const options = ['--cookies', this.#cookies, ...(until ? ['--until', until] : [])]
     return new Promise((resolve, reject) => {
-      execFile('python3', [process.env.CHECK_BROWSER, String(url), ...options], (error, stdout, stderr) => {
+      execFile('python3', [browser, String(url), ...options], (error, stdout, stderr) => {
         if (error && (error.code !== 1 || !stdout)) return reject(new Error(stderr || error.message))
         const [last, ...page] = stdout.split('\n')
         resolve({ url: last, page: page.join('\n').trim(), failed: Boolean(error) })

@@ -137,7 +137,7 @@ def authlib_request(**parameters):
     )
     verifier = generate_token(48)
     url, state = session.create_authorization_url(f"{ISSUER}/authorize", code_verifier=verifier, **parameters)
-    return session, visit(url), state, verifier
+    return session, Browser().returned(url, REDIRECT_URI), state, verifier
 
 
 def authlib_exchange(session, returned, state, verifier):
@@ -156,20 +156,13 @@ def requests_oauthlib_request(save=None):
         token_updater=save,
     )
     url, _ = session.authorization_url(f"{ISSUER}/authorize")
-    return session, visit(url)
+    return session, Browser().returned(url, REDIRECT_URI)
 
 
 def requests_oauthlib_exchange(session, returned):
     return session.fetch_token(
         f"{ISSUER}/token", authorization_response=returned, include_client_id=True, timeout=TIMEOUT
     )
-
-
-def visit(url):
-    """Opens the authorization URL as a new browser. Returns the redirect."""
-    returned, status, page = Browser().open(url, REDIRECT_URI)
-    true(status == 0, f"no redirect, but {status} at {returned}: {page}")
-    return returned
 
 
 def id_token(token):

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import * as oauth from 'oauth4webapi'
-import { rejection } from './check.mjs'
+import { rejection } from './checks.mjs'
 
 // HTTP is allowed because the server is on the loopback address. Every request has a timeout.
 export const http = {

@@ -1,15 +1,16 @@
-// The MCP server of docs/apis.md and the MCP client of docs/recipes.md, with the addresses of this test.
+// The MCP server of docs/apis.md and the MCP client of docs/recipes.md: mcp-server.mjs and mcp-client.mjs.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js'
 import { ClientCredentialsProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { InvalidClientError } from '@modelcontextprotocol/sdk/server/auth/errors.js'
 import * as jose from 'jose'
-import { check, rejection } from './check.mjs'
-import { listening, writeProgram } from './document.mjs'
+import { check, listening, rejection } from './checks.mjs'
 import { Person } from './person.mjs'
 
 const issuer = process.env.CHECK_ISSUER
@@ -17,28 +18,25 @@ const server = `http://localhost:${process.env.CHECK_MCP_PORT}/mcp`
 const metadata = new URL('/.well-known/oauth-protected-resource/mcp', server).href
 const callback = `http://localhost:${process.env.CHECK_REDIRECT_PORT}/callback`
 const secret = process.env.CHECK_ROBOT_SECRET
-const addresses = { 'http://localhost:8080': issuer, 9878: process.env.CHECK_MCP_PORT }
-const clientAddresses = { ...addresses, 9879: process.env.CHECK_REDIRECT_PORT }
 
 let programs = 0
 let mcp // the client that is signed in
 
 async function main() {
-  const file = writeProgram('apis.md', 'mcp-server.mjs', addresses)
-  const program = spawn(process.execPath, [file])
+  const program = spawn(process.execPath, [path('mcp-server.mjs')])
   program.stderr.pipe(process.stderr)
   process.on('exit', () => program.kill())
   process.on('SIGTERM', () => process.exit(1))
-  await check('mcp: the server of the document names Jeton and the scope', serverNamesJeton)
-  await check('mcp: the client of the document signs in at the first try and calls a tool', clientSignsIn)
-  await check('mcp: an expired access token is refreshed', expiredTokenIsRefreshed)
-  await check('mcp: a refused access token is refreshed', refusedTokenIsRefreshed)
-  await check('mcp: after a revoked session the client signs in again', revokedSessionSignsInAgain)
-  await check('mcp: the client refuses another state and another iss', otherReturnsAreRefused)
-  await check('mcp: a client that is not registered for the server is refused', otherAudienceIsRefused)
-  await check('mcp: client credentials', clientCredentialsWork)
-  await check('mcp: a wrong secret is refused', wrongSecretIsRefused)
-  await check('mcp: the server refuses a token of another audience or scope', otherTokensAreRefused)
+  await check('the server of the document names Jeton and the scope', serverNamesJeton)
+  await check('the client of the document signs in at the first try and calls a tool', clientSignsIn)
+  await check('an expired access token is refreshed', expiredTokenIsRefreshed)
+  await check('a refused access token is refreshed', refusedTokenIsRefreshed)
+  await check('after a revoked session the client signs in again', revokedSessionSignsInAgain)
+  await check('the client refuses another state and another iss', otherReturnsAreRefused)
+  await check('a client that is not registered for the server is refused', otherAudienceIsRefused)
+  await check('client credentials', clientCredentialsWork)
+  await check('a wrong secret is refused', wrongSecretIsRefused)
+  await check('the server refuses a token of another audience or scope', otherTokensAreRefused)
 }
 
 async function serverNamesJeton() {
@@ -102,7 +100,9 @@ async function otherReturnsAreRefused() {
 }
 
 async function otherAudienceIsRefused() {
-  const { opened, running } = run({ "client_id: 'assistant'": "client_id: 'elsewhere'" })
+  const program = readFileSync(path('mcp-client.mjs'), 'utf8')
+  writeFileSync(path('elsewhere.mjs'), program.replace("client_id: 'assistant'", "client_id: 'elsewhere'"))
+  const { opened, running } = run('elsewhere.mjs')
   const failure = rejection(running, Error)
   await new Person().open(await opened)
   assert.equal((await failure).message, 'invalid_target')
@@ -132,13 +132,16 @@ async function otherTokensAreRefused() {
   assert.match(otherScope.challenge, /insufficient_scope/)
 }
 
-// Runs the client of the document. `opened` is the URL that it prints; `running` is the program with its last output.
-function run(replacements = {}) {
-  const file = writeProgram('recipes.md', 'mcp-client.mjs', { ...clientAddresses, ...replacements })
+// Runs a client of the document. `opened` is the URL that it prints; `running` is the program with its last output.
+function run(name = 'mcp-client.mjs') {
   const url = openedUrl()
-  const running = import(`${file}?${++programs}`).then((program) => ({ ...program, printed }))
+  const running = import(`./${name}?${++programs}`).then((program) => ({ ...program, printed }))
   const opened = Promise.race([url, running.then(() => assert.fail('the program asked for no sign-in'))])
   return { opened, running }
+}
+
+function path(name) {
+  return fileURLToPath(new URL(name, import.meta.url))
 }
 
 // The URL that the program prints next.

@@ -3,6 +3,7 @@
 
 describe_apache() {
   heading="Apache with mod_auth_openidc"
+  client=intranet
   callback=/oidc
   sign_out=("$app/oidc?logout=$app/signed-out")
   cancelled="access_denied"
@@ -13,11 +14,10 @@ describe_apache() {
 start_apache() {
   {
     server_apache
-    block apache | sed -e "s|SECRET|\"$1\"|" -e "s|PASSPHRASE|$(openssl rand -hex 32)|" \
+    block "$heading" apache | sed -e "s|SECRET|\"$1\"|" -e "s|PASSPHRASE|$(openssl rand -hex 32)|" \
       -e 's|60 logout_on_error|899 logout_on_error|'
   } >"$folder/apache.conf"
-  apache2 -d "$folder" -f "$folder/apache.conf" -D FOREGROUND >>"$folder/log" 2>&1 &
-  await_software $! "$folder/log"
+  start apache "$app/" apache2 -d "$folder" -f "$folder/apache.conf" -D FOREGROUND
 }
 
 # The configuration that the operating system's package brings.
@@ -31,7 +31,7 @@ ServerName localhost
 Listen 127.0.0.1:${app##*:}
 PidFile $folder/apache.pid
 DefaultRuntimeDir $folder
-ErrorLog $folder/log
+ErrorLog $log
 LogLevel info
 CONFIGURATION
   ((UID)) || echo "User www-data"

@@ -2,14 +2,16 @@
 
 import assert from 'node:assert/strict'
 
+const label = process.env.CHECK_LABEL
+
 // Runs one check and prints its result.
 export async function check(name, run) {
   try {
     await run()
-    console.log(`ok node: ${name}`)
+    console.log(`ok ${label}: ${name}`)
   } catch (error) {
     process.exitCode = 1
-    console.log(`not ok node: ${name}: ${error.name}: ${error.message.replace(/\s+/g, ' ')}`)
+    console.log(`not ok ${label}: ${name}: ${error.name}: ${error.message.replace(/\s+/g, ' ')}`)
     console.error(error)
   }
 }
@@ -22,4 +24,13 @@ export async function rejection(attempt, type) {
   )
   if (!(error instanceof type)) throw error
   return error
+}
+
+// Waits until a program responds at the URL.
+export async function listening(url) {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (await fetch(url).catch(() => null)) return
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  assert.fail(`nothing listens at ${url}`)
 }
