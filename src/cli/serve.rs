@@ -10,7 +10,7 @@ use crate::app::app;
 use crate::bootstrap::{self, ADMIN, FIRST_PARTY};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::listener::{self, BindError, Sockets};
+use crate::listener::{self, BindError, Sockets, Tls};
 use crate::maintenance;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -23,7 +23,9 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let sockets = listening.map_err(|error| cannot_listen(&error))?;
     let port = sockets.port()?.unwrap_or(settings.server.listen.port);
     let settings = settings.at_port(port);
-    let server = Arc::new(bootstrap::open(settings, Clock::system()).await?);
+    let clock = Clock::system();
+    let tls = open_tls(&settings, clock.clone())?;
+    let server = Arc::new(bootstrap::open(settings, clock).await?);
     bootstrap::check_retention(&server).await?;
     metrics::start(&server, log.lost_lines()).await?;
     let password = bootstrap::populate(&server).await?;
@@ -31,7 +33,7 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&server)));
     let stop = stop_signal()?;
     listener::serve(
-        sockets,
+        sockets.with(tls),
         app(Arc::clone(&server)),
         &server.settings.server,
         stop,
@@ -41,6 +43,26 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     server.store.clone().close().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reads the certificate. Clients refuse one that is not for the issuer's host, unless a proxy passes other names.
+fn open_tls(settings: &Settings, clock: Clock) -> Result<Option<Tls>, CommandError> {
+    let opened = Tls::open(&settings.server.tls, clock);
+    let tls = opened.map_err(|error| CommandError::new(error.to_string()))?;
+    let host = url::Url::parse(&settings.issuer).ok();
+    let host = host.as_ref().and_then(url::Url::host_str);
+    let host = host.map(|host| host.trim_matches(['[', ']']));
+    if let (Some(tls), Some(host)) = (&tls, host)
+        && !tls.is_for(host)
+    {
+        tracing::warn!(
+            host,
+            "the certificate (server.tls.certificate) is not for the issuer's host: clients that connect to it refuse \
+             the certificate; set issuer to the URL by which clients reach this server, or renew the certificate with \
+             this name"
+        );
+    }
+    Ok(tls)
 }
 
 /// The message for an address that cannot be used, with the remedy.
@@ -71,7 +93,7 @@ fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<()
 
 fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
     let settings = &server.settings;
-    let base = format!("http://{}", settings.server.listen);
+    let base = settings.issuer_of_listener();
     tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
     warn_of_unknown_proxy(settings);
     warn_of_unreachable_issuer(settings);
@@ -101,9 +123,10 @@ fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
     listens + &token
 }
 
-/// The server speaks HTTP, so a proxy is in front of an issuer with https.
+/// If the server speaks plain HTTP, a proxy is in front of an issuer with https.
 fn warn_of_unknown_proxy(settings: &Settings) {
-    if settings.issuer.starts_with("https:") && settings.server.trusted_proxies.is_empty() {
+    let has_proxy = settings.issuer.starts_with("https:") && !settings.server.tls.is_on();
+    if has_proxy && settings.server.trusted_proxies.is_empty() {
         tracing::warn!(
             "server.trusted_proxies is empty: all requests that a proxy forwards have its address, so devices \
              are distinguished by User-Agent alone, and all clients share the limits per address; set \
@@ -115,7 +138,7 @@ fn warn_of_unknown_proxy(settings: &Settings) {
 /// Without an issuer, the address to listen on becomes the issuer. No client can reach `0.0.0.0`.
 fn warn_of_unreachable_issuer(settings: &Settings) {
     let listen = &settings.server.listen;
-    if listen.is_unspecified() && settings.issuer == format!("http://{listen}") {
+    if listen.is_unspecified() && settings.issuer == settings.issuer_of_listener() {
         tracing::warn!(
             issuer = settings.issuer,
             "the issuer is not set, so tokens and documents contain this address, which no other machine can \

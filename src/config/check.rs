@@ -74,6 +74,13 @@ impl Settings {
             1..,
         );
         check.number("server.body_limit", server.body_limit, 1024..=1_048_576);
+        let tls = &server.tls;
+        let is_one_missing = tls.is_on() == tls.key.as_os_str().is_empty();
+        check.joint_rule(
+            &["server.tls.certificate", "server.tls.key"],
+            !is_one_missing,
+            "set both for TLS, or neither",
+        );
         let metrics = &self.metrics.listen;
         check.rule(
             "metrics.listen",

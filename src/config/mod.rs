@@ -19,7 +19,7 @@ pub use section::{
     AccessTokenSettings, AccountSettings, AuditSettings, BootstrapSettings, DatabaseSettings,
     KeySettings, LateRetry, LogFormat, LogSettings, MetricsSettings, PageSettings,
     PasswordSettings, RegistrationPolicy, RetryDevice, RootSecretSettings, RotationDurability,
-    ServerSettings, SessionSettings, SignInSettings, SweepSettings,
+    ServerSettings, SessionSettings, SignInSettings, SweepSettings, TlsSettings,
 };
 pub use source::{SettingSource, SettingSources, SettingsError};
 pub use value::{SecretText, Span};
@@ -126,8 +126,14 @@ impl Settings {
         self
     }
 
-    fn issuer_of_listener(&self) -> String {
-        format!("http://{}", self.server.listen)
+    /// The URL of the listener, which is the issuer if none is set.
+    pub fn issuer_of_listener(&self) -> String {
+        let scheme = if self.server.tls.is_on() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.server.listen)
     }
 
     /// The address of the database.

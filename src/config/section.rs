@@ -27,6 +27,21 @@ pub struct ServerSettings {
     pub body_limit: usize,
     #[serde(deserialize_with = "value::trusted_proxies")]
     pub trusted_proxies: TrustedProxies,
+    pub tls: TlsSettings,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl TlsSettings {
+    /// Whether the listener uses TLS.
+    pub fn is_on(&self) -> bool {
+        !self.certificate.as_os_str().is_empty()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-use crate::config::ServerSettings;
+use super::time_limits::TimeLimits;
 
 /// The head of a connection's next request: shared by its timer, its stream and its service.
 #[derive(Clone, Default)]
@@ -54,17 +54,21 @@ pub(super) struct HeadTimer {
     awaited: Head,
     /// No head has been waited for.
     is_new: AtomicBool,
-    head: Duration,
-    idle: Duration,
+    opened: tokio::time::Instant,
+    limits: TimeLimits,
 }
 
 impl HeadTimer {
-    pub(super) fn new(settings: &ServerSettings, awaited: Head) -> Self {
+    pub(super) const fn new(
+        limits: TimeLimits,
+        opened: tokio::time::Instant,
+        awaited: Head,
+    ) -> Self {
         Self {
             awaited,
             is_new: AtomicBool::new(true),
-            head: settings.header_read_timeout.0,
-            idle: settings.keep_alive_timeout.0,
+            opened,
+            limits,
         }
     }
 
@@ -73,11 +77,15 @@ impl HeadTimer {
     fn start(&self) -> Pin<Box<dyn Sleep>> {
         self.awaited.begin_wait();
         let is_new = self.is_new.swap(false, Ordering::Relaxed);
-        let limit = if is_new { self.head } else { self.idle };
+        let due = if is_new {
+            self.opened + self.limits.head
+        } else {
+            tokio::time::Instant::now() + self.limits.idle
+        };
         Box::pin(HeadSleep {
-            sleep: Box::pin(tokio::time::sleep(limit)),
+            sleep: Box::pin(tokio::time::sleep_until(due)),
             idle: (!is_new).then(|| self.awaited.clone()),
-            head: self.head,
+            head: self.limits.head,
         })
     }
 }

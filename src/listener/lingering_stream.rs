@@ -1,4 +1,4 @@
-//! A TCP stream that is closed in stages (lingering close).
+//! A stream that is closed in stages (lingering close).
 //!
 //! A response that is sent before the request's body is read (413, 401) ends the connection. If the socket
 //! is closed while the body still arrives, the client may lose the response: RFC 9112 §9.6, "the server's
@@ -14,7 +14,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::automatic_error::Replacement;
@@ -28,8 +27,8 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 const CHUNK_SIZE: usize = 16 * 1024;
 
-pub(super) struct LingeringStream {
-    stream: TcpStream,
+pub(super) struct LingeringStream<S> {
+    stream: S,
     head: Head,
     /// In place of the error response that hyper is writing.
     replacement: Option<Replacement>,
@@ -42,8 +41,8 @@ struct Closing {
     discarded: usize,
 }
 
-impl LingeringStream {
-    pub(super) const fn new(stream: TcpStream, head: Head) -> Self {
+impl<S: AsyncRead + Unpin> LingeringStream<S> {
+    pub(super) const fn new(stream: S, head: Head) -> Self {
         Self {
             stream,
             head,
@@ -79,7 +78,7 @@ impl LingeringStream {
     }
 }
 
-impl AsyncRead for LingeringStream {
+impl<S: AsyncRead + Unpin> AsyncRead for LingeringStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -95,7 +94,7 @@ impl AsyncRead for LingeringStream {
     }
 }
 
-impl AsyncWrite for LingeringStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for LingeringStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,37 +1,35 @@
-//! The accept loop: connection limit, timeouts, graceful shutdown.
+//! The accept loop: connection limit, graceful shutdown.
 
 mod address_limit;
 mod automatic_error;
+mod connection;
 mod head_timer;
 mod lingering_stream;
 mod sockets;
+mod time_limits;
+mod tls;
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
-use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Endpoint, Request, Response};
+use poem::{Endpoint, Response};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_io_timeout::TimeoutStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use self::address_limit::{AddressLimit, Place};
-use self::head_timer::{Head, HeadTimer};
-use self::lingering_stream::LingeringStream;
+use self::connection::Connection;
 pub use self::sockets::{BindError, Sockets};
+use self::time_limits::TimeLimits;
+pub use self::tls::{Tls, TlsError, TlsFile};
 use crate::config::ServerSettings;
 
-/// Maximum size of a request's head.
-const MAX_HEAD_SIZE: usize = 16 * 1024;
 /// Delay after a failed accept: the process may have no free file descriptor.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
@@ -50,13 +48,13 @@ where
 {
     let app = Arc::new(app);
     let mut sockets = sockets.into();
+    let tls = sockets.tls().cloned();
+    // Dropped and so aborted at the end.
+    let mut reload = JoinSet::new();
+    tls.clone().map(|tls| reload.spawn(tls.reload()));
     let graceful = GracefulShutdown::new();
-    let limits = Limits {
-        permits: Arc::new(Semaphore::new(
-            settings.max_connections.min(Semaphore::MAX_PERMITS),
-        )),
-        addresses: AddressLimit::new(settings),
-    };
+    let (stopping, is_stopping) = watch::channel(());
+    let limits = Limits::new(settings);
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -66,28 +64,21 @@ where
         let Some((stream, remote, places)) = accepted else {
             continue;
         };
-        let head = Head::default();
-        let stream = LingeringStream::new(stream, head.clone());
-        let connection = graceful.watch(
-            hyper::server::conn::http1::Builder::new()
-                .timer(HeadTimer::new(settings, head.clone()))
-                .header_read_timeout(settings.header_read_timeout.0)
-                .max_header_size(MAX_HEAD_SIZE)
-                .max_buf_size(MAX_HEAD_SIZE)
-                .serve_connection(
-                    TokioIo::new(with_write_timeout(stream, settings.request_timeout.0)),
-                    service(&app, head, remote),
-                ),
-        );
-        tokio::spawn(async move {
-            // The client closed the connection or did not send HTTP.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-            drop(places);
-        });
+        let connection = Connection {
+            app: Arc::clone(&app),
+            remote,
+            scheme: Scheme::HTTP,
+            opened: Instant::now(),
+            limits: limits.times,
+            watcher: graceful.watcher(),
+            places,
+        };
+        match tls.clone() {
+            None => tokio::spawn(connection.serve_http1(stream)),
+            Some(tls) => tokio::spawn(connection.serve_tls(stream, tls, is_stopping.clone())),
+        };
     }
-    drop(sockets);
+    drop((sockets, stopping));
     finish(graceful, settings.shutdown_timeout.0).await;
     Ok(())
 }
@@ -96,6 +87,19 @@ where
 struct Limits {
     permits: Arc<Semaphore>,
     addresses: AddressLimit,
+    times: TimeLimits,
+}
+
+impl Limits {
+    fn new(settings: &ServerSettings) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(
+                settings.max_connections.min(Semaphore::MAX_PERMITS),
+            )),
+            addresses: AddressLimit::new(settings),
+            times: TimeLimits::new(settings),
+        }
+    }
 }
 
 /// Accepts a connection, and closes it if its address has too many.
@@ -117,47 +121,6 @@ async fn accept(
             None
         }
     }
-}
-
-/// A stream with a write timeout: a client that does not read must not keep its permit and its response in
-/// memory.
-fn with_write_timeout(
-    stream: LingeringStream,
-    timeout: Duration,
-) -> Pin<Box<TimeoutStream<LingeringStream>>> {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(timeout));
-    Box::pin(stream)
-}
-
-fn service<E>(
-    app: &Arc<E>,
-    head: Head,
-    remote: SocketAddr,
-) -> impl hyper::service::HttpService<
-    hyper::body::Incoming,
-    ResBody: hyper::body::Body<
-        Data: Send,
-        Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    > + Send,
-    Error = Infallible,
-    Future: Send,
-> + use<E>
-where
-    E: Endpoint<Output = Response> + 'static,
-{
-    let app = Arc::clone(app);
-    service_fn(move |request| {
-        head.complete();
-        let app = Arc::clone(&app);
-        let request = Request::from((
-            request,
-            LocalAddr::default(),
-            RemoteAddr(Addr::socket(remote)),
-            Scheme::HTTP,
-        ));
-        async move { Ok::<_, Infallible>(hyper::Response::from(app.get_response(request).await)) }
-    })
 }
 
 async fn finish(graceful: GracefulShutdown, timeout: Duration) {

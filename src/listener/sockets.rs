@@ -9,14 +9,17 @@ use rustix::io::Errno;
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
+use super::tls::Tls;
 use crate::config::{ListenAddress, ListenHost, at_port};
 
 /// How often other free ports are tried: one address may have a port free that another has in use.
 const FREE_PORT_ATTEMPTS: usize = 10;
 
 /// Listening sockets with one port.
-#[derive(Debug)]
-pub struct Sockets(Vec<TcpListener>);
+pub struct Sockets {
+    listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
+}
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
@@ -43,32 +46,57 @@ impl Sockets {
                     if listen.port == 0
                         && error.kind() == io::ErrorKind::AddrInUse
                         && attempts.next().is_some() => {}
-                outcome => return outcome.map(Self),
+                outcome => return outcome.map(Self::plain),
             }
         }
     }
 
+    const fn plain(listeners: Vec<TcpListener>) -> Self {
+        Self {
+            listeners,
+            tls: None,
+        }
+    }
+
+    /// The same sockets, with TLS if it is set.
+    #[must_use]
+    pub fn with(mut self, tls: Option<Tls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    pub(super) const fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
     /// The port of all sockets.
     pub fn port(&self) -> io::Result<Option<u16>> {
-        let address = self.0.first().map(TcpListener::local_addr).transpose()?;
+        let address = self
+            .listeners
+            .first()
+            .map(TcpListener::local_addr)
+            .transpose()?;
         Ok(address.map(|address| address.port()))
     }
 
     /// The next connection of any socket. They take turns.
     pub(super) async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepted = poll_fn(|context| {
-            let mut polled = self.0.iter().map(|socket| socket.poll_accept(context));
+            let mut polled = self
+                .listeners
+                .iter()
+                .map(|socket| socket.poll_accept(context));
             polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
         })
         .await;
-        self.0.rotate_left(1);
+        self.listeners.rotate_left(1);
         accepted
     }
 }
 
 impl From<TcpListener> for Sockets {
     fn from(socket: TcpListener) -> Self {
-        Self(vec![socket])
+        Self::plain(vec![socket])
     }
 }
 
@@ -169,7 +197,7 @@ mod tests {
         let bound = bind_each(&addresses).await.unwrap();
         let bound_at: Vec<SocketAddr> = bound.iter().map(|one| one.local_addr().unwrap()).collect();
         assert_eq!(bound_at[0].port(), bound_at[1].port());
-        let mut sockets = Sockets(bound);
+        let mut sockets = Sockets::plain(bound);
         assert_eq!(sockets.port().unwrap(), Some(bound_at[0].port()));
         let mut clients = Vec::new();
         for address in [0, 0, 1, 1].map(|place| bound_at[place]) {

@@ -2,15 +2,21 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::Value;
 
 use super::PATIENCE;
 use crate::support::encode;
 
 pub(super) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
 }
+
+pub(super) trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -21,13 +27,18 @@ pub(super) struct Answer {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-        })
+        tcp(address).map(Self::over)
+    }
+
+    /// A connection by TLS to `localhost`, after its handshake.
+    pub fn open_tls(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        tls(address, config).map(Self::over)
+    }
+
+    pub fn over(stream: impl Stream + 'static) -> Self {
+        Self {
+            stream: BufReader::new(Box::new(stream)),
+        }
     }
 
     pub fn get(&mut self, path: &str) -> io::Result<Answer> {
@@ -90,9 +101,30 @@ impl Connection {
     pub fn wait_for_end(&mut self) -> io::Result<()> {
         match self.stream.read_to_end(&mut Vec::new()) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
+            // TLS: a connection that is cut off ends without an alert.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
             other => other.map(drop),
         }
     }
+}
+
+pub(super) fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+pub(super) fn tls(
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let name = "localhost".try_into().map_err(io::Error::other)?;
+    let connection = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(connection, tcp(address)?);
+    stream.conn.complete_io(&mut stream.sock)?;
+    Ok(stream)
 }
 
 impl Answer {

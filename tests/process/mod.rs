@@ -13,16 +13,18 @@ mod log;
 mod origin;
 mod refusal;
 mod start;
+mod tls;
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
 use sea_orm::{ConnectionTrait as _, Database, Statement};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -39,6 +41,8 @@ struct Place {
     directory: TempDir,
     settings: Vec<(String, String)>,
     on_server: Option<TestDatabase>,
+    /// For clients of a server with TLS.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// Status and output of a command.
@@ -53,6 +57,7 @@ struct Process {
     child: Child,
     address: SocketAddr,
     directory: PathBuf,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Place {
@@ -62,6 +67,7 @@ impl Place {
             directory: tempfile::tempdir().unwrap(),
             settings: Vec::new(),
             on_server: None,
+            tls: None,
         }
     }
 
@@ -240,6 +246,7 @@ impl Place {
             child,
             address,
             directory: self.directory.path().to_owned(),
+            tls: self.tls.clone(),
         }
     }
 
@@ -295,8 +302,9 @@ impl Process {
                 assert!(log.contains("Address already in use"), "{log}");
                 return None;
             }
-            let answer =
-                Connection::open(self.address).and_then(|mut connection| connection.get("/readyz"));
+            let answer = self
+                .try_connect()
+                .and_then(|mut connection| connection.get("/readyz"));
             if answer.is_ok_and(|answer| answer.status == 200) {
                 return Some(self);
             }
@@ -320,7 +328,14 @@ impl Process {
     }
 
     fn connect(&self) -> Connection {
-        Connection::open(self.address).unwrap()
+        self.try_connect().unwrap()
+    }
+
+    fn try_connect(&self) -> std::io::Result<Connection> {
+        match &self.tls {
+            Some(tls) => Connection::open_tls(self.address, tls),
+            None => Connection::open(self.address),
+        }
     }
 
     fn get(&self, path: &str) -> Answer {

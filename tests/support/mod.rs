@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod browser;
+pub mod certificate;
 pub mod client;
 pub mod database;
 pub mod document;
