@@ -49,7 +49,7 @@ const EXAMPLES: &str = "\
 Examples:
   jeton                                    start with the defaults
   jeton --config production.toml           start with settings from a file
-  JETON_SERVER__LISTEN=0.0.0.0:80 jeton    set any setting in the environment
+  JETON_SERVER__LISTEN=[::1]:8000 jeton    set any setting in the environment
   jeton user add alice                     add a user; prompts for the password
   jeton client add web --first-party --grant password
                                            add your own web page or app

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{LONGEST_ACCESS_TOKEN, LONGEST_RETRY_WINDOW, SettingSources, Settings, Span};
 use crate::root_secret::RootSecrets;
+use crate::web_origin::is_loopback;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -21,6 +22,13 @@ impl Settings {
             "issuer",
             is_issuer(&self.issuer),
             "must be an http or https URL without query, fragment or a slash at the end",
+        );
+        check.rule(
+            "issuer",
+            is_secure(&self.issuer) || self.server.insecure_http,
+            "must begin with https://, because with http:// everyone on the network can read passwords and tokens; \
+             http:// is for this machine alone, such as http://localhost:8080. If no issuer is set, it is the address \
+             of server.listen. For a test network set server.insecure_http = true (JETON_SERVER__INSECURE_HTTP)",
         );
         check.duration(
             "access_token.lifetime",
@@ -231,8 +239,13 @@ fn is_root_secret(path: &str) -> bool {
     (path.ends_with('=') || !path.contains('/')) && RootSecrets::parse(path).is_ok()
 }
 
+/// Whether passwords and tokens do not cross a network without TLS. What is no issuer has another message.
+fn is_secure(issuer: &str) -> bool {
+    !issuer.starts_with("http://") || !is_issuer(issuer) || is_loopback(issuer)
+}
+
 /// "The issuer identifier is a URL that uses the "https" scheme and has no query or fragment
-/// components", RFC 8414 §2; http is allowed for loopback and test machines.
+/// components", RFC 8414 §2; http is allowed as [`is_secure`] says.
 fn is_issuer(issuer: &str) -> bool {
     // The URL parser removes some white space silently.
     let is_one_word = !issuer.contains(|c: char| c.is_whitespace() || c.is_control());

@@ -17,6 +17,7 @@ use crate::web_origin::WebOrigin;
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
     pub listen: ListenAddress,
+    pub insecure_http: bool,
     pub header_read_timeout: Span,
     pub keep_alive_timeout: Span,
     pub request_timeout: Span,

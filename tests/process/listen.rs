@@ -96,7 +96,8 @@ fn a_name_with_an_address_in_use_is_refused() {
 /// RFC 6761 §6.4: the name never has an address.
 #[test]
 fn a_name_without_an_address_is_refused() {
-    let said = ends(place().spawn_on("jeton.invalid:0", &["serve"], free_address()));
+    let place = place().set("JETON_SERVER__INSECURE_HTTP", "true");
+    let said = ends(place.spawn_on("jeton.invalid:0", &["serve"], free_address()));
     assert!(
         said.contains("cannot listen on jeton.invalid:0: "),
         "{said}"

@@ -158,6 +158,36 @@ fn a_value_of_the_wrong_type_is_reported_with_its_source_and_the_accepted_values
 }
 
 #[test]
+fn an_http_issuer_is_refused_unless_it_is_a_loopback_host_or_allowed() {
+    insta::assert_snapshot!(refused(&[("JETON_ISSUER", "http://auth.example.com")]), @r#"
+    jeton: invalid settings:
+      issuer (JETON_ISSUER) must begin with https://, because with http:// everyone on the network can read passwords and tokens; http:// is for this machine alone, such as http://localhost:8080. If no issuer is set, it is the address of server.listen. For a test network set server.insecure_http = true (JETON_SERVER__INSECURE_HTTP)
+    "#);
+    insta::assert_snapshot!(refused(&[("JETON_SERVER__LISTEN", "0.0.0.0:0")]), @r#"
+    jeton: invalid settings:
+      issuer (default) must begin with https://, because with http:// everyone on the network can read passwords and tokens; http:// is for this machine alone, such as http://localhost:8080. If no issuer is set, it is the address of server.listen. For a test network set server.insecure_http = true (JETON_SERVER__INSECURE_HTTP)
+    "#);
+    for (issuer, insecure) in [
+        ("http://auth.example.com", "true"),
+        ("https://auth.example.com", "false"),
+        ("http://localhost:8080/auth", "false"),
+        ("http://jeton.localhost:8080", "false"),
+        ("http://127.0.0.2:8080", "false"),
+        ("http://[::1]:8080", "false"),
+    ] {
+        let place = Place::empty().set("JETON_ISSUER", issuer);
+        let place = place.set("JETON_SERVER__INSECURE_HTTP", insecure);
+        place.ok(&["config"]);
+    }
+    // Behind TLS of its own, the address is an issuer with https.
+    let place = Place::empty()
+        .set("JETON_SERVER__LISTEN", "0.0.0.0:0")
+        .set("JETON_SERVER__TLS__CERTIFICATE", "server.pem")
+        .set("JETON_SERVER__TLS__KEY", "server.key");
+    place.ok(&["config"]);
+}
+
+#[test]
 fn a_value_out_of_range_is_reported_with_the_range() {
     insta::assert_snapshot!(refused(&[("JETON_SIGN_IN__ACCOUNT_INTERVAL", "1d")]), @r#"
     jeton: invalid settings:

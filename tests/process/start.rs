@@ -164,7 +164,9 @@ fn an_issuer_that_no_client_can_reach_is_logged_at_start() {
         ("127.0.0.1", "", false),
     ] {
         let address = format!("{host}:{}", free_address().port());
-        let place = Place::furnished().set("JETON_ISSUER", issuer);
+        let place = Place::furnished()
+            .set("JETON_ISSUER", issuer)
+            .set("JETON_SERVER__INSECURE_HTTP", "true");
         let process = place.start_at(address.parse().unwrap());
         assert_eq!(process.sign_in("admin", PASSWORD).status, 200);
         let log = process.log();
