@@ -18,6 +18,7 @@ use self::layers::NO_CONTENT_POLICY;
 use crate::bootstrap::SWAGGER_UI_REDIRECT;
 use crate::document::{self, DocumentPage};
 use crate::endpoint::{caching, health, metadata};
+use crate::response::host;
 use crate::server::AuthorizationServer;
 use crate::web_origin::address_at_issuer;
 
@@ -69,8 +70,7 @@ fn docs(page: DocumentPage, issuer: &str) -> impl Endpoint<Output = Response> + 
     let DocumentPage { html, policy } = page;
     let issuer: Arc<str> = issuer.into();
     fixed("text/html; charset=utf-8", html, &policy).around(move |page, request: Request| {
-        let host = request.header(header::HOST).unwrap_or_default();
-        let address = address_at_issuer(&issuer, host, "/docs");
+        let address = address_at_issuer(&issuer, host::named(&request), "/docs");
         async move {
             if let Some(address) = address {
                 return Ok(Redirect::temporary(address).into_response());

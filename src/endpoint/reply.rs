@@ -7,6 +7,7 @@ use poem_openapi::payload::{Html, Payload as _};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 
 use crate::page::PageResponse;
+use crate::response::host;
 use crate::web_origin::address_at_issuer;
 
 /// The statuses of a page and their meaning.
@@ -47,8 +48,7 @@ impl Reply {
     /// Redirects a request at another loopback name to the issuer. The page's form is sent to the issuer, which is another
     /// origin.
     pub fn to_issuer(request: &Request, issuer: &str, path: &str) -> Option<Self> {
-        let host = request.header(header::HOST).unwrap_or_default();
-        let address = address_at_issuer(issuer, host, path)?;
+        let address = address_at_issuer(issuer, host::named(request), path)?;
         let query = request.uri().query().unwrap_or_default();
         Some(Self::redirect(&format!("{address}?{query}")))
     }

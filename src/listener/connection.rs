@@ -20,11 +20,13 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutStream;
 
+use super::activity::Activity;
 use super::address_limit::Place;
 use super::head_timer::{Head, HeadTimer};
+use super::http2;
 use super::lingering_stream::LingeringStream;
 use super::time_limits::TimeLimits;
-use super::tls::Tls;
+use super::tls::{self, Tls};
 
 /// Maximum size of a request's head.
 const MAX_HEAD_SIZE: usize = 16 * 1024;
@@ -60,7 +62,29 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             },
         };
         self.scheme = Scheme::HTTPS;
-        self.serve_http1(stream).await;
+        // Boxed because the futures are large, and most of the handshakes may be a flood.
+        if tls::is_http2(&stream) {
+            Box::pin(self.serve_http2(stream, stopping)).await;
+        } else {
+            Box::pin(self.serve_http1(stream)).await;
+        }
+    }
+
+    async fn serve_http2<S>(self, stream: S, stopping: watch::Receiver<()>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let activity = Activity::new(self.opened, self.limits);
+        let stream = LingeringStream::new(stream, Head::default());
+        let stream = with_write_timeout(stream, self.limits.request);
+        let requests = activity.clone();
+        let service = service(self.app, self.remote, self.scheme, move || {
+            let request = requests.begin();
+            || request.answer()
+        });
+        http2::serve(stream, service, activity, self.limits, stopping).await;
+        // The shutdown has waited for it.
+        drop((self.watcher, self.places));
     }
 
     /// Serves HTTP/1.1.
@@ -77,7 +101,10 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             .max_buf_size(MAX_HEAD_SIZE)
             .serve_connection(
                 TokioIo::new(with_write_timeout(stream, self.limits.request)),
-                service(self.app, self.remote, self.scheme, move || head.complete()),
+                service(self.app, self.remote, self.scheme, move || {
+                    head.complete();
+                    || ()
+                }),
             );
         let connection = self.watcher.watch(connection);
         let places = self.places;
@@ -102,23 +129,24 @@ fn with_write_timeout<S: AsyncRead + AsyncWrite>(
     Box::pin(stream)
 }
 
-/// The app as a service that calls `begin` with each request.
-fn service<E>(
+/// The app as a service. It calls `begin` with each request, and what that returns when there is a response.
+fn service<E, B>(
     app: Arc<E>,
     remote: SocketAddr,
     scheme: Scheme,
-    begin: impl Fn(),
+    begin: impl Fn() -> B,
 ) -> impl HttpService<
     Incoming,
-    ResBody: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send,
+    ResBody: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     Error = Infallible,
-    Future: Send,
+    Future: Send + 'static,
 >
 where
     E: Endpoint<Output = Response> + 'static,
+    B: FnOnce() + Send + 'static,
 {
     service_fn(move |request| {
-        begin();
+        let answer = begin();
         let app = Arc::clone(&app);
         let request = Request::from((
             request,
@@ -126,6 +154,10 @@ where
             RemoteAddr(Addr::socket(remote)),
             scheme.clone(),
         ));
-        async move { Ok(hyper::Response::from(app.get_response(request).await)) }
+        async move {
+            let response = hyper::Response::from(app.get_response(request).await);
+            answer();
+            Ok(response)
+        }
     })
 }

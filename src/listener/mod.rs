@@ -1,9 +1,11 @@
 //! The accept loop: connection limit, graceful shutdown.
 
+mod activity;
 mod address_limit;
 mod automatic_error;
 mod connection;
 mod head_timer;
+mod http2;
 mod lingering_stream;
 mod sockets;
 mod time_limits;

@@ -8,6 +8,7 @@ mod concurrency;
 mod connection;
 mod crash;
 mod http;
+mod http2;
 mod listen;
 mod log;
 mod origin;

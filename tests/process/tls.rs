@@ -21,7 +21,7 @@ const REQUESTS: usize = 25;
 
 impl Place {
     /// The settings of TLS with these files, which `localhost` names.
-    fn with_tls(mut self, pair: &Certificate) -> Self {
+    pub(super) fn with_tls(mut self, pair: &Certificate) -> Self {
         self.write_pair(pair);
         self.tls = Some(tls_client(&BOTH, &[]));
         self.set("JETON_SERVER__TLS__CERTIFICATE", "server.pem")

@@ -25,7 +25,8 @@ use crate::clock::Clock;
 use crate::config::TlsSettings;
 
 /// The protocols that clients may choose by ALPN (RFC 7301), the preferred one first.
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
+const HTTP2: &[u8] = b"h2";
 
 /// The TLS of a listener.
 #[derive(Clone)]
@@ -71,6 +72,11 @@ impl Tls {
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.acceptor.accept(stream).await
     }
+}
+
+/// Whether the client has chosen HTTP/2.
+pub(super) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(HTTP2)
 }
 
 /// Tickets let clients resume sessions. They are encrypted and not stored, so their number takes no memory.
