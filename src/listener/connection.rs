@@ -154,10 +154,11 @@ where
             RemoteAddr(Addr::socket(remote)),
             scheme.clone(),
         ));
-        async move {
+        // hyper keeps the place of this future, several kilobytes, for as long as the connection is open.
+        Box::pin(async move {
             let response = hyper::Response::from(app.get_response(request).await);
             answer();
             Ok(response)
-        }
+        })
     })
 }

@@ -95,7 +95,8 @@ impl CorsRequest {
         let Some(origin) = self.origin.take() else {
             return Err(Error::ForeignOrigin);
         };
-        let lookup = client::is_known_origin(store, &origin, now);
+        // Boxed, because few requests need it and each has the place for it.
+        let lookup = Box::pin(client::is_known_origin(store, &origin, now));
         match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
             Ok(Ok(true)) => {
                 self.origin = Some(origin);
@@ -158,7 +159,7 @@ impl CorsRequest {
         let lookup = async {
             match client {
                 Some(client) => Ok(client.has_origin(origin)),
-                None => client::any_has_origin(store, origin).await,
+                None => Box::pin(client::any_has_origin(store, origin)).await,
             }
         };
         match tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await {
