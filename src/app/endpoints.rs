@@ -107,8 +107,9 @@ impl Endpoint {
 
     /// The endpoint at a path below the issuer's own path.
     pub(super) fn at(path: &str) -> &'static Self {
-        let found = ENDPOINTS.iter().find(|endpoint| endpoint.matches(path));
-        found.unwrap_or(&OTHER)
+        let same = ENDPOINTS.iter().find(|endpoint| endpoint.path == path);
+        let found = || ENDPOINTS.iter().find(|endpoint| endpoint.matches(path));
+        same.or_else(found).unwrap_or(&OTHER)
     }
 
     fn matches(&self, path: &str) -> bool {

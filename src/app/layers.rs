@@ -4,31 +4,25 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt as _;
 use poem::error::ResponseError as _;
-use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint as _, IntoResponse as _, Request, Response};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::endpoints::{Endpoint, ErrorFormat, PROBE};
 use super::error_page::error_page;
 use crate::error::Error;
 use crate::response::body::Arrival;
-use crate::response::cors::CorsRequest;
+use crate::response::cors::{CorsRequest, Readers};
 use crate::response::host;
 use crate::response::oauth_error::OAuthError;
 use crate::response::problem::Problem;
-use crate::response::request_id::RequestId;
-use crate::secret::random_bytes;
+use crate::response::request_id::{self, RequestId};
 use crate::server::AuthorizationServer;
 
 /// The content security policy of a response that is not a page.
 pub(super) const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-
-/// Bytes of a request id. Two requests of one day do not share an id.
-const REQUEST_ID: usize = 9;
 
 /// Maximum length of a method in the log. It may be any word.
 const METHOD_LENGTH: usize = 16;
@@ -50,12 +44,17 @@ pub(super) async fn call(
     mut request: Request,
     server: Arc<AuthorizationServer>,
 ) -> poem::Result<Response> {
-    let id = URL_SAFE_NO_PAD.encode(random_bytes::<REQUEST_ID>());
+    let id = request_id::random();
     let endpoint = Endpoint::at(request.uri().path());
     let method = request.method().as_str();
     let method = method.get(..METHOD_LENGTH).unwrap_or(method);
     // Not what the client sent: that may be long, and the query may hold secrets by mistake.
-    let span = tracing::info_span!("request", %id, method, path = endpoint.path);
+    let span = if endpoint.readers == Readers::Everyone && request.method() == Method::GET {
+        // It costs as much as the response, and only a refusal writes a line above the level debug.
+        tracing::debug_span!("request", %id, method, path = endpoint.path)
+    } else {
+        tracing::info_span!("request", %id, method, path = endpoint.path)
+    };
     if endpoint.errors == ErrorFormat::Page {
         request.set_data(RequestId(id.clone()));
     }
@@ -177,7 +176,12 @@ async fn within(
 
 impl Failure {
     fn response(self, endpoint: &Endpoint, server: &AuthorizationServer, id: &str) -> Response {
-        let response = self.data(endpoint);
+        let response = if Span::current().is_none() {
+            let span = tracing::info_span!("request", %id, method = "GET", path = endpoint.path);
+            span.in_scope(|| self.data(endpoint))
+        } else {
+            self.data(endpoint)
+        };
         if endpoint.errors == ErrorFormat::Page {
             error_page(&response, &server.settings.page.name, id)
         } else {

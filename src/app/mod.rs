@@ -17,6 +17,7 @@ use self::endpoints::DOCUMENT;
 use self::layers::NO_CONTENT_POLICY;
 use crate::bootstrap::SWAGGER_UI_REDIRECT;
 use crate::document::{self, DocumentPage};
+use crate::endpoint::documents::Documents;
 use crate::endpoint::{caching, health, metadata};
 use crate::response::host;
 use crate::server::AuthorizationServer;
@@ -31,7 +32,17 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 /// The whole application: every path, every layer.
 pub fn app(server: Arc<AuthorizationServer>) -> impl Endpoint<Output = Response> {
     let route = routes(&server.settings.issuer).data(Arc::clone(&server));
-    layered(route, server)
+    let (documents, of) = (Documents::default(), Arc::clone(&server));
+    let endpoint = route.around(move |next, request| {
+        let document = documents.response(&request, &of);
+        async move {
+            match document {
+                Some(response) => Ok(response),
+                None => next.call(request).await,
+            }
+        }
+    });
+    layered(endpoint, server)
 }
 
 /// Wraps an endpoint in the request layers.

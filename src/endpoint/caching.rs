@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::body::Bytes;
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Json, Payload};
@@ -15,6 +16,9 @@ use poem_openapi::types::{ToJSON, Type};
 
 /// Bytes of the digest in an entity tag.
 const TAG: usize = 16;
+
+/// At least the number of headers of a response, those of the request layers included.
+const HEADERS: usize = 14;
 
 /// A document that may be cached.
 #[derive(ApiResponse)]
@@ -44,22 +48,9 @@ pub enum Cached<T: ToJSON> {
 
 impl<T: ToJSON> Cached<T> {
     /// The document, or 304 if the client has it.
-    pub fn answer(document: &Prebuilt<T>, if_none_match: Option<&str>, age: Duration) -> Self {
-        let cache_control = format!("public, max-age={}", age.as_secs());
-        Self::conditional(document, if_none_match, cache_control)
-    }
-
-    /// The same, for a document that a cache must revalidate each time.
-    pub fn private(document: &Prebuilt<T>, if_none_match: Option<&str>) -> Self {
-        Self::conditional(document, if_none_match, "private, no-cache".to_owned())
-    }
-
-    fn conditional(
-        document: &Prebuilt<T>,
-        if_none_match: Option<&str>,
-        cache_control: String,
-    ) -> Self {
-        let tag = document.tag.clone();
+    pub fn answer(document: &Prebuilt<T>, if_none_match: Option<&str>) -> Self {
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let (tag, cache_control) = (text(&document.tag), text(&document.cache_control));
         if matches(if_none_match, &tag) {
             Self::NotModified(tag, cache_control)
         } else {
@@ -68,22 +59,54 @@ impl<T: ToJSON> Cached<T> {
     }
 }
 
-/// The JSON of a document and its entity tag.
+/// The JSON of a document, its entity tag and its `Cache-Control`.
 pub struct Prebuilt<T> {
     json: Bytes,
-    tag: String,
+    tag: HeaderValue,
+    cache_control: HeaderValue,
     documented: PhantomData<fn() -> T>,
 }
 
 impl<T: ToJSON> Prebuilt<T> {
-    /// Serializes the document.
-    pub fn new(document: &T) -> Self {
+    /// Serializes a document that may be cached for this time.
+    pub fn new(document: &T, age: Duration) -> Self {
+        Self::with(document, &format!("public, max-age={}", age.as_secs()))
+    }
+
+    /// Serializes a document that a cache must revalidate each time.
+    pub fn private(document: &T) -> Self {
+        Self::with(document, "private, no-cache")
+    }
+
+    fn with(document: &T, cache_control: &str) -> Self {
         let json = document.to_json_string();
+        let value =
+            |text: &str| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         Self {
-            tag: entity_tag(json.as_bytes()),
+            tag: value(&entity_tag(json.as_bytes())),
+            cache_control: value(cache_control),
             json: json.into(),
             documented: PhantomData,
         }
+    }
+
+    /// The response that [`Cached`] describes.
+    pub fn response(&self, if_none_match: Option<&HeaderValue>) -> Response {
+        let if_none_match = if_none_match.and_then(|value| value.to_str().ok());
+        let is_cached = matches(if_none_match, self.tag.to_str().unwrap_or_default());
+        let mut response = Response::default();
+        let headers = response.headers_mut();
+        headers.reserve(HEADERS);
+        headers.insert(header::ETAG, self.tag.clone());
+        headers.insert(header::CACHE_CONTROL, self.cache_control.clone());
+        if is_cached {
+            response.set_status(StatusCode::NOT_MODIFIED);
+        } else {
+            let content_type = HeaderValue::from_static(<Self as Payload>::CONTENT_TYPE);
+            headers.insert(header::CONTENT_TYPE, content_type);
+            response.set_body(Body::from_bytes(self.json.clone()));
+        }
+        response
     }
 }
 
@@ -92,6 +115,7 @@ impl<T> Clone for Prebuilt<T> {
         Self {
             json: self.json.clone(),
             tag: self.tag.clone(),
+            cache_control: self.cache_control.clone(),
             documented: PhantomData,
         }
     }

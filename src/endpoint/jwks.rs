@@ -9,7 +9,6 @@ use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
 use super::caching::{Cached, Prebuilt};
-use crate::key::Key;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 
@@ -27,8 +26,11 @@ struct PublishedKeys {
 }
 
 impl JwksEndpoint {
-    /// The document for these keys, built again only if they are others than at the last request.
-    fn document(&self, published: &[&Key]) -> Prebuilt<JsonWebKeySet> {
+    /// The document, built again only if the keys are others than at the last request.
+    pub fn document(&self, server: &AuthorizationServer) -> Prebuilt<JsonWebKeySet> {
+        let ring = server.keys.ring();
+        let now = server.clock.at_most_trusted(server.clock.now());
+        let published = ring.published(now);
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ids = || published.iter().map(|key| &key.id);
         if let Some(last) = last.as_ref().filter(|last| ids().eq(&last.ids)) {
@@ -36,7 +38,8 @@ impl JwksEndpoint {
         }
         let keys = published.iter();
         let keys = keys.filter_map(|key| JsonWebKey::from(&key.jwk)).collect();
-        let document = Prebuilt::new(&JsonWebKeySet { keys });
+        let age = server.settings.keys.jwks_max_age.0;
+        let document = Prebuilt::new(&JsonWebKeySet { keys }, age);
         *last = Some(PublishedKeys {
             ids: ids().cloned().collect(),
             document: document.clone(),
@@ -47,7 +50,7 @@ impl JwksEndpoint {
 
 /// A JSON Web Key Set, RFC 7517 section 5. The active key comes first.
 #[derive(Object)]
-struct JsonWebKeySet {
+pub struct JsonWebKeySet {
     /// The keys.
     keys: Vec<JsonWebKey>,
 }
@@ -106,10 +109,7 @@ impl JwksEndpoint {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Cached<JsonWebKeySet>, OAuthError> {
-        let ring = server.keys.ring();
-        let now = server.clock.at_most_trusted(server.clock.now());
-        let document = self.document(&ring.published(now));
-        let age = server.settings.keys.jwks_max_age.0;
-        Ok(Cached::answer(&document, if_none_match.0.as_deref(), age))
+        let document = self.document(&server);
+        Ok(Cached::answer(&document, if_none_match.0.as_deref()))
     }
 }

@@ -31,7 +31,7 @@ pub struct MetadataEndpoint(OnceLock<Prebuilt<ServerMetadata>>);
     clippy::struct_excessive_bools,
     reason = "the standards define the members"
 )]
-struct ServerMetadata {
+pub struct ServerMetadata {
     /// The `iss` of all tokens.
     issuer: String,
     /// URL of the authorization endpoint: the hosted sign-in page.
@@ -150,14 +150,11 @@ impl ServerMetadata {
 }
 
 impl MetadataEndpoint {
-    fn answer(
-        &self,
-        server: &AuthorizationServer,
-        if_none_match: Option<&str>,
-    ) -> Cached<ServerMetadata> {
-        let build = || Prebuilt::new(&ServerMetadata::of(server));
+    /// The document.
+    pub fn document(&self, server: &AuthorizationServer) -> &Prebuilt<ServerMetadata> {
         let age = server.settings.keys.jwks_max_age.0;
-        Cached::answer(self.0.get_or_init(build), if_none_match, age)
+        let build = || Prebuilt::new(&ServerMetadata::of(server), age);
+        self.0.get_or_init(build)
     }
 }
 
@@ -180,7 +177,8 @@ impl MetadataEndpoint {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Cached<ServerMetadata>, OAuthError> {
-        Ok(self.answer(&server, if_none_match.0.as_deref()))
+        let document = self.document(&server);
+        Ok(Cached::answer(document, if_none_match.0.as_deref()))
     }
 
     /// The same metadata for OpenID Connect clients
@@ -199,6 +197,7 @@ impl MetadataEndpoint {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Cached<ServerMetadata>, OAuthError> {
-        Ok(self.answer(&server, if_none_match.0.as_deref()))
+        let document = self.document(&server);
+        Ok(Cached::answer(document, if_none_match.0.as_deref()))
     }
 }

@@ -3,6 +3,7 @@
 pub mod authorization;
 mod browser;
 pub mod caching;
+pub mod documents;
 pub mod end_session;
 mod form;
 pub mod health;

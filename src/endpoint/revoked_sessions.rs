@@ -94,8 +94,8 @@ impl RevokedSessionsEndpoint {
         let caller = ResourceServer::authorize(request, &Parameters::default(), &server).await?;
         let since = since.0.as_deref().map(Cursor::parse).transpose()?;
         let list = read(&caller, since, &server).await?;
-        let list = Prebuilt::new(&list);
-        Ok(Cached::private(&list, if_none_match.0.as_deref()))
+        let list = Prebuilt::private(&list);
+        Ok(Cached::answer(&list, if_none_match.0.as_deref()))
     }
 }
 

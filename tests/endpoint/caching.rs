@@ -49,6 +49,12 @@ async fn keys_and_metadata_are_cacheable_and_readable_from_any_origin() {
                 .starts_with("application/json")
         );
         assert!(answer.json().is_object());
+        // "The server SHOULD send the same header fields in response to a HEAD request as it would have sent if the
+        // request method had been GET", RFC 9110 §9.3.2. The router responds to one, and not to the other.
+        let head = request(&jeton, Method::HEAD, path, "").await;
+        for name in ["etag", "cache-control", "content-type"] {
+            assert_eq!(head.header(name), answer.header(name), "{path} {name}");
+        }
     }
 }
 

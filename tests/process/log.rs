@@ -139,3 +139,40 @@ fn a_client_cannot_make_long_log_lines() {
     assert!(longest.len() < 1500, "{} bytes: {longest}", longest.len());
     assert!(lines.contains("\"path\":\"/admin/users/{id}\""), "{lines}");
 }
+
+/// Also for documents, whose requests are logged only if they are refused.
+#[test]
+fn the_log_line_of_a_refusal_has_the_request_id_of_the_response() {
+    let place = Place::furnished();
+    let server = place.start();
+    let refused = [
+        ("GET /nothing", "/*"),
+        ("GET /.well-known/nothing", "/.well-known/*"),
+        ("POST /.well-known/jwks.json", "/.well-known/jwks.json"),
+        ("GET /jwks.json", "/.well-known/jwks.json"),
+    ];
+    let ids = refused.map(|(line, _)| {
+        let mut connection = server.connect();
+        // The last is refused because of its `Host`.
+        let host = if line == "GET /jwks.json" {
+            "a b"
+        } else {
+            "jeton"
+        };
+        let request = format!("{line} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n");
+        connection.send(request).unwrap();
+        let head = connection.receive().unwrap().head;
+        let (_, rest) = head.split_once("x-request-id: ").unwrap();
+        rest.lines().next().unwrap().to_owned()
+    });
+    server.stop("TERM");
+    let lines = read(&place.path("stderr"));
+    for ((request, path), id) in refused.iter().zip(ids) {
+        let mut lines = lines.lines();
+        let line = lines.find(|line| line.contains(&id)).expect(request);
+        assert!(line.contains("request refused"), "{line}");
+        assert!(line.contains(&format!("\"path\":\"{path}\"")), "{line}");
+        let method = request.split(' ').next().unwrap();
+        assert!(line.contains(&format!("\"method\":\"{method}\"")), "{line}");
+    }
+}
