@@ -26,6 +26,7 @@
 //! - [`display_name`], [`email`]: names that are shown to people, email addresses
 //! - [`liveness`]: whether requests get responses
 //! - [`error`]: OAuth errors; classification of database errors
+//! - [`private_file`]: files that only their owner can read
 //! - [`secret`]: secret values and the source of randomness
 
 pub mod api;
@@ -53,6 +54,7 @@ pub mod maintenance;
 pub mod page;
 pub mod parameters;
 pub mod password;
+pub mod private_file;
 pub mod redirect_uri;
 pub mod response;
 pub mod roles;

@@ -117,6 +117,8 @@ finish
 start
 run_lines docs/operating.md
 expect 'still there' "the last admin could be deleted"
+expect 'not overwritten' "a backup was overwritten"
+expect 'not replaced' "a database was replaced by a restore"
 expect 'a key is waiting' "a second key could be rotated in"
 expect 'keys_revoked\|sign_in by user' "the audit log has no events"
 finish

@@ -51,7 +51,7 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<AuthorizationServe
 }
 
 /// The configured root secrets, or those in the file. Nothing is created before they are read.
-fn read_root_secrets(settings: &Settings) -> Result<Option<RootSecrets>, BootstrapError> {
+pub fn read_root_secrets(settings: &Settings) -> Result<Option<RootSecrets>, BootstrapError> {
     let value = settings.root_secret.value.0.expose();
     if value.is_empty() {
         return Ok(RootSecrets::read(&settings.root_secret.file)?);
@@ -78,7 +78,7 @@ async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
 }
 
 /// Creates a directory that only its owner can read: it contains password hashes and the root secret.
-fn create_directory(path: &Path) -> Result<(), BootstrapError> {
+pub fn create_directory(path: &Path) -> Result<(), BootstrapError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,12 +1,14 @@
 //! The command line: one file per command group.
 
 mod audit;
+mod backup;
 mod client;
 mod input;
 mod key;
 mod log;
 mod metrics;
 mod output;
+mod restore;
 mod serve;
 mod session;
 mod settings;
@@ -20,7 +22,7 @@ use clap::{Parser, Subcommand};
 
 use crate::audit::Cause;
 use crate::bootstrap::{self, BootstrapError};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{SettingSources, Settings, SettingsError};
 use crate::database_url::DatabaseUrl;
 use crate::document;
@@ -71,6 +73,10 @@ enum Command {
     /// Audit log: sign-ins, refusals, changes and their actors.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Copy a SQLite database to a new file, also while the server runs.
+    Backup(backup::Backup),
+    /// Restore a SQLite database from a backup, while the server is stopped.
+    Restore(restore::Restore),
     /// Print the OpenAPI document.
     Openapi,
     /// Print the settings in force and the source of each. Secrets are hidden.
@@ -105,6 +111,8 @@ async fn execute(line: CommandLine) -> Result<(), CommandError> {
         Command::Serve => serve::run(settings).await,
         Command::Openapi => output::text(&document::for_issuer(&settings.issuer)),
         Command::Config => settings::print(&sources),
+        Command::Backup(command) => command.run(&settings).await,
+        Command::Restore(command) => command.run(&settings).await,
         Command::User(command) => command.run(&open_existing(settings).await?).await,
         Command::Client(command) => command.run(&open_existing(settings).await?).await,
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
@@ -137,13 +145,7 @@ fn check(settings: &Settings, sources: &SettingSources) -> Result<(), SettingsEr
 /// Opens an existing store. A wrong path or URL must not create an empty one.
 async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, CommandError> {
     match settings.database() {
-        DatabaseUrl::Sqlite(path) if !path.exists() => {
-            return Err(CommandError::new(format!(
-                "there is no database at {}; run `jeton serve` once to create it, or correct \
-                 data_dir or --config",
-                path.display()
-            )));
-        }
+        DatabaseUrl::Sqlite(path) => drop(existing(path)?),
         DatabaseUrl::Server(url) => {
             let limits = bootstrap::limits(&settings.database);
             if !Store::exists(&url, limits)
@@ -156,19 +158,33 @@ async fn open_existing(mut settings: Settings) -> Result<AuthorizationServer, Co
                 )));
             }
         }
-        DatabaseUrl::Sqlite(_) => {}
     }
     // A command hashes at most one password.
     settings.password.threads = 1;
     Ok(bootstrap::open(settings, Clock::system()).await?)
 }
 
+/// The path, if there is a file.
+fn existing(path: PathBuf) -> Result<PathBuf, CommandError> {
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(CommandError::new(format!(
+        "there is no database at {}; run `jeton serve` once to create it, or correct data_dir or --config",
+        path.display()
+    )))
+}
+
 /// The operator at the command line as the cause of a change.
 fn operator(server: &AuthorizationServer) -> Cause {
+    operator_at(server.clock.now())
+}
+
+fn operator_at(now: Timestamp) -> Cause {
     let name = ["SUDO_USER", "USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    Cause::operator(name, server.clock.now())
+    Cause::operator(name, now)
 }
 
 /// Why a command failed, as a message for the terminal.

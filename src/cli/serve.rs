@@ -147,7 +147,8 @@ fn warn_of_unreachable_issuer(settings: &Settings) {
     }
 }
 
-fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
+/// SIGTERM, SIGHUP or Ctrl-C.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
     let ignores_hangup = ignores_hangup();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -10,6 +10,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::RootSecrets;
 use super::derived::LENGTH;
 use super::error::RootSecretError;
+use crate::private_file::Draft;
 use crate::secret::random_bytes;
 
 impl RootSecrets {
@@ -49,30 +50,10 @@ impl RootSecrets {
 /// Writes the file under another name first: another process may read it at any moment, and this one may
 /// end at any moment.
 fn create(path: &Path, text: &str) -> io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", URL_SAFE_NO_PAD.encode(random_bytes::<9>())));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = options.open(&draft)?;
-    let created = writeln!(file, "{text}")
-        .and_then(|()| file.sync_all())
-        // Unlike a rename, a link replaces nothing.
-        .and_then(|()| std::fs::hard_link(&draft, path));
-    std::fs::remove_file(&draft)?;
-    created?;
-    // The directory entry must survive a power failure: without this file the database cannot be opened.
-    match path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        Some(parent) => std::fs::File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
+    let (draft, mut file) = Draft::create(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    draft.publish(path)
 }
 
 /// A path below a file is absent, too; creating its directory reports the error.

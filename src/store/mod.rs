@@ -1,11 +1,13 @@
 //! The store: one module per table, transactions, connections. The only SQL.
 
 pub mod audit_event;
+pub mod backup;
 pub mod client;
 pub mod clock;
 mod connect;
 pub mod consent;
 mod delete_batch;
+mod file_lock;
 pub mod lease;
 mod lock;
 mod mysql;
@@ -13,7 +15,9 @@ mod open_error;
 mod pool;
 mod postgres;
 mod readiness;
+pub mod restore;
 mod retry;
+mod schema_steps;
 mod server;
 pub mod session;
 pub mod sign_in_throttle;
@@ -32,6 +36,7 @@ use std::time::Duration;
 use client::KnownOrigins;
 pub use client::secret as client_secret;
 pub use connect::Limits;
+use file_lock::FileLock;
 pub use open_error::OpenError;
 use pool::Pool;
 use readiness::Readiness;
@@ -56,6 +61,8 @@ pub struct Store {
     turn: Option<Arc<Mutex<()>>>,
     /// Of a SQLite file.
     log: Option<Arc<WriteAheadLog>>,
+    /// Of a SQLite file; held until the store is dropped.
+    lock: Option<Arc<FileLock>>,
     rotation_durability: RotationDurability,
     /// How long ended sessions are kept.
     session_retention: Duration,

@@ -22,7 +22,7 @@ impl OpenError {
         let text = error.to_string();
         Self(if let Some(message) = other_version(&path, error) {
             message
-        } else if text.contains("not a database") || text.contains("malformed") {
+        } else if is_damage(error) || is_foreign(error) {
             format!("{path} is not a SQLite database, or is damaged; restore a backup ({text})")
         } else if let DbErr::Migration(why) = error {
             format!("cannot migrate the tables of the database {path}: {why}")
@@ -34,6 +34,13 @@ impl OpenError {
                  writable by this user"
             )
         })
+    }
+
+    pub(super) fn in_restore(path: &Path) -> Self {
+        let path = path.display();
+        Self(format!(
+            "the database {path} is being restored by `jeton restore`; try again when that has ended"
+        ))
     }
 
     /// `action` failed because of `why`. Neither contains the URL, which may hold a password.
@@ -53,6 +60,19 @@ impl OpenError {
 
 pub(super) fn is_locked(error: &DbErr) -> bool {
     error.to_string().contains("locked")
+}
+
+/// Whether SQLite has found that the file is damaged.
+pub(super) fn is_damage(error: &DbErr) -> bool {
+    error.to_string().contains("malformed")
+}
+
+/// Whether the file is another database, or none.
+pub(super) fn is_foreign(error: &DbErr) -> bool {
+    let text = error.to_string();
+    matches!(error, DbErr::Custom(_))
+        || text.contains("no such table")
+        || text.contains("not a database")
 }
 
 /// The message for a database with migrations that this version does not know.

@@ -29,6 +29,7 @@ impl Store {
             relaxed: pool,
             turn: None,
             log: None,
+            lock: None,
             rotation_durability: RotationDurability::Relaxed,
             session_retention: Duration::MAX,
             readiness: Arc::default(),

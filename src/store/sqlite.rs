@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
 use super::client::KnownOrigins;
+use super::file_lock::FileLock;
 use super::open_error::is_locked;
 use super::pool::Pool;
 use super::write_ahead_log::{self, WriteAheadLog};
 use super::{OpenError, Store};
 use crate::config::RotationDurability;
+use crate::private_file;
 
 /// The time limit for waiting for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,14 +24,25 @@ const PAUSE: Duration = Duration::from_millis(200);
 impl Store {
     /// Opens the database file, creates it if it does not exist, and migrates its schema.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        // SQLite does not wait when two processes enable the write-ahead log of a new file at once.
         let started = Instant::now();
+        let lock = loop {
+            match FileLock::shared(path) {
+                Some(lock) => break lock,
+                None if started.elapsed() < BUSY_TIMEOUT => tokio::time::sleep(PAUSE).await,
+                None => return Err(OpenError::in_restore(path)),
+            }
+        };
+        // SQLite does not wait when two processes enable the write-ahead log of a new file at once.
         loop {
             match Self::try_open(path).await {
                 Err(error) if is_locked(&error) && started.elapsed() < BUSY_TIMEOUT => {
                     tokio::time::sleep(PAUSE).await;
                 }
-                outcome => return outcome.map_err(|error| OpenError::of_file(path, &error)),
+                Err(error) => return Err(OpenError::of_file(path, &error)),
+                Ok(mut store) => {
+                    store.lock = Some(Arc::new(lock));
+                    return Ok(store);
+                }
             }
         }
     }
@@ -59,7 +72,12 @@ impl Store {
         options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
         let connection = Database::connect(options).await?;
         migrate(&connection).await?;
-        Ok(Self::of(connection.clone(), connection.clone(), connection))
+        Ok(Self::on_one(connection))
+    }
+
+    /// A store with one connection.
+    pub(super) fn on_one(connection: DatabaseConnection) -> Self {
+        Self::of(connection.clone(), connection.clone(), connection)
     }
 
     fn of(
@@ -75,6 +93,7 @@ impl Store {
             relaxed: without_timeout(relaxed),
             turn: Some(Arc::default()),
             log: None,
+            lock: None,
             rotation_durability: RotationDurability::Relaxed,
             session_retention: Duration::MAX,
             readiness: Arc::default(),
@@ -88,14 +107,19 @@ impl Store {
 /// Creates the file readable by its owner only, because it holds password hashes. SQLite creates the files beside
 /// it with the same mode. Opening the database reports an error.
 fn create_private(path: &Path) {
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    drop(options.open(path));
+    drop(private_file::create(path));
+}
+
+/// One connection to an existing file, in the journal mode that it has.
+pub(super) async fn connect_as_is(path: &Path) -> Result<DatabaseConnection, DbErr> {
+    let path = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite:");
+    options
+        .max_connections(1)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None))
+        .map_sqlx_sqlite_opts(move |options| options.filename(&path).busy_timeout(BUSY_TIMEOUT));
+    Database::connect(options).await
 }
 
 async fn connect(
@@ -127,7 +151,7 @@ async fn connect(
 }
 
 /// Migrates under SQLite's write lock, so that processes can start together.
-async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
+pub(super) async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     connection.execute_unprepared("BEGIN IMMEDIATE").await?;
     let outcome = migration::up(connection).await;
     let end = if outcome.is_ok() {

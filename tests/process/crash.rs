@@ -87,7 +87,7 @@ fn refresh(
 }
 
 /// Begins `count` sessions of `admin` without the cost of hashing.
-async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
+pub(super) async fn begin_sessions(place: &Place, count: usize) -> Vec<String> {
     let data = place.path("data");
     let store = match &place.on_server {
         Some(database) => connect(&database.url()).await,

@@ -2,6 +2,7 @@
 //!
 //! [`PATIENCE`] ends a test that hangs. No time is asserted.
 
+mod backup;
 mod client;
 mod command_line;
 mod concurrency;

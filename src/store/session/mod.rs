@@ -29,7 +29,7 @@ pub use retry::{ForgivenRetry, record_repeated_elsewhere, restamp, retry_late};
 pub(super) use revoke::{
     carry_over, last_of_batch, revoke_at_client, revoke_of_epoch, revoke_of_user,
 };
-pub use revoke::{revoke, revoke_by_code_replay, revoke_replayed};
+pub use revoke::{revoke, revoke_all, revoke_by_code_replay, revoke_replayed};
 pub use revoked::{Revoked, revoked_after};
 pub use rotate::rotate;
 pub(super) use rotating_statement::RotationTexts;

@@ -4,9 +4,10 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder as _, QuerySelect as _, UpdateMany};
 
 use super::{Column, Ending, Entity, Model, event};
-use crate::audit::{Action, Cause};
+use crate::audit::{Action, Cause, Event};
 use crate::clock::Timestamp;
 use crate::store::Store;
+use crate::store::audit_event;
 use crate::store::client::ended_epoch;
 use crate::store::writer::Durability;
 
@@ -178,6 +179,21 @@ pub(in crate::store) async fn carry_over(
         .exec(connection)
         .await?;
     Ok(())
+}
+
+/// Revokes all active sessions in a store that no other process uses, by one statement without a time limit. Returns
+/// their number.
+pub async fn revoke_all(store: &Store, cause: &Cause) -> Result<u64, DbErr> {
+    let revoked = store.write(Durability::Durable, |writer| async move {
+        let updated = update(Column::ExpiresAt.gt(cause.at), Ending::Operator, cause.at);
+        updated.exec(writer.connection()).await
+    });
+    let revoked = revoked.await?.rows_affected;
+    let event = Event::new(Action::SessionsRevoked, cause)
+        .with("sessions_ended", revoked)
+        .with("why", Ending::Operator.name());
+    audit_event::record(store, &event).await?;
+    Ok(revoked)
 }
 
 fn update(which: Expr, reason: Ending, now: Timestamp) -> UpdateMany<Entity> {
