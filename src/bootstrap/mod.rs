@@ -62,7 +62,7 @@ pub fn read_root_secrets(settings: &Settings) -> Result<Option<RootSecrets>, Boo
 
 /// Opens the database and creates the data directory. Connects to a database server first: a wrong URL
 /// must not leave a directory behind.
-async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
+pub async fn open_store(settings: &Settings) -> Result<Store, BootstrapError> {
     let store = match settings.database() {
         DatabaseUrl::Sqlite(path) => {
             create_directory(&settings.data_dir)?;

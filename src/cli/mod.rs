@@ -3,6 +3,9 @@
 mod audit;
 mod backup;
 mod client;
+mod doctor;
+mod healthcheck;
+mod http;
 mod input;
 mod key;
 mod log;
@@ -15,7 +18,7 @@ mod settings;
 mod user;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -62,6 +65,10 @@ Examples:
 enum Command {
     /// Start the server (the default).
     Serve,
+    /// Whether the server on this machine is ready: exit code 0, else 1.
+    Healthcheck,
+    /// Check the set-up and say what to do. Exit code 1 if something does not work.
+    Doctor(doctor::Doctor),
     /// Users.
     User(user::UserGroup),
     /// Clients: applications that request tokens.
@@ -105,9 +112,14 @@ pub async fn run(line: CommandLine) -> ExitCode {
 }
 
 async fn execute(line: CommandLine) -> Result<(), CommandError> {
-    let (settings, sources) = Settings::load(line.config.as_deref())?;
-    check(&settings, &sources)?;
-    match line.command.unwrap_or(Command::Serve) {
+    let command = line.command.unwrap_or(Command::Serve);
+    if let Command::Doctor(doctor) = command {
+        return doctor.run(line.config.as_deref()).await;
+    }
+    let (settings, sources) = load(line.config.as_deref())?;
+    match command {
+        Command::Doctor(_) => Ok(()),
+        Command::Healthcheck => healthcheck::run(&settings).await,
         Command::Serve => serve::run(settings).await,
         Command::Openapi => output::text(&document::for_issuer(&settings.issuer)),
         Command::Config => settings::print(&sources),
@@ -119,6 +131,13 @@ async fn execute(line: CommandLine) -> Result<(), CommandError> {
         Command::Key(command) => command.run(&open_existing(settings).await?).await,
         Command::Audit(command) => command.run(&open_existing(settings).await?).await,
     }
+}
+
+/// Loads the settings and checks them.
+fn load(file: Option<&Path>) -> Result<(Settings, SettingSources), SettingsError> {
+    let (settings, sources) = Settings::load(file)?;
+    check(&settings, &sources)?;
+    Ok((settings, sources))
 }
 
 /// Checks settings with the rules of the modules that use them.

@@ -17,7 +17,7 @@ mod postgres;
 mod readiness;
 pub mod restore;
 mod retry;
-mod schema_steps;
+pub mod schema_steps;
 mod server;
 pub mod session;
 pub mod sign_in_throttle;

@@ -1,6 +1,26 @@
 //! The steps of the schema's history that a SQLite file has.
 
+use std::path::Path;
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::OpenError;
+use super::sqlite::connect_as_is;
+
+/// The number of steps that the file does not have; opening the store would apply them.
+pub async fn missing(path: &Path) -> Result<u64, OpenError> {
+    let steps = async {
+        let connection = connect_as_is(path).await?;
+        let steps = count_steps(&connection).await;
+        connection.close().await?;
+        steps
+    };
+    let steps = steps.await;
+    let steps = steps.map_err(|error| OpenError::of_file(path, &error))?;
+    let applied = u64::try_from(steps).unwrap_or(0);
+    let known = migration::steps().count() as u64;
+    Ok(known.saturating_sub(applied))
+}
 
 /// The number of steps of the schema's history that the database has. Fails if it is not a store.
 pub(super) async fn count_steps(database: &impl ConnectionTrait) -> Result<i64, DbErr> {

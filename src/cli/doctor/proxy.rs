@@ -1,0 +1,55 @@
+//! The addresses of clients behind a proxy.
+
+use std::net::IpAddr;
+
+use super::finding::Finding;
+use crate::audit::Action;
+use crate::config::Settings;
+use crate::device::TrustedProxies;
+use crate::store::Store;
+use crate::store::audit_event::{self, AuditFilter};
+
+const CHECK: &str = "proxy";
+/// The number of sign-ins whose addresses are compared.
+const SIGN_INS: u64 = 20;
+
+/// An issuer with https has a proxy, which must be trusted and must name the clients.
+pub async fn check(settings: &Settings, store: &Store) -> Option<Finding> {
+    let trusted = &settings.server.trusted_proxies;
+    if *trusted == TrustedProxies::default() {
+        let needs_proxy = settings.issuer.starts_with("https:");
+        return needs_proxy.then(|| {
+            Finding::warning(
+                CHECK,
+                "server.trusted_proxies is empty, so all clients seem to have the proxy's address",
+                "set server.trusted_proxies to the networks of the proxies",
+            )
+        });
+    }
+    let filter = AuditFilter {
+        action: Some(Action::SignIn),
+        ..AuditFilter::default()
+    };
+    let events = match audit_event::search(store, filter, None, SIGN_INS).await {
+        Ok(events) => events,
+        Err(error) => return Some(Finding::failed(CHECK, error.to_string())),
+    };
+    let addresses = events
+        .iter()
+        .filter_map(|event| event.address.parse::<IpAddr>().ok());
+    let addresses: Vec<IpAddr> = addresses.collect();
+    let are_proxies =
+        !addresses.is_empty() && addresses.iter().all(|address| trusted.contain(*address));
+    Some(if are_proxies {
+        Finding::warning(
+            CHECK,
+            format!(
+                "the last {} sign-ins came from the proxy's own address",
+                addresses.len()
+            ),
+            "let the proxy set X-Forwarded-For or Forwarded, one of them only",
+        )
+    } else {
+        Finding::ok(CHECK, "the addresses of sign-ins are not those of proxies")
+    })
+}
