@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, SqlxSqliteConnector};
 
 use super::client::KnownOrigins;
 use super::file_lock::FileLock;
@@ -70,7 +70,7 @@ impl Store {
             .sqlx_logging(false);
         // The database ends with its only connection.
         options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
-        let connection = Database::connect(options).await?;
+        let connection = SqlxSqliteConnector::connect(options).await?;
         migrate(&connection).await?;
         Ok(Self::on_one(connection))
     }
@@ -119,7 +119,7 @@ pub(super) async fn connect_as_is(path: &Path) -> Result<DatabaseConnection, DbE
         .sqlx_logging(false)
         .map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None))
         .map_sqlx_sqlite_opts(move |options| options.filename(&path).busy_timeout(BUSY_TIMEOUT));
-    Database::connect(options).await
+    SqlxSqliteConnector::connect(options).await
 }
 
 async fn connect(
@@ -147,7 +147,7 @@ async fn connect(
                 .pragma("synchronous", synchronous)
                 .pragma("journal_size_limit", write_ahead_log::LIMIT.to_string())
         });
-    Database::connect(options).await
+    SqlxSqliteConnector::connect(options).await
 }
 
 /// Migrates under SQLite's write lock, so that processes can start together.
