@@ -16,7 +16,7 @@ pub async fn run(settings: &Settings) -> Result<(), CommandError> {
 
 /// What `/readyz` says if the server is ready, else why it is not.
 pub async fn readiness(url: &str) -> Result<String, String> {
-    let response = http::get(url).await?;
+    let response = http::get_here(url).await?;
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
     let text = text.trim().to_owned();
@@ -30,16 +30,16 @@ pub async fn readiness(url: &str) -> Result<String, String> {
 /// The URL of `/readyz` by the server's own settings: at `metrics.listen`, where clients take no connections from it,
 /// else at `server.listen`.
 pub fn probe(settings: &Settings) -> String {
-    let host = match settings.metrics.listen.parse::<SocketAddr>() {
-        Ok(address) => reachable(address),
-        Err(_) => match settings.server.listen.host() {
-            ListenHost::Name(name) => format!("{name}:{}", settings.server.listen.port),
-            ListenHost::Address(address) => {
-                reachable(SocketAddr::new(address.ip(), settings.server.listen.port))
-            }
-        },
+    if let Ok(address) = settings.metrics.listen.parse() {
+        return format!("http://{}/readyz", reachable(address));
+    }
+    let listen = &settings.server.listen;
+    let host = match listen.host() {
+        ListenHost::Name(name) => format!("{name}:{}", listen.port),
+        ListenHost::Address(address) => reachable(SocketAddr::new(address.ip(), listen.port)),
     };
-    format!("http://{host}/readyz")
+    let scheme = settings.server.scheme();
+    format!("{scheme}://{host}/readyz")
 }
 
 /// An address to connect to: of all addresses of this machine, the loopback one.
@@ -76,5 +76,7 @@ mod tests {
             settings.server.listen = ListenAddress::parse(listen).unwrap();
             assert_eq!(probe(&settings), url);
         }
+        settings.server.tls.certificate = "certificate.pem".into();
+        assert_eq!(probe(&settings), "https://localhost:8080/readyz");
     }
 }

@@ -128,12 +128,7 @@ impl Settings {
 
     /// The URL of the listener, which is the issuer if none is set.
     pub fn issuer_of_listener(&self) -> String {
-        let scheme = if self.server.tls.is_on() {
-            "https"
-        } else {
-            "http"
-        };
-        format!("{scheme}://{}", self.server.listen)
+        format!("{}://{}", self.server.scheme(), self.server.listen)
     }
 
     /// The address of the database.

@@ -31,6 +31,13 @@ pub struct ServerSettings {
     pub tls: TlsSettings,
 }
 
+impl ServerSettings {
+    /// The scheme of `listen`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_on() { "https" } else { "http" }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {

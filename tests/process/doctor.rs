@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::Value;
 
 use super::{PASSWORD, Place, Process, free_address};
+use crate::support::certificate::certificate;
 
 /// A place whose server has an address that the commands know, too.
 fn at_address(place: Place) -> Place {
@@ -69,6 +70,14 @@ fn a_healthcheck_says_whether_the_server_is_ready() {
     server.signal("CONT");
 }
 
+/// The certificate is not for this address and of an unknown authority: the request stays on this machine.
+#[test]
+fn a_healthcheck_accepts_any_certificate() {
+    let place = at_address(Place::furnished().with_tls(&certificate()));
+    let _server = start(&place);
+    assert_eq!(place.ok(&["healthcheck"]), "ready\n");
+}
+
 #[test]
 fn a_set_up_that_works_has_no_failures_and_no_warnings() {
     let place = at_address(Place::furnished());
@@ -105,14 +114,15 @@ fn doctor_finds_settings_that_do_not_work() {
         "settings",
         "did you mean server.listen",
     );
-    let everywhere = place().set("JETON_SERVER__LISTEN", "0.0.0.0:1");
+    let insecure = || place().set("JETON_SERVER__INSECURE_HTTP", "true");
+    let everywhere = insecure().set("JETON_SERVER__LISTEN", "0.0.0.0:1");
     assert_finds(
         &everywhere,
         "failure",
         "settings",
         "which no client can reach",
     );
-    let plain = place().set("JETON_ISSUER", "http://jeton.invalid");
+    let plain = insecure().set("JETON_ISSUER", "http://jeton.invalid");
     assert_finds(&plain, "warning", "settings", "are not encrypted");
     assert_finds(&plain, "failure", "issuer", "check DNS, the proxy");
     let password = place().set("JETON_BOOTSTRAP__ADMIN_PASSWORD", PASSWORD);
