@@ -1,4 +1,4 @@
-//! The requests of an HTTP/2 connection: when it is idle, and whether it cancels too many of them.
+//! The requests of an HTTP/2 connection: whether it is idle, and how many it has had.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::time_limits::TimeLimits;
 
-/// How many more requests may be cancelled than answered. Browsers cancel those of a page that is left.
-const MAX_CANCELLED: usize = 100;
+/// Requests of a connection, answered or cancelled. The client opens another one for more. So a client that cancels its
+/// requests needs handshakes, which count for the limits of its address.
+const MAX_REQUESTS: usize = 1000;
 /// Maximum age of a connection. A client that reads some of its responses never would be kept for ever otherwise.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
@@ -17,16 +18,16 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 #[derive(Clone)]
 pub(super) struct Activity {
     state: Arc<Mutex<State>>,
-    flooded: Arc<Notify>,
+    worn_out: Arc<Notify>,
     opened: Instant,
     limits: TimeLimits,
 }
 
 struct State {
+    begun: usize,
     open: usize,
     /// The last request's end; `None` before the first request.
     ended: Option<Instant>,
-    cancelled: usize,
 }
 
 /// What to do with a connection.
@@ -38,32 +39,31 @@ pub(super) enum Verdict {
     Keep(Instant),
 }
 
-/// A request from its head to its response.
-pub(super) struct OpenRequest {
-    activity: Activity,
-    is_answered: bool,
-}
+/// A request from its head to its response, or until it is cancelled.
+pub(super) struct OpenRequest(Activity);
 
 impl Activity {
     pub fn new(opened: Instant, limits: TimeLimits) -> Self {
         Self {
             state: Arc::new(Mutex::new(State {
+                begun: 0,
                 open: 0,
                 ended: None,
-                cancelled: 0,
             })),
-            flooded: Arc::default(),
+            worn_out: Arc::default(),
             opened,
             limits,
         }
     }
 
     pub fn begin(&self) -> OpenRequest {
-        self.lock().open += 1;
-        OpenRequest {
-            activity: self.clone(),
-            is_answered: false,
+        let mut state = self.lock();
+        state.open += 1;
+        state.begun += 1;
+        if state.begun == MAX_REQUESTS {
+            self.worn_out.notify_one();
         }
+        OpenRequest(self.clone())
     }
 
     /// The first head is due after the connection was opened, the next one after the last request's end.
@@ -86,9 +86,9 @@ impl Activity {
         self.lock().open == 0
     }
 
-    /// Waits until too many requests were cancelled.
-    pub async fn flooded(&self) {
-        self.flooded.notified().await;
+    /// Waits until the connection has had its last request.
+    pub async fn worn_out(&self) {
+        self.worn_out.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -96,30 +96,18 @@ impl Activity {
     }
 }
 
-impl OpenRequest {
-    pub fn answer(mut self) {
-        self.is_answered = true;
-    }
-}
-
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        let mut state = self.activity.lock();
+        let mut state = self.0.lock();
         state.open -= 1;
         state.ended = Some(Instant::now());
-        if self.is_answered {
-            state.cancelled = state.cancelled.saturating_sub(1);
-        } else {
-            state.cancelled += 1;
-            if state.cancelled > MAX_CANCELLED {
-                self.activity.flooded.notify_one();
-            }
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     const LIMITS: TimeLimits = TimeLimits {
@@ -136,7 +124,7 @@ mod tests {
         assert_eq!(activity.judge(opened), Verdict::Keep(due));
         assert_eq!(activity.judge(due), Verdict::Close);
         let (first, second) = (activity.begin(), activity.begin());
-        first.answer();
+        drop(first);
         let later = opened + Duration::from_mins(5);
         assert_eq!(activity.judge(later), Verdict::Keep(later + LIMITS.idle));
         assert!(!activity.is_idle());
@@ -161,16 +149,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn cancelled_requests_count_against_answered_ones() {
+    async fn a_connection_has_a_last_request() {
         let activity = Activity::new(Instant::now(), LIMITS);
-        for _ in 0..10 * MAX_CANCELLED {
-            drop(activity.begin());
-            activity.begin().answer();
-        }
-        assert_eq!(activity.lock().cancelled, 0);
-        for _ in 0..=MAX_CANCELLED {
+        for _ in 1..MAX_REQUESTS {
             drop(activity.begin());
         }
-        activity.flooded().await;
+        let worn_out = timeout(Duration::ZERO, activity.worn_out());
+        worn_out.await.unwrap_err();
+        let _last = activity.begin();
+        activity.worn_out().await;
     }
 }

@@ -80,7 +80,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let requests = activity.clone();
         let service = service(self.app, self.remote, self.scheme, move || {
             let request = requests.begin();
-            || request.answer()
+            || drop(request)
         });
         http2::serve(stream, service, activity, self.limits, stopping).await;
         // The shutdown has waited for it.

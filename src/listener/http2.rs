@@ -51,7 +51,7 @@ pub(super) async fn serve<S, H>(
             // The client closed the connection or did not send HTTP/2.
             ended = &mut connection => return ended
                 .unwrap_or_else(|error| tracing::debug!(%error, "connection ended")),
-            () = activity.flooded() => return tracing::debug!("too many cancelled requests"),
+            () = activity.worn_out() => true,
             _ = stopping.changed(), if !is_closing => true,
             () = &mut check => match activity.judge(Instant::now()) {
                 _ if is_closing && activity.is_idle() => return,
