@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the whole suite on a temporary PostgreSQL server and a temporary MariaDB server.
 #
-# Tests of SQLite itself still run on SQLite: most tests of processes, files and their permissions, the write lock, and
-# query plans. Tests that are ignored on SQLite run here. A test of one engine is named after it (..._on_postgres,
+# Tests of SQLite itself still run on SQLite: files and their permissions, the write lock, and query plans. Tests of the
+# program that use no server, and of the sources, are left out unless arguments select tests: they would repeat the run on
+# SQLite. Tests that are ignored on SQLite run here. A test of one engine is named after it (..._on_postgres,
 # ..._on_mariadb); the run on the other engine skips it and then reports it as ignored.
 #
 #   tests/stores.sh [postgres|mariadb] [-- TEST ARGUMENTS]
@@ -27,12 +28,20 @@ if [[ "${1:-}" == -- ]]; then
   shift
 fi
 
+selected=("$@")
+if (($# == 0)); then
+  selected=(--skip layout::)
+  for module in tests/process/*.rs; do
+    grep -q 'on_server()' "$module" || selected+=(--skip "process::$(basename "$module" .rs)::")
+  done
+fi
+
 for engine in "${engines[@]}"; do
   # shellcheck disable=SC2086
   "start_$engine" ${options[$engine]}
   status=0
   JETON_TEST_DATABASE_URL=$url timeout "$timeout_seconds" cargo test --locked --workspace --test jeton -- \
-    --include-ignored --skip "${other[$engine]}" "$@" || status=$?
+    --include-ignored --skip "${other[$engine]}" "${selected[@]}" || status=$?
   "stop_$engine"
   trap - EXIT
   ((status == 0)) || exit "$status"
