@@ -73,7 +73,8 @@ impl AuthorizationCodeGrant {
         let requires_consent = row.requires_consent();
         let redemption = session::redeem(&server.store, &session, requires_consent, &cause).await?;
         let Redemption::Begun { roles } = redemption else {
-            // The code may have been used before what it depends on ended, and a session with `offline_access` lives on.
+            // The code may have been used before what it depends on ended, and a session with `offline_access` lives
+            // on.
             return Err(refuse(&code, client, cause, server).await?);
         };
         metrics::counter!("jeton_codes_redeemed_total").increment(1);

@@ -39,6 +39,15 @@ pub(super) enum Verdict {
     Keep(Instant),
 }
 
+/// How to close a connection that has had its last request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// Open requests are answered.
+    Graceful,
+    /// The client has sent as many requests again.
+    Immediate,
+}
+
 /// A request from its head to its response, or until it is cancelled.
 pub(super) struct OpenRequest(Activity);
 
@@ -60,7 +69,7 @@ impl Activity {
         let mut state = self.lock();
         state.open += 1;
         state.begun += 1;
-        if state.begun == MAX_REQUESTS {
+        if state.begun.is_multiple_of(MAX_REQUESTS) {
             self.worn_out.notify_one();
         }
         OpenRequest(self.clone())
@@ -86,9 +95,15 @@ impl Activity {
         self.lock().open == 0
     }
 
-    /// Waits until the connection has had its last request.
-    pub async fn worn_out(&self) {
+    /// Waits until the connection has had its last request. Then it is closed, at first gracefully.
+    pub async fn worn_out(&self) -> Closing {
         self.worn_out.notified().await;
+        // An honest client sends few requests after GOAWAY. Another one need not even confirm that it received it.
+        if self.lock().begun < 2 * MAX_REQUESTS {
+            Closing::Graceful
+        } else {
+            Closing::Immediate
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,6 +172,15 @@ mod tests {
         let worn_out = timeout(Duration::ZERO, activity.worn_out());
         worn_out.await.unwrap_err();
         let _last = activity.begin();
-        activity.worn_out().await;
+        assert_eq!(activity.worn_out().await, Closing::Graceful);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_goes_on_is_cut_off() {
+        let activity = Activity::new(Instant::now(), LIMITS);
+        for _ in 0..2 * MAX_REQUESTS {
+            drop(activity.begin());
+        }
+        assert_eq!(activity.worn_out().await, Closing::Immediate);
     }
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::activity::{Activity, Verdict};
+use super::activity::{Activity, Closing, Verdict};
 use super::time_limits::TimeLimits;
 
 /// Requests that a client may have open at once. "It is recommended that this value be no smaller than 100", RFC 9113
@@ -51,7 +51,10 @@ pub(super) async fn serve<S, H>(
             // The client closed the connection or did not send HTTP/2.
             ended = &mut connection => return ended
                 .unwrap_or_else(|error| tracing::debug!(%error, "connection ended")),
-            () = activity.worn_out() => true,
+            closing = activity.worn_out() => match closing {
+                Closing::Graceful => true,
+                Closing::Immediate => return tracing::debug!("requests after the last one"),
+            },
             _ = stopping.changed(), if !is_closing => true,
             () = &mut check => match activity.judge(Instant::now()) {
                 _ if is_closing && activity.is_idle() => return,

@@ -122,6 +122,15 @@ fn doctor_finds_settings_that_do_not_work() {
         "settings",
         "which no client can reach",
     );
+    let everywhere = place()
+        .with_tls(&certificate())
+        .set("JETON_SERVER__LISTEN", "0.0.0.0:1");
+    assert_finds(
+        &everywhere,
+        "failure",
+        "settings",
+        "which no client can reach",
+    );
     let plain = insecure().set("JETON_ISSUER", "http://jeton.invalid");
     assert_finds(&plain, "warning", "settings", "are not encrypted");
     assert_finds(&plain, "failure", "issuer", "check DNS, the proxy");

@@ -28,8 +28,9 @@ pub async fn check(store: &Store) -> Finding {
     }
     match maintenance::clock::compare(store, &clock).await {
         Ok(Some(micros)) if Duration::from_micros(micros.unsigned_abs()) > TOLERANCE => {
-            let seconds = micros / 1_000_000;
-            let text = format!("this clock is {seconds} s ahead of the database server's");
+            let seconds = micros.unsigned_abs() / 1_000_000;
+            let side = if micros > 0 { "ahead of" } else { "behind" };
+            let text = format!("this clock is {seconds} s {side} the database server's");
             Finding::failure(CHECK, text, REMEDY)
         }
         Ok(Some(_)) => Finding::ok(CHECK, format!("{now}, as the database server's")),

@@ -13,7 +13,8 @@ const CHECK: &str = "proxy";
 /// The number of sign-ins whose addresses are compared.
 const SIGN_INS: u64 = 20;
 
-/// An issuer with https has a proxy, unless the server has TLS itself. The proxy must be trusted and must name the clients.
+/// An issuer with https has a proxy, unless the server has TLS itself. The proxy must be trusted and must name the
+/// clients.
 pub async fn check(settings: &Settings, store: &Store) -> Option<Finding> {
     let trusted = &settings.server.trusted_proxies;
     if *trusted == TrustedProxies::default() {

@@ -10,9 +10,7 @@ pub fn check(settings: &Settings) -> Vec<Finding> {
     let issuer = &settings.issuer;
     let is_local = is_loopback(issuer);
     let mut findings = Vec::new();
-    if settings.server.listen.is_unspecified()
-        && *issuer == format!("http://{}", settings.server.listen)
-    {
+    if settings.server.listen.is_unspecified() && *issuer == settings.issuer_of_listener() {
         findings.push(Finding::failure(
             CHECK,
             format!("the issuer is {issuer}, which no client can reach"),
