@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseExecutor, DbErr}
 use uuid::Uuid;
 
 use super::schema::{empty_database, open, rows, schema};
-use crate::support::database::server_engine;
+use crate::support::database::{processlist, server_engine};
 
 #[tokio::test]
 async fn the_schema_is_the_same_after_down_and_up() {
@@ -131,9 +131,11 @@ async fn a_column_that_another_connection_adds_meanwhile_is_accepted_on_mariadb(
         let tables = Schema::of(&executor).await?;
         tables.add_column("samples", column).await
     });
-    let waiting = "SELECT 1 FROM information_schema.processlist \
-        WHERE db = DATABASE() AND state LIKE 'Waiting for table metadata lock%'";
-    while rows(&other, waiting).await.is_empty() {
+    let waiting = format!(
+        "SELECT 1 FROM {} WHERE db = DATABASE() AND state LIKE 'Waiting for table metadata lock%'",
+        processlist()
+    );
+    while rows(&other, &waiting).await.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for sql in [

@@ -17,14 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::support::client::disable;
-use crate::support::database::{TestDatabase, engine, parsed, server_engine};
+use crate::support::database::{TestDatabase, engine, mysql_lock_waits, parsed, server_engine};
 use crate::support::file::DataDir;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
 
 const TIMEOUT: Duration = Duration::from_mins(2);
-const MYSQL_LOCK_WAITS: &str = "SELECT concat(count(*), '') AS detail FROM information_schema.innodb_trx \
-     JOIN information_schema.processlist ON id = trx_mysql_thread_id \
-     WHERE db = database() AND trx_state = 'LOCK WAIT'";
+const POSTGRES_LOCK_WAITS: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted";
 const LIMITS: Limits = Limits {
     connections: 4,
     acquire_timeout: Duration::from_secs(2),
@@ -57,10 +55,10 @@ async fn a_refresh_that_waits_for_a_lock_times_out_on_the_node_and_on_the_server
     let (lock, waiting) = match server_engine() {
         Engine::Postgres => (
             "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE",
-            "SELECT count(*)::text AS detail FROM pg_locks WHERE NOT granted",
+            POSTGRES_LOCK_WAITS.to_owned(),
         ),
         // The timeout is one for row locks.
-        Engine::MySql => ("UPDATE sessions SET address = 'here'", MYSQL_LOCK_WAITS),
+        Engine::MySql => ("UPDATE sessions SET address = 'here'", mysql_lock_waits()),
     };
     let data = DataDir::new();
     let (jeton, tokens) = node_with_session(&data.url()).await;
@@ -73,7 +71,7 @@ async fn a_refresh_that_waits_for_a_lock_times_out_on_the_node_and_on_the_server
         assert_unavailable(&answer);
     }
     in_time(Box::pin(async {
-        while data.query(waiting).await != "0" {
+        while data.number(&waiting).await != 0 {
             // MariaDB caches the answer for 100 ms.
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -216,8 +214,8 @@ async fn a_node_that_is_disconnected_at_its_start_does_not_block_other_starts_on
 #[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
 async fn a_node_that_is_disconnected_in_a_transaction_loses_its_locks() {
     let waiting = match server_engine() {
-        Engine::Postgres => "SELECT count(*)::text AS detail FROM pg_locks WHERE NOT granted",
-        Engine::MySql => MYSQL_LOCK_WAITS,
+        Engine::Postgres => POSTGRES_LOCK_WAITS.to_owned(),
+        Engine::MySql => mysql_lock_waits(),
     };
     let data = DataDir::new();
     let (node, tokens) = node_with_session(&data.url()).await;
@@ -236,7 +234,7 @@ async fn a_node_that_is_disconnected_in_a_transaction_loses_its_locks() {
     let disconnected =
         tokio::spawn(async move { session::revoke(&remote, id, Ending::SignOut, &cause).await });
     in_time(Box::pin(async {
-        while data.query(waiting).await == "0" {
+        while data.number(&waiting).await == 0 {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }))

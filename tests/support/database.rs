@@ -208,8 +208,10 @@ async fn drop_database(connection: &DatabaseConnection, name: &str) {
     let drop = match engine().unwrap() {
         Engine::Postgres => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
         Engine::MySql => {
-            let users =
-                format!("SELECT id FROM information_schema.processlist WHERE db = '{name}'");
+            let users = format!(
+                "SELECT CAST(id AS SIGNED) FROM {} WHERE db = '{name}'",
+                processlist()
+            );
             let users = Statement::from_string(connection.get_database_backend(), users);
             for row in connection.query_all_raw(users).await.unwrap() {
                 let id: i64 = row.try_get_by_index(0).unwrap();
@@ -220,6 +222,29 @@ async fn drop_database(connection: &DatabaseConnection, name: &str) {
         }
     };
     let _ = connection.execute_unprepared(&drop).await;
+}
+
+/// The table of connections of MariaDB or MySQL, with `id`, `db` and `state`.
+///
+/// MySQL 9 fails to read `information_schema.processlist` while a statement has bytes that are not text.
+pub fn processlist() -> &'static str {
+    static IS_MARIADB: OnceLock<bool> = OnceLock::new();
+    let query = "SELECT version() FROM dual WHERE version() LIKE ";
+    if *IS_MARIADB.get_or_init(|| !names(query, "%MariaDB%").is_empty()) {
+        "information_schema.processlist"
+    } else {
+        "(SELECT processlist_id AS id, processlist_db AS db, processlist_state AS state \
+         FROM performance_schema.threads) AS processlist"
+    }
+}
+
+/// A query for the number of lock waits in the database of a connection to MariaDB or MySQL.
+pub fn mysql_lock_waits() -> String {
+    format!(
+        "SELECT count(*) FROM information_schema.innodb_trx JOIN {} ON id = trx_mysql_thread_id \
+         WHERE db = database() AND trx_state = 'LOCK WAIT'",
+        processlist()
+    )
 }
 
 /// The names that a query with this pattern returns.

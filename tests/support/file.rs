@@ -11,7 +11,7 @@ use sea_orm::{
 use tempfile::TempDir;
 
 use super::ROOT_SECRET;
-use super::database::{TestDatabase, connect, server_engine};
+use super::database::{TestDatabase, connect, mysql_lock_waits, server_engine};
 
 /// A temporary data directory, removed with the value.
 pub struct DataDir {
@@ -102,17 +102,14 @@ impl DataDir {
 
     /// The number of lock waits in this database, which is not on SQLite.
     pub async fn lock_waits(&self) -> i64 {
-        let waits = match server_engine() {
+        match server_engine() {
             Engine::Postgres => {
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND wait_event_type = 'Lock'"
+                let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND wait_event_type = 'Lock'";
+                self.number(waits).await
             }
-            Engine::MySql => {
-                "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist \
-                 ON id = trx_mysql_thread_id WHERE db = database() AND trx_state = 'LOCK WAIT'"
-            }
-        };
-        self.number(waits).await
+            Engine::MySql => self.number(&mysql_lock_waits()).await,
+        }
     }
 
     /// The contents of all files.
