@@ -64,3 +64,14 @@ stop_servers() {
   for pid in "$@"; do kill "$pid" 2>/dev/null || true; done
   wait "$@" 2>/dev/null || true
 }
+
+# document_block DOCUMENT HEADING LANGUAGE: prints the first block of the language below the heading in docs/DOCUMENT.
+document_block() {
+  awk -v heading="$2" -v fence="\`\`\`$3" '
+    inside && /^```$/ { found = 1; exit }
+    inside { print; next }
+    below && $0 == fence { inside = 1; next }
+    /^```/ { other = !other }
+    !other && /^#+ / { below = substr($0, index($0, " ") + 1) == heading }
+    END { exit !found }' "$root/docs/$1" || fail "no block of $3 below $2 in docs/$1"
+}

@@ -91,14 +91,7 @@ register() {
 # block HEADING LANGUAGE [DOCUMENT]: prints the first block of the language below the heading in docs/recipes.md, with the
 # addresses of this test.
 block() {
-  local document=$root/docs/${3:-recipes.md}
-  awk -v heading="$1" -v fence="\`\`\`$2" '
-    inside && /^```$/ { found = 1; exit }
-    inside { print; next }
-    below && $0 == fence { inside = 1; next }
-    /^```/ { other = !other }
-    !other && /^#+ / { below = substr($0, index($0, " ") + 1) == heading }
-    END { exit !found }' "$document" | addresses || fail "no block of $2 below $1 in $document"
+  document_block "${3:-recipes.md}" "$1" "$2" | addresses || exit 1
 }
 
 # addresses: replaces the addresses of the documents by those of this test.
