@@ -1,26 +1,27 @@
 #!/usr/bin/env bash
-# Runs the whole suite on a temporary PostgreSQL server and a temporary MariaDB server.
+# Runs the whole suite on a temporary PostgreSQL server and a temporary MariaDB server, or on a MySQL server.
 #
 # Tests of SQLite itself still run on SQLite: files and their permissions, the write lock, and query plans. Tests of the
 # program that use no server, and of the sources, are left out unless arguments select tests: they would repeat the run on
 # SQLite. Tests that are ignored on SQLite run here. A test of one engine is named after it (..._on_postgres,
 # ..._on_mariadb); the run on the other engine skips it and then reports it as ignored.
 #
-#   tests/stores.sh [postgres|mariadb] [-- TEST ARGUMENTS]
+#   tests/stores.sh [postgres|mariadb|mysql] [-- TEST ARGUMENTS]
 set -euo pipefail
 source "$(dirname "$0")/engines.sh"
 cd "$root"
 
-readonly timeout_seconds=1200
+readonly timeout_seconds=${TIMEOUT_SECONDS:-1200} # of one engine
 engines=(postgres mariadb)
 # Tests do not wait for the disk.
 declare -rA options=(
   [postgres]="-c fsync=off -c full_page_writes=off"
   [mariadb]="--innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-doublewrite=0"
+  [mysql]="--innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --innodb-doublewrite=0 --skip-log-bin"
 )
-declare -rA other=([postgres]=_on_mariadb [mariadb]=_on_postgres)
+declare -rA other=([postgres]=_on_mariadb [mariadb]=_on_postgres [mysql]=_on_postgres)
 if [[ $# -gt 0 && "$1" != -- ]]; then
-  [[ " ${engines[*]} " == *" $1 "* ]] || { echo "no such engine: $1; use postgres or mariadb" >&2; exit 2; }
+  [[ -n ${options[$1]:-} ]] || { echo "no such engine: $1; use postgres, mariadb or mysql" >&2; exit 2; }
   engines=("$1")
   shift
 fi
