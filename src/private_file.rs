@@ -24,6 +24,13 @@ pub fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// The permissions of an open file if they let all users of the machine do anything with it.
+pub fn mode_for_others(file: &File) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    Ok((mode & 0o007 != 0).then_some(mode))
+}
+
 /// A file under a temporary name beside its final one. Another process may read the final name at any moment, and this
 /// one may end at any moment. Deleted when it is dropped, with the files that SQLite keeps beside it.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ mod m20261128_000090_add_authorization_settings;
 mod m20261128_000091_add_user_profile;
 mod m20261128_000092_add_browser_sessions;
 mod m20261128_000093_add_consents;
+mod m20261128_000094_add_root_secret_uses;
 mod migrator;
 mod schema;
 
@@ -39,4 +40,5 @@ static STEPS: &[&dyn Step] = &[
     &m20261128_000092_add_browser_sessions::AddBrowserSessions,
     &m20261128_000093_add_consents::AddConsents,
     &m20261128_000090_add_authorization_settings::AddAuthorizationSettings,
+    &m20261128_000094_add_root_secret_uses::AddRootSecretUses,
 ];

@@ -62,6 +62,9 @@ actions! {
     KeyAdvanced "key_advanced" "a published signing key will sign earlier"
     KeysRevoked "keys_revoked" "signing keys were revoked"
     KeyDeleted "key_deleted" "an expired signing key was deleted"
+    RootSecretAdded "root_secret_added" "a root secret was added to the file"
+    RootSecretPromoted "root_secret_promoted" "another root secret signs after the next start"
+    RootSecretRemoved "root_secret_removed" "a root secret was removed from the file"
 }
 
 impl Action {

@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod output;
 mod restore;
+mod secret;
 mod serve;
 mod session;
 mod settings;
@@ -77,6 +78,8 @@ enum Command {
     Session(session::SessionGroup),
     /// Keys that sign access tokens.
     Key(key::KeyGroup),
+    /// Root secrets: replace the one from which all other secrets are derived.
+    Secret(secret::SecretGroup),
     /// Audit log: sign-ins, refusals, changes and their actors.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -129,6 +132,7 @@ async fn execute(line: CommandLine) -> Result<(), CommandError> {
         Command::Client(command) => command.run(&open_existing(settings).await?).await,
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
         Command::Key(command) => command.run(&open_existing(settings).await?).await,
+        Command::Secret(command) => command.run(settings).await,
         Command::Audit(command) => command.run(&open_existing(settings).await?).await,
     }
 }

@@ -29,6 +29,8 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     bootstrap::check_retention(&server).await?;
     metrics::start(&server, log.lost_lines()).await?;
     let password = bootstrap::populate(&server).await?;
+    // Before the first session begins.
+    maintenance::root_secret::record_use(&server).await;
     welcome(&server, password.as_ref())?;
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&server)));
     let stop = stop_signal()?;

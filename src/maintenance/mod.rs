@@ -1,8 +1,9 @@
-//! Background tasks: signing keys, sweeping, ended clients, clock comparison.
+//! Background tasks: signing keys, the root secret in use, sweeping, ended clients, clock comparison.
 
 pub mod clock;
 pub mod ended_clients;
 pub mod key_rotation;
+pub mod root_secret;
 mod signing_keys;
 pub mod sweep;
 
@@ -27,6 +28,7 @@ async fn maintain_keys(server: &AuthorizationServer) {
         if server.clock.doubt(Limits::MAINTENANCE).is_none() {
             server.throttle.sweep(server.clock.now());
         }
+        root_secret::record_use(server).await;
         if let Err(error) = refresh_keys(server).await {
             tracing::error!(%error, "cannot refresh the signing keys; the loaded ones stay in use");
         }

@@ -22,6 +22,8 @@ pub(super) struct Derived {
     pub pseudorandom_key: hkdf::Prk,
     pub form_token: hmac::Key,
     pub sealing: LessSafeKey,
+    /// Identifies the root secret and says nothing about it.
+    pub fingerprint: String,
 }
 
 impl Derived {
@@ -40,8 +42,16 @@ impl Derived {
             pseudorandom_key: pseudorandom_key(root),
             form_token: hmac_key(root, b"jeton form token v1")?,
             sealing: LessSafeKey::new(sealing),
+            fingerprint: fingerprint(root)?,
         })
     }
+}
+
+/// 64 bits, as hexadecimal digits.
+fn fingerprint(root: &[u8]) -> Result<String, RootSecretError> {
+    let derived = expand(root, b"jeton root secret fingerprint v1")?;
+    let digits = derived.iter().take(8).map(|byte| format!("{byte:02x}"));
+    Ok(digits.collect())
 }
 
 fn hmac_key(root: &[u8], label: &[u8]) -> Result<hmac::Key, RootSecretError> {

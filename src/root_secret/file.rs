@@ -10,21 +10,18 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::RootSecrets;
 use super::derived::LENGTH;
 use super::error::RootSecretError;
-use crate::private_file::Draft;
+use crate::private_file::{Draft, mode_for_others};
 use crate::secret::random_bytes;
 
 impl RootSecrets {
     /// Reads the file at `path`; `None` when there is none.
     pub fn read(path: &Path) -> Result<Option<Self>, RootSecretError> {
-        let failed = |why| RootSecretError::File(path.to_owned(), why);
-        let mut text = Zeroizing::new(String::new());
-        match std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)) {
-            Ok(_) => match Self::parse(&text) {
-                Ok(found) => Ok(Some(found)),
-                Err(error) => Err(failed(error.to_string())),
-            },
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(failed(format!("cannot be read: {error}"))),
+        let Some(text) = content(path)? else {
+            return Ok(None);
+        };
+        match Self::parse(&text) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) => Err(RootSecretError::File(path.to_owned(), error.to_string())),
         }
     }
 
@@ -44,6 +41,27 @@ impl RootSecrets {
             }
             Err(error) => Err(failed(error)),
         }
+    }
+}
+
+/// The text of the file; `None` when there is none. All users of the machine must not be able to read it.
+pub(super) fn content(path: &Path) -> Result<Option<Zeroizing<String>>, RootSecretError> {
+    let failed = |why| RootSecretError::File(path.to_owned(), why);
+    let mut text = Zeroizing::new(String::new());
+    let read = std::fs::File::open(path).and_then(|mut file| {
+        file.read_to_string(&mut text)?;
+        mode_for_others(&file)
+    });
+    match read {
+        Ok(None) => Ok(Some(text)),
+        Ok(Some(mode)) => Err(failed(format!(
+            "can be read by all users of this machine (mode {mode:o}), who could sign in as any user; run \
+             `chmod o= {}`, or let the system that writes it do so. If others may have read it, replace it: \
+             `jeton secret add`",
+            path.display()
+        ))),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(failed(format!("cannot be read: {error}"))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod code;
 mod derived;
+mod edit;
 mod error;
 mod file;
 mod seal;
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 
 pub use self::code::UnsealError;
 use self::derived::{Derived, LENGTH};
+pub use self::edit::{EditableFile, NotReplaced};
 pub use self::error::RootSecretError;
 pub use self::seal::{EMPTY_SEAL_LENGTH, Opened, SealingFailed};
 
@@ -27,7 +29,7 @@ pub const DEVICE_DIGEST_LENGTH: usize = 16;
 ///
 /// Three steps replace a root secret without ending sessions. Each is done on all nodes before the next
 /// begins: add the new secret as the last line, so that every node can verify with it; move it to the first
-/// line; remove the old one when the longest session has ended.
+/// line; remove the old one when the last session that was begun with it has ended. `jeton secret` guides them.
 pub struct RootSecrets(Vec<Derived>);
 
 impl RootSecrets {
@@ -138,6 +140,16 @@ impl RootSecrets {
     pub fn is_device(&self, description: &str, digest: &[u8]) -> bool {
         digest.len() == DEVICE_DIGEST_LENGTH
             && self.verify(|derived| &derived.device, description.as_bytes(), digest)
+    }
+
+    /// The fingerprint of the current secret.
+    pub fn fingerprint(&self) -> &str {
+        &self.current().fingerprint
+    }
+
+    /// The fingerprints of all secrets, in their order.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|derived| derived.fingerprint.as_str())
     }
 
     /// The first secret; `parse` refuses an empty list.

@@ -17,6 +17,7 @@ mod postgres;
 mod readiness;
 pub mod restore;
 mod retry;
+pub mod root_secret_use;
 pub mod schema_steps;
 mod server;
 pub mod session;

@@ -15,12 +15,14 @@ mod listen;
 mod log;
 mod origin;
 mod refusal;
+mod secret;
 mod start;
 mod tls;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -114,8 +116,11 @@ impl Place {
         self.directory.path().join(name)
     }
 
+    /// Writes a file that only its owner can read: it may be a secret.
     fn write(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
-        fs::write(self.path(name), text).unwrap();
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         self
     }
 

@@ -34,7 +34,7 @@ pub use revoked::{Revoked, revoked_after};
 pub use rotate::rotate;
 pub(super) use rotating_statement::RotationTexts;
 pub use rotating_statement::{DeviceDigests, RotationRequest};
-pub use search::{ActiveAt, SessionFilter, list, search};
+pub use search::{ActiveAt, SessionFilter, last_end_of_begun_before, list, search};
 pub use sweep::sweep;
 
 use super::Store;

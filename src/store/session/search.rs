@@ -7,7 +7,7 @@ use sea_orm::sea_query::{ExprTrait as _, Func};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 use super::{Column, Entity, Model, enabled_client, enabled_user, is_within_stored_idle_lifetime};
-use crate::clock::{Timestamp, micros};
+use crate::clock::{Timestamp, first_id_at, micros};
 use crate::config::Settings;
 use crate::store::text_search::without_nul;
 use crate::store::{Store, client};
@@ -109,4 +109,19 @@ pub async fn list(store: &Store, user_id: Option<Uuid>, limit: u64) -> Result<Ve
         ..SessionFilter::default()
     };
     search(store, filter, None, limit).await
+}
+
+/// The latest time at which the sessions end that are active and were begun before a time; `None` if there are none.
+pub async fn last_end_of_begun_before(
+    store: &Store,
+    time: Timestamp,
+    at: ActiveAt,
+) -> Result<Option<Timestamp>, DbErr> {
+    let last = Entity::find()
+        .filter(Column::Id.lt(first_id_at(time)))
+        .filter(at.condition())
+        .order_by_desc(Column::ExpiresAt)
+        .limit(1);
+    let last = last.one(store.read()).await?;
+    Ok(last.map(|session| session.expires_at))
 }
