@@ -25,6 +25,7 @@
 //! - [`redirect_uri`]: redirect URIs of clients, their rules and their comparison
 //! - [`display_name`], [`email`]: names that are shown to people, email addresses
 //! - [`liveness`]: whether requests get responses
+//! - [`metric`]: what is counted and measured
 //! - [`error`]: OAuth errors; classification of database errors
 //! - [`private_file`]: files that only their owner can read
 //! - [`secret`]: secret values and the source of randomness
@@ -51,6 +52,7 @@ pub mod key;
 pub mod listener;
 pub mod liveness;
 pub mod maintenance;
+pub mod metric;
 pub mod page;
 pub mod parameters;
 pub mod password;

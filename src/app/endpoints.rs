@@ -5,13 +5,11 @@
 
 use crate::bootstrap::SWAGGER_UI_REDIRECT;
 use crate::endpoint::{authorization, end_session, jwks, metadata, revoked_sessions, userinfo};
+use crate::metric::EndpointName;
 use crate::response::cors::Readers;
 
 /// The path of the OpenAPI document.
 pub(super) const DOCUMENT: &str = "/openapi.json";
-
-/// The metric label of the probes.
-pub(super) const PROBE: &str = "probe";
 
 /// A path with its methods (RFC 6749 §3).
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +25,7 @@ pub struct Endpoint {
     /// Format of errors.
     pub(super) errors: ErrorFormat,
     /// Value of the metric label `endpoint`.
-    pub(super) metric: &'static str,
+    pub(super) metric: EndpointName,
 }
 
 /// Format of an error body.
@@ -46,30 +44,34 @@ pub static ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         allow: "GET, HEAD, POST",
         errors: ErrorFormat::Page,
-        ..page(authorization::PATH, "authorization")
+        ..page(authorization::PATH, EndpointName::Authorization)
     },
     Endpoint {
         allow: "GET, HEAD, POST",
         errors: ErrorFormat::Page,
-        ..page(end_session::PATH, "end_session")
+        ..page(end_session::PATH, EndpointName::EndSession)
     },
-    oauth("/token", "POST", "token"),
-    oauth("/revoke", "POST", "revocation"),
-    oauth("/introspect", "POST", "introspection"),
-    oauth(userinfo::PATH, "GET, HEAD, POST", "userinfo"),
-    oauth(revoked_sessions::PATH, "GET, HEAD", "revoked_sessions"),
+    oauth("/token", "POST", EndpointName::Token),
+    oauth("/revoke", "POST", EndpointName::Revocation),
+    oauth("/introspect", "POST", EndpointName::Introspection),
+    oauth(userinfo::PATH, "GET, HEAD, POST", EndpointName::Userinfo),
+    oauth(
+        revoked_sessions::PATH,
+        "GET, HEAD",
+        EndpointName::RevokedSessions,
+    ),
     Endpoint {
         second_path: Some("/jwks.json"),
-        ..open(jwks::PATH, "jwks")
+        ..open(jwks::PATH, EndpointName::Jwks)
     },
-    open(metadata::OAUTH, "metadata"),
-    open(metadata::OPENID, "metadata"),
-    open(DOCUMENT, "document"),
-    page("/", "page"),
-    page("/docs", "page"),
-    page(SWAGGER_UI_REDIRECT, "page"),
-    page("/healthz", PROBE),
-    page("/readyz", PROBE),
+    open(metadata::OAUTH, EndpointName::Metadata),
+    open(metadata::OPENID, EndpointName::Metadata),
+    open(DOCUMENT, EndpointName::Document),
+    page("/", EndpointName::Page),
+    page("/docs", EndpointName::Page),
+    page(SWAGGER_UI_REDIRECT, EndpointName::Page),
+    page("/healthz", EndpointName::Probe),
+    page("/readyz", EndpointName::Probe),
     account("/account", "GET, HEAD, POST"),
     account("/account/password", "PUT"),
     account("/account/sessions", "GET, HEAD, DELETE"),
@@ -91,11 +93,11 @@ pub static ENDPOINTS: &[Endpoint] = &[
     admin("/admin/keys", "GET, HEAD, POST"),
     admin("/admin/audit-events", "GET, HEAD"),
     admin("/admin/*", "GET, HEAD"),
-    open("/.well-known/*", "other"),
+    open("/.well-known/*", EndpointName::Other),
 ];
 
 /// Row for paths that no endpoint has.
-static OTHER: Endpoint = page("/*", "other");
+static OTHER: Endpoint = page("/*", EndpointName::Other);
 
 impl Endpoint {
     /// The first path of the endpoint that has this one as its second, else the same path.
@@ -125,7 +127,7 @@ impl Endpoint {
     }
 }
 
-const fn oauth(path: &'static str, allow: &'static str, metric: &'static str) -> Endpoint {
+const fn oauth(path: &'static str, allow: &'static str, metric: EndpointName) -> Endpoint {
     Endpoint {
         path,
         second_path: None,
@@ -136,14 +138,14 @@ const fn oauth(path: &'static str, allow: &'static str, metric: &'static str) ->
     }
 }
 
-const fn open(path: &'static str, metric: &'static str) -> Endpoint {
+const fn open(path: &'static str, metric: EndpointName) -> Endpoint {
     Endpoint {
         readers: Readers::Everyone,
         ..oauth(path, "GET, HEAD", metric)
     }
 }
 
-const fn page(path: &'static str, metric: &'static str) -> Endpoint {
+const fn page(path: &'static str, metric: EndpointName) -> Endpoint {
     Endpoint {
         readers: Readers::SameOrigin,
         ..oauth(path, "GET, HEAD", metric)
@@ -153,13 +155,13 @@ const fn page(path: &'static str, metric: &'static str) -> Endpoint {
 const fn account(path: &'static str, allow: &'static str) -> Endpoint {
     Endpoint {
         errors: ErrorFormat::Problem,
-        ..oauth(path, allow, "account")
+        ..oauth(path, allow, EndpointName::Account)
     }
 }
 
 const fn admin(path: &'static str, allow: &'static str) -> Endpoint {
     Endpoint {
-        metric: "admin",
+        metric: EndpointName::Admin,
         ..account(path, allow)
     }
 }

@@ -10,15 +10,18 @@ use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint as _, IntoResponse as _, Request, Response};
 use tracing::{Instrument as _, Span};
 
-use super::endpoints::{Endpoint, ErrorFormat, PROBE};
+use super::context::RequestContext;
+use super::endpoints::{Endpoint, ErrorFormat};
 use super::error_page::error_page;
+use super::measurement::Measurement;
 use crate::error::Error;
+use crate::metric::EndpointName;
 use crate::response::body::Arrival;
 use crate::response::cors::{CorsRequest, Readers};
 use crate::response::host;
 use crate::response::oauth_error::OAuthError;
 use crate::response::problem::Problem;
-use crate::response::request_id::{self, RequestId};
+use crate::response::request_id::RequestId;
 use crate::server::AuthorizationServer;
 
 /// The content security policy of a response that is not a page.
@@ -44,24 +47,24 @@ pub(super) async fn call(
     mut request: Request,
     server: Arc<AuthorizationServer>,
 ) -> poem::Result<Response> {
-    let id = request_id::random();
+    let context = RequestContext::new();
     let endpoint = Endpoint::at(request.uri().path());
     let method = request.method().as_str();
     let method = method.get(..METHOD_LENGTH).unwrap_or(method);
     // Not what the client sent: that may be long, and the query may hold secrets by mistake.
     let span = if endpoint.readers == Readers::Everyone && request.method() == Method::GET {
         // It costs as much as the response, and only a refusal writes a line above the level debug.
-        tracing::debug_span!("request", %id, method, path = endpoint.path)
+        context.debug_span(method, endpoint.path)
     } else {
-        tracing::info_span!("request", %id, method, path = endpoint.path)
+        context.span(method, endpoint.path)
     };
     if endpoint.errors == ErrorFormat::Page {
-        request.set_data(RequestId(id.clone()));
+        request.set_data(RequestId(context.id.clone()));
     }
-    let response = respond(next, request, endpoint, &server, &id);
+    let response = respond(next, request, endpoint, &server, &context);
     let mut response = response.instrument(span).await;
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::try_from(id) {
+    if let Ok(id) = HeaderValue::try_from(context.id) {
         headers.insert("x-request-id", id);
     }
     for (name, value) in DEFAULT_HEADERS {
@@ -84,26 +87,24 @@ async fn respond(
     mut request: Request,
     endpoint: &Endpoint,
     server: &AuthorizationServer,
-    id: &str,
+    context: &RequestContext,
 ) -> Response {
+    let began = server.clock.read().monotonic;
+    let mut measurement = Measurement::begin(&mut request, endpoint, began);
     let mut cors = CorsRequest::read(&mut request, endpoint.readers, &server.settings.issuer);
-    let (metric, mut response) = if let Err(error) = check(&request, &mut cors, server).await {
-        (
-            endpoint.metric,
-            Failure::Failed(error).response(endpoint, server, id),
-        )
+    let mut response = if let Err(error) = check(&request, &mut cors, server, began).await {
+        Failure::Failed(error).response(endpoint, server, context)
     } else if cors.is_preflight() {
-        ("preflight", StatusCode::NO_CONTENT.into_response())
+        measurement.endpoint = EndpointName::Preflight;
+        StatusCode::NO_CONTENT.into_response()
     } else {
-        let response = endpoint_response(next, request, endpoint, server, id).await;
-        (endpoint.metric, response)
+        endpoint_response(next, request, endpoint, server, context).await
     };
     cors.permit(&mut response, endpoint.allow, &server.store)
         .await;
     let status = response.status().as_u16();
     tracing::debug!(status, "response");
-    let labels = [("endpoint", metric), ("status", status_class(status))];
-    metrics::counter!("jeton_requests_total", &labels).increment(1);
+    measurement.end(&response, server.clock.read().monotonic);
     response
 }
 
@@ -112,13 +113,13 @@ async fn check(
     request: &Request,
     cors: &mut CorsRequest,
     server: &AuthorizationServer,
+    now: i64,
 ) -> Result<(), Error> {
     if !host::is_valid(request) {
         return Err(Error::InvalidHead(
             "Host is missing, repeated or malformed".into(),
         ));
     }
-    let now = server.clock.read().monotonic;
     cors.check_origin(&server.store, now).await
 }
 
@@ -128,15 +129,15 @@ async fn endpoint_response(
     request: Request,
     endpoint: &Endpoint,
     server: &AuthorizationServer,
-    id: &str,
+    context: &RequestContext,
 ) -> Response {
     let now = || server.clock.read().monotonic;
     // The probes do not count: they may be served while nothing else is.
-    let waiting = (endpoint.metric != PROBE).then(|| server.liveness.begin(now()));
+    let waiting = (endpoint.metric != EndpointName::Probe).then(|| server.liveness.begin(now()));
     let timeout = server.settings.server.request_timeout.0;
     let response = match within(timeout, next, request).await {
         Ok(response) => response,
-        Err(failure) => failure.response(endpoint, server, id),
+        Err(failure) => failure.response(endpoint, server, context),
     };
     if let Some(waiting) = waiting {
         waiting.answer(now());
@@ -175,15 +176,20 @@ async fn within(
 }
 
 impl Failure {
-    fn response(self, endpoint: &Endpoint, server: &AuthorizationServer, id: &str) -> Response {
+    fn response(
+        self,
+        endpoint: &Endpoint,
+        server: &AuthorizationServer,
+        context: &RequestContext,
+    ) -> Response {
         let response = if Span::current().is_none() {
-            let span = tracing::info_span!("request", %id, method = "GET", path = endpoint.path);
+            let span = context.span("GET", endpoint.path);
             span.in_scope(|| self.data(endpoint))
         } else {
             self.data(endpoint)
         };
         if endpoint.errors == ErrorFormat::Page {
-            error_page(&response, &server.settings.page.name, id)
+            error_page(&response, &server.settings.page.name, &context.id)
         } else {
             response
         }
@@ -208,14 +214,5 @@ impl Failure {
                 OAuthError(error).as_response()
             }
         }
-    }
-}
-
-const fn status_class(status: u16) -> &'static str {
-    match status {
-        ..300 => "2xx",
-        300..400 => "3xx",
-        400..500 => "4xx",
-        _ => "5xx",
     }
 }

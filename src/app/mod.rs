@@ -1,8 +1,10 @@
 //! The application: a router over all endpoints, inside the request layers.
 
+mod context;
 pub mod endpoints;
 mod error_page;
 mod layers;
+mod measurement;
 mod query;
 
 use std::sync::Arc;

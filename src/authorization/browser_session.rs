@@ -8,6 +8,7 @@ use crate::client::{BROWSER, Policy};
 use crate::clock::Timestamp;
 use crate::device::Device;
 use crate::error::Error;
+use crate::metric;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 use crate::sign_in::{self, Attempt, AttemptSource};
@@ -144,7 +145,7 @@ impl BrowserSession {
         drop(permit);
         let session = begun
             .ok_or_else(|| Error::InvalidGrant("the user changed during the sign-in".into()))?;
-        metrics::counter!("jeton_sign_ins_total").increment(1);
+        metric::SIGN_INS.count(());
         Ok(Self {
             token: token_of(&session, credentials.stay_signed_in)?,
             session,

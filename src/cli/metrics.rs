@@ -1,33 +1,77 @@
 //! `/metrics` for Prometheus and the probes, on a separate listener.
 
+use std::env::consts::{ARCH, OS};
 use std::sync::Arc;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
 use super::CommandError;
 use super::log::LostLines;
-use crate::config::ServerSettings;
+use crate::clock::Clock;
+use crate::config::{MetricsSettings, ServerSettings};
 use crate::endpoint;
 use crate::listener;
+use crate::metric::{self, MaintenanceTask};
 use crate::server::AuthorizationServer;
 
 /// Maximum number of connections: those of clients at server.listen take none of them.
 const CONNECTIONS: usize = 64;
-const LOG_LINES_LOST: &str = "jeton_log_lines_lost_total";
+/// How often the values of histograms are counted into their buckets. Until then each takes 16 bytes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Starts the metrics and their listener at `metrics.listen`.
+/// Starts to record, unless `metrics.listen` is empty. Events before this are not recorded, nor are later ones of a
+/// metric that had one before.
+pub fn install(
+    settings: &MetricsSettings,
+    clock: &Clock,
+) -> Result<Option<PrometheusHandle>, CommandError> {
+    if settings.listen.is_empty() {
+        return Ok(None);
+    }
+    let failed = |error: &dyn std::error::Error| CommandError::new(error.to_string());
+    let mut builder = PrometheusBuilder::new();
+    for metric in metric::ALL {
+        if !metric.buckets().is_empty() {
+            let name = Matcher::Full(metric.name().to_owned());
+            let with_buckets = builder.set_buckets_for_metric(name, metric.buckets());
+            builder = with_buckets.map_err(|error| failed(&error))?;
+        }
+    }
+    let recorder = builder.install_recorder().map_err(|error| failed(&error))?;
+    for metric in metric::ALL {
+        metric.register();
+    }
+    set_constants(clock);
+    Ok(Some(recorder))
+}
+
+/// Sets what is known at the start.
+fn set_constants(clock: &Clock) {
+    metrics::describe_gauge!(metric::BUILD_INFO, "1, with the version of the program.");
+    let build = [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("os", OS),
+        ("arch", ARCH),
+    ];
+    metrics::gauge!(metric::BUILD_INFO, &build).set(1.0);
+    let now = clock.now().as_seconds_f64();
+    metric::START_TIME.set((), now);
+    for task in MaintenanceTask::ALL {
+        metric::MAINTENANCE_SUCCESS.set(*task, now);
+    }
+    metric::SWEEPING.set((), 0.0);
+}
+
+/// Starts the listener at `metrics.listen`.
 pub async fn start(
+    recorder: PrometheusHandle,
     server: &Arc<AuthorizationServer>,
     lost_lines: LostLines,
-) -> Result<(), CommandError> {
+) {
+    tokio::spawn(keep_up(recorder.clone()));
     let listen = &server.settings.metrics.listen;
-    if listen.is_empty() {
-        return Ok(());
-    }
-    let recorder = PrometheusBuilder::new().install_recorder();
-    let recorder = recorder.map_err(|error| CommandError::new(error.to_string()))?;
-    describe();
     match TcpListener::bind(listen).await {
         Ok(listener) => {
             tracing::info!(
@@ -35,7 +79,7 @@ pub async fn start(
                 "metrics at /metrics, probes at /healthz and /readyz"
             );
             let render = move || {
-                metrics::counter!(LOG_LINES_LOST).absolute(lost_lines.count());
+                metric::LOG_LINES_LOST.set((), lost_lines.count());
                 recorder.render()
             };
             tokio::spawn(serve(listener, render, Arc::clone(server)));
@@ -45,55 +89,14 @@ pub async fn start(
             tracing::warn!(listen, %error, "cannot serve metrics; set metrics.listen to a free address");
         }
     }
-    Ok(())
 }
 
-fn describe() {
-    metrics::describe_counter!(
-        "jeton_requests_total",
-        "Requests, by endpoint and class of status."
-    );
-    metrics::describe_counter!("jeton_sign_ins_total", "Sessions begun with a password.");
-    metrics::describe_counter!(
-        "jeton_sign_ins_slowed_total",
-        "Sign-ins refused because too many had failed, by limit: account, address."
-    );
-    metrics::describe_counter!(
-        "jeton_refreshes_total",
-        "Refreshes, by outcome: rotated, kept, same_answer, late_retry, replay; also ahead_of_store, repeated_elsewhere."
-    );
-    metrics::describe_gauge!(
-        "jeton_clock_ahead_seconds",
-        "Seconds by which this node's clock is ahead of the database server's; negative if behind."
-    );
-    metrics::describe_gauge!(
-        "jeton_clock_in_doubt",
-        "1 while the clock is in doubt and this node deletes no row and changes no key, else 0."
-    );
-    metrics::describe_gauge!(
-        "jeton_sweeping",
-        "1 on the node that removes old rows, else 0."
-    );
-    metrics::describe_counter!(
-        "jeton_swept_rows_total",
-        "Old rows removed, by table: sessions, sign_in_throttle, audit_events."
-    );
-    metrics::describe_counter!(
-        "jeton_sweep_failures_total",
-        "Failed removals of old rows; they are retried."
-    );
-    metrics::describe_counter!(
-        "jeton_store_conflicts_total",
-        "Transactions that the database rolled back because of a conflict and that were retried."
-    );
-    metrics::describe_counter!(
-        "jeton_connections_refused_total",
-        "Connections closed at once, because their address had server.max_connections_per_address."
-    );
-    metrics::describe_counter!(
-        LOG_LINES_LOST,
-        "Lines of the log that were not written: nothing read standard error fast enough, or it was closed."
-    );
+/// Bounds the memory of the histograms, also while nothing reads them.
+async fn keep_up(recorder: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
+        recorder.run_upkeep();
+    }
 }
 
 async fn serve(

@@ -24,10 +24,13 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let port = sockets.port()?.unwrap_or(settings.server.listen.port);
     let settings = settings.at_port(port);
     let clock = Clock::system();
+    let recorder = metrics::install(&settings.metrics, &clock)?;
     let tls = open_tls(&settings, clock.clone())?;
     let server = Arc::new(bootstrap::open(settings, clock).await?);
     bootstrap::check_retention(&server).await?;
-    metrics::start(&server, log.lost_lines()).await?;
+    if let Some(recorder) = recorder {
+        metrics::start(recorder, &server, log.lost_lines()).await;
+    }
     let password = bootstrap::populate(&server).await?;
     // Before the first session begins.
     maintenance::root_secret::record_use(&server).await;

@@ -25,6 +25,12 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// Seconds since 1970, with fractions.
+    pub fn as_seconds_f64(self) -> f64 {
+        let after = Duration::from_micros(self.0.unsigned_abs()).as_secs_f64();
+        if self.0 < 0 { -after } else { after }
+    }
+
     /// This time plus `duration`; saturates.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

@@ -7,6 +7,7 @@ use poem::web::Data;
 use poem::{IntoResponse, Response, handler};
 
 use crate::clock::Doubt;
+use crate::metric;
 use crate::response::RETRY_AFTER;
 use crate::server::AuthorizationServer;
 use crate::token::expiry;
@@ -30,22 +31,34 @@ pub fn healthz(Data(server): Data<&Arc<AuthorizationServer>>) -> Response {
 /// Readiness: 200 if the store is reachable and can be written, a signing key is active and the clock is not in doubt,
 /// else 503. A long pause before the start does not count: usually the server was stopped.
 #[handler]
-pub async fn readyz(server: Data<&Arc<AuthorizationServer>>) -> Response {
+pub async fn readyz(Data(server): Data<&Arc<AuthorizationServer>>) -> Response {
+    match check_ready(server).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => unavailable(why),
+    }
+}
+
+/// Checks whether the node can serve requests, and sets the gauge. Fails with the body of the response.
+pub(super) async fn check_ready(server: &AuthorizationServer) -> Result<(), &'static str> {
+    let outcome = find_obstacle(server).await;
+    metric::READY.set((), if outcome.is_ok() { 1.0 } else { 0.0 });
+    outcome
+}
+
+async fn find_obstacle(server: &AuthorizationServer) -> Result<(), &'static str> {
     let now = server.clock.now();
     if server.keys.ring().signer(now).is_none() {
-        return unavailable("no signing key\n");
+        return Err("no signing key\n");
     }
-    if let Some(doubt @ (Doubt::Apart(_) | Doubt::Stepped(_))) = expiry::doubt(&server) {
+    if let Some(doubt @ (Doubt::Apart(_) | Doubt::Stepped(_))) = expiry::doubt(server) {
         tracing::warn!(%doubt, "readiness: the clock is in doubt");
-        return unavailable("the clock is in doubt\n");
+        return Err("the clock is in doubt\n");
     }
-    match server.store.check_ready().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "readiness: the store is not reachable");
-            unavailable("the store is not reachable\n")
-        }
-    }
+    let ready = server.store.check_ready().await;
+    ready.map_err(|error| {
+        tracing::warn!(%error, "readiness: the store is not reachable");
+        "the store is not reachable\n"
+    })
 }
 
 fn unavailable(why: &'static str) -> Response {

@@ -14,6 +14,7 @@ use crate::audit::{Actor, Cause};
 use crate::client_authentication;
 use crate::device::Device;
 use crate::error::Error;
+use crate::metric;
 use crate::response::caller;
 use crate::response::cors::set_client;
 use crate::response::oauth_error::OAuthError;
@@ -158,7 +159,7 @@ async fn revoke_session(
         device,
     };
     if session::revoke(&server.store, id, Ending::SignOut, &cause).await? {
-        metrics::counter!("jeton_sign_outs_total").increment(1);
+        metric::SIGN_OUTS.count(());
     }
     Ok(())
 }

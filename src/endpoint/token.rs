@@ -15,6 +15,7 @@ use crate::grant::Grant;
 use crate::response::caller;
 use crate::response::cors::set_client;
 use crate::response::oauth_error::OAuthError;
+use crate::response::request_grant::set_grant;
 use crate::server::AuthorizationServer;
 use crate::token::response::TokenResponse;
 
@@ -90,6 +91,7 @@ impl TokenEndpoint {
         server: Data<&Arc<AuthorizationServer>>,
         form: Form<TokenRequest>,
     ) -> Result<Tokens, OAuthError> {
+        set_grant(&form.parameters, request);
         let grant = Grant::parse(&form.parameters, server.clock.now())?;
         let authorization = single_authorization(request.headers())?;
         let credentials = Credentials::parse(authorization, &form.parameters, &server)?;

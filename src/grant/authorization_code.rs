@@ -10,6 +10,7 @@ use crate::client::GrantType;
 use crate::client_authentication::AuthenticatedClient;
 use crate::device::Device;
 use crate::error::Error;
+use crate::metric;
 use crate::parameters::Parameters;
 use crate::scope::{OFFLINE_ACCESS, Scope};
 use crate::secret::Secret;
@@ -77,7 +78,7 @@ impl AuthorizationCodeGrant {
             // on.
             return Err(refuse(&code, client, cause, server).await?);
         };
-        metrics::counter!("jeton_codes_redeemed_total").increment(1);
+        metric::CODES_REDEEMED.count(());
         let content = SessionAccess {
             session: &session,
             roles: &roles,

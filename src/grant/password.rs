@@ -7,6 +7,7 @@ use crate::audit::{Actor, Cause};
 use crate::client_authentication::AuthenticatedClient;
 use crate::device::Device;
 use crate::error::Error;
+use crate::metric;
 use crate::parameters::Parameters;
 use crate::secret::Secret;
 use crate::server::AuthorizationServer;
@@ -83,7 +84,7 @@ impl PasswordGrant {
         let session = begun.ok_or_else(|| {
             Error::InvalidGrant("the user or the client changed during the sign-in".into())
         })?;
-        metrics::counter!("jeton_sign_ins_total").increment(1);
+        metric::SIGN_INS.count(());
         let content = SessionAccess {
             session: &session,
             roles: &user.roles,

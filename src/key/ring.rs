@@ -34,6 +34,11 @@ impl Key {
             .sign(message)
     }
 
+    /// The time from which the key signs.
+    pub const fn activates_at(&self) -> Timestamp {
+        self.stored.activates_at
+    }
+
     /// The state of the key at `now`.
     pub fn state(&self, now: Timestamp) -> State {
         lifecycle::state(&self.stored, self.superseded_at, now)
@@ -87,6 +92,12 @@ impl KeyRing {
             key.state(now).is_published() && signer.is_none_or(|signer| signer.id != key.id)
         });
         signer.into_iter().chain(others).collect()
+    }
+
+    /// The time from which the next key signs, if it is published.
+    pub fn next_activation(&self, now: Timestamp) -> Option<Timestamp> {
+        let next = self.0.iter().filter(|key| key.state(now) == State::Next);
+        next.map(Key::activates_at).min()
     }
 
     /// The longest lifetime in microseconds of a token that one of the keys may have signed. It includes

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::ServerSettings;
 use crate::device::{TrustedProxies, network_of_owner};
+use crate::metric;
 
 /// The least time between two lines of the log.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
@@ -62,7 +63,7 @@ impl AddressLimit {
 
 impl Open {
     fn warn(&mut self, network: IpAddr) {
-        metrics::counter!("jeton_connections_refused_total").increment(1);
+        metric::CONNECTIONS_REFUSED.count(());
         let is_due = |at: Instant| at.elapsed() >= WARNING_INTERVAL;
         if self.warned_at.is_none_or(is_due) {
             self.warned_at = Some(Instant::now());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sea_orm::DbErr;
 
 use crate::clock::{Clock, Limits, Reading, Timestamp};
+use crate::metric;
 use crate::store::{self, Store, lease};
 
 /// Maximum difference without a warning.
@@ -41,7 +42,7 @@ pub async fn compare(store: &Store, clock: &Clock) -> Result<Option<i64>, DbErr>
         tracing::warn!(%doubt, "check the clock. No row is deleted and no key is changed for a day");
     }
     let doubt = clock.doubt(Limits::MAINTENANCE);
-    metrics::gauge!("jeton_clock_in_doubt").set(if doubt.is_some() { 1.0 } else { 0.0 });
+    metric::CLOCK_IN_DOUBT.set((), if doubt.is_some() { 1.0 } else { 0.0 });
     let Some(database) = database else {
         return Ok(None);
     };
@@ -71,7 +72,7 @@ fn report(ahead: i64) {
     let seconds = difference
         .as_secs_f64()
         .copysign(if ahead < 0 { -1.0 } else { 1.0 });
-    metrics::gauge!("jeton_clock_ahead_seconds").set(seconds);
+    metric::CLOCK_AHEAD.set((), seconds);
     if difference > TOLERANCE {
         tracing::warn!(
             seconds_ahead = seconds,

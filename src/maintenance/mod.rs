@@ -8,10 +8,12 @@ mod signing_keys;
 pub mod sweep;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use self::signing_keys::{MaintenanceError, refresh_keys};
 use self::sweep::Sweeper;
 use crate::clock::Limits;
+use crate::metric::{MAINTENANCE_SECONDS, MAINTENANCE_SUCCESS, MaintenanceTask};
 use crate::server::AuthorizationServer;
 
 /// Runs until it is dropped. A long sweep does not delay the signing keys: caches depend on their times.
@@ -22,14 +24,16 @@ pub async fn run(server: Arc<AuthorizationServer>) {
 async fn maintain_keys(server: &AuthorizationServer) {
     loop {
         tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
-        if let Err(error) = clock::compare(&server.store, &server.clock).await {
+        let compared = clock::compare(&server.store, &server.clock);
+        if let Err(error) = measured(MaintenanceTask::Clock, server, compared).await {
             tracing::warn!(%error, "cannot compare the clock with the database server's");
         }
         if server.clock.doubt(Limits::MAINTENANCE).is_none() {
             server.throttle.sweep(server.clock.now());
         }
         root_secret::record_use(server).await;
-        if let Err(error) = refresh_keys(server).await {
+        let refreshed = refresh_keys(server);
+        if let Err(error) = measured(MaintenanceTask::Keys, server, refreshed).await {
             tracing::error!(%error, "cannot refresh the signing keys; the loaded ones stay in use");
         }
     }
@@ -40,5 +44,24 @@ async fn sweep(server: &AuthorizationServer) {
     loop {
         tokio::time::sleep(server.settings.keys.refresh_interval.0).await;
         sweeper.sweep(server).await;
+    }
+}
+
+/// Measures a run, and keeps the time of a success.
+async fn measured<T, E>(
+    task: MaintenanceTask,
+    server: &AuthorizationServer,
+    run: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let began = Instant::now();
+    let outcome = run.await;
+    report(task, server, began, outcome.is_ok());
+    outcome
+}
+
+fn report(task: MaintenanceTask, server: &AuthorizationServer, began: Instant, is_success: bool) {
+    MAINTENANCE_SECONDS.time(task, began.elapsed());
+    if is_success {
+        MAINTENANCE_SUCCESS.set(task, server.clock.now().as_seconds_f64());
     }
 }

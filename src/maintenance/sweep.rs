@@ -1,12 +1,13 @@
 //! Removal of old rows, in small batches, by one node at a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::{clock, ended_clients};
+use super::{clock, ended_clients, report};
 use crate::clock::{Limits, Timestamp};
+use crate::metric::{MaintenanceTask, SWEEP_FAILURES, SWEEPING, SWEPT_ROWS, SweptTable};
 use crate::secret::random_bytes;
 use crate::server::AuthorizationServer;
 use crate::store::{audit_event, lease, session, sign_in_throttle};
@@ -24,6 +25,7 @@ struct Pass<'a> {
     sweeper: &'a Sweeper,
     server: &'a AuthorizationServer,
     held_at: Timestamp,
+    has_failed: bool,
 }
 
 impl Default for Sweeper {
@@ -43,22 +45,20 @@ impl Sweeper {
     /// Removes rows past their retention if the clock is not in doubt and this node gets the lease; returns whether it
     /// did. Errors are logged, and the next sweep retries.
     pub async fn sweep(&self, server: &AuthorizationServer) -> bool {
-        let (holds_lease, held_at) = match self.begin(server).await {
-            Ok(begun) => begun,
+        let began = Instant::now();
+        let (holds_lease, mut pass) = match self.begin(server).await {
+            Ok((holds_lease, held_at)) => (holds_lease, Pass::new(self, server, held_at)),
             Err(error) => {
-                log("leases", &error);
-                (false, server.clock.trusted_now())
+                let mut pass = Pass::new(self, server, server.clock.trusted_now());
+                pass.fail("leases", &error);
+                (false, pass)
             }
         };
-        metrics::gauge!("jeton_sweeping").set(if holds_lease { 1.0 } else { 0.0 });
+        SWEEPING.set((), if holds_lease { 1.0 } else { 0.0 });
         if holds_lease {
-            let pass = Pass {
-                sweeper: self,
-                server,
-                held_at,
-            };
             pass.run().await;
         }
+        report(MaintenanceTask::Sweep, server, began, !pass.has_failed);
         holds_lease
     }
 
@@ -83,21 +83,34 @@ impl Sweeper {
     }
 }
 
-impl Pass<'_> {
-    async fn run(mut self) {
+impl<'a> Pass<'a> {
+    const fn new(
+        sweeper: &'a Sweeper,
+        server: &'a AuthorizationServer,
+        held_at: Timestamp,
+    ) -> Self {
+        Self {
+            sweeper,
+            server,
+            held_at,
+            has_failed: false,
+        }
+    }
+
+    async fn run(&mut self) {
         let (store, settings) = (&self.server.store, &self.server.settings);
         let (now, batch) = (self.held_at, settings.sweep.batch);
         ended_clients::continue_marking(self.server).await;
         let before = now.minus(self.session_retention());
         let sessions = || session::sweep(store, before, batch);
-        self.in_batches("sessions", sessions).await;
+        self.in_batches(SweptTable::Sessions, sessions).await;
         // A minute of tolerance: the clocks of other nodes may be behind.
         let before = now.minus(Duration::from_mins(1));
         let throttle = || sign_in_throttle::sweep(store, before, batch);
-        self.in_batches("sign_in_throttle", throttle).await;
+        self.in_batches(SweptTable::SignInThrottle, throttle).await;
         let before = now.minus(settings.audit.retention.0);
         let events = || audit_event::sweep(store, before, batch);
-        self.in_batches("audit_events", events).await;
+        self.in_batches(SweptTable::AuditEvents, events).await;
     }
 
     /// How long ended sessions are kept: the setting, or the longest lifetime of a token that a key may have signed.
@@ -109,7 +122,7 @@ impl Pass<'_> {
     }
 
     /// Removes batches until one is not full.
-    async fn in_batches<F>(&mut self, table: &'static str, remove: impl Fn() -> F)
+    async fn in_batches<F>(&mut self, table: SweptTable, remove: impl Fn() -> F)
     where
         F: Future<Output = Result<u64, DbErr>>,
     {
@@ -118,10 +131,10 @@ impl Pass<'_> {
         loop {
             let removed = match remove().await {
                 Ok(removed) => removed,
-                Err(error) => return log(table, &error),
+                Err(error) => return self.fail(table.value(), &error),
             };
             swept += removed;
-            metrics::counter!("jeton_swept_rows_total", "table" => table).increment(removed);
+            SWEPT_ROWS.add(table, removed);
             if removed < settings.batch {
                 break;
             }
@@ -130,11 +143,11 @@ impl Pass<'_> {
             match self.renew_lease().await {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) => return log(table, &error),
+                Err(error) => return self.fail(table.value(), &error),
             }
         }
         if swept > 0 {
-            tracing::debug!(table, swept, "removed old rows");
+            tracing::debug!(table = table.value(), swept, "removed old rows");
         }
     }
 
@@ -151,9 +164,10 @@ impl Pass<'_> {
         self.held_at = now;
         self.sweeper.hold(self.server, now).await
     }
-}
 
-fn log(table: &'static str, error: &DbErr) {
-    metrics::counter!("jeton_sweep_failures_total").increment(1);
-    tracing::error!(table, %error, "cannot remove old rows");
+    fn fail(&mut self, table: &'static str, error: &DbErr) {
+        self.has_failed = true;
+        SWEEP_FAILURES.count(());
+        tracing::error!(table, %error, "cannot remove old rows");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 
 use super::cost::Cost;
 use super::plain::Password;
-use super::queue::Lane;
+use super::queue::{Lane, Load};
 use super::rules::{Rules, Weakness};
 use super::threads::{Busy, Threads};
 use super::worker::{Verdict, Worker, current_prefix};
@@ -82,6 +82,11 @@ impl PasswordHasher {
         let lane = self.lane(&stored);
         let work = move |worker: &mut Worker| worker.pretend_as(&password, &stored);
         self.threads.submit(lane, work)?.await.map_err(|_| Busy)
+    }
+
+    /// How busy the threads are.
+    pub fn load(&self) -> Load {
+        self.threads.load()
     }
 
     fn lane(&self, stored: &str) -> Lane {

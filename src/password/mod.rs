@@ -17,6 +17,7 @@ pub use self::cost::Cost;
 pub use self::hasher::{HashError, PasswordHasher};
 pub use self::parse::check_stored;
 pub use self::plain::Password;
+pub use self::queue::{Load, QueueLoad};
 pub use self::rules::{Rules, Weakness};
 pub use self::threads::Busy;
 pub use self::worker::Verdict;

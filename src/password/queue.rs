@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::metric::PasswordQueue;
+
 /// The queue that a job waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
@@ -11,6 +13,36 @@ pub(super) enum Lane {
     Current,
     /// Hashes of any other algorithm or cost. At most half of the threads work on them, but at least one.
     Imported,
+}
+
+impl Lane {
+    /// The name in the metrics.
+    pub const fn queue(self) -> PasswordQueue {
+        match self {
+            Self::Current => PasswordQueue::Current,
+            Self::Imported => PasswordQueue::Imported,
+        }
+    }
+}
+
+/// How busy the password threads are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// The number of threads.
+    pub threads: usize,
+    /// The jobs in each queue.
+    pub queues: [QueueLoad; 2],
+}
+
+/// The jobs in one queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLoad {
+    /// The queue.
+    pub queue: PasswordQueue,
+    /// The number of jobs that wait for a thread.
+    pub waiting: usize,
+    /// The number of jobs that a thread works on.
+    pub running: usize,
 }
 
 /// What a thread does next.
@@ -27,6 +59,7 @@ pub(super) enum Next<J> {
 pub(super) struct Queue<J> {
     state: Mutex<State<J>>,
     changed: Condvar,
+    threads: usize,
     /// The maximum of waiting jobs in each lane.
     capacity: usize,
     /// The maximum of imported jobs that run at once.
@@ -36,6 +69,7 @@ pub(super) struct Queue<J> {
 struct State<J> {
     current: VecDeque<J>,
     imported: VecDeque<J>,
+    current_running: usize,
     imported_running: usize,
     /// The lane of the last job that a thread took: the lanes take turns.
     last: Lane,
@@ -48,11 +82,13 @@ impl<J> Queue<J> {
             state: Mutex::new(State {
                 current: VecDeque::new(),
                 imported: VecDeque::new(),
+                current_running: 0,
                 imported_running: 0,
                 last: Lane::Imported,
                 is_closed: false,
             }),
             changed: Condvar::new(),
+            threads,
             capacity,
             imported_max: (threads / 2).max(1),
         }
@@ -94,9 +130,10 @@ impl<J> Queue<J> {
 
     /// Reports the end of a job of this lane.
     pub fn finish(&self, lane: Lane) {
+        let mut state = self.lock();
+        let running = state.running(lane);
+        *running = running.saturating_sub(1);
         if lane == Lane::Imported {
-            let mut state = self.lock();
-            state.imported_running = state.imported_running.saturating_sub(1);
             // A thread that sleeps may now take a waiting job of this lane, or end.
             self.changed.notify_all();
         }
@@ -106,6 +143,23 @@ impl<J> Queue<J> {
     pub fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_all();
+    }
+
+    /// How busy the threads are.
+    pub fn load(&self) -> Load {
+        let state = self.lock();
+        let load = |lane: Lane, waiting: &VecDeque<J>, running| QueueLoad {
+            queue: lane.queue(),
+            waiting: waiting.len(),
+            running,
+        };
+        Load {
+            threads: self.threads,
+            queues: [
+                load(Lane::Current, &state.current, state.current_running),
+                load(Lane::Imported, &state.imported, state.imported_running),
+            ],
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {
@@ -123,9 +177,16 @@ impl<J> State<J> {
         } else {
             (Lane::Current, self.current.pop_front()?)
         };
-        self.imported_running += usize::from(imported);
+        *self.running(lane) += 1;
         self.last = lane;
         Some((lane, job))
+    }
+
+    const fn running(&mut self, lane: Lane) -> &mut usize {
+        match lane {
+            Lane::Current => &mut self.current_running,
+            Lane::Imported => &mut self.imported_running,
+        }
     }
 }
 
@@ -202,5 +263,22 @@ mod tests {
         assert_eq!(queue.take(Duration::ZERO), Next::Idle);
         queue.push(Lane::Current, 1).unwrap();
         assert_eq!(queue.take(Duration::ZERO), Next::Job(Lane::Current, 1));
+    }
+
+    #[test]
+    fn the_load_is_the_number_of_waiting_and_running_jobs() {
+        let queue = filled(2);
+        let numbers = || {
+            let load = queue.load();
+            assert_eq!(load.threads, 2);
+            load.queues.map(|one| (one.waiting, one.running))
+        };
+        assert_eq!(numbers(), [(4, 0), (4, 0)]);
+        let (first, _) = take(&queue);
+        let (second, _) = take(&queue);
+        assert_eq!(numbers(), [(3, 1), (3, 1)]);
+        queue.finish(first);
+        queue.finish(second);
+        assert_eq!(numbers(), [(3, 0), (3, 0)]);
     }
 }

@@ -6,14 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::argon2_memory::check_processor;
 use super::cost::Cost;
-use super::queue::{Lane, Next, Queue};
+use super::queue::{Lane, Load, Next, Queue};
 use super::worker::Worker;
+use crate::metric::{HASH_SECONDS, HASHES_REFUSED};
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
@@ -59,12 +60,22 @@ impl Threads {
         let job = move |worker: &mut Worker| {
             // After a timeout or a closed connection the result has no reader.
             if !reply.is_closed() {
-                reply.send(work(worker)).ok();
+                let began = Instant::now();
+                let result = work(worker);
+                HASH_SECONDS.time(lane.queue(), began.elapsed());
+                reply.send(result).ok();
             }
         };
         let Jobs(queue) = &*self.0;
-        queue.push(lane, Box::new(job)).map_err(|_| Busy)?;
+        queue.push(lane, Box::new(job)).map_err(|_| {
+            HASHES_REFUSED.count(lane.queue());
+            Busy
+        })?;
         Ok(answer)
+    }
+
+    pub fn load(&self) -> Load {
+        self.0.0.load()
     }
 
     /// Blocks one thread until the sender is dropped. Returns when the thread has begun.
@@ -151,7 +162,6 @@ fn run_jobs(queue: &Queue<Job>, mut worker: Worker) {
 #[cfg(test)]
 mod tests {
     use std::thread::sleep;
-    use std::time::Instant;
 
     use super::*;
 

@@ -7,6 +7,7 @@ mod error_response;
 pub mod host;
 pub mod oauth_error;
 pub mod problem;
+pub mod request_grant;
 pub mod request_id;
 
 pub(crate) use self::error_response::RETRY_AFTER;

@@ -17,6 +17,10 @@ use crate::error::{Error, Reason};
 #[error(transparent)]
 pub struct OAuthError(pub Error);
 
+/// The error code of a response, in its extensions, for the metrics.
+#[derive(Clone, Copy)]
+pub struct ErrorCode(pub &'static str);
+
 /// What went wrong, RFC 6749 section 5.2.
 #[derive(Object)]
 #[oai(rename = "ErrorResponse")]
@@ -125,7 +129,10 @@ impl ResponseError for OAuthError {
             accept_patch: None,
             log: (self.0.code(), &reason),
         };
-        response.log_and_build()
+        let mut response = response.log_and_build();
+        let code = ErrorCode(self.0.code());
+        response.extensions_mut().insert(code);
+        response
     }
 }
 

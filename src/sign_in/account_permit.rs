@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::throttled::Throttled;
 use super::{Attempt, AttemptSource};
 use crate::error::Error;
+use crate::metric::SlowedBy;
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, KnownDevice};
 use crate::store::sign_in_throttle::{self, Reservation};
@@ -56,7 +57,7 @@ impl AccountPermit {
             // from several places at once.
             if !others.ended().await {
                 let throttled = Throttled {
-                    by: "account",
+                    by: SlowedBy::Account,
                     subject,
                     user_id,
                     wait: wait.min(own_wait),

@@ -3,6 +3,7 @@
 use super::AttemptSource;
 use super::throttled::Throttled;
 use crate::error::Error;
+use crate::metric::SlowedBy;
 use crate::server::AuthorizationServer;
 
 /// Fails with [`Error::TooManyAttempts`] if the address has too many counted attempts.
@@ -18,7 +19,7 @@ pub async fn check(source: AttemptSource<'_>, server: &AuthorizationServer) -> R
     };
     let name = ["address", &network.to_string()];
     let throttled = Throttled {
-        by: "address",
+        by: SlowedBy::Address,
         subject: server.root_secrets.sign_in_subject(&name),
         user_id: None,
         wait,

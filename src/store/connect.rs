@@ -7,7 +7,7 @@ use sqlx::Connection as _;
 use sqlx::pool::PoolOptions;
 use thiserror::Error;
 
-use super::pool::NewPool;
+use super::pool::{NewPool, record_wait};
 
 /// A connection that was idle for longer is checked before it is used.
 const MAX_IDLE: Duration = Duration::from_secs(1);
@@ -71,11 +71,16 @@ pub(super) fn pool<DB: sqlx::Database>(limits: Limits) -> PoolOptions<DB> {
         .acquire_timeout(limits.acquire_timeout)
         // A check before each statement would cost a round trip.
         .test_before_acquire(false)
+        .after_connect(|_, _| {
+            record_wait();
+            Box::pin(async { Ok(()) })
+        })
         .before_acquire(|connection: &mut DB::Connection, meta| {
             Box::pin(async move {
                 if meta.idle_for > MAX_IDLE {
                     connection.ping().await?;
                 }
+                record_wait();
                 Ok(true)
             })
         })

@@ -40,6 +40,7 @@ pub use connect::Limits;
 use file_lock::FileLock;
 pub use open_error::OpenError;
 use pool::Pool;
+pub use pool::PoolLoad;
 use readiness::Readiness;
 use sea_orm::DbErr;
 use session::{RotationTexts, WaitingRotations};
@@ -49,6 +50,7 @@ pub use transaction::LONGEST_TRANSACTION;
 use write_ahead_log::WriteAheadLog;
 
 use crate::config::RotationDurability;
+use crate::metric::ConnectionPool;
 
 /// A database with the current schema: a SQLite file, or a database on a server that nodes share.
 ///
@@ -100,6 +102,23 @@ impl Store {
         } else {
             lease::check_writable(&self.relaxed).await
         }
+    }
+
+    /// The connections of each pool. On SQLite, two pools write: with and without waiting for the disk.
+    pub fn connections(&self) -> Vec<(ConnectionPool, PoolLoad)> {
+        if !self.is_file() {
+            return vec![(ConnectionPool::Shared, self.read.load())];
+        }
+        let (durable, relaxed) = (self.durable.load(), self.relaxed.load());
+        let write = PoolLoad {
+            open: durable.open + relaxed.open,
+            idle: durable.idle + relaxed.idle,
+            max: durable.max + relaxed.max,
+        };
+        vec![
+            (ConnectionPool::Read, self.read.load()),
+            (ConnectionPool::Write, write),
+        ]
     }
 
     /// Whether the database is SQLite.

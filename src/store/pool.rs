@@ -5,9 +5,23 @@ use std::time::{Duration, Instant};
 
 use sea_orm::prelude::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait as _,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ExecResult, QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait as _,
 };
+
+use crate::metric::{Awaited, ConnectionState, DATABASE_TIMEOUTS, DATABASE_WAIT};
+
+tokio::task_local! {
+    /// The time at which a statement began to wait for a connection.
+    static WAITS_SINCE: Instant;
+}
+
+/// Records how long the statement of this task has waited for its connection. Called by the pool's hooks.
+pub(super) fn record_wait() {
+    let recorded = WAITS_SINCE.try_with(|since| DATABASE_WAIT.time((), since.elapsed()));
+    // Outside a statement, as during the migration, nothing is recorded.
+    recorded.ok();
+}
 
 /// A pool of connections. A pool with a timeout is replaced by a new one when the server stops responding.
 ///
@@ -31,6 +45,17 @@ pub(in crate::store) struct Timeout {
 
 /// Creates a pool of connections that connect when they are first used.
 pub(super) type NewPool = Box<dyn Fn() -> DatabaseConnection + Send + Sync>;
+
+/// The connections of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolLoad {
+    /// The number of open connections.
+    pub open: u32,
+    /// The number of those that no statement uses.
+    pub idle: u32,
+    /// The maximum number of connections.
+    pub max: u32,
+}
 
 struct Health {
     responded_at: Instant,
@@ -77,15 +102,18 @@ impl Pool {
         statement: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
         let Some(timeout) = &self.0.timeout else {
-            return statement.await;
+            return statement.await.inspect_err(count_timeout);
         };
+        let statement = WAITS_SINCE.scope(Instant::now(), statement);
         let Ok(outcome) = tokio::time::timeout(timeout.length, statement).await else {
+            DATABASE_TIMEOUTS.count(Awaited::Response);
             self.replace(timeout);
             let length = humantime::format_duration(timeout.length);
             return Err(DbErr::Conn(RuntimeErr::Internal(format!(
                 "the database has not responded within {length}"
             ))));
         };
+        let outcome = outcome.inspect_err(count_timeout);
         match &outcome {
             // The pool is only busy while other statements still get responses.
             Err(DbErr::ConnectionAcquire(_)) if self.is_unresponsive(timeout) => {
@@ -95,6 +123,16 @@ impl Pool {
             _ => self.health().responded_at = Instant::now(),
         }
         outcome
+    }
+
+    /// The number of connections, and how many are idle.
+    pub(super) fn load(&self) -> PoolLoad {
+        let current = self.current();
+        match current.get_database_backend() {
+            DbBackend::Postgres => load(current.get_postgres_connection_pool()),
+            DbBackend::MySql => load(current.get_mysql_connection_pool()),
+            _ => load(current.get_sqlite_connection_pool()),
+        }
     }
 
     fn is_unresponsive(&self, timeout: &Timeout) -> bool {
@@ -127,6 +165,30 @@ impl Pool {
     }
 }
 
+impl PoolLoad {
+    /// The numbers of connections by state.
+    pub const fn by_state(self) -> [(ConnectionState, u32); 2] {
+        [
+            (ConnectionState::Idle, self.idle),
+            (ConnectionState::InUse, self.open.saturating_sub(self.idle)),
+        ]
+    }
+}
+
+fn load<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> PoolLoad {
+    PoolLoad {
+        open: pool.size(),
+        idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+        max: pool.options().get_max_connections(),
+    }
+}
+
+fn count_timeout(error: &DbErr) {
+    if let DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) = error {
+        DATABASE_TIMEOUTS.count(Awaited::Connection);
+    }
+}
+
 /// Logs the text of a statement, without its values.
 pub(super) fn trace(sql: &str) {
     tracing::trace!(sql, "statement");
@@ -140,7 +202,8 @@ async fn begin_uncancelled(
     connection: DatabaseConnection,
     options: TransactionOptions,
 ) -> Result<DatabaseTransaction, DbErr> {
-    let task = tokio::spawn(async move { connection.begin_with_options(options).await });
+    let begin = async move { connection.begin_with_options(options).await };
+    let task = tokio::spawn(WAITS_SINCE.scope(Instant::now(), begin));
     let begun = task.await;
     begun.unwrap_or_else(|error| Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))))
 }

@@ -9,6 +9,7 @@ use sea_orm::DbErr;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::database::is_conflict;
+use crate::metric;
 use crate::secret::random_bytes;
 
 const MAX_TRIES: u32 = 12;
@@ -46,7 +47,7 @@ where
         if !error.is_some_and(is_conflict) || started.elapsed() > LAST_BEGIN {
             break;
         }
-        metrics::counter!("jeton_store_conflicts_total").increment(1);
+        metric::STORE_CONFLICTS.count(());
         sleep(pause(tries)).await;
         match timeout_at(started + LAST_END, attempt()).await {
             Ok(repeated) => outcome = repeated,

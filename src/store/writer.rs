@@ -1,5 +1,7 @@
 //! The connection for a write, chosen by durability.
 
+use std::time::Instant;
+
 use sea_orm::sea_query::{Expr, InsertStatement, Returning};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::sync::MutexGuard;
@@ -8,6 +10,7 @@ use super::Store;
 use super::pool::Pool;
 use super::retry::{RetryError, retry};
 use crate::config::RotationDurability;
+use crate::metric::DATABASE_WAIT;
 
 /// Whether a write must survive a power failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +56,9 @@ impl Store {
 
     /// On SQLite, waits until no other task of this process writes.
     async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let since = Instant::now();
         let turn = self.turn.as_ref()?.lock().await;
+        DATABASE_WAIT.time((), since.elapsed());
         if let Some(log) = &self.log {
             log.limit().await;
         }

@@ -14,6 +14,7 @@ use crate::client::{Policy, RefreshTokenRotation};
 use crate::clock::Timestamp;
 use crate::device::Device;
 use crate::error::Error;
+use crate::metric::{REFRESHES, RefreshOutcome};
 use crate::server::AuthorizationServer;
 use crate::store::session::{self, ForgivenRetry, RotationRequest, SessionRecord};
 use crate::store::{audit_event, client};
@@ -88,8 +89,8 @@ impl Refresh<'_> {
         let policy = self.policy;
         let presented = self.token.generation;
         let (next, outcome) = match policy.rotation {
-            RefreshTokenRotation::Always => (presented.checked_add(1), "rotated"),
-            RefreshTokenRotation::Never => (Some(presented), "kept"),
+            RefreshTokenRotation::Always => (presented.checked_add(1), RefreshOutcome::Rotated),
+            RefreshTokenRotation::Never => (Some(presented), RefreshOutcome::Kept),
         };
         let at_end = || Error::InvalidGrant("the last generation is reached".into());
         let next = next.ok_or_else(at_end)?;
@@ -109,9 +110,9 @@ impl Refresh<'_> {
         let Some(record) = session::rotate(&self.server.store, request).await? else {
             return Ok(None);
         };
-        count(outcome);
+        REFRESHES.count(outcome);
         if record.session.rotation_gap > 0 {
-            count("ahead_of_store");
+            REFRESHES.count(RefreshOutcome::AheadOfStore);
             self.record_gap(&record.session).await;
         }
         self.begin_window(record).await.map(Some)
@@ -121,9 +122,9 @@ impl Refresh<'_> {
     async fn repeat(&self, seen: &session::Model, is_elsewhere: bool) -> Result<(), Error> {
         if is_elsewhere {
             session::record_repeated_elsewhere(&self.server.store, seen, &self.cause()).await?;
-            count("repeated_elsewhere");
+            REFRESHES.count(RefreshOutcome::RepeatedElsewhere);
         }
-        count("same_answer");
+        REFRESHES.count(RefreshOutcome::SameAnswer);
         Ok(())
     }
 
@@ -143,7 +144,7 @@ impl Refresh<'_> {
         let Some(record) = written else {
             return Ok(None);
         };
-        count("late_retry");
+        REFRESHES.count(RefreshOutcome::LateRetry);
         self.begin_window(record).await.map(Some)
     }
 
@@ -234,7 +235,7 @@ impl Refresh<'_> {
         let (store, cause) = (self.server.store.clone(), self.cause());
         let revocation = async move {
             session::revoke_replayed(&store, &session, distance, &cause).await?;
-            count("replay");
+            REFRESHES.count(RefreshOutcome::Replay);
             Ok::<_, sea_orm::DbErr>(())
         };
         let finished = tokio::spawn(revocation.in_current_span()).await;
@@ -254,9 +255,4 @@ impl Refresh<'_> {
     fn now(&self) -> Timestamp {
         self.server.clock.now()
     }
-}
-
-/// Counts refreshes by outcome. A rotation ahead of the store and a repetition elsewhere count twice.
-fn count(outcome: &'static str) {
-    metrics::counter!("jeton_refreshes_total", "outcome" => outcome).increment(1);
 }

@@ -13,6 +13,7 @@ mod http;
 mod http2;
 mod listen;
 mod log;
+mod metrics;
 mod origin;
 mod refusal;
 mod secret;

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::SessionRecord;
 use super::rotating_statement::{MAX_ROTATIONS, Values, rotate_all};
+use crate::metric::GROUP_COMMIT;
 use crate::store::Store;
 use crate::store::writer::{Durability, Writer};
 
@@ -71,6 +72,8 @@ async fn write_all(store: Store, mut unfinished: Unfinished) {
 
 /// Writes the rotations by one statement. If it fails, each runs alone: one of them may be the reason.
 async fn write(store: &Store, writer: &Writer<'_>, batch: Vec<Rotation>) {
+    let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+    GROUP_COMMIT.record((), size.into());
     if batch.len() > 1 {
         let values = batch.iter().map(|rotation| rotation.values.clone());
         match rotate_all(store, writer, values.collect()).await {

@@ -1,27 +1,36 @@
 //! What Prometheus and an orchestrator read: an application of its own, for a listener of its own.
 
+mod gauges;
+
 use std::sync::Arc;
 
 use poem::error::ResponseError as _;
 use poem::http::{HeaderValue, header};
 use poem::{Endpoint, EndpointExt as _, Request, Response, Route, get};
 
-use super::health::{healthz, readyz};
+use super::health::{self, healthz, readyz};
 use crate::error::Error;
 use crate::response::host;
 use crate::response::oauth_error::OAuthError;
 use crate::server::AuthorizationServer;
 
-/// Answers `GET /metrics` with what `render` gives, in the text format of Prometheus; and the probes, which must not
-/// wait behind the connections of clients.
+/// Answers `GET /metrics` with what `render` gives, in the text format of Prometheus, after a check of the readiness;
+/// and the probes, which must not wait behind the connections of clients.
 pub fn app(
     render: impl Fn() -> String + Send + Sync + 'static,
     server: Arc<AuthorizationServer>,
 ) -> impl Endpoint<Output = Response> {
-    let answer = poem::endpoint::make_sync(move |_| {
-        Response::builder()
-            .content_type("text/plain; version=0.0.4; charset=utf-8")
-            .body(render())
+    let (render, of) = (Arc::new(render), Arc::clone(&server));
+    let answer = poem::endpoint::make(move |_| {
+        let (render, server) = (Arc::clone(&render), Arc::clone(&of));
+        async move {
+            // Refused or not, it sets the gauge of the readiness.
+            health::check_ready(&server).await.ok();
+            gauges::set(&server);
+            Response::builder()
+                .content_type("text/plain; version=0.0.4; charset=utf-8")
+                .body(render())
+        }
     });
     Route::new()
         .at("/metrics", get(answer))
