@@ -47,7 +47,7 @@ pub(super) async fn call(
     mut request: Request,
     server: Arc<AuthorizationServer>,
 ) -> poem::Result<Response> {
-    let context = RequestContext::new();
+    let context = RequestContext::new(&request);
     let endpoint = Endpoint::at(request.uri().path());
     let method = request.method().as_str();
     let method = method.get(..METHOD_LENGTH).unwrap_or(method);

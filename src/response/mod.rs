@@ -9,5 +9,6 @@ pub mod oauth_error;
 pub mod problem;
 pub mod request_grant;
 pub mod request_id;
+pub mod trace_context;
 
 pub(crate) use self::error_response::RETRY_AFTER;
