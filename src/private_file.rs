@@ -1,13 +1,14 @@
 //! Files that only their owner can read, and their publication under a final name.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
 
-use crate::secret::random_bytes;
+use crate::secret::{Secret, random_bytes};
 
 /// Endings of the files that SQLite keeps beside a database.
 pub const SQLITE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -29,6 +30,31 @@ pub fn mode_for_others(file: &File) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = file.metadata()?.permissions().mode() & 0o777;
     Ok((mode & 0o007 != 0).then_some(mode))
+}
+
+/// Why a file with a secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    /// It cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    /// Its permissions, which are shown.
+    #[error(
+        "can be read by all users of this machine (mode {0:o}); run `chmod o=` on it, or let the system that writes it \
+         do so"
+    )]
+    Exposed(u32),
+}
+
+/// The text of a file with a secret, which all users of the machine must not be able to read.
+pub fn read_secret(path: &Path) -> Result<Secret, SecretFileError> {
+    let mut file = File::open(path)?;
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text)?;
+    match mode_for_others(&file)? {
+        None => Ok(Secret::new(std::mem::take(&mut text))),
+        Some(mode) => Err(SecretFileError::Exposed(mode)),
+    }
 }
 
 /// A file under a temporary name beside its final one. Another process may read the final name at any moment, and this

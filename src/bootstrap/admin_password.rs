@@ -1,20 +1,43 @@
 //! The configured password of the first user.
 
 use super::{ADMIN, BootstrapError};
+use crate::config::BootstrapSettings;
 use crate::password::{Busy, HashError, Password, Verdict};
-use crate::secret::Secret;
+use crate::private_file;
+use crate::secret::{Secret, without_line_ending};
 use crate::server::AuthorizationServer;
 use crate::store::user;
 use crate::username::Username;
 
-/// Logs that the configured password is not the one of the first user, since it applies to an empty database only.
+/// The configured password: of the setting, or of the file. `None` if neither is set.
+pub(super) fn configured(settings: &BootstrapSettings) -> Result<Option<Secret>, BootstrapError> {
+    let (password, file) = (&settings.admin_password.0, &settings.admin_password_file);
+    if !password.expose().is_empty() {
+        return Ok(Some(password.clone()));
+    }
+    if file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let refused = |why| BootstrapError::AdminPasswordFile {
+        path: file.clone(),
+        why,
+    };
+    let text = private_file::read_secret(file).map_err(|error| refused(error.to_string()))?;
+    match without_line_ending(text.expose()) {
+        "" => Err(refused("is empty".to_owned())),
+        password => Ok(Some(Secret::new(password.to_owned()))),
+    }
+}
+
+/// Logs that the configured password is not the one of the first user, since it applies to an empty database only. The
+/// file may have been deleted after the first start.
 pub(super) async fn report_without_effect(
-    configured: &Secret,
+    settings: &BootstrapSettings,
     server: &AuthorizationServer,
 ) -> Result<(), BootstrapError> {
-    if configured.expose().is_empty() {
+    let Ok(Some(configured)) = configured(settings) else {
         return Ok(());
-    }
+    };
     let admin = user::find_by_username(&server.store, ADMIN).await?;
     let stored = admin.map(|admin| admin.password_hash);
     let password = Password::new(configured.expose());

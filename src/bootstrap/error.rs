@@ -40,6 +40,17 @@ pub enum BootstrapError {
         /// The `kid` of a key that is sealed.
         kid: String,
     },
+    /// The file of the first user's password cannot be used.
+    #[error(
+        "bootstrap.admin_password_file (JETON_BOOTSTRAP__ADMIN_PASSWORD_FILE) is {path}: the file {why}. This start \
+         creates the user admin; write the password there"
+    )]
+    AdminPasswordFile {
+        /// Its path.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),

@@ -6,9 +6,6 @@ mod first_clients;
 
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 pub use self::error::BootstrapError;
 use crate::audit::Cause;
 use crate::client::BROWSER;
@@ -20,7 +17,7 @@ use crate::liveness::Liveness;
 use crate::maintenance;
 use crate::password::{Cost, Password, PasswordHasher, Rules};
 use crate::root_secret::RootSecrets;
-use crate::secret::{Secret, random_bytes};
+use crate::secret::{Secret, random_text};
 use crate::server::AuthorizationServer;
 use crate::store::client::ClientCache;
 use crate::store::user::InsertError;
@@ -197,18 +194,19 @@ pub async fn check_retention(server: &AuthorizationServer) -> Result<(), Bootstr
 /// generated; it is shown once.
 pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, BootstrapError> {
     first_clients::add(server).await?;
-    let configured = &server.settings.bootstrap.admin_password.0;
+    let settings = &server.settings.bootstrap;
     if user::any(&server.store).await? {
-        admin_password::report_without_effect(configured, server).await?;
+        admin_password::report_without_effect(settings, server).await?;
         return Ok(None);
     }
-    let generated = configured
-        .expose()
-        .is_empty()
-        .then(|| Secret::new(URL_SAFE_NO_PAD.encode(random_bytes::<18>())));
-    let hashed = match &generated {
-        Some(password) => server.hasher.hash(Password::new(password.expose())).await,
-        None => admin_password::hash(configured, server).await,
+    let configured = admin_password::configured(settings)?;
+    let (hashed, generated) = match configured {
+        Some(password) => (admin_password::hash(&password, server).await, None),
+        None => {
+            let password = random_text();
+            let hashed = server.hasher.hash(Password::new(password.expose())).await;
+            (hashed, Some(password))
+        }
     };
     let hash = hashed.map_err(|error| BootstrapError::Hashing(error.to_string()))?;
     let admin = user::Model {

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod client;
 mod doctor;
+mod first_password;
 mod healthcheck;
 mod http;
 mod input;
@@ -109,7 +110,7 @@ pub async fn run(line: CommandLine) -> ExitCode {
         Err(error) => {
             // Not `eprintln!`, which panics if standard error is closed.
             drop(writeln!(io::stderr(), "jeton: {error}"));
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
@@ -233,7 +234,22 @@ pub enum CommandError {
     Io(#[from] std::io::Error),
 }
 
+/// `EX_CONFIG` of sysexits.h: a new start with the same settings fails, too.
+const INVALID_SETTINGS: u8 = 78;
+
 impl CommandError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(_)
+            | Self::Bootstrap(
+                BootstrapError::Cost(_)
+                | BootstrapError::RootSecretValue(_)
+                | BootstrapError::AdminPasswordFile { .. },
+            ) => ExitCode::from(INVALID_SETTINGS),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
     fn new(message: impl Into<String>) -> Self {
         Self::Message(message.into())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::first_password::FirstPassword;
 use super::{CommandError, log, metrics, output};
 use crate::app::app;
 use crate::bootstrap::{self, ADMIN, FIRST_PARTY};
@@ -12,7 +13,6 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::listener::{self, BindError, Sockets, Tls};
 use crate::maintenance;
-use crate::secret::Secret;
 use crate::server::AuthorizationServer;
 
 /// Serves until SIGTERM, SIGHUP or Ctrl-C.
@@ -31,7 +31,10 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     if let Some(recorder) = recorder {
         metrics::start(recorder, &server, log.lost_lines()).await;
     }
-    let password = bootstrap::populate(&server).await?;
+    let password = match bootstrap::populate(&server).await? {
+        Some(generated) => Some(FirstPassword::of(generated, &server.settings.data_dir)?),
+        None => None,
+    };
     // Before the first session begins.
     maintenance::root_secret::record_use(&server).await;
     welcome(&server, password.as_ref())?;
@@ -85,47 +88,44 @@ fn cannot_listen(refused: &BindError) -> CommandError {
     ))
 }
 
-/// Prints how to use the server on standard output. A generated password is shown once and not in the log, so the
-/// start waits until it is written. Nothing else may delay the start if nothing reads standard output.
-fn welcome(server: &AuthorizationServer, password: Option<&Secret>) -> Result<(), CommandError> {
+/// Prints how to use the server on standard output. A generated password is shown once on a terminal and not in the log,
+/// so the start waits until it is written. Nothing else may delay the start if nothing reads standard output.
+fn welcome(
+    server: &AuthorizationServer,
+    password: Option<&FirstPassword>,
+) -> Result<(), CommandError> {
     let text = greeting(server, password);
     let printer = std::thread::spawn(move || output::text(&text));
     match password {
-        Some(_) => printer.join().unwrap_or(Ok(())),
-        None => Ok(()),
+        Some(FirstPassword::Printed(_)) => printer.join().unwrap_or(Ok(())),
+        Some(FirstPassword::Kept(_)) | None => Ok(()),
     }
 }
 
-fn greeting(server: &AuthorizationServer, password: Option<&Secret>) -> String {
+fn greeting(server: &AuthorizationServer, password: Option<&FirstPassword>) -> String {
     let settings = &server.settings;
     let base = settings.issuer_of_listener();
     tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
     warn_of_unknown_proxy(settings);
     warn_of_unreachable_issuer(settings);
-    let listens = format!("\nJeton listens on {base}\nOpen in a browser: {base}/docs\n\n");
     // Another or no default client: the request must name the client.
     let client = if settings.default_client == FIRST_PARTY {
         String::new()
     } else {
         format!(" -d client_id={FIRST_PARTY}")
     };
-    let token = if let Some(password) = password {
-        let password = password.expose();
-        format!(
-            "The first user is {ADMIN:?}, with the password {password}\n\
-             (shown only once; change it with `jeton user password {ADMIN}`)\n\n\
-             Get a token:\n\n  \
-             curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
-             -d password={password}\n\n"
-        )
-    } else {
-        format!(
-            "Get a token:\n\n  \
-             curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
-             --data-urlencode password=YOUR-PASSWORD\n\n"
-        )
-    };
-    listens + &token
+    let first_user = password.map(FirstPassword::describe).unwrap_or_default();
+    let parameter = password.map_or_else(
+        || "--data-urlencode password=YOUR-PASSWORD".to_owned(),
+        FirstPassword::parameter,
+    );
+    format!(
+        "\nJeton listens on {base}\nOpen in a browser: {base}/docs\n\n\
+         {first_user}\
+         Get a token:\n\n  \
+         curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
+         {parameter}\n\n"
+    )
 }
 
 /// If the server speaks plain HTTP, a proxy is in front of an issuer with https.

@@ -44,6 +44,13 @@ impl Settings {
             "must be the path of a file, not the secret; set that in root_secret.value \
              (JETON_ROOT_SECRET__VALUE)",
         );
+        let bootstrap = &self.bootstrap;
+        check.joint_rule(
+            &["bootstrap.admin_password", "bootstrap.admin_password_file"],
+            bootstrap.admin_password.0.expose().is_empty()
+                || bootstrap.admin_password_file.as_os_str().is_empty(),
+            "set one of them",
+        );
         check.rule(
             "page.name",
             is_page_name(&self.page.name),

@@ -25,6 +25,7 @@ pub use source::{SettingSource, SettingSources, SettingsError};
 pub use value::{SecretText, Span};
 
 use crate::database_url::DatabaseUrl;
+use crate::private_file;
 
 /// The text of `config/default.toml`: every setting with its default and its meaning.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -92,12 +93,38 @@ impl Settings {
         let known = SettingSources::collect(&known, None)?;
         let mut errors = sources.unknown(&known);
         let mut settings: Self = sources.deserialize(&known, &mut errors)?;
+        settings.read_url(&sources, &mut errors);
         settings.derive_empty();
         settings.check(&sources, &mut errors);
         if errors.is_empty() {
             Ok((settings, sources))
         } else {
             Err(SettingsError::new(errors))
+        }
+    }
+
+    /// Reads `database.url_file`.
+    fn read_url(&mut self, sources: &SettingSources, errors: &mut Vec<String>) {
+        let file = &self.database.url_file;
+        if file.as_os_str().is_empty() {
+            return;
+        }
+        if self.database.url.is_some() {
+            let names = ["database.url", "database.url_file"];
+            errors.push(sources.joint_error(&names, "set one of them"));
+            return;
+        }
+        let text = private_file::read_secret(file).map_err(|error| error.to_string());
+        let url = text.and_then(|text| match text.expose().trim() {
+            "" => Err("is empty".to_owned()),
+            text => DatabaseUrl::parse(text),
+        });
+        match url {
+            Ok(url) => self.database.url = Some(url),
+            Err(why) => {
+                let why = format!("is {}: the file {why}", file.display());
+                errors.push(sources.error("database.url_file", &why));
+            }
         }
     }
 

@@ -57,6 +57,7 @@ impl TlsSettings {
 pub struct DatabaseSettings {
     #[serde(deserialize_with = "value::database_url")]
     pub url: Option<DatabaseUrl>,
+    pub url_file: PathBuf,
     pub connections: u32,
     pub acquire_timeout: Span,
     pub statement_timeout: Span,
@@ -83,6 +84,7 @@ pub struct RootSecretSettings {
 #[serde(deny_unknown_fields)]
 pub struct BootstrapSettings {
     pub admin_password: SecretText,
+    pub admin_password_file: PathBuf,
     #[serde(deserialize_with = "value::web_origin")]
     pub example_api: Option<WebOrigin>,
 }

@@ -72,9 +72,13 @@ def settings(program):
 def accept(program, name, environment, text):
     if not environment:
         fail(f"no settings found in {name}")
-    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file, tempfile.NamedTemporaryFile("w") as url:
         file.write(text)
         file.flush()
+        url.write("postgres://jeton:secret@db/jeton")
+        url.flush()
+        if "JETON_DATABASE__URL_FILE" in environment:
+            environment["JETON_DATABASE__URL_FILE"] = url.name
         run = subprocess.run([program, "--config", file.name, "config"], env={**os.environ, **environment},
                              capture_output=True, text=True, check=False)
     if run.returncode:

@@ -96,15 +96,14 @@ chown 65532:65532 "$place/data"
 try "--bind $place/data /var/lib/jeton"
 [[ $(stat -c %u:%a "$place/data/jeton.db") == 65532:600 ]] || fail "the database's owner or mode"
 
-echo "== PostgreSQL, nothing writable, the password and the root secret in files"
+echo "== PostgreSQL, nothing writable, all secrets in files"
 (umask 077 && openssl rand -base64 32 >"$place/secrets/root-secret" &&
-  echo "127.0.0.1:$port:app:app:a password" >"$place/secrets/pgpass")
+  echo "postgres://app:a%20password@127.0.0.1:$port/app" >"$place/secrets/database-url")
 chown 65532:65532 "$place"/secrets/*
 chmod 400 "$place"/secrets/*
 psql --quiet "$url" --command "CREATE ROLE app LOGIN PASSWORD 'a password'" --command "CREATE DATABASE app OWNER app"
 sed -i '1i host all app all scram-sha-256' "$work/data/pg_hba.conf"
 psql --quiet "$url" --output /dev/null --command "SELECT pg_reload_conf()"
-try "" PGPASSFILE=/run/secrets/pgpass JETON_DATABASE__URL="postgres://app@127.0.0.1:$port/app" \
-  JETON_ROOT_SECRET__FILE=/run/secrets/root-secret
+try "" JETON_DATABASE__URL_FILE=/run/secrets/database-url JETON_ROOT_SECRET__FILE=/run/secrets/root-secret
 [[ -z $(ls -A "$tree/var/lib/jeton") ]] || fail "a file in the image"
 echo "the image works"

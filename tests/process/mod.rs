@@ -17,6 +17,7 @@ mod metrics;
 mod origin;
 mod refusal;
 mod secret;
+mod secret_file;
 mod start;
 mod tls;
 

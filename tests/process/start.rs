@@ -1,11 +1,12 @@
 //! The first start and the second: console, data and log.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use super::http::Connection;
-use super::{PASSWORD, Place, Process, eventually, free_address};
+use super::{PASSWORD, Place, Process, eventually, free_address, read};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -22,24 +23,25 @@ fn printed_command(process: &Process) -> String {
     command.join("\n")
 }
 
-fn paste(command: &str) -> serde_json::Value {
+fn paste(command: &str, place: &Place) -> serde_json::Value {
     let output = Command::new("bash")
         .args(["-c", command])
+        .current_dir(place.directory.path())
         .env("NO_PROXY", "*")
         .output()
         .unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{command}: {output:?}"))
 }
 
-/// The password on the console.
-fn printed_password(process: &Process) -> Option<String> {
-    let console = process.console();
-    let (_, rest) = console.split_once("with the password ")?;
-    rest.split_whitespace().next().map(str::to_owned)
+/// The generated password. Standard output is no terminal here.
+fn kept_password(place: &Place) -> String {
+    let path = place.path("data/admin-password");
+    assert_eq!(mode(&path), 0o600);
+    read(&path).trim_end().to_owned()
 }
 
 #[test]
-fn the_first_start_creates_private_data_and_prints_how_to_sign_in() {
+fn the_first_start_creates_private_data_and_says_how_to_sign_in() {
     let place = Place::empty();
     // `jeton` alone.
     let process = place.start_with(&[]);
@@ -54,12 +56,18 @@ fn the_first_start_creates_private_data_and_prints_how_to_sign_in() {
         "{console}"
     );
     assert!(console.contains(&format!("{base}/docs\n")), "{console}");
-    let password = printed_password(&process).unwrap();
+    let password = kept_password(&place);
     assert!(password.len() >= 20, "{password}");
+    assert!(
+        console.contains("The file ./data/admin-password has the password"),
+        "{console}"
+    );
+    assert!(!console.contains(&password), "{console}");
 
-    let tokens = paste(&printed_command(&process));
+    let tokens = paste(&printed_command(&process), &place);
     assert_eq!(tokens["token_type"], "Bearer", "{tokens}");
     let log = process.log_with("started");
+    assert!(log.contains("./data/admin-password"), "{log}");
     assert!(!log.contains(&password), "{log}");
 }
 
@@ -67,12 +75,13 @@ fn the_first_start_creates_private_data_and_prints_how_to_sign_in() {
 fn the_second_start_prints_no_password_and_the_first_password_stays_valid() {
     let place = Place::empty();
     let first = place.start();
-    let password = printed_password(&first).unwrap();
+    let password = kept_password(&place);
+    fs::remove_file(place.path("data/admin-password")).unwrap();
     let refresh_token = first.sign_in("admin", &password).refresh_token();
     first.stop("TERM");
 
     let second = place.start();
-    assert_eq!(printed_password(&second), None);
+    assert!(!place.path("data/admin-password").exists());
     assert!(!second.console().contains(&password));
     assert!(printed_command(&second).contains("YOUR-PASSWORD"));
     assert_eq!(second.sign_in("admin", &password).status, 200);
@@ -197,7 +206,7 @@ fn a_proxy_that_is_not_trusted_is_logged_at_start() {
 fn the_printed_command_names_a_client_if_there_is_no_default_client() {
     let place = Place::empty().set("JETON_DEFAULT_CLIENT", "");
     let process = place.start();
-    let tokens = paste(&printed_command(&process));
+    let tokens = paste(&printed_command(&process), &place);
     assert_eq!(tokens["token_type"], "Bearer", "{tokens}");
 }
 
