@@ -1,5 +1,7 @@
 //! The parts of a running server: fields, no logic.
 
+use std::sync::atomic::AtomicBool;
+
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::key::SigningKeys;
@@ -30,6 +32,8 @@ pub struct AuthorizationServer {
     pub throttle: SignInThrottle,
     /// Whether requests get responses.
     pub liveness: Liveness,
+    /// Set when the server is told to stop: it is not ready any more.
+    pub is_stopping: AtomicBool,
     /// The clock.
     pub clock: Clock,
 }

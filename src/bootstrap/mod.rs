@@ -5,6 +5,7 @@ mod error;
 mod first_clients;
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 pub use self::error::BootstrapError;
 use crate::audit::Cause;
@@ -153,6 +154,7 @@ pub async fn assemble(
         password_rules,
         throttle,
         liveness: Liveness::default(),
+        is_stopping: AtomicBool::new(false),
         clock,
     };
     maintenance::refresh_keys(&server).await?;

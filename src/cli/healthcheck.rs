@@ -1,22 +1,36 @@
 //! `jeton healthcheck`: whether the server on this machine is ready.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use super::{CommandError, http, output};
-use crate::config::{ListenHost, Settings};
+use crate::config::{ListenHost, ListenSocket, Settings};
+
+/// Where the server responds to `/readyz`.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// At a URL.
+    Url(String),
+    /// At a Unix socket.
+    Socket(PathBuf),
+}
 
 /// Requests `/readyz` of the running server.
 pub async fn run(settings: &Settings) -> Result<(), CommandError> {
-    let url = probe(settings);
-    match readiness(&url).await {
+    let probe = probe(settings);
+    match readiness(&probe).await {
         Ok(text) => output::line(&text),
-        Err(why) => Err(CommandError::new(format!("not ready: {url}: {why}"))),
+        Err(why) => Err(CommandError::new(format!("not ready: {probe}: {why}"))),
     }
 }
 
 /// What `/readyz` says if the server is ready, else why it is not.
-pub async fn readiness(url: &str) -> Result<String, String> {
-    let response = http::get_here(url).await?;
+pub async fn readiness(probe: &Probe) -> Result<String, String> {
+    let response = match probe {
+        Probe::Url(url) => http::get_here(url).await?,
+        Probe::Socket(path) => http::get_over(path, "http://localhost/readyz").await?,
+    };
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
     let text = text.trim().to_owned();
@@ -27,19 +41,30 @@ pub async fn readiness(url: &str) -> Result<String, String> {
     }
 }
 
-/// The URL of `/readyz` by the server's own settings: at `metrics.listen`, where clients take no connections from it,
-/// else at `server.listen`.
-pub fn probe(settings: &Settings) -> String {
+/// Where the server is by its own settings: at `metrics.listen`, where clients take no connections from it, else at the
+/// first address of `server.listen`.
+pub fn probe(settings: &Settings) -> Probe {
     if let Ok(address) = settings.metrics.listen.parse() {
-        return format!("http://{}/readyz", reachable(address));
+        return Probe::Url(format!("http://{}/readyz", reachable(address)));
     }
-    let listen = &settings.server.listen;
-    let host = match listen.host() {
-        ListenHost::Name(name) => format!("{name}:{}", listen.port),
-        ListenHost::Address(address) => reachable(SocketAddr::new(address.ip(), listen.port)),
-    };
     let scheme = settings.server.scheme();
-    format!("{scheme}://{host}/readyz")
+    let host = match settings.server.listen.first() {
+        ListenSocket::File(path) => return Probe::Socket(path.clone()),
+        ListenSocket::Address(listen) => match listen.host() {
+            ListenHost::Name(name) => format!("{name}:{}", listen.port),
+            ListenHost::Address(address) => reachable(SocketAddr::new(address.ip(), listen.port)),
+        },
+    };
+    Probe::Url(format!("{scheme}://{host}/readyz"))
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => f.write_str(url),
+            Self::Socket(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// An address to connect to: of all addresses of this machine, the loopback one.
@@ -55,7 +80,7 @@ fn reachable(address: SocketAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ListenAddress;
+    use crate::config::Listen;
 
     #[test]
     fn the_probe_is_at_an_address_that_can_be_connected_to() {
@@ -70,13 +95,25 @@ mod tests {
             ("[::]:9464", "0.0.0.0:80", "http://[::1]:9464/readyz"),
             ("", "0.0.0.0:80", "http://127.0.0.1:80/readyz"),
             ("", "10.0.0.1:80", "http://10.0.0.1:80/readyz"),
-            ("", "localhost:8080", "http://localhost:8080/readyz"),
+            (
+                "",
+                "unix:/run/jeton.sock,10.0.0.1:80",
+                "unix:/run/jeton.sock",
+            ),
+            (
+                "",
+                "localhost:8080,unix:/run/a",
+                "http://localhost:8080/readyz",
+            ),
         ] {
             settings.metrics.listen = metrics.to_owned();
-            settings.server.listen = ListenAddress::parse(listen).unwrap();
-            assert_eq!(probe(&settings), url);
+            settings.server.listen = Listen::parse(listen).unwrap();
+            assert_eq!(probe(&settings).to_string(), url);
         }
         settings.server.tls.certificate = "certificate.pem".into();
-        assert_eq!(probe(&settings), "https://localhost:8080/readyz");
+        assert_eq!(
+            probe(&settings).to_string(),
+            "https://localhost:8080/readyz"
+        );
     }
 }

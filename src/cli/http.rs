@@ -1,5 +1,6 @@
 //! The HTTP client of commands.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Response, redirect};
@@ -14,6 +15,11 @@ pub async fn get(url: &str) -> Result<Response, String> {
 /// The same at an address of this machine, for which no certificate is issued: any certificate is accepted.
 pub async fn get_here(url: &str) -> Result<Response, String> {
     send(url, client().danger_accept_invalid_certs(true)).await
+}
+
+/// The same over a Unix socket.
+pub async fn get_over(socket: &Path, url: &str) -> Result<Response, String> {
+    send(url, client().unix_socket(socket)).await
 }
 
 async fn send(url: &str, client: ClientBuilder) -> Result<Response, String> {

@@ -11,6 +11,7 @@ mod input;
 mod key;
 mod log;
 mod metrics;
+mod notify;
 mod output;
 mod restore;
 mod secret;

@@ -1,17 +1,17 @@
 //! `jeton serve`: starts the server and stops it gracefully.
 
-use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::first_password::FirstPassword;
-use super::{CommandError, log, metrics, output};
+use super::{CommandError, log, metrics, notify, output};
 use crate::app::app;
 use crate::bootstrap::{self, ADMIN, FIRST_PARTY};
 use crate::clock::Clock;
-use crate::config::Settings;
-use crate::listener::{self, BindError, Sockets, Tls};
+use crate::config::{ListenAddress, Settings};
+use crate::listener::{self, ListenError, Sockets, Tls};
 use crate::maintenance;
 use crate::server::AuthorizationServer;
 
@@ -19,10 +19,9 @@ use crate::server::AuthorizationServer;
 pub async fn run(settings: Settings) -> Result<(), CommandError> {
     let log = log::start(&settings.log)?;
     // Binds the port first: a second server on the same data must fail before it changes the data.
-    let listening = Sockets::bind(&settings.server.listen).await;
+    let listening = Sockets::open(&settings.server.listen).await;
     let sockets = listening.map_err(|error| cannot_listen(&error))?;
-    let port = sockets.port()?.unwrap_or(settings.server.listen.port);
-    let settings = settings.at_port(port);
+    let settings = follow(settings, &sockets)?;
     let clock = Clock::system();
     let recorder = metrics::install(&settings.metrics, &clock)?;
     let tls = open_tls(&settings, clock.clone())?;
@@ -37,9 +36,16 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
     };
     // Before the first session begins.
     maintenance::root_secret::record_use(&server).await;
+    tracing::info!(listen = %sockets, issuer = server.settings.issuer, "started");
     welcome(&server, password.as_ref())?;
     let maintenance = tokio::spawn(maintenance::run(Arc::clone(&server)));
-    let stop = stop_signal()?;
+    let signal = stop_signal()?;
+    let stop = async {
+        signal.await;
+        server.is_stopping.store(true, Ordering::Relaxed);
+        notify::stopping(server.settings.server.shutdown_timeout.0);
+    };
+    notify::ready();
     listener::serve(
         sockets.with(tls),
         app(Arc::clone(&server)),
@@ -74,18 +80,25 @@ fn open_tls(settings: &Settings, clock: Clock) -> Result<Option<Tls>, CommandErr
 }
 
 /// The message for an address that cannot be used, with the remedy.
-fn cannot_listen(refused: &BindError) -> CommandError {
-    let remedy = match refused.error.kind() {
-        io::ErrorKind::AddrInUse => "stop the process that uses it, or ",
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): grant it, or "
-        }
-        io::ErrorKind::AddrNotAvailable => "no network interface of this machine has it; ",
-        _ => "",
+fn cannot_listen(refused: &ListenError) -> CommandError {
+    CommandError::new(format!("{refused}; {}", refused.remedy()))
+}
+
+/// The settings with the port that the sockets have.
+fn follow(settings: Settings, sockets: &Sockets) -> Result<Settings, CommandError> {
+    let Some(port) = sockets.port()? else {
+        return Ok(settings);
     };
-    CommandError::new(format!(
-        "{refused}; {remedy}set server.listen (JETON_SERVER__LISTEN) to another address"
-    ))
+    let listen = &settings.server.listen;
+    if sockets.are_passed() && listen.address().map(|address| address.port) != Some(port) {
+        tracing::warn!(
+            %sockets,
+            %listen,
+            "the sockets of the service manager are used instead of server.listen; set server.listen to the same \
+             address, because the issuer may follow from it, and `jeton healthcheck` and `jeton doctor` use it"
+        );
+    }
+    Ok(settings.at_port(port))
 }
 
 /// Prints how to use the server on standard output. A generated password is shown once on a terminal and not in the log,
@@ -104,8 +117,11 @@ fn welcome(
 
 fn greeting(server: &AuthorizationServer, password: Option<&FirstPassword>) -> String {
     let settings = &server.settings;
-    let base = settings.issuer_of_listener();
-    tracing::info!(listen = %settings.server.listen, issuer = settings.issuer, "started");
+    let listen = &settings.server.listen;
+    let (at, base) = match listen.address() {
+        Some(_) => (settings.issuer_of_listener(), settings.issuer_of_listener()),
+        None => (listen.to_string(), settings.issuer.clone()),
+    };
     warn_of_unknown_proxy(settings);
     warn_of_unreachable_issuer(settings);
     // Another or no default client: the request must name the client.
@@ -120,7 +136,7 @@ fn greeting(server: &AuthorizationServer, password: Option<&FirstPassword>) -> S
         FirstPassword::parameter,
     );
     format!(
-        "\nJeton listens on {base}\nOpen in a browser: {base}/docs\n\n\
+        "\nJeton listens on {at}\nOpen in a browser: {base}/docs\n\n\
          {first_user}\
          Get a token:\n\n  \
          curl {base}/token -d grant_type=password{client} -d username={ADMIN} \\\n    \
@@ -131,7 +147,8 @@ fn greeting(server: &AuthorizationServer, password: Option<&FirstPassword>) -> S
 /// If the server speaks plain HTTP, a proxy is in front of an issuer with https.
 fn warn_of_unknown_proxy(settings: &Settings) {
     let has_proxy = settings.issuer.starts_with("https:") && !settings.server.tls.is_on();
-    if has_proxy && settings.server.trusted_proxies.is_empty() {
+    let is_by_ip = settings.server.listen.address().is_some();
+    if has_proxy && is_by_ip && settings.server.trusted_proxies.is_empty() {
         tracing::warn!(
             "server.trusted_proxies is empty: all requests that a proxy forwards have its address, so devices \
              are distinguished by User-Agent alone, and all clients share the limits per address; set \
@@ -142,8 +159,9 @@ fn warn_of_unknown_proxy(settings: &Settings) {
 
 /// Without an issuer, the address to listen on becomes the issuer. No client can reach `0.0.0.0`.
 fn warn_of_unreachable_issuer(settings: &Settings) {
-    let listen = &settings.server.listen;
-    if listen.is_unspecified() && settings.issuer == settings.issuer_of_listener() {
+    let listen = settings.server.listen.address();
+    let is_unspecified = listen.is_some_and(ListenAddress::is_unspecified);
+    if is_unspecified && settings.issuer == settings.issuer_of_listener() {
         tracing::warn!(
             issuer = settings.issuer,
             "the issuer is not set, so tokens and documents contain this address, which no other machine can \
@@ -174,24 +192,4 @@ fn ignores_hangup() -> bool {
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     let hangup = 1 << (SignalKind::hangup().as_raw_value() - 1);
     ignored.is_some_and(|mask| mask & hangup != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_without_permission_is_reported_as_such() {
-        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let refused = BindError {
-            address: "0.0.0.0:443".to_owned(),
-            error: denied,
-        };
-        let message = cannot_listen(&refused).to_string();
-        assert!(
-            message.contains("ports below 1024 need a privilege"),
-            "{message}"
-        );
-        assert!(!message.contains("stop the process"), "{message}");
-    }
 }

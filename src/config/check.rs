@@ -18,14 +18,20 @@ impl Settings {
     /// Adds a message to `errors` for each setting that breaks a rule.
     pub(super) fn check(&self, sources: &SettingSources, errors: &mut Vec<String>) {
         let mut check = Check { sources, errors };
+        let has_listener = self.server.listen.address().is_some();
         check.rule(
             "issuer",
-            is_issuer(&self.issuer),
+            has_listener || !self.issuer.is_empty(),
+            "must be set, because server.listen has no host and port that it could be",
+        );
+        check.rule(
+            "issuer",
+            self.issuer.is_empty() || is_issuer(&self.issuer),
             "must be an http or https URL without query, fragment or a slash at the end",
         );
         check.rule(
             "issuer",
-            is_secure(&self.issuer) || self.server.insecure_http,
+            self.issuer.is_empty() || is_secure(&self.issuer) || self.server.insecure_http,
             "must begin with https://, because with http:// everyone on the network can read passwords and tokens; \
              http:// is for this machine alone, such as http://localhost:8080. If no issuer is set, it is the address \
              of server.listen. For a test network set server.insecure_http = true (JETON_SERVER__INSECURE_HTTP)",
@@ -77,6 +83,7 @@ impl Settings {
         );
         check.duration("server.request_timeout", server.request_timeout, SECOND..);
         check.duration("server.shutdown_timeout", server.shutdown_timeout, SECOND..);
+        check.duration("server.drain_time", server.drain_time, Duration::ZERO..);
         check.duration(
             "server.clock_tolerance",
             server.clock_tolerance,

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
 use url::Host;
 
 /// Where a listener listens. A host name may have several addresses.
@@ -71,18 +69,6 @@ impl fmt::Display for ListenAddress {
 pub const fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
     address.set_port(port);
     address
-}
-
-impl<'de> Deserialize<'de> for ListenAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(
-                "must be a host name or an IP address, and a port, such as localhost:8080, \
-                 127.0.0.1:8080 or [::1]:8080",
-            )
-        })
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod check;
 mod environment;
+mod listen;
 mod listen_address;
 mod section;
 mod source;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+pub use listen::{Listen, ListenSocket};
 pub use listen_address::{ListenAddress, ListenHost, at_port};
 pub use section::{
     AccessTokenSettings, AccountSettings, AuditSettings, BootstrapSettings, DatabaseSettings,
@@ -146,16 +148,18 @@ impl Settings {
     #[must_use]
     pub fn at_port(mut self, port: u16) -> Self {
         let follows_listener = self.issuer == self.issuer_of_listener();
-        self.server.listen.port = port;
+        self.server.listen.set_port(port);
         if follows_listener {
             self.issuer = self.issuer_of_listener();
         }
         self
     }
 
-    /// The URL of the listener, which is the issuer if none is set.
+    /// The URL of the listener, which is the issuer if none is set. Empty if it has only Unix sockets.
     pub fn issuer_of_listener(&self) -> String {
-        format!("{}://{}", self.server.scheme(), self.server.listen)
+        let scheme = self.server.scheme();
+        let address = self.server.listen.address();
+        address.map_or_else(String::new, |address| format!("{scheme}://{address}"))
     }
 
     /// The address of the database.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
 
-use super::listen_address::ListenAddress;
+use super::listen::Listen;
 use super::value::{self, SecretText, Span};
 use crate::database_url::DatabaseUrl;
 use crate::device::TrustedProxies;
@@ -16,12 +16,13 @@ use crate::web_origin::WebOrigin;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
-    pub listen: ListenAddress,
+    pub listen: Listen,
     pub insecure_http: bool,
     pub header_read_timeout: Span,
     pub keep_alive_timeout: Span,
     pub request_timeout: Span,
     pub shutdown_timeout: Span,
+    pub drain_time: Span,
     pub max_connections: usize,
     pub max_connections_per_address: usize,
     pub clock_tolerance: Span,

@@ -209,11 +209,13 @@ impl SettingSources {
 }
 
 fn name(error: &ConfigError) -> Option<&str> {
-    match error {
+    let name = match error {
         ConfigError::At { key, .. } | ConfigError::Type { key, .. } => key.as_deref(),
-        ConfigError::NotFound(key) => Some(key),
+        ConfigError::NotFound(key) => Some(key.as_str()),
         _ => None,
-    }
+    };
+    // An index follows if an element of a list is wrong.
+    name?.split('[').next()
 }
 
 /// The rule that a value broke, instead of the library's message.
@@ -252,7 +254,7 @@ fn flatten(
         (Some(other), None) => other.to_owned(),
     };
     let value = text::trimmed(&name, value);
-    let plain = value.clone().into_string().unwrap_or_default();
+    let plain = text::plain(&value);
     let shown = text::shown(&name, plain);
     let raw = value;
     sources.insert(

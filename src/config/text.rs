@@ -23,6 +23,17 @@ pub(super) fn shown(name: &str, plain: String) -> String {
     }
 }
 
+/// The value as a text; the elements of a list are separated by commas.
+pub(super) fn plain(value: &Value) -> String {
+    match &value.kind {
+        ValueKind::Array(elements) => {
+            let elements: Vec<String> = elements.iter().map(plain).collect();
+            elements.join(", ")
+        }
+        _ => value.clone().into_string().unwrap_or_default(),
+    }
+}
+
 /// A URL without its password; `None` if it has none.
 fn without_password(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;

@@ -42,9 +42,21 @@ impl TrustedProxies {
     /// malformed or the two headers differ, the result is the peer.
     pub fn client(&self, peer: IpAddr, forwarding: &Forwarding<'_>) -> IpAddr {
         let peer = peer.to_canonical();
-        if !self.contain(peer) {
-            return peer;
+        if self.contain(peer) {
+            self.named(peer, forwarding)
+        } else {
+            peer
         }
+    }
+
+    /// The same for a request over a Unix socket. Its file is for the proxy alone, so the peer is trusted. A request
+    /// without the proxy's headers comes from this machine.
+    pub fn client_of_unix_socket(&self, forwarding: &Forwarding<'_>) -> IpAddr {
+        self.named(Ipv4Addr::LOCALHOST.into(), forwarding)
+    }
+
+    /// The address that a trusted peer names.
+    fn named(&self, peer: IpAddr, forwarding: &Forwarding<'_>) -> IpAddr {
         let forwarded = self.walk(peer, &forwarding.forwarded, element);
         let x_forwarded_for = self.walk(peer, &forwarding.x_forwarded_for, node);
         match (forwarded, x_forwarded_for) {

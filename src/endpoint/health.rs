@@ -1,6 +1,7 @@
 //! Liveness and readiness probes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use poem::http::{StatusCode, header};
 use poem::web::Data;
@@ -28,8 +29,8 @@ pub fn healthz(Data(server): Data<&Arc<AuthorizationServer>>) -> Response {
     }
 }
 
-/// Readiness: 200 if the store is reachable and can be written, a signing key is active and the clock is not in doubt,
-/// else 503. A long pause before the start does not count: usually the server was stopped.
+/// Readiness: 200 if the store is reachable and can be written, a signing key is active, the clock is not in doubt and
+/// the server does not stop, else 503. A long pause before the start does not count: usually the server was stopped.
 #[handler]
 pub async fn readyz(Data(server): Data<&Arc<AuthorizationServer>>) -> Response {
     match check_ready(server).await {
@@ -46,6 +47,9 @@ pub(super) async fn check_ready(server: &AuthorizationServer) -> Result<(), &'st
 }
 
 async fn find_obstacle(server: &AuthorizationServer) -> Result<(), &'static str> {
+    if server.is_stopping.load(Ordering::Relaxed) {
+        return Err("the server stops\n");
+    }
     let now = server.clock.now();
     if server.keys.ring().signer(now).is_none() {
         return Err("no signing key\n");

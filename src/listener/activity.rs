@@ -18,6 +18,7 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 #[derive(Clone)]
 pub(super) struct Activity {
     state: Arc<Mutex<State>>,
+    first: Arc<Notify>,
     worn_out: Arc<Notify>,
     opened: Instant,
     limits: TimeLimits,
@@ -59,6 +60,7 @@ impl Activity {
                 open: 0,
                 ended: None,
             })),
+            first: Arc::default(),
             worn_out: Arc::default(),
             opened,
             limits,
@@ -69,6 +71,9 @@ impl Activity {
         let mut state = self.lock();
         state.open += 1;
         state.begun += 1;
+        if state.begun == 1 {
+            self.first.notify_one();
+        }
         if state.begun.is_multiple_of(MAX_REQUESTS) {
             self.worn_out.notify_one();
         }
@@ -93,6 +98,13 @@ impl Activity {
 
     pub fn is_idle(&self) -> bool {
         self.lock().open == 0
+    }
+
+    /// Waits until the connection has had a request.
+    pub async fn used(&self) {
+        if self.lock().begun == 0 {
+            self.first.notified().await;
+        }
     }
 
     /// Waits until the connection has had its last request. Then it is closed, at first gracefully.
@@ -129,6 +141,7 @@ mod tests {
         head: Duration::from_secs(10),
         idle: Duration::from_secs(75),
         request: Duration::from_secs(30),
+        drain: Duration::from_secs(2),
     };
 
     #[test]

@@ -12,7 +12,8 @@ use crate::metric;
 /// The least time between two lines of the log.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Counts the connections of each IPv4 address and /64 network of IPv6, except those of trusted proxies.
+/// Counts the connections of each IPv4 address and /64 network of IPv6, except those of trusted proxies, which those
+/// over a Unix socket are.
 #[derive(Clone)]
 pub(super) struct AddressLimit {
     maximum: usize,
@@ -41,10 +42,11 @@ impl AddressLimit {
         }
     }
 
-    /// The place of a connection from this address; `None` if it has as many connections as it may have.
-    pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
-        let address = address.to_canonical();
-        let network = (!self.exempt.contain(address)).then(|| network_of_owner(address));
+    /// The place of a connection from this address, if it has one; `None` if it has as many connections as it may have.
+    pub(super) fn take(&self, address: Option<IpAddr>) -> Option<Place> {
+        let address = address.map(|address| address.to_canonical());
+        let address = address.filter(|address| !self.exempt.contain(*address));
+        let network = address.map(network_of_owner);
         if let Some(network) = network {
             let mut open = lock(&self.open);
             let connections = open.connections.entry(network).or_default();

@@ -2,21 +2,20 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::Watcher;
+use poem::http::header::{self, HeaderValue};
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutStream;
 
@@ -25,6 +24,7 @@ use super::address_limit::Place;
 use super::head_timer::{Head, HeadTimer};
 use super::http2;
 use super::lingering_stream::LingeringStream;
+use super::shutdown::Watcher;
 use super::time_limits::TimeLimits;
 use super::tls::{self, Tls};
 
@@ -34,7 +34,7 @@ const MAX_HEAD_SIZE: usize = 16 * 1024;
 /// A connection that was accepted.
 pub(super) struct Connection<E> {
     pub app: Arc<E>,
-    pub remote: SocketAddr,
+    pub remote: Addr,
     pub scheme: Scheme,
     pub opened: Instant,
     pub limits: TimeLimits,
@@ -44,33 +44,28 @@ pub(super) struct Connection<E> {
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
-    /// Serves HTTP over TLS. The handshake is a part of the first head: both together have its time limit. It ends when
-    /// the server stops.
-    pub async fn serve_tls(
-        mut self,
-        stream: TcpStream,
-        tls: Tls,
-        mut stopping: watch::Receiver<()>,
-    ) {
+    /// Serves HTTP over TLS. The handshake is a part of the first head: both together have its time limit. While the
+    /// server stops, it has the time of an idle connection.
+    pub async fn serve_tls(mut self, stream: TcpStream, tls: Tls) {
         let handshake = timeout_at(self.opened + self.limits.head, tls.accept(stream));
         let stream = tokio::select! {
-            _ = stopping.changed() => return,
             outcome = handshake => match outcome {
                 Ok(Ok(stream)) => stream,
                 Ok(Err(error)) => return tracing::debug!(%error, "no TLS handshake"),
                 Err(_elapsed) => return tracing::debug!("the TLS handshake took too long"),
             },
+            () = self.idle_end() => return,
         };
         self.scheme = Scheme::HTTPS;
         // Boxed because the futures are large, and most of the handshakes may be a flood.
         if tls::is_http2(&stream) {
-            Box::pin(self.serve_http2(stream, stopping)).await;
+            Box::pin(self.serve_http2(stream)).await;
         } else {
             Box::pin(self.serve_http1(stream)).await;
         }
     }
 
-    async fn serve_http2<S>(self, stream: S, stopping: watch::Receiver<()>)
+    async fn serve_http2<S>(self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -80,19 +75,21 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let requests = activity.clone();
         let service = service(self.app, self.remote, self.scheme, move || {
             let request = requests.begin();
-            || drop(request)
+            |_: &mut Response| drop(request)
         });
-        http2::serve(stream, service, activity, self.limits, stopping).await;
+        let watcher = self.watcher.clone();
+        http2::serve(stream, service, activity, self.limits, watcher).await;
         // The shutdown has waited for it.
         drop((self.watcher, self.places));
     }
 
     /// Serves HTTP/1.1.
-    pub fn serve_http1<S>(self, stream: S) -> impl Future<Output = ()> + Send + use<S, E>
+    pub async fn serve_http1<S>(self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let head = Head::default();
+        let mut idle_end = pin!(self.idle_end());
         let stream = LingeringStream::new(stream, head.clone());
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(HeadTimer::new(self.limits, self.opened, head.clone()))
@@ -103,20 +100,52 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             .writev(false)
             .serve_connection(
                 TokioIo::new(with_write_timeout(stream, self.limits.request)),
-                service(self.app, self.remote, self.scheme, move || {
-                    head.complete();
-                    || ()
+                service(self.app, self.remote, self.scheme, {
+                    let head = head.clone();
+                    move || {
+                        head.complete();
+                        let watcher = self.watcher.clone();
+                        move |response: &mut Response| close_after(response, &watcher)
+                    }
                 }),
             );
-        let connection = self.watcher.watch(connection);
-        let places = self.places;
-        async move {
-            // The client closed the connection or did not send HTTP.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+        let mut connection = pin!(connection);
+        let mut has_ended = false;
+        // What has arrived is read before an idle connection is closed.
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                outcome = &mut connection => break outcome,
+                () = &mut idle_end, if !has_ended => {
+                    has_ended = true;
+                    // The response to a request whose head is arriving closes the connection.
+                    if !head.is_arriving() {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
             }
-            drop(places);
+        };
+        // The client closed the connection or did not send HTTP.
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "connection ended");
         }
+        drop(self.places);
+    }
+
+    /// Waits until the connection is to be closed if it is idle, because the server stops.
+    fn idle_end(&self) -> impl Future<Output = ()> + Send + use<E> {
+        self.watcher
+            .clone()
+            .idle_end(self.opened, self.limits.drain)
+    }
+}
+
+/// Lets the client send its next request on another connection while the server stops: "a signal that the sender will
+/// close this connection after completion of the response", RFC 9112 §9.6.
+fn close_after(response: &mut Response, watcher: &Watcher) {
+    if watcher.closes() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
 }
 
@@ -131,10 +160,10 @@ fn with_write_timeout<S: AsyncRead + AsyncWrite>(
     Box::pin(stream)
 }
 
-/// The app as a service. It calls `begin` with each request, and what that returns when there is a response.
+/// The app as a service. It calls `begin` with each request, and what that returns with the response.
 fn service<E, B>(
     app: Arc<E>,
-    remote: SocketAddr,
+    remote: Addr,
     scheme: Scheme,
     begin: impl Fn() -> B,
 ) -> impl HttpService<
@@ -145,7 +174,7 @@ fn service<E, B>(
 >
 where
     E: Endpoint<Output = Response> + 'static,
-    B: FnOnce() + Send + 'static,
+    B: FnOnce(&mut Response) + Send + 'static,
 {
     service_fn(move |request| {
         let answer = begin();
@@ -153,14 +182,14 @@ where
         let request = Request::from((
             request,
             LocalAddr::default(),
-            RemoteAddr(Addr::socket(remote)),
+            RemoteAddr(remote.clone()),
             scheme.clone(),
         ));
         // hyper keeps the place of this future, several kilobytes, for as long as the connection is open.
         Box::pin(async move {
-            let response = hyper::Response::from(app.get_response(request).await);
-            answer();
-            Ok(response)
+            let mut response = app.get_response(request).await;
+            answer(&mut response);
+            Ok(hyper::Response::from(response))
         })
     })
 }

@@ -47,6 +47,11 @@ impl Head {
     pub(super) fn is_awaited(&self) -> bool {
         self.0.is_awaited.load(Ordering::Relaxed)
     }
+
+    /// A part of the head has arrived.
+    pub(super) fn is_arriving(&self) -> bool {
+        self.is_awaited() && self.has_begun()
+    }
 }
 
 /// The timer of one connection. hyper starts it when it begins to wait for a head, and has no other use for it.

@@ -9,10 +9,10 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::HttpService;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::activity::{Activity, Closing, Verdict};
+use super::shutdown::Watcher;
 use super::time_limits::TimeLimits;
 
 /// Requests that a client may have open at once. "It is recommended that this value be no smaller than 100", RFC 9113
@@ -37,7 +37,7 @@ pub(super) async fn serve<S, H>(
     service: H,
     activity: Activity,
     limits: TimeLimits,
-    mut stopping: watch::Receiver<()>,
+    watcher: Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: HttpService<Incoming, Error = Infallible, Future: Send + 'static>,
@@ -45,35 +45,45 @@ pub(super) async fn serve<S, H>(
 {
     let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
     let mut check = pin!(sleep_until(Instant::now()));
+    let mut shutdown = pin!(until_shutdown(watcher, &activity, limits));
+    let mut is_stopping = false;
     let mut is_closing = false;
     loop {
-        let closes = tokio::select! {
+        let grace = tokio::select! {
             // The client closed the connection or did not send HTTP/2.
             ended = &mut connection => return ended
                 .unwrap_or_else(|error| tracing::debug!(%error, "connection ended")),
             closing = activity.worn_out() => match closing {
-                Closing::Graceful => true,
+                Closing::Graceful => limits.head,
                 Closing::Immediate => return tracing::debug!("requests after the last one"),
             },
-            _ = stopping.changed(), if !is_closing => true,
+            () = &mut shutdown, if !is_stopping => {
+                is_stopping = true;
+                limits.drain
+            }
             () = &mut check => match activity.judge(Instant::now()) {
                 _ if is_closing && activity.is_idle() => return,
                 Verdict::Keep(until) if !is_closing => {
                     check.as_mut().reset(until);
-                    false
+                    continue;
                 }
-                _ => true,
+                _ => limits.head,
             },
         };
-        if closes {
-            // Tells the client which requests are still answered (GOAWAY), RFC 9113 §6.8.
-            if !is_closing {
-                connection.as_mut().graceful_shutdown();
-            }
-            is_closing = true;
-            check.as_mut().reset(Instant::now() + limits.head);
+        // Tells the client which requests are still answered (GOAWAY), RFC 9113 §6.8.
+        if !is_closing {
+            connection.as_mut().graceful_shutdown();
         }
+        is_closing = true;
+        check.as_mut().reset(Instant::now() + grace);
     }
+}
+
+/// Waits until the connection is to be closed because the server stops. A client that has sent no request would not
+/// send one after GOAWAY, so it gets some time.
+async fn until_shutdown(mut watcher: Watcher, activity: &Activity, limits: TimeLimits) {
+    watcher.begun().await;
+    drop(timeout(limits.drain, activity.used()).await);
 }
 
 fn builder() -> Builder<TokioExecutor> {

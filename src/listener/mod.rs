@@ -7,27 +7,35 @@ mod connection;
 mod head_timer;
 mod http2;
 mod lingering_stream;
+mod listen_error;
+mod listening_socket;
+mod passed;
+mod shutdown;
 mod sockets;
+mod stream;
+mod tcp_sockets;
 mod time_limits;
 mod tls;
+mod unix_socket;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
+use futures_util::FutureExt as _;
 use poem::http::uri::Scheme;
-use poem::{Endpoint, Response};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use poem::{Addr, Endpoint, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::Instant;
 
 use self::address_limit::{AddressLimit, Place};
 use self::connection::Connection;
-pub use self::sockets::{BindError, Sockets};
+pub use self::listen_error::ListenError;
+use self::shutdown::Shutdown;
+pub use self::sockets::Sockets;
+use self::stream::Stream;
 use self::time_limits::TimeLimits;
 pub use self::tls::{Tls, TlsError, TlsFile};
 use crate::config::ServerSettings;
@@ -48,41 +56,85 @@ pub async fn serve<E>(
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    let app = Arc::new(app);
-    let mut sockets = sockets.into();
-    let tls = sockets.tls().cloned();
+    let sockets = sockets.into();
     // Dropped and so aborted at the end.
     let mut reload = JoinSet::new();
-    tls.clone().map(|tls| reload.spawn(tls.reload()));
-    let graceful = GracefulShutdown::new();
-    let (stopping, is_stopping) = watch::channel(());
-    let limits = Limits::new(settings);
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut stop => break,
-            accepted = accept(&mut sockets, &limits) => accepted,
-        };
+    sockets.tls().map(|tls| reload.spawn(tls.clone().reload()));
+    let mut acceptor = Acceptor {
+        sockets,
+        app: Arc::new(app),
+        limits: Limits::new(settings),
+        shutdown: Shutdown::new(),
+    };
+    acceptor.accept_until(stop).await;
+    let stopped = Instant::now();
+    let end = stopped + settings.shutdown_timeout.0;
+    let open = acceptor.shutdown.connections();
+    if open > 0 {
+        tracing::info!(connections = open, "waiting for open connections");
+    }
+    acceptor.shutdown.begin();
+    let drained = acceptor
+        .shutdown
+        .drained(stopped + acceptor.limits.times.drain);
+    acceptor.accept_until(drained).await;
+    if !acceptor.close().await.finish(end).await {
+        tracing::warn!("some requests did not finish within server.shutdown_timeout");
+    }
+    Ok(())
+}
+
+/// Accepts connections and starts a task for each.
+struct Acceptor<E> {
+    sockets: Sockets,
+    app: Arc<E>,
+    limits: Limits,
+    shutdown: Shutdown,
+}
+
+impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
+    async fn accept_until(&mut self, end: impl Future<Output = ()>) {
+        let mut end = std::pin::pin!(end);
+        loop {
+            tokio::select! {
+                () = &mut end => return,
+                accepted = accept(&mut self.sockets, &self.limits) => self.serve(accepted),
+            }
+        }
+    }
+
+    fn serve(&self, accepted: Option<Accepted>) {
         let Some((stream, remote, places)) = accepted else {
-            continue;
+            return;
         };
         let connection = Connection {
-            app: Arc::clone(&app),
+            app: Arc::clone(&self.app),
             remote,
             scheme: Scheme::HTTP,
             opened: Instant::now(),
-            limits: limits.times,
-            watcher: graceful.watcher(),
+            limits: self.limits.times,
+            watcher: self.shutdown.watcher(),
             places,
         };
-        match tls.clone() {
-            None => tokio::spawn(connection.serve_http1(stream)),
-            Some(tls) => tokio::spawn(connection.serve_tls(stream, tls, is_stopping.clone())),
+        match (stream, self.sockets.tls().cloned()) {
+            (Stream::Tcp(stream), Some(tls)) => tokio::spawn(connection.serve_tls(stream, tls)),
+            (stream, _) => tokio::spawn(connection.serve_http1(stream)),
         };
     }
-    drop((sockets, stopping));
-    finish(graceful, settings.shutdown_timeout.0).await;
-    Ok(())
+
+    /// Closes the sockets. The connections that wait to be accepted would be reset, so they are served, unless the
+    /// sockets stay open at the service manager.
+    async fn close(mut self) -> Shutdown {
+        if !self.sockets.are_passed() {
+            self.sockets.remove_files();
+            // Lets the runtime see the connections.
+            yield_now().await;
+            while let Some(accepted) = accept(&mut self.sockets, &self.limits).now_or_never() {
+                self.serve(accepted);
+            }
+        }
+        self.shutdown
+    }
 }
 
 /// The limits of all connections and of those of an address.
@@ -104,17 +156,20 @@ impl Limits {
     }
 }
 
+/// A connection, its client's address, and its places in the limits.
+type Accepted = (Stream, Addr, (OwnedSemaphorePermit, Place));
+
 /// Accepts a connection, and closes it if its address has too many.
-async fn accept(
-    sockets: &mut Sockets,
-    limits: &Limits,
-) -> Option<(TcpStream, SocketAddr, (OwnedSemaphorePermit, Place))> {
+async fn accept(sockets: &mut Sockets, limits: &Limits) -> Option<Accepted> {
     let permit = Arc::clone(&limits.permits).acquire_owned().await.ok()?;
     match sockets.accept().await {
         Ok((stream, remote)) => {
-            let place = limits.addresses.take(remote.ip())?;
-            // A response is one small write and must not wait for more data.
-            let _ = stream.set_nodelay(true);
+            let address = remote.as_socket_addr().map(|address| address.ip());
+            let place = limits.addresses.take(address)?;
+            if let Stream::Tcp(stream) = &stream {
+                // A response is one small write and must not wait for more data.
+                let _ = stream.set_nodelay(true);
+            }
             Some((stream, remote, (permit, place)))
         }
         Err(error) => {
@@ -122,18 +177,5 @@ async fn accept(
             tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             None
         }
-    }
-}
-
-async fn finish(graceful: GracefulShutdown, timeout: Duration) {
-    let open = graceful.count();
-    if open > 0 {
-        tracing::info!(connections = open, "waiting for open connections");
-    }
-    if tokio::time::timeout(timeout, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!("some requests did not finish within server.shutdown_timeout");
     }
 }

@@ -1,7 +1,7 @@
 //! The caller's device, read from headers and connection.
 
-use poem::Request;
 use poem::http::header::{self, HeaderName};
+use poem::{Addr, Request};
 
 use crate::config::Settings;
 use crate::device::{Device, Forwarding};
@@ -14,17 +14,16 @@ pub fn device(request: &Request, settings: &Settings) -> Device {
         let values = request.headers().get_all(name).iter();
         values.map(poem::http::HeaderValue::as_bytes).collect()
     };
-    let peer = request.remote_addr().as_socket_addr();
-    let address = peer.map(|peer| {
-        let forwarding = Forwarding {
-            forwarded: values(header::FORWARDED),
-            x_forwarded_for: values(X_FORWARDED_FOR),
-        };
-        settings
-            .server
-            .trusted_proxies
-            .client(peer.ip(), &forwarding)
-    });
+    let forwarding = || Forwarding {
+        forwarded: values(header::FORWARDED),
+        x_forwarded_for: values(X_FORWARDED_FOR),
+    };
+    let proxies = &settings.server.trusted_proxies;
+    let address = match &**request.remote_addr() {
+        Addr::SocketAddr(peer) => Some(proxies.client(peer.ip(), &forwarding())),
+        Addr::Unix(_) => Some(proxies.client_of_unix_socket(&forwarding())),
+        Addr::Custom(..) => None,
+    };
     let user_agent = request.headers().get(header::USER_AGENT);
     Device::new(
         user_agent.map_or(b"", poem::http::HeaderValue::as_bytes),

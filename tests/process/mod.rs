@@ -16,10 +16,12 @@ mod log;
 mod metrics;
 mod origin;
 mod refusal;
+mod restart;
 mod secret;
 mod secret_file;
 mod start;
 mod tls;
+mod unix_socket;
 
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;

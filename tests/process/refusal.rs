@@ -133,7 +133,7 @@ fn a_value_of_the_wrong_type_is_reported_with_its_source_and_the_accepted_values
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SERVER__LISTEN", "localhost")]), @r#"
     jeton: invalid settings:
-      server.listen (JETON_SERVER__LISTEN) must be a host name or an IP address, and a port, such as localhost:8080, 127.0.0.1:8080 or [::1]:8080
+      server.listen (JETON_SERVER__LISTEN) must be a host name or an IP address, and a port, such as localhost:8080, 127.0.0.1:8080 or [::1]:8080, or a Unix socket, such as unix:/run/jeton/jeton.sock; several are separated by commas, and each is named once
     "#);
     insta::assert_snapshot!(refused(&[("JETON_SESSION__LATE_RETRY", "twice")]), @r#"
     jeton: invalid settings:

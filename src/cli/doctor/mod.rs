@@ -71,12 +71,12 @@ async fn examine(settings: &Settings) -> Vec<Finding> {
 
 /// The server on this machine.
 async fn server(settings: &Settings) -> Finding {
-    let url = healthcheck::probe(settings);
-    match healthcheck::readiness(&url).await {
-        Ok(_) => Finding::ok("server", format!("ready at {url}")),
+    let probe = healthcheck::probe(settings);
+    match healthcheck::readiness(&probe).await {
+        Ok(_) => Finding::ok("server", format!("ready at {probe}")),
         Err(why) => Finding::failure(
             "server",
-            format!("not ready at {url}: {why}"),
+            format!("not ready at {probe}: {why}"),
             "start it with `jeton serve`, or read its log",
         ),
     }

@@ -17,7 +17,9 @@ const SIGN_INS: u64 = 20;
 /// clients.
 pub async fn check(settings: &Settings, store: &Store) -> Option<Finding> {
     let trusted = &settings.server.trusted_proxies;
-    if *trusted == TrustedProxies::default() {
+    let listen = &settings.server.listen;
+    // The peers of a Unix socket are trusted.
+    if *trusted == TrustedProxies::default() && !listen.has_file() {
         let needs_proxy = settings.issuer.starts_with("https:") && !settings.server.tls.is_on();
         return needs_proxy.then(|| {
             Finding::warning(
@@ -39,8 +41,10 @@ pub async fn check(settings: &Settings, store: &Store) -> Option<Finding> {
         .iter()
         .filter_map(|event| event.address.parse::<IpAddr>().ok());
     let addresses: Vec<IpAddr> = addresses.collect();
-    let are_proxies =
-        !addresses.is_empty() && addresses.iter().all(|address| trusted.contain(*address));
+    let is_proxy = |address: &IpAddr| {
+        trusted.contain(*address) || (listen.has_file() && address.is_loopback())
+    };
+    let are_proxies = !addresses.is_empty() && addresses.iter().all(is_proxy);
     Some(if are_proxies {
         Finding::warning(
             CHECK,

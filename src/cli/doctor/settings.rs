@@ -1,7 +1,7 @@
 //! Settings that are valid but do not fit production.
 
 use super::finding::Finding;
-use crate::config::Settings;
+use crate::config::{ListenAddress, Settings};
 use crate::web_origin::is_loopback;
 
 const CHECK: &str = "settings";
@@ -10,7 +10,9 @@ pub fn check(settings: &Settings) -> Vec<Finding> {
     let issuer = &settings.issuer;
     let is_local = is_loopback(issuer);
     let mut findings = Vec::new();
-    if settings.server.listen.is_unspecified() && *issuer == settings.issuer_of_listener() {
+    let listen = settings.server.listen.address();
+    let is_unspecified = listen.is_some_and(ListenAddress::is_unspecified);
+    if is_unspecified && *issuer == settings.issuer_of_listener() {
         findings.push(Finding::failure(
             CHECK,
             format!("the issuer is {issuer}, which no client can reach"),
