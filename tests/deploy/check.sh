@@ -18,10 +18,11 @@ finish() {
 }
 trap finish EXIT
 
-echo "== unit"
+echo "== units"
 # /usr/local/bin/jeton need not exist here.
 sed "s|/usr/local/bin/jeton|$(realpath "$program")|" deploy/jeton.service >"$work/jeton.service"
-systemd-analyze verify "$work/jeton.service"
+cp deploy/jeton.socket "$work"
+systemd-analyze verify "$work/jeton.service" "$work/jeton.socket"
 # 1.4 by systemd 252; other versions count differently.
 systemd-analyze security --offline=true --threshold=20 --no-pager deploy/jeton.service | tail -n 1
 

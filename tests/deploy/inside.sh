@@ -30,6 +30,9 @@ inspect() {
   ready
   sign_in || stop "the administrator cannot sign in after the restart"
 
+  echo "== no request fails while the server restarts"
+  restart_under_load
+
   echo "== commands work as root while the server runs"
   JETON_DATA_DIR=/var/lib/jeton JETON_ROOT_SECRET__FILE=/etc/credstore/jeton.root-secret \
     jeton --config /etc/jeton/jeton.toml user show admin >/dev/null || stop "a command fails"
@@ -46,6 +49,28 @@ inspect() {
   grep -q ' 400' /tmp/answer || stop "the open request got no response: $(cat /tmp/answer)"
   [[ $(systemctl show --property=Result --value jeton) == success ]] || stop "the stop failed"
   echo "the unit works"
+}
+
+restart_under_load() {
+  local load before turn
+  python3 /test/restart_load.py /tmp/started /tmp/end >/tmp/load 2>&1 &
+  load=$!
+  until [[ -e /tmp/started ]]; do
+    kill -0 "$load" 2>/dev/null || stop "the load does not start: $(cat /tmp/load)"
+    sleep 0.1
+  done
+  for turn in 1 2 3; do
+    before=$(id_of_main)
+    sleep 1
+    systemctl restart jeton || stop "restart $turn fails"
+    # With Type=notify, the server is ready now.
+    [[ $(id_of_main) != "$before" ]] || stop "the server did not restart"
+    curl --silent --fail --output /dev/null http://127.0.0.1:8080/readyz || stop "not ready after restart $turn"
+  done
+  sleep 1
+  touch /tmp/end
+  wait "$load" || stop "requests failed: $(cat /tmp/load)"
+  cat /tmp/load
 }
 
 stop() {

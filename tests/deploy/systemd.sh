@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs deploy/jeton.service under systemd as process 1 of a container: start, restrictions, sign-in, restart after a
-# kill, stop. Needs root and systemd-nspawn (Debian: systemd-container). Nothing of the host is written outside a
-# temporary directory.
+# Runs deploy/jeton.service and deploy/jeton.socket under systemd as process 1 of a container: start, restrictions,
+# sign-in, restart after a kill, restarts under load, stop. Needs root and systemd-nspawn (Debian: systemd-container).
+# Nothing of the host is written outside a temporary directory.
 #   tests/deploy/systemd.sh [BINARY]     default: target/release/jeton
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../servers.sh"
@@ -17,7 +17,7 @@ prepare() {
   install -d -m 700 "$tree/etc/credstore"
   cp config/production.toml "$tree/etc/jeton/jeton.toml"
   (umask 077 && openssl rand -base64 32 >"$tree/etc/credstore/jeton.root-secret")
-  cp deploy/jeton.service "$tree/etc/systemd/system/"
+  cp deploy/jeton.{service,socket} "$tree/etc/systemd/system/"
   cat >"$tree/etc/systemd/system/test.service" <<'UNIT'
 [Unit]
 DefaultDependencies=no
@@ -40,7 +40,7 @@ boot() {
   mkdir -p "$work"/local/bin "$work"/results "$work"/nspawn
   cp "$program" "$work/local/bin/jeton"
   prepare "$work/tree"
-  install -m 755 tests/deploy/inside.sh "$work/tree/test/"
+  install -m 755 tests/deploy/inside.sh tests/deploy/restart_load.py "$work/tree/test/"
   mkdir "$work/tree/test/results"
   # In a mount namespace of its own, so that the host keeps no mount. nspawn leaves files in /run/systemd/nspawn.
   timeout 120 unshare --mount bash -euc '
