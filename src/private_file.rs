@@ -1,7 +1,8 @@
 //! Files that only their owner can read, and their publication under a final name.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -57,8 +58,27 @@ pub fn read_secret(path: &Path) -> Result<Secret, SecretFileError> {
     }
 }
 
-/// A file under a temporary name beside its final one. Another process may read the final name at any moment, and this
-/// one may end at any moment. Deleted when it is dropped, with the files that SQLite keeps beside it.
+/// Gives a new file the owner of the file that it belongs to, or of that file's directory: root runs commands, and then
+/// the user of the server must be able to open the file. Another user than root cannot, and keeps the file.
+pub fn give_to_owner(new: &File, belongs_to: &Path) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let owner = belongs_to
+        .metadata()
+        .or_else(|_| directory(belongs_to).metadata());
+    let (Ok(owner), Ok(own)) = (owner, new.metadata()) else {
+        return;
+    };
+    if own.uid() == 0 {
+        // By the open file: another user may have put a link in its place. Fails without the capability.
+        drop(fchown(new, Some(owner.uid()), Some(owner.gid())));
+    }
+}
+
+/// A file in a temporary directory beside its final name. Another process may read the final name at any moment, and
+/// this one may end at any moment. Deleted when it is dropped, with the files that SQLite keeps beside it.
+///
+/// Only the owner can write to the directory. In a shared one, such as `/tmp`, another user could put a journal beside
+/// the file, with which SQLite would replace its content.
 #[derive(Debug)]
 pub struct Draft(PathBuf);
 
@@ -66,7 +86,9 @@ impl Draft {
     /// Creates an empty draft of the file.
     pub fn create(path: &Path) -> io::Result<(Self, File)> {
         let random = URL_SAFE_NO_PAD.encode(random_bytes::<9>());
-        let draft = Self(with_ending(path, &format!(".{random}.partial")));
+        let directory = with_ending(path, &format!(".{random}.partial"));
+        DirBuilder::new().mode(0o700).create(&directory)?;
+        let draft = Self(directory.join("draft"));
         let file = create(&draft.0)?;
         Ok((draft, file))
     }
@@ -102,6 +124,7 @@ impl Drop for Draft {
             // After the publication there is none.
             drop(fs::remove_file(with_ending(&self.0, ending)));
         }
+        drop(fs::remove_dir(directory(&self.0)));
     }
 }
 
@@ -114,9 +137,36 @@ pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
 
 /// Writes the directory entry of a file to the disk, so that it survives a power failure.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(directory(path))?.sync_all()
+}
+
+fn directory(path: &Path) -> &Path {
     let parent = path.parent();
-    match parent.filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => File::open(".")?.sync_all(),
+    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_the_owner_can_put_a_file_beside_a_draft() {
+        let shared = tempfile::tempdir().unwrap();
+        fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let names = || fs::read_dir(shared.path()).unwrap().count();
+        let path = shared.path().join("backup.db");
+        let (draft, _) = Draft::create(&path).unwrap();
+        let beside = directory(draft.path()).metadata().unwrap();
+        assert_eq!(beside.permissions().mode() & 0o777, 0o700);
+        drop(draft);
+        assert_eq!(names(), 0);
+        let (draft, _) = Draft::create(&path).unwrap();
+        draft.publish(&path).unwrap();
+        let (draft, _) = Draft::create(&path).unwrap();
+        draft.replace(&path).unwrap();
+        assert_eq!(names(), 1);
     }
 }

@@ -43,6 +43,8 @@ fn open(path: &Path) -> io::Result<File> {
     let database = path.canonicalize();
     let database = database.unwrap_or_else(|_| path.to_owned());
     let path = with_ending(&database, "-lock");
-    drop(private_file::create(&path));
+    if let Ok(new) = private_file::create(&path) {
+        private_file::give_to_owner(&new, &database);
+    }
     OpenOptions::new().write(true).open(path)
 }

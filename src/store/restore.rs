@@ -17,7 +17,7 @@ use super::schema_steps::count_steps;
 use super::sqlite::{connect_as_is, migrate};
 use super::{OpenError, Store};
 use crate::clock::Timestamp;
-use crate::private_file::{Draft, with_ending};
+use crate::private_file::{self, Draft, with_ending};
 
 /// Why a restore failed. The former store is as it was.
 #[derive(Debug, Error)]
@@ -145,16 +145,18 @@ impl Restoration {
 
 fn copy(file: &Path, database: &Path) -> Result<Draft, RestoreError> {
     let unreadable = |error| RestoreError::Read(file.to_owned(), error);
-    let mut backup = File::open(file).map_err(unreadable)?;
-    if !backup.metadata().map_err(unreadable)?.is_file() {
+    // Before it is opened: opening a pipe would wait for its writer.
+    if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(unreadable(io::Error::other("it is not a file")));
     }
+    let mut backup = File::open(file).map_err(unreadable)?;
     let log = with_ending(file, "-wal").metadata();
     if log.is_ok_and(|log| log.len() > 0) {
         return Err(RestoreError::HasLog(file.to_owned()));
     }
     let write = |error| RestoreError::Write(database.to_owned(), error);
     let (draft, mut copy) = Draft::create(database).map_err(write)?;
+    private_file::give_to_owner(&copy, database);
     io::copy(&mut backup, &mut copy).map_err(write)?;
     Ok(draft)
 }

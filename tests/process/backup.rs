@@ -1,7 +1,7 @@
 //! `jeton backup` and `jeton restore`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -435,4 +435,38 @@ fn a_database_server_has_programs_of_its_own() {
         }
         assert_eq!(place.contents(), Vec::<String>::new());
     }
+}
+
+/// Opening a pipe waits for its writer, and the command would not even end by Ctrl-C.
+#[test]
+fn a_restore_from_a_pipe_is_refused() {
+    let place = Place::furnished();
+    let made = Command::new("mkfifo").arg(place.path("pipe")).status();
+    assert!(made.unwrap().success());
+    let said = place.run(&["restore", "pipe", "--replace"]).refusal();
+    assert!(said.contains("it is not a file"), "{said}");
+}
+
+/// Root runs the command, as docs/operating.md says for systemd.
+#[test]
+#[ignore = "needs root, to run as one user what another one has to open"]
+fn a_restore_by_root_leaves_the_files_to_the_user_of_the_server() {
+    let place = Place::furnished();
+    place.ok(&["backup", "backup.db"]);
+    fs::remove_file(place.path("data/jeton.db-lock")).unwrap();
+    for path in ["data", "data/jeton.db"] {
+        std::os::unix::fs::chown(place.path(path), Some(4321), Some(4322)).unwrap();
+    }
+    let owner = |name: &str| {
+        let file = fs::metadata(place.path(name)).unwrap();
+        (file.uid(), file.gid(), file.permissions().mode() & 0o777)
+    };
+    place.ok(&["restore", "backup.db", "--replace"]);
+    assert_eq!(owner("data/jeton.db"), (4321, 4322, 0o600));
+    assert_eq!(owner("data/jeton.db-lock"), (4321, 4322, 0o600));
+    for file in ["data/jeton.db", "data/jeton.db-lock"] {
+        fs::remove_file(place.path(file)).unwrap();
+    }
+    place.ok(&["restore", "backup.db"]);
+    assert_eq!(owner("data/jeton.db"), (4321, 4322, 0o600));
 }
