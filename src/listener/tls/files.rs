@@ -53,6 +53,10 @@ impl Files {
 }
 
 fn content(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Opening a pipe would wait for its writer.
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
     let mut content = Zeroizing::new(Vec::new());
     File::open(path)?.take(MAX_SIZE).read_to_end(&mut content)?;
     Ok(content)
