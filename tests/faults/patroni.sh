@@ -175,4 +175,4 @@ database=postgres://jeton:PASSWORD@127.0.0.1:$front/jeton
 start_nodes 0 1 2
 round "primary of a Patroni cluster killed" kill_primary
 round "switchover ordered" switch_over
-round "primary paused until another one is promoted" pause_primary
+round "primary of a Patroni cluster paused until another one is promoted" pause_primary
