@@ -225,12 +225,8 @@ async fn drop_database(connection: &DatabaseConnection, name: &str) {
 }
 
 /// The table of connections of MariaDB or MySQL, with `id`, `db` and `state`.
-///
-/// MySQL 9 fails to read `information_schema.processlist` while a statement has bytes that are not text.
 pub fn processlist() -> &'static str {
-    static IS_MARIADB: OnceLock<bool> = OnceLock::new();
-    let query = "SELECT version() FROM dual WHERE version() LIKE ";
-    if *IS_MARIADB.get_or_init(|| !names(query, "%MariaDB%").is_empty()) {
+    if is_mariadb() {
         "information_schema.processlist"
     } else {
         "(SELECT processlist_id AS id, processlist_db AS db, processlist_state AS state \
@@ -238,13 +234,23 @@ pub fn processlist() -> &'static str {
     }
 }
 
-/// A query for the number of lock waits in the database of a connection to MariaDB or MySQL.
-pub fn mysql_lock_waits() -> String {
-    format!(
-        "SELECT count(*) FROM information_schema.innodb_trx JOIN {} ON id = trx_mysql_thread_id \
-         WHERE db = database() AND trx_state = 'LOCK WAIT'",
-        processlist()
-    )
+/// A query for the number of statements that wait for locks in the database of a connection to MariaDB or MySQL.
+pub fn mysql_lock_waits() -> &'static str {
+    if is_mariadb() {
+        "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist \
+         ON id = trx_mysql_thread_id WHERE db = database() AND trx_state = 'LOCK WAIT'"
+    } else {
+        "SELECT count(DISTINCT thread_id) FROM performance_schema.data_lock_waits \
+         JOIN performance_schema.threads ON thread_id = requesting_thread_id WHERE processlist_db = database()"
+    }
+}
+
+/// MySQL 9 fails to read the texts of statements in `information_schema` while one has bytes that are not text, such as
+/// parameters. MariaDB's `performance_schema` is empty by default.
+fn is_mariadb() -> bool {
+    static IS_MARIADB: OnceLock<bool> = OnceLock::new();
+    let query = "SELECT version() FROM dual WHERE version() LIKE ";
+    *IS_MARIADB.get_or_init(|| !names(query, "%MariaDB%").is_empty())
 }
 
 /// The names that a query with this pattern returns.

@@ -102,14 +102,14 @@ impl DataDir {
 
     /// The number of lock waits in this database, which is not on SQLite.
     pub async fn lock_waits(&self) -> i64 {
-        match server_engine() {
+        let waits = match server_engine() {
             Engine::Postgres => {
-                let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                     AND wait_event_type = 'Lock'";
-                self.number(waits).await
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'"
             }
-            Engine::MySql => self.number(&mysql_lock_waits()).await,
-        }
+            Engine::MySql => mysql_lock_waits(),
+        };
+        self.number(waits).await
     }
 
     /// The contents of all files.
