@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::listen_address::ListenAddress;
@@ -120,31 +120,20 @@ impl fmt::Display for Listen {
 
 impl<'de> Deserialize<'de> for Listen {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextOrList)
+        let refused = || D::Error::custom(RULE);
+        let listen = match TextOrList::deserialize(deserializer).map_err(|_| refused())? {
+            TextOrList::Text(text) => Self::parse(&text),
+            TextOrList::List(texts) => Self::of(texts.iter().map(String::as_str)),
+        };
+        listen.ok_or_else(refused)
     }
 }
 
-struct TextOrList;
-
-impl<'de> Visitor<'de> for TextOrList {
-    type Value = Listen;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or a list of texts")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Listen, E> {
-        Listen::parse(text).ok_or_else(|| E::custom(RULE))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listen, A::Error> {
-        let mut texts: Vec<String> = Vec::new();
-        while let Some(text) = list.next_element()? {
-            texts.push(text);
-        }
-        let texts = texts.iter().map(String::as_str);
-        Listen::of(texts).ok_or_else(|| A::Error::custom(RULE))
-    }
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TextOrList {
+    Text(String),
+    List(Vec<String>),
 }
 
 #[cfg(test)]

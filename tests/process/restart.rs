@@ -256,6 +256,15 @@ fn what_is_not_a_listening_socket_is_refused() {
     );
 }
 
+/// A program that was started with sockets may start the server.
+#[test]
+fn the_sockets_of_another_process_are_not_taken() {
+    let place = Place::furnished()
+        .set("LISTEN_PID", "1")
+        .set("LISTEN_FDS", "1");
+    place.start().stop("TERM");
+}
+
 /// With `Type=notify`, systemd considers the server started or stopping only when it says so.
 #[test]
 fn the_service_manager_is_notified() {
