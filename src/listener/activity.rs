@@ -100,6 +100,12 @@ impl Activity {
         self.lock().open == 0
     }
 
+    /// Since when there is no open request.
+    pub fn idle_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        (state.open == 0).then(|| state.ended.unwrap_or(self.opened))
+    }
+
     /// Waits until the connection has had a request.
     pub async fn used(&self) {
         if self.lock().begun == 0 {

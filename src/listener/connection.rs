@@ -24,6 +24,7 @@ use super::address_limit::Place;
 use super::head_timer::{Head, HeadTimer};
 use super::http2;
 use super::lingering_stream::LingeringStream;
+use super::open_connections::OpenConnection;
 use super::shutdown::Watcher;
 use super::time_limits::TimeLimits;
 use super::tls::{self, Tls};
@@ -40,7 +41,7 @@ pub(super) struct Connection<E> {
     pub limits: TimeLimits,
     /// Lets the shutdown wait for this connection.
     pub watcher: Watcher,
-    pub places: (OwnedSemaphorePermit, Place),
+    pub places: (OpenConnection, OwnedSemaphorePermit, Place),
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
@@ -70,15 +71,15 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new(self.opened, self.limits);
-        let stream = LingeringStream::new(stream, Head::default());
+        let stream = LingeringStream::new(stream, Head::new(self.opened));
         let stream = with_write_timeout(stream, self.limits.request);
         let requests = activity.clone();
         let service = service(self.app, self.remote, self.scheme, move || {
             let request = requests.begin();
             |_: &mut Response| drop(request)
         });
-        let watcher = self.watcher.clone();
-        http2::serve(stream, service, activity, self.limits, watcher).await;
+        let closing = (self.watcher.clone(), &self.places.0);
+        http2::serve(stream, service, activity, self.limits, closing).await;
         // The shutdown has waited for it.
         drop((self.watcher, self.places));
     }
@@ -88,8 +89,15 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let head = Head::default();
-        let mut idle_end = pin!(self.idle_end());
+        let head = Head::new(self.opened);
+        let open = &self.places.0;
+        open.observe({
+            let head = head.clone();
+            move || head.idle_since()
+        });
+        let (watcher, is_surplus) = (self.watcher.clone(), open.is_surplus());
+        let closes = Arc::new(move || watcher.closes() || is_surplus());
+        let mut end = pin!(self.end());
         let stream = LingeringStream::new(stream, head.clone());
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(HeadTimer::new(self.limits, self.opened, head.clone()))
@@ -104,20 +112,24 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
                     let head = head.clone();
                     move || {
                         head.complete();
-                        let watcher = self.watcher.clone();
-                        move |response: &mut Response| close_after(response, &watcher)
+                        let closes = Arc::clone(&closes);
+                        move |response: &mut Response| {
+                            if closes() {
+                                close_after(response);
+                            }
+                        }
                     }
                 }),
             );
         let mut connection = pin!(connection);
-        let mut has_ended = false;
+        let mut is_ending = false;
         // What has arrived is read before an idle connection is closed.
         let outcome = loop {
             tokio::select! {
                 biased;
                 outcome = &mut connection => break outcome,
-                () = &mut idle_end, if !has_ended => {
-                    has_ended = true;
+                () = &mut end, if !is_ending => {
+                    is_ending = true;
                     // The response to a request whose head is arriving closes the connection.
                     if !head.is_arriving() {
                         connection.as_mut().graceful_shutdown();
@@ -129,7 +141,18 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         if let Err(error) = outcome {
             tracing::debug!(%error, "connection ended");
         }
-        drop(self.places);
+        drop((self.watcher, self.places));
+    }
+
+    /// Waits until the connection is to be closed if it is idle.
+    fn end(&self) -> impl Future<Output = ()> + Send + use<E> {
+        let (stop, surplus) = (self.idle_end(), self.places.0.surplus());
+        async move {
+            tokio::select! {
+                () = stop => (),
+                () = surplus => (),
+            }
+        }
     }
 
     /// Waits until the connection is to be closed if it is idle, because the server stops.
@@ -140,13 +163,11 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
     }
 }
 
-/// Lets the client send its next request on another connection while the server stops: "a signal that the sender will
-/// close this connection after completion of the response", RFC 9112 §9.6.
-fn close_after(response: &mut Response, watcher: &Watcher) {
-    if watcher.closes() {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
+/// Lets the client send its next request on another connection: "a signal that the sender will close this connection
+/// after completion of the response", RFC 9112 §9.6.
+fn close_after(response: &mut Response) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 /// A stream with a write timeout: a client that does not read must not keep its permit and its response in

@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -15,17 +15,31 @@ use hyper::rt::{Sleep, Timer};
 use super::time_limits::TimeLimits;
 
 /// The head of a connection's next request: shared by its timer, its stream and its service.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Head(Arc<State>);
 
-#[derive(Default)]
 struct State {
+    opened: tokio::time::Instant,
     is_awaited: AtomicBool,
+    /// Milliseconds from the connection's opening.
+    awaited_since: AtomicU64,
     has_begun: AtomicBool,
 }
 
 impl Head {
+    /// Of a connection that was opened at this time.
+    pub(super) fn new(opened: tokio::time::Instant) -> Self {
+        Self(Arc::new(State {
+            opened,
+            is_awaited: AtomicBool::new(false),
+            awaited_since: AtomicU64::new(0),
+            has_begun: AtomicBool::new(false),
+        }))
+    }
+
     fn begin_wait(&self) {
+        let since = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or_default();
+        self.0.awaited_since.store(since, Ordering::Relaxed);
         self.0.has_begun.store(false, Ordering::Relaxed);
         self.0.is_awaited.store(true, Ordering::Relaxed);
     }
@@ -46,6 +60,13 @@ impl Head {
 
     pub(super) fn is_awaited(&self) -> bool {
         self.0.is_awaited.load(Ordering::Relaxed)
+    }
+
+    /// Since when a head is awaited of which nothing has arrived.
+    pub(super) fn idle_since(&self) -> Option<tokio::time::Instant> {
+        let since = self.0.awaited_since.load(Ordering::Relaxed);
+        (self.is_awaited() && !self.has_begun())
+            .then(|| self.0.opened + Duration::from_millis(since))
     }
 
     /// A part of the head has arrived.

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::activity::{Activity, Closing, Verdict};
+use super::open_connections::OpenConnection;
 use super::shutdown::Watcher;
 use super::time_limits::TimeLimits;
 
@@ -37,7 +38,7 @@ pub(super) async fn serve<S, H>(
     service: H,
     activity: Activity,
     limits: TimeLimits,
-    watcher: Watcher,
+    (watcher, open): (Watcher, &OpenConnection),
 ) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: HttpService<Incoming, Error = Infallible, Future: Send + 'static>,
@@ -47,6 +48,12 @@ pub(super) async fn serve<S, H>(
     let mut check = pin!(sleep_until(Instant::now()));
     let mut shutdown = pin!(until_shutdown(watcher, &activity, limits));
     let mut is_stopping = false;
+    open.observe({
+        let activity = activity.clone();
+        move || activity.idle_since()
+    });
+    let mut surplus = pin!(open.surplus());
+    let mut is_surplus = false;
     let mut is_closing = false;
     loop {
         let grace = tokio::select! {
@@ -60,6 +67,10 @@ pub(super) async fn serve<S, H>(
             () = &mut shutdown, if !is_stopping => {
                 is_stopping = true;
                 limits.drain
+            }
+            () = &mut surplus, if !is_surplus => {
+                is_surplus = true;
+                limits.head
             }
             () = &mut check => match activity.judge(Instant::now()) {
                 _ if is_closing && activity.is_idle() => return,

@@ -1,4 +1,4 @@
-//! The accept loop: connection limit, graceful shutdown.
+//! The accept loop: connection limits, graceful shutdown.
 
 mod activity;
 mod address_limit;
@@ -9,6 +9,7 @@ mod http2;
 mod lingering_stream;
 mod listen_error;
 mod listening_socket;
+mod open_connections;
 mod passed;
 mod shutdown;
 mod sockets;
@@ -28,11 +29,12 @@ use poem::http::uri::Scheme;
 use poem::{Addr, Endpoint, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use self::address_limit::{AddressLimit, Place};
 use self::connection::Connection;
 pub use self::listen_error::ListenError;
+use self::open_connections::{OpenConnection, OpenConnections};
 use self::shutdown::Shutdown;
 pub use self::sockets::Sockets;
 use self::stream::Stream;
@@ -42,6 +44,8 @@ use crate::config::ServerSettings;
 
 /// Delay after a failed accept: the process may have no free file descriptor.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// How often idle connections are looked for while all places are taken.
+const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Serves `app` until `stop`, then lets open requests finish.
 ///
@@ -140,6 +144,7 @@ impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
 /// The limits of all connections and of those of an address.
 struct Limits {
     permits: Arc<Semaphore>,
+    open: OpenConnections,
     addresses: AddressLimit,
     times: TimeLimits,
 }
@@ -150,18 +155,30 @@ impl Limits {
             permits: Arc::new(Semaphore::new(
                 settings.max_connections.min(Semaphore::MAX_PERMITS),
             )),
+            open: OpenConnections::new(settings.max_connections),
             addresses: AddressLimit::new(settings),
             times: TimeLimits::new(settings),
+        }
+    }
+
+    /// A place for the next connection.
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            self.open.make_room();
+            let permit = Arc::clone(&self.permits).acquire_owned();
+            if let Ok(permit) = timeout(FULL_INTERVAL, permit).await {
+                return permit.ok();
+            }
         }
     }
 }
 
 /// A connection, its client's address, and its places in the limits.
-type Accepted = (Stream, Addr, (OwnedSemaphorePermit, Place));
+type Accepted = (Stream, Addr, (OpenConnection, OwnedSemaphorePermit, Place));
 
 /// Accepts a connection, and closes it if its address has too many.
 async fn accept(sockets: &mut Sockets, limits: &Limits) -> Option<Accepted> {
-    let permit = Arc::clone(&limits.permits).acquire_owned().await.ok()?;
+    let permit = limits.permit().await?;
     match sockets.accept().await {
         Ok((stream, remote)) => {
             let address = remote.as_socket_addr().map(|address| address.ip());
@@ -170,7 +187,7 @@ async fn accept(sockets: &mut Sockets, limits: &Limits) -> Option<Accepted> {
                 // A response is one small write and must not wait for more data.
                 let _ = stream.set_nodelay(true);
             }
-            Some((stream, remote, (permit, place)))
+            Some((stream, remote, (limits.open.add(), permit, place)))
         }
         Err(error) => {
             tracing::warn!(%error, "cannot accept a connection");

@@ -1,4 +1,4 @@
-//! Connections: shutdown, timeouts, large bodies, invalid HTTP.
+//! Connections: shutdown, timeouts, limits, large bodies, invalid HTTP.
 
 use std::net::TcpStream;
 use std::thread::sleep;
@@ -345,4 +345,33 @@ fn a_head_that_cannot_be_parsed_is_refused_in_the_oauth_format() {
             connection.wait_for_end().unwrap();
         }
     }
+}
+/// Idle connections make room for new ones, the oldest first; those with a request that is arriving stay.
+#[test]
+fn idle_connections_are_closed_when_few_places_are_left() {
+    let place = Place::furnished()
+        .set("JETON_SERVER__MAX_CONNECTIONS", "10")
+        .set("JETON_SERVER__HEADER_READ_TIMEOUT", "1h")
+        .set("JETON_SERVER__KEEP_ALIVE_TIMEOUT", "1h");
+    let server = place.start();
+    let used = || {
+        let mut connection = server.connect();
+        assert_eq!(connection.get("/healthz").unwrap().status, 200);
+        connection
+    };
+    let mut busy = server.connect();
+    busy.send("GET /healthz HTTP/1.1\r\n").unwrap();
+    let oldest: Vec<_> = (0..4).map(|_| used()).collect();
+    let mut newest: Vec<_> = (0..4).map(|_| used()).collect();
+    // Nine are open. Each of these needs a place.
+    let later: Vec<_> = (0..4).map(|_| used()).collect();
+    for mut connection in oldest {
+        connection.wait_for_end().unwrap();
+    }
+    busy.send("Host: jeton\r\n\r\n").unwrap();
+    assert_eq!(busy.receive().unwrap().status, 200);
+    assert_eq!(newest[3].get("/healthz").unwrap().status, 200);
+    let log = server.log_with("nine tenths of server.max_connections are open");
+    assert!(!log.contains("cannot accept"), "{log}");
+    drop(later);
 }

@@ -323,3 +323,22 @@ async fn sigterm_lets_an_open_request_finish() {
     let (status, server) = status.await.unwrap();
     assert_eq!(status.code(), Some(0), "{}", server.log());
 }
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_when_few_places_are_left() {
+    let place = place()
+        .set("JETON_SERVER__MAX_CONNECTIONS", "2")
+        .set("JETON_SERVER__REQUEST_TIMEOUT", "10m")
+        .set("JETON_SERVER__KEEP_ALIVE_TIMEOUT", "1h");
+    let server = place.start();
+    let idle = Http2::open(&server).await;
+    assert_eq!(idle.get("/healthz").await.status, 200);
+    let busy = Http2::open(&server).await;
+    let (response, mut body) = busy.begin(token_request()).await.unwrap();
+    let new = Http2::open(&server).await;
+    assert_eq!(new.get("/healthz").await.status, 200);
+    idle.end().await.unwrap();
+    body.send_data(Bytes::from_static(b"grant_type=none"), true)
+        .unwrap();
+    assert_eq!(answer(response).await.unwrap().status, 400);
+}
