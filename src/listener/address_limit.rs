@@ -71,8 +71,8 @@ impl Open {
             self.warned_at = Some(Instant::now());
             tracing::warn!(
                 %network,
-                "connections are refused: one address has server.max_connections_per_address of them; if it is a \
-                 proxy, name it in server.trusted_proxies"
+                "connections or requests of HTTP/2 are refused: one address has server.max_connections_per_address of \
+                 them; if it is a proxy, name it in server.trusted_proxies"
             );
         }
     }

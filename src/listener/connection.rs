@@ -9,25 +9,26 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
+use poem::error::ResponseError as _;
 use poem::http::header::{self, HeaderValue};
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutStream;
 
 use super::activity::Activity;
-use super::address_limit::Place;
 use super::head_timer::{Head, HeadTimer};
 use super::http2;
 use super::lingering_stream::LingeringStream;
-use super::open_connections::OpenConnection;
+use super::places::{Placed, Places, RequestPlace, Taken};
 use super::shutdown::Watcher;
 use super::time_limits::TimeLimits;
 use super::tls::{self, Tls};
+use crate::error::{Error as RequestError, Reason};
+use crate::response::oauth_error::OAuthError;
 
 /// Maximum size of a request's head.
 const MAX_HEAD_SIZE: usize = 16 * 1024;
@@ -41,7 +42,9 @@ pub(super) struct Connection<E> {
     pub limits: TimeLimits,
     /// Lets the shutdown wait for this connection.
     pub watcher: Watcher,
-    pub places: (OpenConnection, OwnedSemaphorePermit, Place),
+    /// Where further requests take their places.
+    pub places: Places,
+    pub taken: Taken,
 }
 
 impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
@@ -74,14 +77,16 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         let stream = LingeringStream::new(stream, Head::new(self.opened));
         let stream = with_write_timeout(stream, self.limits.request);
         let requests = activity.clone();
+        let places = self.places.of_connection(super::address(&self.remote));
         let service = service(self.app, self.remote, self.scheme, move || {
             let request = requests.begin();
-            |_: &mut Response| drop(request)
+            let taken = places.take()?;
+            Some((Some(taken), |_: &mut Response| drop(request)))
         });
-        let closing = (self.watcher.clone(), &self.places.0);
+        let closing = (self.watcher.clone(), self.taken.connection());
         http2::serve(stream, service, activity, self.limits, closing).await;
         // The shutdown has waited for it.
-        drop((self.watcher, self.places));
+        drop((self.watcher, self.taken));
     }
 
     /// Serves HTTP/1.1.
@@ -90,7 +95,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let head = Head::new(self.opened);
-        let open = &self.places.0;
+        let open = self.taken.connection();
         open.observe({
             let head = head.clone();
             move || head.idle_since()
@@ -113,11 +118,12 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
                     move || {
                         head.complete();
                         let closes = Arc::clone(&closes);
-                        move |response: &mut Response| {
+                        let answer = move |response: &mut Response| {
                             if closes() {
                                 close_after(response);
                             }
-                        }
+                        };
+                        Some((None, answer))
                     }
                 }),
             );
@@ -141,12 +147,12 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
         if let Err(error) = outcome {
             tracing::debug!(%error, "connection ended");
         }
-        drop((self.watcher, self.places));
+        drop((self.watcher, self.taken));
     }
 
     /// Waits until the connection is to be closed if it is idle.
     fn end(&self) -> impl Future<Output = ()> + Send + use<E> {
-        let (stop, surplus) = (self.idle_end(), self.places.0.surplus());
+        let (stop, surplus) = (self.idle_end(), self.taken.connection().surplus());
         async move {
             tokio::select! {
                 () = stop => (),
@@ -181,12 +187,13 @@ fn with_write_timeout<S: AsyncRead + AsyncWrite>(
     Box::pin(stream)
 }
 
-/// The app as a service. It calls `begin` with each request, and what that returns with the response.
+/// The app as a service. It calls `begin` with each request, and what that returns with the response, whose body keeps
+/// the place. A request without a place is refused.
 fn service<E, B>(
     app: Arc<E>,
     remote: Addr,
     scheme: Scheme,
-    begin: impl Fn() -> B,
+    begin: impl Fn() -> Option<(Option<RequestPlace>, B)>,
 ) -> impl HttpService<
     Incoming,
     ResBody: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
@@ -198,7 +205,7 @@ where
     B: FnOnce(&mut Response) + Send + 'static,
 {
     service_fn(move |request| {
-        let answer = begin();
+        let begun = begin();
         let app = Arc::clone(&app);
         let request = Request::from((
             request,
@@ -208,9 +215,25 @@ where
         ));
         // hyper keeps the place of this future, several kilobytes, for as long as the connection is open.
         Box::pin(async move {
-            let mut response = app.get_response(request).await;
-            answer(&mut response);
-            Ok(hyper::Response::from(response))
+            let (response, taken) = match begun {
+                Some((taken, answer)) => {
+                    let mut response = app.get_response(request).await;
+                    answer(&mut response);
+                    (response, taken)
+                }
+                None => (no_place().as_response(), None),
+            };
+            let placed = |body| Placed {
+                body,
+                _taken: taken,
+            };
+            Ok(hyper::Response::from(response).map(placed))
         })
     })
+}
+
+const fn no_place() -> OAuthError {
+    OAuthError(RequestError::TemporarilyUnavailable(Reason::Borrowed(
+        "too many open requests: see server.max_connections_per_address and server.max_connections",
+    )))
 }

@@ -11,6 +11,7 @@ mod listen_error;
 mod listening_socket;
 mod open_connections;
 mod passed;
+mod places;
 mod shutdown;
 mod sockets;
 mod stream;
@@ -21,20 +22,19 @@ mod unix_socket;
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use poem::http::uri::Scheme;
 use poem::{Addr, Endpoint, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use self::address_limit::{AddressLimit, Place};
 use self::connection::Connection;
 pub use self::listen_error::ListenError;
-use self::open_connections::{OpenConnection, OpenConnections};
+use self::places::{Places, Taken};
 use self::shutdown::Shutdown;
 pub use self::sockets::Sockets;
 use self::stream::Stream;
@@ -44,8 +44,6 @@ use crate::config::ServerSettings;
 
 /// Delay after a failed accept: the process may have no free file descriptor.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
-/// How often idle connections are looked for while all places are taken.
-const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Serves `app` until `stop`, then lets open requests finish.
 ///
@@ -67,7 +65,8 @@ where
     let mut acceptor = Acceptor {
         sockets,
         app: Arc::new(app),
-        limits: Limits::new(settings),
+        places: Places::new(settings),
+        limits: TimeLimits::new(settings),
         shutdown: Shutdown::new(),
     };
     acceptor.accept_until(stop).await;
@@ -80,7 +79,7 @@ where
     acceptor.shutdown.begin();
     let drained = acceptor
         .shutdown
-        .drained(stopped + acceptor.limits.times.drain);
+        .drained(stopped + acceptor.limits.drain);
     acceptor.accept_until(drained).await;
     if !acceptor.close().await.finish(end).await {
         tracing::warn!("some requests did not finish within server.shutdown_timeout");
@@ -92,7 +91,8 @@ where
 struct Acceptor<E> {
     sockets: Sockets,
     app: Arc<E>,
-    limits: Limits,
+    places: Places,
+    limits: TimeLimits,
     shutdown: Shutdown,
 }
 
@@ -102,13 +102,13 @@ impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
         loop {
             tokio::select! {
                 () = &mut end => return,
-                accepted = accept(&mut self.sockets, &self.limits) => self.serve(accepted),
+                accepted = accept(&mut self.sockets, &self.places) => self.serve(accepted),
             }
         }
     }
 
-    fn serve(&self, accepted: Option<Accepted>) {
-        let Some((stream, remote, places)) = accepted else {
+    fn serve(&self, accepted: Option<(Stream, Addr, Taken)>) {
+        let Some((stream, remote, taken)) = accepted else {
             return;
         };
         let connection = Connection {
@@ -116,9 +116,10 @@ impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
             remote,
             scheme: Scheme::HTTP,
             opened: Instant::now(),
-            limits: self.limits.times,
+            limits: self.limits,
             watcher: self.shutdown.watcher(),
-            places,
+            places: self.places.clone(),
+            taken,
         };
         match (stream, self.sockets.tls().cloned()) {
             (Stream::Tcp(stream), Some(tls)) => tokio::spawn(connection.serve_tls(stream, tls)),
@@ -133,7 +134,7 @@ impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
             self.sockets.remove_files();
             // Lets the runtime see the connections.
             yield_now().await;
-            while let Some(accepted) = accept(&mut self.sockets, &self.limits).now_or_never() {
+            while let Some(accepted) = accept(&mut self.sockets, &self.places).now_or_never() {
                 self.serve(accepted);
             }
         }
@@ -141,53 +142,17 @@ impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
     }
 }
 
-/// The limits of all connections and of those of an address.
-struct Limits {
-    permits: Arc<Semaphore>,
-    open: OpenConnections,
-    addresses: AddressLimit,
-    times: TimeLimits,
-}
-
-impl Limits {
-    fn new(settings: &ServerSettings) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(
-                settings.max_connections.min(Semaphore::MAX_PERMITS),
-            )),
-            open: OpenConnections::new(settings.max_connections),
-            addresses: AddressLimit::new(settings),
-            times: TimeLimits::new(settings),
-        }
-    }
-
-    /// A place for the next connection.
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        loop {
-            self.open.make_room();
-            let permit = Arc::clone(&self.permits).acquire_owned();
-            if let Ok(permit) = timeout(FULL_INTERVAL, permit).await {
-                return permit.ok();
-            }
-        }
-    }
-}
-
-/// A connection, its client's address, and its places in the limits.
-type Accepted = (Stream, Addr, (OpenConnection, OwnedSemaphorePermit, Place));
-
 /// Accepts a connection, and closes it if its address has too many.
-async fn accept(sockets: &mut Sockets, limits: &Limits) -> Option<Accepted> {
-    let permit = limits.permit().await?;
+async fn accept(sockets: &mut Sockets, places: &Places) -> Option<(Stream, Addr, Taken)> {
+    let permit = places.wait().await?;
     match sockets.accept().await {
         Ok((stream, remote)) => {
-            let address = remote.as_socket_addr().map(|address| address.ip());
-            let place = limits.addresses.take(address)?;
+            let taken = places.take(permit, address(&remote))?;
             if let Stream::Tcp(stream) = &stream {
                 // A response is one small write and must not wait for more data.
                 let _ = stream.set_nodelay(true);
             }
-            Some((stream, remote, (limits.open.add(), permit, place)))
+            Some((stream, remote, taken))
         }
         Err(error) => {
             tracing::warn!(%error, "cannot accept a connection");
@@ -195,4 +160,9 @@ async fn accept(sockets: &mut Sockets, limits: &Limits) -> Option<Accepted> {
             None
         }
     }
+}
+
+/// The IP address, which a Unix socket does not have.
+fn address(remote: &Addr) -> Option<IpAddr> {
+    remote.as_socket_addr().map(|address| address.ip())
 }

@@ -68,12 +68,13 @@ impl OpenConnections {
         }
     }
 
-    /// Closes idle connections, if the next connection is one of the last tenth. Several at once, because a search looks
-    /// at all connections.
-    pub(super) fn make_room(&self) {
+    /// Closes idle connections, if the next connection gets one of the last tenth of the places. `taken` is the number of
+    /// places that connections and their further requests have. Several at once, because a search looks at all
+    /// connections.
+    pub(super) fn make_room(&self, taken: usize) {
         let mut open = lock(&self.open);
         let now = Instant::now();
-        let remaining = open.connections.len() - open.closing;
+        let remaining = taken.saturating_sub(open.closing);
         let surplus = (remaining + 1).saturating_sub(self.maximum - self.maximum / 10);
         if surplus == 0 || open.next_search.is_some_and(|next| now < next) {
             return;
@@ -157,6 +158,12 @@ fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
 mod tests {
     use super::*;
 
+    impl OpenConnections {
+        fn len(&self) -> usize {
+            lock(&self.open).connections.len()
+        }
+    }
+
     /// A connection that has been idle for some seconds; a busy one for none.
     fn connection(all: &OpenConnections, idle: u64) -> OpenConnection {
         let connection = all.add();
@@ -178,19 +185,19 @@ mod tests {
         let mut connections: Vec<_> = [0, 20, 50, 40, 0, 30, 60, 0]
             .map(|idle| connection(&all, idle))
             .into();
-        all.make_room();
+        all.make_room(all.len());
         assert_eq!(are_surplus(&connections), [false; 8]);
         connections.push(connection(&all, 10));
-        all.make_room();
+        all.make_room(all.len());
         let mut expected = [false; 9];
         expected[6] = true;
         assert_eq!(are_surplus(&connections), expected);
         // One is being closed, so the next place is free.
-        all.make_room();
+        all.make_room(all.len());
         assert_eq!(are_surplus(&connections), expected);
         drop(connections.remove(6));
         connections.push(connection(&all, 0));
-        all.make_room();
+        all.make_room(all.len());
         assert_eq!(
             are_surplus(&connections).iter().position(|one| *one),
             Some(2)
@@ -203,7 +210,7 @@ mod tests {
         let since = Instant::now();
         let connection = all.add();
         connection.observe(move || Some(since));
-        all.make_room();
+        all.make_room(all.len());
         assert!(!connection.is_surplus()());
     }
 
@@ -211,7 +218,7 @@ mod tests {
     fn a_hundredth_is_closed_at_once() {
         let all = OpenConnections::new(1000);
         let connections: Vec<_> = (0..900).map(|_| connection(&all, 5)).collect();
-        all.make_room();
+        all.make_room(all.len());
         let surplus = are_surplus(&connections).into_iter().filter(|one| *one);
         assert_eq!(surplus.count(), 10);
     }

@@ -260,6 +260,57 @@ async fn a_connection_that_cancels_requests_after_they_began_is_closed() {
     assert_eq!(Http2::open(&server).await.get("/healthz").await.status, 200);
 }
 
+/// Otherwise one address could have a hundred times as many requests open as `server.max_connections_per_address`, each
+/// with as much memory as a connection.
+#[tokio::test]
+async fn open_requests_beyond_the_first_count_as_connections_of_their_address() {
+    let place = place()
+        .set("JETON_SERVER__MAX_CONNECTIONS_PER_ADDRESS", "6")
+        .set("JETON_SERVER__REQUEST_TIMEOUT", "5m");
+    let server = place.start();
+    let connection = Http2::open(&server).await;
+    let mut open = Vec::new();
+    let refused = loop {
+        open.push(connection.begin(token_request()).await.unwrap());
+        let answer = connection.get("/healthz").await;
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(open.len() < 7, "the requests are not limited");
+    };
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.json()["error"], "temporarily_unavailable");
+    assert_eq!(refused.head.headers()["retry-after"], "1");
+    for (_, mut stream) in open {
+        stream.send_reset(Reason::CANCEL);
+    }
+    // Processed in order: then the requests are cancelled.
+    let freed = async { while connection.get("/healthz").await.status != 200 {} };
+    timeout(PATIENCE, freed).await.unwrap();
+}
+
+/// A response that the client does not read takes memory, too.
+#[tokio::test]
+async fn a_response_that_is_not_read_counts_as_an_open_request() {
+    let place = place().set("JETON_SERVER__MAX_CONNECTIONS_PER_ADDRESS", "6");
+    let server = place.start();
+    let mut without_window = Builder::new();
+    let connection = Http2::open_as(&server, without_window.initial_window_size(0)).await;
+    let mut unread = Vec::new();
+    loop {
+        let request = Request::get("https://localhost/openapi.json");
+        let (response, mut stream) = connection.begin(request).await.unwrap();
+        stream.send_data(Bytes::new(), true).unwrap();
+        let response = timeout(PATIENCE, response).await.unwrap().unwrap();
+        if response.status() == 503 {
+            break;
+        }
+        assert_eq!(response.status(), 200);
+        unread.push(response);
+        assert!(unread.len() < 7, "the responses are not limited");
+    }
+}
+
 /// Without a request, idle after one, and with responses that are never read.
 #[tokio::test]
 async fn silent_idle_and_stuck_connections_are_closed() {
