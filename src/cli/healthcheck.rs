@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use super::{CommandError, http, output};
 use crate::config::{ListenHost, ListenSocket, Settings};
+use crate::device::printable_within;
+
+/// Maximum bytes of the response that are printed.
+const MAX_TEXT: usize = 1000;
 
 /// Where the server responds to `/readyz`.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,13 +35,12 @@ pub async fn readiness(probe: &Probe) -> Result<String, String> {
         Probe::Url(url) => http::get_here(url).await?,
         Probe::Socket(path) => http::get_over(path, "http://localhost/readyz").await?,
     };
-    let status = response.status();
-    let text = response.text().await.unwrap_or_default();
-    let text = text.trim().to_owned();
-    if status.is_success() {
+    // Another program than the server may respond, and control characters would change the terminal.
+    let text = printable_within(response.text.trim(), MAX_TEXT);
+    if response.status.is_success() {
         Ok(text)
     } else {
-        Err(format!("{status}: {text}"))
+        Err(format!("{}: {text}", response.status))
     }
 }
 

@@ -1,6 +1,8 @@
 //! `jeton healthcheck` and `jeton doctor`.
 
 use std::fs::{self, Permissions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
 use sea_orm::{ConnectionTrait as _, Database};
@@ -260,4 +262,38 @@ fn doctor_finds_a_proxy_that_does_not_name_its_clients() {
         "proxy",
         "came from the proxy's own address",
     );
+}
+
+/// Another program responds at the address of the server: nothing of it changes the terminal, and it does not fill the
+/// memory.
+#[test]
+fn what_another_program_responds_is_printed_without_control_characters_and_limited() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let issuer = format!("http://{address}");
+    let metadata =
+        serde_json::json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/\u{1b}[2J") });
+    std::thread::spawn(move || {
+        for stream in other.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap();
+            let body = match &head[..length] {
+                head if head.starts_with(b"GET /readyz") => "\u{1b}]0;title\u{7}".to_owned(),
+                head if head.starts_with(b"GET /.well-known") => metadata.to_string(),
+                _ => "a".repeat(2_000_000),
+            };
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+            // The client may have read enough.
+            drop(stream.write_all(format!("{head}{body}").as_bytes()));
+        }
+    });
+    let place = Place::furnished()
+        .set("JETON_SERVER__LISTEN", address.to_string())
+        .set("JETON_ISSUER", issuer);
+    let healthcheck = place.ok(&["healthcheck"]);
+    assert_eq!(healthcheck, "\u{fffd}]0;title\u{fffd}\n");
+    let report = place.run(&["doctor"]).stdout;
+    assert!(!report.contains('\u{1b}'), "{report}");
+    assert!(report.contains("more than 1048576 bytes"), "{report}");
 }

@@ -7,10 +7,13 @@ use serde_json::Value;
 use super::finding::Finding;
 use crate::cli::http;
 use crate::config::Settings;
+use crate::device::printable_within;
 use crate::endpoint::metadata;
 
 const CHECK: &str = "issuer";
 const JWKS: &str = "jwks";
+/// Maximum bytes of the URL of the JWKS.
+const MAX_URL: usize = 2000;
 
 /// Requests the metadata at the issuer and compares its keys with those of the store.
 pub async fn check(settings: &Settings, published: Option<Vec<String>>) -> Vec<Finding> {
@@ -37,8 +40,9 @@ pub async fn check(settings: &Settings, published: Option<Vec<String>>) -> Vec<F
     let Some(published) = published else {
         return vec![reachable];
     };
-    let jwks = text(&document, "jwks_uri");
-    vec![reachable, compare_keys(jwks, published).await]
+    // Control characters would change the terminal.
+    let jwks = printable_within(text(&document, "jwks_uri"), MAX_URL);
+    vec![reachable, compare_keys(&jwks, published).await]
 }
 
 async fn compare_keys(url: &str, published: Vec<String>) -> Finding {
@@ -79,10 +83,8 @@ fn text<'a>(object: &'a Value, member: &str) -> &'a str {
 
 async fn document(url: &str) -> Result<Value, String> {
     let response = http::get(url).await?;
-    let status = response.status();
-    if !status.is_success() {
-        return Err(format!("the response is {status}"));
+    if !response.status.is_success() {
+        return Err(format!("the response is {}", response.status));
     }
-    let text = response.text().await.map_err(|error| error.to_string())?;
-    serde_json::from_str(&text).map_err(|_| "the response is not JSON".to_owned())
+    serde_json::from_str(&response.text).map_err(|_| "the response is not JSON".to_owned())
 }
