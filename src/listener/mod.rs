@@ -77,9 +77,7 @@ where
         tracing::info!(connections = open, "waiting for open connections");
     }
     acceptor.shutdown.begin();
-    let drained = acceptor
-        .shutdown
-        .drained(stopped + acceptor.limits.drain);
+    let drained = acceptor.shutdown.drained(stopped + acceptor.limits.drain);
     acceptor.accept_until(drained).await;
     if !acceptor.close().await.finish(end).await {
         tracing::warn!("some requests did not finish within server.shutdown_timeout");

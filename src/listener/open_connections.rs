@@ -71,9 +71,8 @@ impl OpenConnections {
     /// Closes idle connections, if the next connection gets one of the last tenth of the places. `taken` is the number of
     /// places that connections and their further requests have. Several at once, because a search looks at all
     /// connections.
-    pub(super) fn make_room(&self, taken: usize) {
+    pub(super) fn make_room(&self, taken: usize, now: Instant) {
         let mut open = lock(&self.open);
-        let now = Instant::now();
         let remaining = taken.saturating_sub(open.closing);
         let surplus = (remaining + 1).saturating_sub(self.maximum - self.maximum / 10);
         if surplus == 0 || open.next_search.is_some_and(|next| now < next) {
@@ -164,12 +163,17 @@ mod tests {
         }
     }
 
-    /// A connection that has been idle for some seconds; a busy one for none.
-    fn connection(all: &OpenConnections, idle: u64) -> OpenConnection {
+    /// A connection that has been idle for some seconds at this time; a busy one for none.
+    fn connection(all: &OpenConnections, now: Instant, idle: u64) -> OpenConnection {
         let connection = all.add();
-        let since = Instant::now() - Duration::from_secs(idle);
+        let since = now - Duration::from_secs(idle);
         connection.observe(move || (idle > 0).then_some(since));
         connection
+    }
+
+    /// The time from which the tests subtract: the machine may have started less than a minute ago.
+    fn later() -> Instant {
+        Instant::now() + Duration::from_mins(2)
     }
 
     fn are_surplus(connections: &[OpenConnection]) -> Vec<bool> {
@@ -181,23 +185,23 @@ mod tests {
 
     #[test]
     fn the_last_tenth_of_the_places_closes_those_that_are_idle_for_longest() {
-        let all = OpenConnections::new(10);
+        let (all, now) = (OpenConnections::new(10), later());
         let mut connections: Vec<_> = [0, 20, 50, 40, 0, 30, 60, 0]
-            .map(|idle| connection(&all, idle))
+            .map(|idle| connection(&all, now, idle))
             .into();
-        all.make_room(all.len());
+        all.make_room(all.len(), now);
         assert_eq!(are_surplus(&connections), [false; 8]);
-        connections.push(connection(&all, 10));
-        all.make_room(all.len());
+        connections.push(connection(&all, now, 10));
+        all.make_room(all.len(), now);
         let mut expected = [false; 9];
         expected[6] = true;
         assert_eq!(are_surplus(&connections), expected);
         // One is being closed, so the next place is free.
-        all.make_room(all.len());
+        all.make_room(all.len(), now);
         assert_eq!(are_surplus(&connections), expected);
         drop(connections.remove(6));
-        connections.push(connection(&all, 0));
-        all.make_room(all.len());
+        connections.push(connection(&all, now, 0));
+        all.make_room(all.len(), now);
         assert_eq!(
             are_surplus(&connections).iter().position(|one| *one),
             Some(2)
@@ -206,19 +210,18 @@ mod tests {
 
     #[test]
     fn a_connection_that_was_used_just_now_is_kept() {
-        let all = OpenConnections::new(1);
-        let since = Instant::now();
+        let (all, now) = (OpenConnections::new(1), later());
         let connection = all.add();
-        connection.observe(move || Some(since));
-        all.make_room(all.len());
+        connection.observe(move || Some(now));
+        all.make_room(all.len(), now);
         assert!(!connection.is_surplus()());
     }
 
     #[test]
     fn a_hundredth_is_closed_at_once() {
-        let all = OpenConnections::new(1000);
-        let connections: Vec<_> = (0..900).map(|_| connection(&all, 5)).collect();
-        all.make_room(all.len());
+        let (all, now) = (OpenConnections::new(1000), later());
+        let connections: Vec<_> = (0..900).map(|_| connection(&all, now, 5)).collect();
+        all.make_room(all.len(), now);
         let surplus = are_surplus(&connections).into_iter().filter(|one| *one);
         assert_eq!(surplus.count(), 10);
     }

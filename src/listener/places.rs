@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::address_limit::{AddressLimit, Place};
 use super::open_connections::{OpenConnection, OpenConnections};
@@ -63,7 +63,7 @@ impl Places {
     pub(super) async fn wait(&self) -> Option<OwnedSemaphorePermit> {
         loop {
             let taken = self.maximum - self.permits.available_permits();
-            self.open.make_room(taken);
+            self.open.make_room(taken, Instant::now());
             let permit = Arc::clone(&self.permits).acquire_owned();
             if let Ok(permit) = timeout(FULL_INTERVAL, permit).await {
                 return permit.ok();
