@@ -112,7 +112,7 @@ pub static STORE_CONFLICTS: Counters<()> = Counters::new(
 pub static GROUP_COMMIT: Histograms<()> = Histograms::new(
     "jeton_group_commit_rotations",
     BATCH_BUCKETS,
-    "Rotations that one statement wrote together, on SQLite.",
+    "Refreshes that one statement rotated together, on SQLite.",
 );
 /// The age of the signing key.
 pub static KEY_AGE: Gauges<()> = Gauges::new(

@@ -202,8 +202,8 @@ async fn begin_uncancelled(
     connection: DatabaseConnection,
     options: TransactionOptions,
 ) -> Result<DatabaseTransaction, DbErr> {
-    let begin = async move { connection.begin_with_options(options).await };
-    let task = tokio::spawn(WAITS_SINCE.scope(Instant::now(), begin));
+    let statement = async move { connection.begin_with_options(options).await };
+    let task = tokio::spawn(WAITS_SINCE.scope(Instant::now(), statement));
     let begun = task.await;
     begun.unwrap_or_else(|error| Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))))
 }

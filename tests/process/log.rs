@@ -176,3 +176,42 @@ fn the_log_line_of_a_refusal_has_the_request_id_of_the_response() {
         assert!(line.contains(&format!("\"method\":\"{method}\"")), "{line}");
     }
 }
+
+/// A trace id is logged as one of the line's fields. Anything else in the header is ignored.
+#[test]
+fn the_trace_of_a_request_is_logged_if_its_header_is_valid() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const PARENT: &str = "00f067aa0ba902b7";
+    let place = Place::furnished();
+    let server = place.start();
+    let valid = format!("traceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    let mut ids = Vec::new();
+    for headers in [
+        valid.clone(),
+        format!("{valid}{valid}"),
+        format!("traceparent: 00-{TRACE}-{PARENT}\r\n"),
+        String::new(),
+    ] {
+        for line in ["POST /token", "GET /.well-known/nothing"] {
+            let mut connection = server.connect();
+            let head =
+                format!("{line} HTTP/1.1\r\nHost: jeton\r\n{headers}Content-Length: 0\r\n\r\n");
+            connection.send(head).unwrap();
+            let head = connection.receive().unwrap().head;
+            let (_, id) = head.split_once("x-request-id: ").unwrap();
+            ids.push(id.lines().next().unwrap().to_owned());
+        }
+    }
+    server.stop("TERM");
+    let log = read(&place.path("stderr"));
+    for (number, id) in ids.iter().enumerate() {
+        let line = log.lines().find(|line| line.contains(id)).unwrap();
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (trace, parent) = (&line["span"]["trace_id"], &line["span"]["parent_id"]);
+        if number < 2 {
+            assert_eq!((trace, parent), (&TRACE.into(), &PARENT.into()), "{line}");
+        } else {
+            assert!(trace.is_null() && parent.is_null(), "{line}");
+        }
+    }
+}

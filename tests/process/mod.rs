@@ -8,6 +8,7 @@ mod command_line;
 mod concurrency;
 mod connection;
 mod crash;
+mod database_metrics;
 mod doctor;
 mod http;
 mod http2;

@@ -1,7 +1,6 @@
 //! A database server that waits for a lock or does not respond: requests time out, and the node recovers by itself.
 //! Apart from `/readyz`, these tests measure no time; [`TIMEOUT`] ends one that hangs.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,13 +11,11 @@ use jeton::store::session::{self, Ending};
 use jeton::store::user::{self, Change, UserError};
 use jeton::store::{Limits, Store};
 use sea_orm::ConnectionTrait as _;
-use tokio::io::{AsyncReadExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use crate::support::client::disable;
 use crate::support::database::{TestDatabase, engine, mysql_lock_waits, parsed, server_engine};
 use crate::support::file::DataDir;
+use crate::support::forwarder::Forwarder;
 use crate::support::{ALICE, Answer, Jeton, ROOT_SECRET, START, Tokens};
 
 const TIMEOUT: Duration = Duration::from_mins(2);
@@ -104,48 +101,6 @@ async fn ending_the_sessions_of_a_client_or_user_behind_a_lock_times_out() {
     let ended = in_time(user::change(store, tokens.user(), Change::SIGN_OUT, &cause)).await;
     assert!(matches!(ended, Err(UserError::Store(_))), "{ended:?}");
     other.execute_unprepared("COMMIT").await.unwrap();
-}
-
-/// A TCP forwarder between a node and its database server that can stop forwarding.
-struct Forwarder {
-    address: SocketAddr,
-    silent: watch::Sender<bool>,
-}
-
-impl Forwarder {
-    /// The forwarder to the server of this URL, and the URL through it.
-    async fn before(url: &str) -> (Self, String) {
-        let mut url = url::Url::parse(url).unwrap();
-        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-        let forwarder = Self::to(server).await;
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(forwarder.address.port())).unwrap();
-        (forwarder, url.into())
-    }
-
-    async fn to(server: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (silent, state) = watch::channel(false);
-        tokio::spawn(async move {
-            while let Ok((node, _)) = listener.accept().await {
-                let (server, state) = (server.clone(), state.clone());
-                tokio::spawn(async move { forward(node, &server, state).await });
-            }
-        });
-        Self { address, silent }
-    }
-}
-
-/// A connection that was silent stays silent: its data is lost.
-async fn forward(mut node: TcpStream, server: &str, mut state: watch::Receiver<bool>) {
-    let mut server = TcpStream::connect(server).await.unwrap();
-    tokio::select! {
-        _ = copy_bidirectional(&mut node, &mut server) => return,
-        _ = state.wait_for(|silent| *silent) => {}
-    }
-    let mut discarded = [0; 1024];
-    while node.read(&mut discarded).await.is_ok_and(|read| read > 0) {}
 }
 
 /// A stopped server, or a network that drops every packet: the node discards its connections and reconnects.

@@ -7,6 +7,7 @@ pub mod client;
 pub mod database;
 pub mod document;
 pub mod file;
+pub mod forwarder;
 pub mod gate;
 pub mod openapi;
 pub mod peer;
