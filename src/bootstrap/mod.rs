@@ -202,13 +202,12 @@ pub async fn populate(server: &AuthorizationServer) -> Result<Option<Secret>, Bo
         return Ok(None);
     }
     let configured = admin_password::configured(settings)?;
-    let (hashed, generated) = match configured {
-        Some(password) => (admin_password::hash(&password, server).await, None),
-        None => {
-            let password = random_text();
-            let hashed = server.hasher.hash(Password::new(password.expose())).await;
-            (hashed, Some(password))
-        }
+    let (hashed, generated) = if let Some(password) = configured {
+        (admin_password::hash(&password, server).await, None)
+    } else {
+        let password = random_text();
+        let hashed = server.hasher.hash(Password::new(password.expose())).await;
+        (hashed, Some(password))
     };
     let hash = hashed.map_err(|error| BootstrapError::Hashing(error.to_string()))?;
     let admin = user::Model {

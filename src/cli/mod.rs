@@ -134,7 +134,7 @@ async fn execute(line: CommandLine) -> Result<(), CommandError> {
         Command::Client(command) => command.run(&open_existing(settings).await?).await,
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
         Command::Key(command) => command.run(&open_existing(settings).await?).await,
-        Command::Secret(command) => command.run(settings).await,
+        Command::Secret(command) => Box::pin(command.run(settings)).await,
         Command::Audit(command) => command.run(&open_existing(settings).await?).await,
     }
 }

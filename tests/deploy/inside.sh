@@ -7,7 +7,11 @@ inspect() {
   local journal="journalctl --no-pager --output=cat --unit=jeton"
   echo "== without a password the first start is refused, and not repeated"
   systemctl start jeton || true
-  sleep 3
+  for _ in {1..300}; do
+    ! systemctl is-failed --quiet jeton || break
+    sleep 0.1
+  done
+  sleep 3 # longer than RestartSec
   $journal | grep -q 'admin_password_file' || stop "the reason is not in the journal"
   [[ $(systemctl show --property=ExecMainStatus --value jeton) == 78 ]] || stop "the exit code is not 78"
   [[ $(systemctl show --property=NRestarts --value jeton) == 0 ]] || stop "it was started again"

@@ -60,7 +60,7 @@ impl Nodes {
     async fn execute(&self, statement: &str) {
         let place = &self.places[0];
         let url = match &place.on_server {
-            Some(database) => database.url().to_owned(),
+            Some(database) => database.url(),
             None => format!("sqlite:{}", place.path("data/jeton.db").display()),
         };
         let database = Database::connect(url).await.unwrap();
@@ -123,14 +123,13 @@ fn refresh_until_stopped(
             continue;
         }
         assert_eq!(answer.status, 200, "{}", answer.json());
-        token = answer.json()["refresh_token"].as_str().unwrap().to_owned();
+        token = answer.refresh_token();
         progress.refreshes[client].fetch_add(1, Ordering::SeqCst);
     }
 }
 
 fn sign_in(process: &Process) -> String {
-    let answer = process.sign_in("admin", PASSWORD);
-    answer.json()["refresh_token"].as_str().unwrap().to_owned()
+    process.sign_in("admin", PASSWORD).refresh_token()
 }
 
 fn fingerprints(place: &Place) -> Vec<(String, String)> {

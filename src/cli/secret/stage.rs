@@ -69,22 +69,21 @@ pub async fn obstacle(
 ) -> Result<Option<String>, CommandError> {
     let now = server.clock.trusted_now();
     let uses = root_secret_use::list(&server.store).await?;
-    let Some(used) = uses.iter().find(|used| used.fingerprint == old) else {
+    let Some(last) = uses.iter().find(|record| record.fingerprint == old) else {
         return Ok(None);
     };
     // Opaque access tokens; authorization codes live shorter than the record is accurate.
-    let tokens_end = used.unused_since().plus(longest_access_token(server));
+    let tokens_end = last.unused_since().plus(longest_access_token(server));
     if now < tokens_end {
         return Ok(Some(format!(
             "a node signed with root secret {old} at {}. If every node is restarted with another one in the first \
              place, its access tokens end at {tokens_end}",
-            used.last_signed_at
+            last.last_signed_at
         )));
     }
     let active = ActiveAt::new(now, &server.settings);
-    let last =
-        session::last_end_of_begun_before(&server.store, used.unused_since(), active).await?;
-    Ok(last.map(|end| {
+    let end = session::last_end_of_begun_before(&server.store, last.unused_since(), active).await?;
+    Ok(end.map(|end| {
         format!(
             "sessions that were begun with root secret {old} are active; the last of them ends at {end} at the latest"
         )
