@@ -14,6 +14,9 @@ use crate::secret::{Secret, random_bytes};
 /// Endings of the files that SQLite keeps beside a database.
 pub const SQLITE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
+/// The end of the temporary name of a draft.
+pub const PARTIAL: &str = ".partial";
+
 /// Creates a file with mode 0600. Fails if there is one.
 pub fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -86,7 +89,7 @@ impl Draft {
     /// Creates an empty draft of the file.
     pub fn create(path: &Path) -> io::Result<(Self, File)> {
         let random = URL_SAFE_NO_PAD.encode(random_bytes::<9>());
-        let directory = with_ending(path, &format!(".{random}.partial"));
+        let directory = with_ending(path, &format!(".{random}{PARTIAL}"));
         DirBuilder::new().mode(0o700).create(&directory)?;
         let draft = Self(directory.join("draft"));
         let file = create(&draft.0)?;
@@ -126,6 +129,27 @@ impl Drop for Draft {
         }
         drop(fs::remove_dir(directory(&self.0)));
     }
+}
+
+/// Drafts in a directory, whose names begin like this. Those that are not being written now are of processes that were
+/// killed.
+pub fn drafts(directory: &Path, name: &str) -> Vec<PathBuf> {
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut drafts: Vec<PathBuf> = entries
+        .filter(|entry| {
+            let file = entry.file_name();
+            let file = file.to_string_lossy();
+            file.starts_with(name) && file.ends_with(PARTIAL)
+        })
+        .map(|entry| entry.path())
+        .collect();
+    drafts.sort();
+    drafts
 }
 
 /// The path with this text at its end.

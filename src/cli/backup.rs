@@ -8,6 +8,7 @@ use super::{CommandError, output, serve};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database_url::{DatabaseUrl, Engine, ServerUrl};
+use crate::private_file::drafts;
 use crate::store;
 
 #[derive(Debug, Args)]
@@ -37,8 +38,21 @@ impl Backup {
             database.display()
         ))?;
         output::hint(&note_on_root_secret(settings));
+        for draft in unfinished(file) {
+            output::warn(&format!(
+                "{} is an unfinished copy of a backup that was killed, or of one that runs now; delete it if none runs",
+                draft.display()
+            ));
+        }
         Ok(())
     }
+}
+
+/// Other copies that have the temporary name of this file.
+fn unfinished(file: &Path) -> Vec<PathBuf> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let directory = file.parent().unwrap_or(Path::new("."));
+    drafts(directory, &format!("{name}."))
 }
 
 fn note_on_root_secret(settings: &Settings) -> String {

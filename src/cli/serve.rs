@@ -63,11 +63,8 @@ pub async fn run(settings: Settings) -> Result<(), CommandError> {
 fn open_tls(settings: &Settings, clock: Clock) -> Result<Option<Tls>, CommandError> {
     let opened = Tls::open(&settings.server.tls, clock);
     let tls = opened.map_err(|error| CommandError::new(error.to_string()))?;
-    let host = url::Url::parse(&settings.issuer).ok();
-    let host = host.as_ref().and_then(url::Url::host_str);
-    let host = host.map(|host| host.trim_matches(['[', ']']));
-    if let (Some(tls), Some(host)) = (&tls, host)
-        && !tls.is_for(host)
+    if let (Some(tls), Some(host)) = (&tls, settings.issuer_host())
+        && !tls.is_for(&host)
     {
         tracing::warn!(
             host,

@@ -162,6 +162,13 @@ impl Settings {
         address.map_or_else(String::new, |address| format!("{scheme}://{address}"))
     }
 
+    /// The host of the issuer, without the brackets of an IPv6 address.
+    pub fn issuer_host(&self) -> Option<String> {
+        let issuer = url::Url::parse(&self.issuer).ok()?;
+        let host = issuer.host_str()?;
+        Some(host.trim_matches(['[', ']']).to_owned())
+    }
+
     /// The address of the database.
     pub fn database(&self) -> DatabaseUrl {
         let url = self.database.url.clone();

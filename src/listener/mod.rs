@@ -39,7 +39,7 @@ use self::shutdown::Shutdown;
 pub use self::sockets::Sockets;
 use self::stream::Stream;
 use self::time_limits::TimeLimits;
-pub use self::tls::{Tls, TlsError, TlsFile};
+pub use self::tls::{SOON as CERTIFICATE_EXPIRES_SOON, Tls, TlsError, TlsFile};
 use crate::config::ServerSettings;
 
 /// Delay after a failed accept: the process may have no free file descriptor.

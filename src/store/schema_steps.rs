@@ -1,4 +1,4 @@
-//! The steps of the schema's history that a SQLite file has.
+//! The steps of the schema's history that a database has.
 
 use std::path::Path;
 
@@ -17,9 +17,13 @@ pub async fn missing(path: &Path) -> Result<u64, OpenError> {
     };
     let steps = steps.await;
     let steps = steps.map_err(|error| OpenError::of_file(path, &error))?;
-    let applied = u64::try_from(steps).unwrap_or(0);
+    Ok(missing_of(u64::try_from(steps).unwrap_or(0)))
+}
+
+/// The number of steps that a database with this number of them does not have.
+pub(super) fn missing_of(applied: u64) -> u64 {
     let known = migration::steps().count() as u64;
-    Ok(known.saturating_sub(applied))
+    known.saturating_sub(applied)
 }
 
 /// The number of steps of the schema's history that the database has. Fails if it is not a store.

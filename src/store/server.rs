@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::client::KnownOrigins;
 use super::connect::{ConnectError, Limits, within};
 use super::pool::{Pool, Timeout};
-use super::{OpenError, Store, mysql, postgres};
+use super::{OpenError, Store, mysql, postgres, schema_steps};
 use crate::config::RotationDurability;
 use crate::database_url::{Engine, ServerUrl};
 
@@ -41,14 +41,22 @@ impl Store {
 
     /// Whether the database contains a store.
     pub async fn exists(url: &ServerUrl, limits: Limits) -> Result<bool, OpenError> {
-        let exists = async {
+        let missing = Self::missing_steps(url, limits).await?;
+        Ok(missing.is_some())
+    }
+
+    /// The number of steps of the schema's history that the database does not have; opening the store would apply them.
+    /// `None` if it does not contain a store.
+    pub async fn missing_steps(url: &ServerUrl, limits: Limits) -> Result<Option<u64>, OpenError> {
+        let applied = async {
             match url.engine() {
-                Engine::Postgres => postgres::has_store(url).await,
-                Engine::MySql => mysql::has_store(url).await,
+                Engine::Postgres => postgres::applied_steps(url).await,
+                Engine::MySql => mysql::applied_steps(url).await,
             }
         };
-        let exists = within(limits.acquire_timeout, exists).await;
-        exists.map_err(|error| open_error(url, &error))
+        let applied = within(limits.acquire_timeout, applied).await;
+        let applied = applied.map_err(|error| open_error(url, &error))?;
+        Ok(applied.map(schema_steps::missing_of))
     }
 }
 

@@ -4,12 +4,13 @@ use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::Value;
 
 use super::{PASSWORD, Place, Process, free_address};
-use crate::support::certificate::certificate;
+use crate::support::certificate::{certificate, certificate_for};
 
 /// A place whose server has an address that the commands know, too.
 fn at_address(place: Place) -> Place {
@@ -48,10 +49,11 @@ fn assert_finds(place: &Place, state: &str, check: &str, text: &str) {
 }
 
 async fn change(place: &Place, statement: &str) {
-    let path = place.path("data/jeton.db");
-    let database = Database::connect(format!("sqlite:{}", path.display()))
-        .await
-        .unwrap();
+    let url = match &place.on_server {
+        Some(database) => database.url(),
+        None => format!("sqlite:{}", place.path("data/jeton.db").display()),
+    };
+    let database = Database::connect(url).await.unwrap();
     database.execute_unprepared(statement).await.unwrap();
     database.close().await.unwrap();
 }
@@ -296,4 +298,84 @@ fn what_another_program_responds_is_printed_without_control_characters_and_limit
     let report = place.run(&["doctor"]).stdout;
     assert!(!report.contains('\u{1b}'), "{report}");
     assert!(report.contains("more than 1048576 bytes"), "{report}");
+}
+
+/// On a database server, too.
+#[tokio::test]
+async fn doctor_does_not_change_the_schema() {
+    let place = Place::on_server();
+    change(&place, "DROP TABLE root_secret_uses").await;
+    let step = "DELETE FROM seaql_migrations WHERE version LIKE '%add_root_secret_uses'";
+    change(&place, step).await;
+    for _ in 0..2 {
+        assert_finds(&place, "warning", "store", "1 steps are missing");
+    }
+    let steps = "SELECT count(*) FROM seaql_migrations";
+    let before = place.number(steps).await;
+    place.ok(&["user", "list"]);
+    assert_eq!(place.number(steps).await, before + 1);
+}
+
+#[test]
+fn doctor_finds_a_certificate_that_expires_or_cannot_be_used() {
+    let days = |days: u64| Duration::from_hours(days * 24);
+    let with = |certificate| Place::furnished().with_tls(&certificate);
+    let place = with(certificate_for(days(8)));
+    assert_finds(&place, "ok", "certificate", "expires at");
+    let place = with(certificate_for(days(6)));
+    assert_finds(&place, "warning", "certificate", "in less than 7 days");
+    place.write("key.pem", "");
+    let place = place.set("JETON_SERVER__TLS__KEY", "key.pem");
+    assert_finds(&place, "failure", "certificate", "key.pem");
+    let place = with(certificate_for(Duration::ZERO));
+    assert_finds(&place, "failure", "certificate", "expired");
+    let place = with(certificate()).set("JETON_ISSUER", "https://jeton.invalid");
+    let host = "not for the issuer's host, jeton.invalid";
+    assert_finds(&place, "warning", "certificate", host);
+}
+
+#[test]
+fn doctor_and_backup_report_what_a_killed_command_has_left_behind() {
+    let place = Place::furnished();
+    place.write("data/root-secret.8vBd0x9aXyZ1.partial/draft", "x");
+    assert_finds(
+        &place,
+        "warning",
+        "files",
+        "rm -r ./data/root-secret.8vBd0x9aXyZ1.partial",
+    );
+    place.write("copy.db.8vBd0x9aXyZ1.partial/draft", "x");
+    place.write("other.db.8vBd0x9aXyZ1.partial/draft", "x");
+    let said = place.run(&["backup", "copy.db"]).hints();
+    assert!(
+        said.contains("copy.db.8vBd0x9aXyZ1.partial is an unfinished copy"),
+        "{said}"
+    );
+    assert!(!said.contains("other.db"), "{said}");
+}
+
+/// The text is that of docs/apis.md.
+#[test]
+fn doctor_prints_the_recipe_of_a_resource_server_with_this_issuer() {
+    let place = Place::empty().set("JETON_ISSUER", "https://auth.example.com");
+    let said = place.ok(&["doctor", "resource-server", "quarkus"]);
+    assert!(
+        said.starts_with(
+            "Quarkus:\n\n```properties\nquarkus.oidc.auth-server-url=https://auth.example.com\n"
+        ),
+        "{said}"
+    );
+    assert!(said.contains("audience=API"), "{said}");
+    let said = place.ok(&["doctor", "resource-server"]);
+    assert!(said.lines().any(|line| line == "envoy"), "{said}");
+    let audience = ["--audience", "https://api.example.com"];
+    let javascript = ["doctor", "resource-server", "javascript"];
+    let said = place.ok(&[&javascript[..], &audience].concat());
+    assert!(
+        said.contains("audience: \"https://api.example.com\""),
+        "{said}"
+    );
+    let said = place.run(&["doctor", "resource-server", "cobol"]).refusal();
+    assert!(said.contains("there is no recipe for cobol"), "{said}");
+    assert_eq!(place.contents(), Vec::<String>::new());
 }

@@ -1,7 +1,9 @@
 //! Certificates of a test authority for `localhost`.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use jeton::clock::Clock;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -20,10 +22,26 @@ struct Authority {
 
 /// A certificate that is valid from one year to another.
 pub fn certificate_between(from: i32, to: i32) -> Certificate {
+    certificate_with(|params| {
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(to, 1, 1);
+    })
+}
+
+/// A certificate that expires after this time.
+pub fn certificate_for(lifetime: Duration) -> Certificate {
+    let since_1970 = Clock::system().now().as_seconds().cast_unsigned();
+    let since_1970 = Duration::from_secs(since_1970);
+    certificate_with(|params| {
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(1970, 1, 1) + since_1970 + lifetime;
+    })
+}
+
+fn certificate_with(set_times: impl FnOnce(&mut CertificateParams)) -> Certificate {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".into(), "127.0.0.1".into()]).unwrap();
-    params.not_before = date_time_ymd(from, 1, 1);
-    params.not_after = date_time_ymd(to, 1, 1);
+    set_times(&mut params);
     let signed = params.signed_by(&key, &authority().issuer).unwrap();
     Certificate {
         text: signed.pem(),

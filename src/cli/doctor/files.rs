@@ -1,5 +1,6 @@
 //! Permissions of the files that hold secrets.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::path::Path;
 use super::finding::Finding;
 use crate::config::Settings;
 use crate::database_url::DatabaseUrl;
+use crate::private_file::drafts;
 
 const CHECK: &str = "files";
 /// Everything that the group and others may do.
@@ -20,7 +22,25 @@ pub fn check(settings: &Settings) -> Vec<Finding> {
     if let DatabaseUrl::Sqlite(path) = settings.database() {
         findings.push(private(&path, "the database"));
     }
+    let directories = [
+        Some(settings.data_dir.as_path()),
+        settings.root_secret.file.parent(),
+    ];
+    let directories: BTreeSet<&Path> = directories.into_iter().flatten().collect();
+    let drafts = directories.into_iter().flat_map(|path| drafts(path, ""));
+    findings.extend(drafts.map(|draft| unfinished(&draft)));
     findings
+}
+
+fn unfinished(draft: &Path) -> Finding {
+    let shown = draft.display();
+    Finding::warning(
+        CHECK,
+        format!(
+            "{shown} was left behind by a command that was killed, if none runs now; it may have secrets"
+        ),
+        format!("delete it: `rm -r {shown}`"),
+    )
 }
 
 fn private(path: &Path, what: &str) -> Finding {

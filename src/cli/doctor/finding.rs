@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::cli::{CommandError, output};
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,5 +83,24 @@ impl std::fmt::Display for Finding {
         self.remedy
             .iter()
             .try_for_each(|remedy| write!(f, "; {remedy}"))
+    }
+}
+
+/// Prints findings. Fails if one of them is a failure.
+pub fn report(findings: &[Finding], as_json: bool) -> Result<(), CommandError> {
+    if as_json {
+        let objects = findings.iter().map(serde_json::to_value);
+        output::json(objects.filter_map(Result::ok))?;
+    } else {
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        output::line(&lines.join("\n"))?;
+    }
+    match findings
+        .iter()
+        .filter(|finding| finding.is_failure())
+        .count()
+    {
+        0 => Ok(()),
+        count => Err(CommandError::new(format!("failures found: {count}"))),
     }
 }

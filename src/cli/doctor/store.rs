@@ -44,20 +44,25 @@ async fn look_before_opening(settings: &Settings) -> Option<Finding> {
     match settings.database() {
         DatabaseUrl::Sqlite(path) if !path.exists() => Some(absent(path.display().to_string())),
         DatabaseUrl::Sqlite(path) => match schema_steps::missing(&path).await {
-            Ok(0) => None,
-            Ok(missing) => Some(Finding::warning(
-                CHECK,
-                format!("the schema is of an older version: {missing} steps are missing"),
-                "make a backup; the next start of this version adds them",
-            )),
+            Ok(missing) => behind(missing),
             Err(error) => Some(Finding::failed(CHECK, error.to_string())),
         },
         DatabaseUrl::Server(url) => {
-            match Store::exists(&url, bootstrap::limits(&settings.database)).await {
-                Ok(true) => None,
-                Ok(false) => Some(absent(url.to_string())),
+            match Store::missing_steps(&url, bootstrap::limits(&settings.database)).await {
+                Ok(Some(missing)) => behind(missing),
+                Ok(None) => Some(absent(url.to_string())),
                 Err(error) => Some(Finding::failed(CHECK, error.to_string())),
             }
         }
     }
+}
+
+fn behind(missing: u64) -> Option<Finding> {
+    (missing > 0).then(|| {
+        Finding::warning(
+            CHECK,
+            format!("the schema is of an older version: {missing} steps are missing"),
+            "make a backup; the next start of this version adds them",
+        )
+    })
 }

@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::config::TlsSettings;
 
 /// A certificate that expires sooner is reported.
-const SOON: Duration = Duration::from_hours(7 * 24);
+pub const SOON: Duration = Duration::from_hours(7 * 24);
 
 /// A certificate that clients accept today, and its key.
 pub(super) struct Certificate {
@@ -52,6 +52,11 @@ impl Certificate {
             expires,
             expires_soon: now.plus(SOON) >= expires,
         })
+    }
+
+    /// The time at which it expires.
+    pub const fn expires(&self) -> Timestamp {
+        self.expires
     }
 
     /// Logs when the certificate expires.

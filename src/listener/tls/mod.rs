@@ -19,9 +19,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use self::certificate::Certificate;
+pub use self::certificate::SOON;
 pub use self::error::{TlsError, TlsFile};
 use self::files::{Files, Fingerprint};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::TlsSettings;
 
 /// The protocols that clients may choose by ALPN (RFC 7301), the preferred one first.
@@ -35,6 +36,7 @@ pub struct Tls {
     current: Arc<Current>,
     /// Of the files at the start.
     loaded: Fingerprint,
+    expires: Timestamp,
     settings: TlsSettings,
     clock: Clock,
 }
@@ -53,12 +55,14 @@ impl Tls {
         let files = Files::read(settings)?;
         let certificate = Certificate::parse(&files, settings, &provider, clock.now())?;
         certificate.announce("the certificate is loaded");
+        let expires = certificate.expires();
         let current = Arc::new(Current(RwLock::new(Arc::new(certificate.key))));
         let acceptor = acceptor(provider, Arc::clone(&current)).map_err(TlsError::Library)?;
         Ok(Some(Self {
             acceptor,
             current,
             loaded: files.fingerprint(),
+            expires,
             settings: settings.clone(),
             clock,
         }))
@@ -67,6 +71,11 @@ impl Tls {
     /// Whether the certificate is for this host name or IP address.
     pub fn is_for(&self, host: &str) -> bool {
         certificate::is_for(&self.current.get(), host)
+    }
+
+    /// The time at which the certificate of the start expires.
+    pub const fn expires(&self) -> Timestamp {
+        self.expires
     }
 
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {

@@ -67,13 +67,20 @@ pub(super) async fn connect(url: &ServerUrl, limits: Limits) -> Result<Connected
     })
 }
 
-/// Whether the database contains the tables of a store.
-pub(super) async fn has_store(url: &ServerUrl) -> Result<bool, ConnectError> {
+/// The number of steps of the schema's history that the database has; `None` if it does not contain a store.
+pub(super) async fn applied_steps(url: &ServerUrl) -> Result<Option<u64>, ConnectError> {
     let mut connection = MySqlConnection::connect_with(&options(url)?).await?;
     let tables = "SHOW TABLES LIKE 'seaql_migrations'";
-    let found = connection.fetch_optional(tables).await?.is_some();
+    let steps = if connection.fetch_optional(tables).await?.is_some() {
+        let row = connection
+            .fetch_one("SELECT COUNT(*) FROM seaql_migrations")
+            .await?;
+        u64::try_from(row.try_get::<i64, _>(0)?).ok()
+    } else {
+        None
+    };
     connection.close().await?;
-    Ok(found)
+    Ok(steps)
 }
 
 fn options(url: &ServerUrl) -> Result<MySqlConnectOptions, ConnectError> {

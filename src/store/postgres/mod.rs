@@ -25,13 +25,18 @@ pub(super) async fn connect(url: &ServerUrl, limits: Limits) -> Result<Connected
     })
 }
 
-/// Whether the database contains the tables of a store.
-pub(super) async fn has_store(url: &ServerUrl) -> Result<bool, ConnectError> {
+/// The number of steps of the schema's history that the database has; `None` if it does not contain a store.
+pub(super) async fn applied_steps(url: &ServerUrl) -> Result<Option<u64>, ConnectError> {
     let mut connection = PgConnection::connect_with(&options(url)?).await?;
     let query = "SELECT (to_regclass('seaql_migrations') IS NOT NULL)::text";
-    let found = probe::query(&mut connection, query).await?;
+    let steps = if probe::query(&mut connection, query).await? == "true" {
+        let query = "SELECT count(*)::text FROM seaql_migrations";
+        probe::query(&mut connection, query).await?.parse().ok()
+    } else {
+        None
+    };
     connection.close().await?;
-    Ok(found == "true")
+    Ok(steps)
 }
 
 fn options(url: &ServerUrl) -> Result<PgConnectOptions, ConnectError> {
