@@ -18,6 +18,7 @@ mod secret;
 mod serve;
 mod session;
 mod settings;
+mod token;
 mod user;
 
 use std::io::{self, Write as _};
@@ -82,6 +83,8 @@ enum Command {
     Key(key::KeyGroup),
     /// Root secrets: replace the one from which all other secrets are derived.
     Secret(secret::SecretGroup),
+    /// Tokens: why one is refused.
+    Token(token::TokenGroup),
     /// Audit log: sign-ins, refusals, changes and their actors.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -135,6 +138,7 @@ async fn execute(line: CommandLine) -> Result<(), CommandError> {
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
         Command::Key(command) => command.run(&open_existing(settings).await?).await,
         Command::Secret(command) => Box::pin(command.run(settings)).await,
+        Command::Token(command) => command.run(settings).await,
         Command::Audit(command) => command.run(&open_existing(settings).await?).await,
     }
 }

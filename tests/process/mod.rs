@@ -22,6 +22,7 @@ mod secret;
 mod secret_file;
 mod start;
 mod tls;
+mod token;
 mod unix_socket;
 
 use std::fs::{self, File, Permissions};
