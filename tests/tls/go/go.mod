@@ -1,0 +1,3 @@
+module jeton-tls-checks
+
+go 1.26.0
