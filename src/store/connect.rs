@@ -6,8 +6,12 @@ use sea_orm::{DatabaseConnection, DbErr};
 use sqlx::Connection as _;
 use sqlx::pool::PoolOptions;
 use thiserror::Error;
+use tokio::time::timeout;
 
 use super::pool::{NewPool, record_wait};
+
+/// The options of one connection.
+type ConnectOptions<DB> = <<DB as sqlx::Database>::Connection as sqlx::Connection>::Options;
 
 /// A connection that was idle for longer is checked before it is used.
 const MAX_IDLE: Duration = Duration::from_secs(1);
@@ -50,13 +54,13 @@ pub(super) enum ConnectError {
 /// Fails when `probe` does not end before the timeout. A probe uses a connection outside a pool, because a pool
 /// would repeat the attempt and report only the timeout.
 pub(super) async fn within<T>(
-    timeout: Duration,
+    limit: Duration,
     probe: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
-    let outcome = tokio::time::timeout(timeout, probe).await;
+    let outcome = timeout(limit, probe).await;
     outcome.unwrap_or_else(|_| {
-        let timeout = humantime::format_duration(timeout);
-        let why = format!("no response within {timeout}");
+        let limit = humantime::format_duration(limit);
+        let why = format!("no response within {limit}");
         Err(sqlx::Error::Protocol(why).into())
     })
 }
@@ -65,7 +69,10 @@ pub(super) async fn within<T>(
 ///
 /// When a transaction is dropped, its connection still has to send the rollback. If that happened while MySQL
 /// prepared a statement, the driver misreads the responses and waits without end. Such a connection is closed.
-pub(super) fn pool<DB: sqlx::Database>(limits: Limits) -> PoolOptions<DB> {
+pub(super) fn pool<DB: sqlx::Database>(
+    limits: Limits,
+    options: ConnectOptions<DB>,
+) -> PoolOptions<DB> {
     PoolOptions::new()
         .max_connections(limits.connections)
         .acquire_timeout(limits.acquire_timeout)
@@ -85,16 +92,31 @@ pub(super) fn pool<DB: sqlx::Database>(limits: Limits) -> PoolOptions<DB> {
             })
         })
         .after_release(move |connection: &mut DB::Connection, _| {
+            let options = options.clone();
             Box::pin(async move {
                 if !connection.should_flush() {
                     return Ok(true);
                 }
-                let ready = tokio::time::timeout(limits.statement_timeout, connection.ping());
-                let ready = ready.await.unwrap_or_else(|_| {
-                    let why = "the connection does not respond after a dropped transaction";
-                    Err(sqlx::Error::Protocol(why.to_owned()))
-                });
-                ready.map(|()| true)
+                let ready = timeout(limits.statement_timeout, connection.ping());
+                match ready.await {
+                    Ok(ready) => ready.map(|()| true),
+                    Err(_) => drop_stuck::<DB>(connection, limits, &options).await,
+                }
             })
         })
+}
+
+/// Replaces a connection that does not respond, so that the pool closes the new one. Over TLS, the driver waits for the
+/// server when it closes a connection; the pool would be one connection smaller. A dropped connection is closed at once.
+async fn drop_stuck<DB: sqlx::Database>(
+    connection: &mut DB::Connection,
+    limits: Limits,
+    options: &ConnectOptions<DB>,
+) -> Result<bool, sqlx::Error> {
+    let connecting = DB::Connection::connect_with(options);
+    let connected = timeout(limits.acquire_timeout, connecting).await;
+    let new = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    drop(std::mem::replace(connection, new));
+    tracing::warn!("closed a connection that did not respond after a dropped transaction");
+    Ok(false)
 }

@@ -55,7 +55,8 @@ async fn forward(node: TcpStream, server: TcpStream, slow: watch::Receiver<bool>
         loop {
             let read = responses.read(&mut buffer).await?;
             if read == 0 {
-                return Ok(());
+                // A node that closes a connection with TLS waits for this.
+                return to_node.shutdown().await;
             }
             if *slow.borrow() {
                 tokio::time::sleep(DELAY).await;

@@ -50,7 +50,7 @@ pub(super) async fn connect(url: &ServerUrl, limits: Limits) -> Result<Connected
             connections,
             ..limits
         };
-        let pool = pool(limits)
+        let pool = pool(limits, options.clone())
             .after_connect(move |connection: &mut MySqlConnection, _| {
                 let session = sqlx::AssertSqlSafe(session.clone());
                 Box::pin(async move { connection.execute(session).await.map(drop) })

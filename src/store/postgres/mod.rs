@@ -14,7 +14,7 @@ use crate::database_url::ServerUrl;
 pub(super) async fn connect(url: &ServerUrl, limits: Limits) -> Result<Connected, ConnectError> {
     let options = probe::find_options(options(url)?, limits).await?;
     let new_pool = move || {
-        let pool = pool(limits).connect_lazy_with(options.clone());
+        let pool = pool(limits, options.clone()).connect_lazy_with(options.clone());
         SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
     };
     let pool = new_pool();
