@@ -1,4 +1,4 @@
-//! The state of the server for systemd, if it started the server with `Type=notify`: sd_notify(3).
+//! The state of the server for systemd, if it started the server with `Type=notify`: `sd_notify(3)`.
 
 use std::ffi::OsStr;
 use std::io;

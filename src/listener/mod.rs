@@ -22,7 +22,7 @@ mod unix_socket;
 
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,5 +162,5 @@ async fn accept(sockets: &mut Sockets, places: &Places) -> Option<(Stream, Addr,
 
 /// The IP address, which a Unix socket does not have.
 fn address(remote: &Addr) -> Option<IpAddr> {
-    remote.as_socket_addr().map(|address| address.ip())
+    remote.as_socket_addr().map(SocketAddr::ip)
 }

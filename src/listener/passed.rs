@@ -1,4 +1,4 @@
-//! The sockets that a service manager has opened for this process: sd_listen_fds(3).
+//! The sockets that a service manager has opened for this process: `sd_listen_fds(3)`.
 //!
 //! They stay open when the server restarts, so clients wait for the next process instead of being refused.
 
