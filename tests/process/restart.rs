@@ -133,7 +133,7 @@ fn is_restarted_without_a_failed_request(place: &Place) {
     scope(|scope| {
         for (number, token) in tokens.into_iter().enumerate() {
             let load = &load;
-            scope.spawn(move || load.refresh(token, number % 2 == 0));
+            scope.spawn(move || load.refresh(token, number.is_multiple_of(2)));
         }
         for _ in 0..RESTARTS {
             load.proceed();
