@@ -138,7 +138,7 @@ async fn execute(line: CommandLine) -> Result<(), CommandError> {
         Command::Session(command) => command.run(&open_existing(settings).await?).await,
         Command::Key(command) => command.run(&open_existing(settings).await?).await,
         Command::Secret(command) => Box::pin(command.run(settings)).await,
-        Command::Token(command) => command.run(settings).await,
+        Command::Token(command) => Box::pin(command.run(settings)).await,
         Command::Audit(command) => command.run(&open_existing(settings).await?).await,
     }
 }

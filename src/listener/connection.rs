@@ -205,7 +205,7 @@ where
     B: FnOnce(&mut Response) + Send + 'static,
 {
     service_fn(move |request| {
-        let begun = begin();
+        let allowed = begin();
         let app = Arc::clone(&app);
         let request = Request::from((
             request,
@@ -215,7 +215,7 @@ where
         ));
         // hyper keeps the place of this future, several kilobytes, for as long as the connection is open.
         Box::pin(async move {
-            let (response, taken) = match begun {
+            let (response, taken) = match allowed {
                 Some((taken, answer)) => {
                     let mut response = app.get_response(request).await;
                     answer(&mut response);

@@ -66,7 +66,9 @@ async fn connect_and_send(url: &str, accepted: Certificates) -> Result<Response,
     let stream = TcpStream::connect((host.as_str(), port)).await?;
     if url.scheme() == "https" {
         let name = ServerName::try_from(host)?;
-        let stream = certificates::connector(accepted)?.connect(name, stream).await?;
+        let stream = certificates::connector(accepted)?
+            .connect(name, stream)
+            .await?;
         send(&url, stream).await
     } else {
         send(&url, stream).await
