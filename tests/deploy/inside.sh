@@ -52,7 +52,25 @@ inspect() {
   wait "$request"
   grep -q ' 400' /tmp/answer || stop "the open request got no response: $(cat /tmp/answer)"
   [[ $(systemctl show --property=Result --value jeton) == success ]] || stop "the stop failed"
+
+  echo "== with TLS, and with a renewed certificate after a restart"
+  sed -i -E 's/^#(.*(TLS__|=jeton\.(certificate|key):))/\1/' /etc/systemd/system/jeton.service
+  systemctl daemon-reload
+  serves_certificate first
+  serves_certificate second
   echo "the unit works"
+}
+
+# serves_certificate NAME: makes a certificate, restarts the unit and looks at the certificate that clients get.
+serves_certificate() {
+  install -d -m 700 /etc/jeton/tls
+  # The container has no configuration of OpenSSL.
+  openssl req -config <(printf '[req]\ndistinguished_name=name\n[name]\n') -x509 -nodes -days 30 -subj "/CN=$1" \
+    -newkey ec -pkeyopt ec_paramgen_curve:P-256 -addext subjectAltName=IP:127.0.0.1 \
+    -keyout /etc/jeton/tls/privkey.pem -out /etc/jeton/tls/fullchain.pem 2>/dev/null
+  systemctl restart jeton || stop "no start with TLS"
+  openssl s_client -connect 127.0.0.1:8080 </dev/null 2>/dev/null | grep -q "CN *= *$1" ||
+    stop "clients do not get the certificate $1"
 }
 
 restart_under_load() {
