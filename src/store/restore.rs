@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, Statement};
 use thiserror::Error;
 
 pub use self::former::LostEvents;
@@ -173,6 +173,10 @@ async fn check(
     if let Some(damage) = found.map_err(|error| damaged(error.to_string()))? {
         return Err(damaged(damage));
     }
+    if has_programs(copy).await? {
+        let why = "it has triggers or views, which no version of Jeton makes";
+        return Err(RestoreError::NotBackup(file.to_owned(), why.to_owned()));
+    }
     // One file, without a log beside it.
     copy.execute_unprepared("PRAGMA journal_mode = DELETE")
         .await?;
@@ -180,6 +184,13 @@ async fn check(
     migrate(copy).await.map_err(schema)?;
     let steps_after = count_steps(copy).await?;
     Ok((backup::time(copy).await?, steps_after - steps_before))
+}
+
+/// Whether the file has SQL of its own, which the statements of Jeton would run.
+async fn has_programs(copy: &DatabaseConnection) -> Result<bool, DbErr> {
+    let programs = "SELECT 1 FROM sqlite_schema WHERE type IN ('trigger', 'view') LIMIT 1";
+    let found = copy.query_one_raw(Statement::from_string(DbBackend::Sqlite, programs));
+    Ok(found.await?.is_some())
 }
 
 fn unusable(file: &Path, error: &DbErr) -> RestoreError {

@@ -252,8 +252,14 @@ async fn what_is_no_backup_is_refused_and_changes_nothing() {
     place.write("newer.db", &good);
     let newer = "INSERT INTO seaql_migrations VALUES ('m20991231_000001_future', 0)";
     change(&place, "newer.db", newer).await;
+    place.write("trigger.db", &good).write("view.db", &good);
+    let trigger = "CREATE TRIGGER t AFTER INSERT ON sessions BEGIN DELETE FROM audit_events; END";
+    change(&place, "trigger.db", trigger).await;
+    change(&place, "view.db", "CREATE VIEW v AS SELECT 1").await;
     let contents = place.contents();
     for (file, message) in [
+        ("trigger.db", "it has triggers or views"),
+        ("view.db", "it has triggers or views"),
         ("missing.db", "cannot read missing.db: No such file"),
         ("data", "cannot read data: it is not a file"),
         ("diary", "diary is not a backup of Jeton"),
