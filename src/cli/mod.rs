@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::audit::Cause;
 use crate::bootstrap::{self, BootstrapError};
@@ -102,14 +103,17 @@ enum Command {
 ///
 /// Not async for the caller: the code of an async function is generated in each crate that awaits it, so the
 /// binary would compile the server a second time.
-#[expect(
-    clippy::missing_panics_doc,
-    reason = "the runtime cannot be built without threads"
-)]
-#[tokio::main]
-pub async fn run(line: CommandLine) -> ExitCode {
-    // Boxed because the future is large.
-    match Box::pin(execute(line)).await {
+pub fn run(line: CommandLine) -> ExitCode {
+    let outcome = Runtime::new()
+        .map_err(CommandError::from)
+        .and_then(|runtime| {
+            // Boxed because the future is large.
+            let outcome = runtime.block_on(Box::pin(execute(line)));
+            // A read that does not end, such as from a network file system, must not keep the process.
+            runtime.shutdown_background();
+            outcome
+        });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Not `eprintln!`, which panics if standard error is closed.
