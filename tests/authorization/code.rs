@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::store::session::Ending;
 
 use crate::support::browser::{Browser, CALLBACK, VERIFIER, request};
-use crate::support::{Jeton, claims};
+use crate::support::{Jeton, SECRET, claims};
 
 /// row 72, row 79, row 80: "If the values are not equal, an error response indicating "`invalid_grant`" [...] MUST be
 /// returned", RFC 7636 §4.6. The code stays good for its owner.
@@ -37,6 +37,44 @@ async fn a_wrong_redemption_is_refused_and_ends_nothing() {
         .await
         .tokens();
     jeton.refresh_at("app", &tokens).await.tokens();
+}
+
+/// row 72, row 80: a code without a challenge. A verifier is a downgrade, RFC 9700 §4.8.2, and the redirect URI is
+/// "REQUIRED, if the "`redirect_uri`" parameter was included in the authorization request", RFC 6749 §4.1.3.
+#[tokio::test]
+async fn a_code_without_a_challenge_needs_its_redirect_uri_and_no_verifier() {
+    let jeton = Jeton::with_app().await;
+    jeton
+        .add_client("web", Some(SECRET), |client| {
+            "authorization_code refresh_token".clone_into(&mut client.grant_types);
+            CALLBACK.clone_into(&mut client.redirect_uris);
+            client.pkce = Some("optional".to_owned());
+        })
+        .await;
+    let query = request(&[
+        ("client_id", "web"),
+        ("code_challenge", ""),
+        ("code_challenge_method", ""),
+    ]);
+    let code = Browser::default().sign_in(&jeton, &query).await.code();
+    let redeem = async |redirect_uri, verifier| {
+        let more = [
+            ("client_id", "web"),
+            ("client_secret", SECRET),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier),
+        ];
+        jeton.redeem_with(&code, &more).await
+    };
+    for (redirect_uri, verifier) in [
+        (CALLBACK, VERIFIER),
+        ("", ""),
+        ("https://app.example/other", ""),
+    ] {
+        let answer = redeem(redirect_uri, verifier).await;
+        answer.assert_error(400, "invalid_grant");
+    }
+    redeem(CALLBACK, "").await.tokens();
 }
 
 /// row 76: it lives 60 seconds.

@@ -1,5 +1,6 @@
 //! Rules of the layout, checked in the sources: which module imports which, and what belongs where.
 
+mod citation;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -170,6 +170,22 @@ async fn a_preflight_at_a_path_without_cors_is_404_or_405() {
     }
 }
 
+/// RFC 9700 §2.6: the browser is sent there, and no page reads the response.
+#[tokio::test]
+async fn the_authorization_endpoint_has_no_cors() {
+    let jeton = start().await;
+    for path in ["/authorize", "/end-session"] {
+        let answer = preflight(&jeton, APP, path).await;
+        assert_eq!(answer.status, 405, "{path}");
+        assert_eq!(cors_headers(&answer), [], "{path}");
+        for method in [Method::GET, Method::POST] {
+            let request = request(method, path).header("origin", APP);
+            let answer = jeton.send(request.finish()).await;
+            assert_eq!(cors_headers(&answer), [], "{path}");
+        }
+    }
+}
+
 /// row 39.
 #[tokio::test]
 async fn tokens_are_readable_by_pages_of_their_own_client_alone() {
