@@ -60,6 +60,11 @@ pub static ENDPOINTS: &[Endpoint] = &[
         "GET, HEAD",
         EndpointName::RevokedSessions,
     ),
+    // Any method, so `Allow` is never sent. A preflight is a request to the API behind the proxy.
+    Endpoint {
+        readers: Readers::SameOrigin,
+        ..oauth("/forward-auth/*", "", EndpointName::ForwardAuth)
+    },
     Endpoint {
         second_path: Some("/jwks.json"),
         ..open(jwks::PATH, EndpointName::Jwks)
@@ -178,6 +183,8 @@ mod tests {
             ("/account/sessions/7", "/account/sessions/{id}"),
             ("/account/sessions/7/x", "/account/*"),
             ("/accounts", "/*"),
+            ("/forward-auth", "/forward-auth/*"),
+            ("/forward-auth/audience=x/notes", "/forward-auth/*"),
             ("/admin", "/admin/*"),
             ("/", "/"),
             ("/token/", "/*"),

@@ -20,7 +20,7 @@ use self::layers::NO_CONTENT_POLICY;
 use crate::bootstrap::SWAGGER_UI_REDIRECT;
 use crate::document::{self, DocumentPage};
 use crate::endpoint::documents::Documents;
-use crate::endpoint::{caching, health, metadata};
+use crate::endpoint::{caching, forward_auth, health, metadata};
 use crate::response::host;
 use crate::server::AuthorizationServer;
 use crate::web_origin::address_at_issuer;
@@ -75,6 +75,8 @@ fn routes(issuer: &str) -> Route {
         .at("/docs", get(docs(swagger_ui, issuer)))
         .at(SWAGGER_UI_REDIRECT, get(docs_redirect()))
         .at(DOCUMENT, get(document))
+        .at(forward_auth::PATH, forward_auth::forward_auth)
+        .at(forward_auth::BELOW, forward_auth::forward_auth)
         .nest("/", service)
 }
 

@@ -6,6 +6,7 @@ pub mod caching;
 pub mod documents;
 pub mod end_session;
 mod form;
+pub mod forward_auth;
 pub mod health;
 pub mod introspection;
 pub mod jwks;

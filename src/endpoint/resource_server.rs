@@ -35,7 +35,7 @@ impl ResourceServer {
                 return Err(Error::OtherAudience);
             }
             if !active.permits(INTROSPECT.name) || !active.has_role_for(&INTROSPECT) {
-                return Err(Error::InsufficientScope(INTROSPECT.name));
+                return Err(Error::InsufficientScope(INTROSPECT.name.into()));
             }
             return Ok(Self::Operator);
         }

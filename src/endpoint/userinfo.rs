@@ -113,7 +113,7 @@ async fn find(
         return Err(Error::OtherAudience);
     }
     if !token.permits(OPENID) {
-        return Err(Error::InsufficientScope(OPENID));
+        return Err(Error::InsufficientScope(OPENID.into()));
     }
     let has_no_user = || Error::InvalidToken("the token has no user".into());
     let (profile, email) = (token.permits(PROFILE), token.permits(EMAIL));

@@ -68,7 +68,7 @@ pub enum Error {
     /// that in `aud`, so the response says it.
     OtherAudience,
     /// `insufficient_scope`, RFC 6750 §3.1: the bearer token lacks this scope.
-    InsufficientScope(&'static str),
+    InsufficientScope(Cow<'static, str>),
     /// `temporarily_unavailable`: the request can be retried.
     TemporarilyUnavailable(Reason),
     /// `temporarily_unavailable`, with status 429: too many failed sign-ins. The seconds to wait.

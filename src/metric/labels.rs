@@ -12,6 +12,7 @@ label! {
     Introspection = "introspection",
     Userinfo = "userinfo",
     RevokedSessions = "revoked_sessions",
+    ForwardAuth = "forward_auth",
     Jwks = "jwks",
     Metadata = "metadata",
     Document = "document",

@@ -60,7 +60,8 @@ pub(super) fn verify<C: DeserializeOwned + Clone>(
     now: Timestamp,
     server: &AuthorizationServer,
 ) -> Result<Verified<C>, String> {
-    let header = jsonwebtoken::decode_header(text).map_err(|error| error.to_string())?;
+    let header =
+        jsonwebtoken::decode_header(text).map_err(|error| format!("it is no JWT ({error})"))?;
     let ring = server.keys.ring();
     let id = header.kid.as_deref().unwrap_or_default();
     let key = ring

@@ -2,6 +2,8 @@
 mod caching;
 /// The body of a request: method, media type, encoding, parameters.
 mod form;
+/// Forward authentication for reverse proxies.
+mod forward_auth;
 /// Probes.
 mod health;
 /// Introspection, RFC 7662.

@@ -31,7 +31,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
         Error::UnsupportedTokenType("zqx".into()),
         Error::InvalidToken("zqx".into()),
         Error::OtherAudience,
-        Error::InsufficientScope("introspect"),
+        Error::InsufficientScope("introspect".into()),
         Error::TemporarilyUnavailable("zqx".into()),
         Error::ServerError("zqx".into()),
     ];

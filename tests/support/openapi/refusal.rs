@@ -174,7 +174,7 @@ fn errors() -> Vec<Named> {
         ("no_token", Error::NoToken),
         ("invalid_token", Error::InvalidToken(none())),
         ("other_audience", Error::OtherAudience),
-        ("insufficient_scope", Error::InsufficientScope("")),
+        ("insufficient_scope", Error::InsufficientScope("".into())),
         ("foreign_origin", Error::ForeignOrigin),
         ("request_timeout", Error::RequestTimeout),
         ("too_large", Error::TooLarge(none())),
