@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::runtime::Runtime;
 
 use crate::audit::Cause;
@@ -104,6 +105,7 @@ enum Command {
 /// Not async for the caller: the code of an async function is generated in each crate that awaits it, so the
 /// binary would compile the server a second time.
 pub fn run(line: CommandLine) -> ExitCode {
+    forbid_core_dumps();
     let outcome = Runtime::new()
         .map_err(CommandError::from)
         .and_then(|runtime| {
@@ -121,6 +123,16 @@ pub fn run(line: CommandLine) -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Lets a crash write no memory to the disk: it holds keys, passwords and tokens.
+fn forbid_core_dumps() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit is always allowed.
+    drop(setrlimit(Resource::Core, none));
 }
 
 async fn execute(line: CommandLine) -> Result<(), CommandError> {

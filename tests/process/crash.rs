@@ -230,3 +230,16 @@ fn put_back(data: &Path, database: &[u8]) {
     }
     fs::write(data.join("jeton.db"), database).unwrap();
 }
+
+/// What the system would write to the disk at a crash: keys, passwords and tokens.
+#[test]
+fn the_memory_is_in_no_core_dump() {
+    let place = Place::furnished();
+    let server = place.start_in_shell("ulimit -S -c $(ulimit -H -c)");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let limit = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let values: Vec<_> = limit.unwrap().split_whitespace().skip(4).collect();
+    assert_eq!(values, ["0", "0", "bytes"]);
+}
