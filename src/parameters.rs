@@ -72,11 +72,6 @@ impl Parameters {
         all.any(|(name, values)| name != REPEATABLE && values.len() > 1)
     }
 
-    /// The names of all parameters.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
     /// The value of `name`, if it is present.
     pub fn find(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)?.first()

@@ -33,6 +33,19 @@ const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
 /// The user's roles, space-separated.
 const ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
 
+/// Reasons that the challenge shows. Others can repeat parts of the token.
+const SHOWN: [&str; 6] = [
+    OTHER_AUDIENCE,
+    "expired",
+    "issued in the future",
+    "its session has expired",
+    "its session, user or client is not active",
+    "its user is deleted",
+];
+const OTHER_AUDIENCE: &str = "it is for another audience than this API: see its aud";
+const NO_TOKEN_OF_OURS: &str =
+    "it is no access token of this server, or its client or key is no longer valid";
+
 /// What the API requires of a token.
 struct Requirement {
     audience: String,
@@ -51,26 +64,24 @@ pub async fn forward_auth(request: &Request, server: Data<&Arc<AuthorizationServ
 }
 
 async fn permit(request: &Request, server: &AuthorizationServer) -> Result<Response, Error> {
-    let required = Requirement::read(request.uri())?;
+    let required = Requirement::read(request.uri(), request.original_uri())?;
     let header = single_authorization(request.headers())?;
     let token = header.and_then(bearer_token).ok_or(Error::NoToken)?;
     let token = ActiveToken::find(token, server).await?;
     if !token.claims.is_for(&required.audience) {
-        let reason = "it is for another audience than this API: see its aud";
-        return Err(Error::InvalidToken(reason.into()));
+        return Err(Error::InvalidToken(OTHER_AUDIENCE.into()));
     }
     if let Some(scope) = required.scope
         && !scope.tokens().iter().all(|one| token.permits(one))
     {
         return Err(Error::InsufficientScope(scope.to_string().into()));
     }
-    let claims = token.claims;
     let mut response = Response::builder().status(required.permitted).finish();
     // Each is always sent, be it empty: it replaces the header of the caller.
     for (name, value) in [
-        (SUBJECT, claims.sub),
-        (SCOPE, claims.scope),
-        (ROLES, claims.roles.join(" ")),
+        (SCOPE, present_scope(&token)),
+        (ROLES, present_roles(&token)),
+        (SUBJECT, token.claims.sub),
     ] {
         let value = HeaderValue::try_from(value);
         let value = value.map_err(|_| Error::ServerError("a claim is no header value".into()))?;
@@ -79,22 +90,47 @@ async fn permit(request: &Request, server: &AuthorizationServer) -> Result<Respo
     Ok(response)
 }
 
+/// The scope of the token for which its client is still registered.
+fn present_scope(token: &ActiveToken) -> String {
+    let scope = token.claims.scope();
+    let present = scope.tokens().iter().filter(|one| token.permits(one));
+    present.map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// The roles of the token that its user still has.
+fn present_roles(token: &ActiveToken) -> String {
+    let has = |role: &&String| {
+        let user = token.user.as_ref();
+        user.is_some_and(|user| user.roles.split_whitespace().any(|own| own == *role))
+    };
+    let roles = token.claims.roles.iter().filter(has);
+    roles.map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
 impl Requirement {
-    /// Reads the parameters. An unknown one is refused: a misspelled `scope` would check nothing.
-    fn read(uri: &Uri) -> Result<Self, Error> {
+    /// Reads the parameters. An unknown one, or one without a value, is refused: a `scope` that is misspelled, or whose
+    /// variable is not set, would check nothing.
+    ///
+    /// `sent` is the URI with the parameters without a value, which `uri` does not have any more.
+    fn read(uri: &Uri, sent: &Uri) -> Result<Self, Error> {
         let below = uri.path().strip_prefix(PATH).unwrap_or_default();
         let (text, permitted) = match below.strip_prefix('/') {
             // Envoy permits a request by 200 alone.
             Some(path) => (path.split('/').next(), StatusCode::OK),
-            None => (uri.query(), StatusCode::NO_CONTENT),
+            None => (sent.query(), StatusCode::NO_CONTENT),
         };
-        let parameters = Parameters::with_repeated(text.unwrap_or_default().as_bytes())?;
+        let text = text.unwrap_or_default();
+        let parameters = Parameters::with_repeated(text.as_bytes())?;
         let known = ["audience", "scope"];
         if let Some(name) = known.iter().find(|name| parameters.is_repeated(name)) {
             return Err(Error::InvalidParameter(ParameterFault::Repeated, name));
         }
-        if parameters.names().any(|name| !known.contains(&name)) {
-            let reason = "forward-auth: a parameter is neither audience nor scope";
+        let is_known = |pair: &str| {
+            let pair = pair.split_once('=');
+            pair.is_some_and(|(name, value)| known.contains(&name) && !value.is_empty())
+        };
+        if !text.is_empty() && !text.split('&').all(is_known) {
+            let reason = "a parameter is neither audience nor scope, or has no value";
             return Err(Error::InvalidRequest(reason.into()));
         }
         let malformed = |_| Error::InvalidParameter(ParameterFault::Malformed, "scope");
@@ -111,7 +147,11 @@ impl Requirement {
 /// proxy, mostly without the body.
 fn refusal(error: Error) -> Response {
     let description = match &error {
-        Error::InvalidToken(reason) => Some(format!("The access token is not valid: {reason}.")),
+        Error::InvalidToken(reason) => {
+            let shown = SHOWN.iter().find(|shown| reason == **shown);
+            let reason = shown.copied().unwrap_or(NO_TOKEN_OF_OURS);
+            Some(format!("The access token is not valid: {reason}."))
+        }
         Error::InvalidRequest(reason) => Some(reason.to_string()),
         Error::InvalidParameter(..) => Some(error.description().into_owned()),
         _ => None,

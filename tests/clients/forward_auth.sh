@@ -94,6 +94,12 @@ stays_out() {
   [[ $status == 4* && $seen != *X-Auth* ]]
 }
 
+# replaced_or_refused TOKEN ARGUMENTS: the API sees no role.
+replaced_or_refused() {
+  request /notes "$@"
+  [[ $status == 400 ]] || { [[ $status == 200 ]] && jq --exit-status '.roles == [""] or .roles == []' <<<"$seen" >/dev/null; }
+}
+
 check_permitted() {
   local alice bob
   alice=$(jeton user show alice --json | jq -r .id)
@@ -121,6 +127,10 @@ check_caller() {
     --header 'X-Auth-Subject: root' --header 'X-Auth-Scope: admin' --header 'X-Auth-Roles: admin'
   check "in any case of letters" permits '."X-Auth-Roles" == ""' /notes "$bob" \
     --header 'x-auth-roles: admin' --header 'X-AUTH-ROLES: admin'
+  check "with underscores" replaced_or_refused "$bob" --header 'X_Auth_Roles: admin' --header 'X-Auth_Roles: admin' \
+    --header 'X_Auth-Roles: admin'
+  check "Connection removes none" permits '."X-Auth-Scope" == "notes" and ."X-Auth-Subject" != ""' /notes "$bob" \
+    --header 'Connection: X-Auth-Roles, X-Auth-Subject, X-Auth-Scope'
   check "a body of a megabyte is not sent to Jeton" permits '.body == 1000000' /notes "$bob" \
     --header 'Content-Type: text/plain' --data-binary "@$(head -c 1000000 /dev/zero >"$work/body"; echo "$work/body")"
   check "an Origin is the API's affair" permits '.method == "POST"' /notes "$bob" --data x \
@@ -246,6 +256,7 @@ static_resources:
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: api
+          common_http_protocol_options: { headers_with_underscores_action: REJECT_REQUEST }
           route_config:
             virtual_hosts: [{ name: api, domains: ["*"], routes: [{ match: { prefix: / }, route: { cluster: api } }] }]
           http_filters:

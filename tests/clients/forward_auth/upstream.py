@@ -17,6 +17,9 @@ class Api(BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         seen = {name: self.headers.get(name) or "" for name in HEADERS}
+        # In any spelling that a CGI program would take for the same header.
+        roles = [value for name, value in self.headers.items() if name.lower().replace("_", "-") == "x-auth-roles"]
+        seen["roles"] = roles
         seen |= {"method": self.command, "path": self.path, "body": len(body)}
         data = json.dumps(seen).encode()
         self.send_response(200)
