@@ -37,6 +37,17 @@ inspect() {
   echo "== no request fails while the server restarts"
   restart_under_load
 
+  echo "== a restart of the socket is one of the service, and so is a stop"
+  local former
+  former=$(id_of_main)
+  systemctl restart jeton.socket || stop "the socket does not restart"
+  ready
+  [[ $(id_of_main) != "$former" ]] || stop "the service did not restart with the socket"
+  systemctl stop jeton.socket
+  [[ $(systemctl is-active jeton.service) == inactive ]] || stop "the service did not stop with the socket"
+  systemctl start jeton.socket jeton.service
+  ready
+
   echo "== commands work as root while the server runs"
   JETON_DATA_DIR=/var/lib/jeton JETON_ROOT_SECRET__FILE=/etc/credstore/jeton.root-secret \
     jeton --config /etc/jeton/jeton.toml user show admin >/dev/null || stop "a command fails"
