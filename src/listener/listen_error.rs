@@ -73,7 +73,8 @@ fn for_address(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::AddrInUse => "stop the process that uses it, or ",
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): grant it, or "
+            "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE): grant it, let systemd open the port (ListenStream \
+             in jeton.socket, then `systemctl restart jeton.socket`), or "
         }
         io::ErrorKind::AddrNotAvailable => "no network interface of this machine has it; ",
         _ => "",

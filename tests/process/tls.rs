@@ -117,6 +117,14 @@ fn files_that_are_no_pair_are_refused_with_the_remedy() {
     insta::assert_snapshot!(place.tls_refusal(), @r#"jeton: server.pem (server.tls.certificate, JETON_SERVER__TLS__CERTIFICATE) has no certificate; it must have the server's certificate in PEM (BEGIN CERTIFICATE), and after it those of the intermediate authorities"#);
     place.write("server.pem", &one.text).write_key("garbage");
     insta::assert_snapshot!(place.tls_refusal(), @r#"jeton: server.key (server.tls.key, JETON_SERVER__TLS__KEY) has no private key in PEM (BEGIN PRIVATE KEY, BEGIN RSA PRIVATE KEY or BEGIN EC PRIVATE KEY); decrypt an encrypted one with `openssl pkey -in FILE -out OTHER-FILE`"#);
+    for encrypted in [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A\n\nAAAA\n-----END EC PRIVATE KEY-----\n",
+    ] {
+        place.write_key(encrypted);
+        let said = place.tls_refusal();
+        assert!(said.contains("decrypt an encrypted one with"), "{said}");
+    }
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     place.write("server.pem", broken);
     insta::assert_snapshot!(place.tls_refusal(), @r#"jeton: server.pem (server.tls.certificate, JETON_SERVER__TLS__CERTIFICATE) is damaged: unknown/unsupported ASN.1 DER tag: 0x00; write it again"#);

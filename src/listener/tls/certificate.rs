@@ -103,6 +103,8 @@ fn pair(
     let file = || TlsFile::key(&settings.key);
     let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey(file()),
+        // The older form of an encrypted key has a head that the parser does not read.
+        _ if is_encrypted(&files.key) => TlsError::NoKey(file()),
         // The error may quote a line of the file.
         _ => TlsError::Damaged(file(), "it is not PEM".to_owned()),
     })?;
@@ -117,6 +119,11 @@ fn pair(
         ),
         error => TlsError::Damaged(file(), error.to_string()),
     })
+}
+
+fn is_encrypted(text: &[u8]) -> bool {
+    const MARK: &[u8] = b"ENCRYPTED";
+    text.windows(MARK.len()).any(|part| part == MARK)
 }
 
 /// Whether the certificate is for this host name or IP address.
