@@ -149,12 +149,13 @@ async fn fault_of_keys(
 
 fn for_server(url: &ServerUrl) -> CommandError {
     let program = match url.engine() {
-        Engine::Postgres => "pg_restore --clean --if-exists --dbname=DATABASE FILE",
+        Engine::Postgres => "pg_restore --exit-on-error --dbname=DATABASE FILE",
         Engine::MySql => "mariadb DATABASE <FILE",
     };
     CommandError::new(format!(
-        "`jeton restore` is for SQLite, and the database is at {url}; stop all nodes, then run its own program: \
-         `{program}`. What a restore undoes is in docs/scaling.md, \"Backup and restore\""
+        "`jeton restore` is for SQLite, and the database is at {url}; stop all nodes, empty the database, then run \
+         its own program: `{program}`. See \"Backup and restore\" in docs/operating.md, and for what a restore undoes in \
+         docs/scaling.md"
     ))
 }
 

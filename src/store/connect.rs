@@ -51,6 +51,37 @@ pub(super) enum ConnectError {
     Migrate(DbErr),
 }
 
+impl ConnectError {
+    /// What to do; empty if the message says it or nothing is known.
+    pub(super) fn remedy(&self) -> &'static str {
+        let code = match self {
+            Self::Connect(sqlx::Error::Database(error)) => error.code(),
+            Self::Connect(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => {
+                return "; see whether the server runs and this machine reaches it at that address";
+            }
+            Self::Connect(sqlx::Error::Tls(_)) => {
+                return "; correct sslmode and sslrootcert (MariaDB, MySQL: ssl-mode and ssl-ca) in the URL, or TLS at \
+                        the server";
+            }
+            Self::Migrate(error) if error.to_string().contains("denied") => {
+                return "; let the user own the database, or give it all privileges there: docs/databases.md";
+            }
+            _ => None,
+        };
+        // SQLSTATE of PostgreSQL, or of MariaDB and MySQL.
+        match code.as_deref() {
+            Some("28P01" | "28000") => {
+                "; correct user and password in the URL, or what the server permits this user; special characters of \
+                 the password are percent-encoded"
+            }
+            Some("3D000" | "42000") => {
+                "; create the database, and let the user own it or give it all privileges there: docs/databases.md"
+            }
+            _ => "",
+        }
+    }
+}
+
 /// Fails when `probe` does not end before the timeout. A probe uses a connection outside a pool, because a pool
 /// would repeat the attempt and report only the timeout.
 pub(super) async fn within<T>(

@@ -46,15 +46,16 @@ impl OpenError {
     /// `action` failed because of `why`. Neither contains the URL, which may hold a password.
     pub(super) fn of_server(url: &ServerUrl, action: &str, why: impl fmt::Display) -> Self {
         Self(format!(
-            "{action} {url} (set by database.url, JETON_DATABASE__URL): {why}"
+            "{action} {url} (database.url or database.url_file): {why}"
         ))
     }
 
-    pub(super) fn of_migration(url: &ServerUrl, error: &DbErr) -> Self {
-        match other_version(url, error) {
-            Some(message) => Self(message),
-            None => Self::of_server(url, "cannot migrate the tables at", error),
+    pub(super) fn of_migration(url: &ServerUrl, error: &DbErr, remedy: &str) -> Self {
+        if let Some(message) = other_version(url, error) {
+            return Self(message);
         }
+        let why = format!("{error}{remedy}");
+        Self::of_server(url, "cannot migrate the tables at", why)
     }
 }
 

@@ -63,9 +63,11 @@ impl Store {
 fn open_error(url: &ServerUrl, error: &ConnectError) -> OpenError {
     let engine = url.engine();
     let action = match error {
-        ConnectError::Migrate(error) => return OpenError::of_migration(url, error),
+        ConnectError::Migrate(cause) => {
+            return OpenError::of_migration(url, cause, error.remedy());
+        }
         ConnectError::Url | ConnectError::Connect(_) => format!("cannot connect to {engine} at"),
         ConnectError::Unsupported(_) => format!("cannot use {engine} at"),
     };
-    OpenError::of_server(url, &action, error)
+    OpenError::of_server(url, &action, format!("{error}{}", error.remedy()))
 }

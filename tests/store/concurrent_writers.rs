@@ -49,12 +49,13 @@ async fn a_failed_connection_names_the_server_without_its_password() {
     let error = opened.err().unwrap().to_string();
     assert!(
         error.starts_with(
-            "cannot connect to PostgreSQL at 127.0.0.1:1/jeton (set by database.url, \
-             JETON_DATABASE__URL): "
+            "cannot connect to PostgreSQL at 127.0.0.1:1/jeton (database.url or \
+             database.url_file): "
         ),
         "{error}"
     );
     assert!(error.contains("Connection refused"), "{error}");
+    assert!(error.contains("see whether the server runs"), "{error}");
     assert!(!error.contains("pa55word"), "{error}");
 }
 

@@ -28,6 +28,26 @@ async fn node(url: &str) -> Jeton {
     jeton
 }
 
+/// The engines have different codes for it.
+#[tokio::test]
+#[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
+async fn a_missing_database_or_user_is_reported_with_the_remedy() {
+    let database = TestDatabase::empty().unwrap();
+    let url = url::Url::parse(&database.url()).unwrap();
+    let mut missing = url.clone();
+    missing.set_path("no_such_database");
+    let mut stranger = url;
+    stranger.set_username("nobody").unwrap();
+    for (url, remedy) in [
+        (missing, "create the database"),
+        (stranger, "correct user and password"),
+    ] {
+        let opened = Store::connect(&parsed(url.as_str()), LIMITS).await;
+        let error = opened.err().unwrap().to_string();
+        assert!(error.contains(remedy), "{error}");
+    }
+}
+
 /// "A database that is away gives 503 with Retry-After", "and service resumes by itself".
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]
