@@ -27,7 +27,7 @@
 //! - [`liveness`]: whether requests get responses
 //! - [`metric`]: what is counted and measured
 //! - [`error`]: OAuth errors; classification of database errors
-//! - [`private_file`]: files that only their owner can read
+//! - [`private_file`], [`credential`]: files that only their owner can read, and those that systemd copies
 //! - [`secret`]: secret values and the source of randomness
 
 pub mod api;
@@ -40,6 +40,7 @@ pub mod client;
 pub mod client_authentication;
 pub mod clock;
 pub mod config;
+pub mod credential;
 pub mod database_url;
 pub mod device;
 pub mod display_name;

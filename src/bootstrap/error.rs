@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sea_orm::DbErr;
 
 use crate::config::Span;
+use crate::credential;
 use crate::maintenance::MaintenanceError;
 use crate::root_secret::RootSecretError;
 use crate::store::OpenError;
@@ -43,7 +44,7 @@ pub enum BootstrapError {
     /// The file of the first user's password cannot be used.
     #[error(
         "bootstrap.admin_password_file (JETON_BOOTSTRAP__ADMIN_PASSWORD_FILE) is {path}: the file {why}. This start \
-         creates the user admin; write the password there"
+         creates the user admin; write the password there{}", credential::hint(.path)
     )]
     AdminPasswordFile {
         /// Its path.

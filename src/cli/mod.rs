@@ -264,6 +264,7 @@ impl CommandError {
             Self::Settings(_)
             | Self::Bootstrap(
                 BootstrapError::Cost(_)
+                | BootstrapError::RootSecretFile(_)
                 | BootstrapError::RootSecretValue(_)
                 | BootstrapError::AdminPasswordFile { .. },
             ) => ExitCode::from(INVALID_SETTINGS),

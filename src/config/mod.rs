@@ -26,6 +26,7 @@ pub use section::{
 pub use source::{SettingSource, SettingSources, SettingsError};
 pub use value::{SecretText, Span};
 
+use crate::credential;
 use crate::database_url::DatabaseUrl;
 use crate::private_file;
 
@@ -124,7 +125,8 @@ impl Settings {
         match url {
             Ok(url) => self.database.url = Some(url),
             Err(why) => {
-                let why = format!("is {}: the file {why}", file.display());
+                let hint = credential::hint(file);
+                let why = format!("is {}: the file {why}{hint}", file.display());
                 errors.push(sources.error("database.url_file", &why));
             }
         }

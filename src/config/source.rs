@@ -1,6 +1,7 @@
 //! The source of each setting, and error messages for settings that cannot be used.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use config::builder::{ConfigBuilder, DefaultState};
@@ -26,8 +27,12 @@ pub struct SettingSource {
 pub(super) fn refuse_secrets_in(file: &Path) -> Result<(), SettingsError> {
     let path = file.display();
     if let Err(error) = std::fs::read(file) {
+        let remedy = match error.kind() {
+            ErrorKind::PermissionDenied => "let the user that runs jeton read it",
+            _ => "correct the path after --config",
+        };
         return Err(SettingsError::new(vec![format!(
-            "cannot read the file {path}: {error}; correct the path after --config"
+            "cannot read the file {path}: {error}; {remedy}"
         )]));
     }
     let settings = build(

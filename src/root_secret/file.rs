@@ -10,6 +10,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::RootSecrets;
 use super::derived::LENGTH;
 use super::error::RootSecretError;
+use crate::credential;
 use crate::private_file::{Draft, mode_for_others};
 use crate::secret::random_bytes;
 
@@ -21,7 +22,10 @@ impl RootSecrets {
         };
         match Self::parse(&text) {
             Ok(found) => Ok(Some(found)),
-            Err(error) => Err(RootSecretError::File(path.to_owned(), error.to_string())),
+            Err(error) => {
+                let why = format!("{error}{}", credential::hint(path));
+                Err(RootSecretError::File(path.to_owned(), why))
+            }
         }
     }
 
@@ -29,7 +33,12 @@ impl RootSecrets {
     /// (mode 0600).
     pub fn open_or_create(path: &Path) -> Result<Self, RootSecretError> {
         let failed = |error: io::Error| {
-            RootSecretError::File(path.to_owned(), format!("cannot be created: {error}"))
+            let why = format!(
+                "there is no such file, and it cannot be created: {error}; write a root secret there, such as `openssl \
+                 rand -base64 32` prints, or set root_secret.file to its path{}",
+                credential::hint(path)
+            );
+            RootSecretError::File(path.to_owned(), why)
         };
         let mut bytes = random_bytes::<LENGTH>();
         let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));

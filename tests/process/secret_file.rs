@@ -94,6 +94,40 @@ fn a_file_of_the_first_password_that_cannot_be_used_is_reported_and_not_shown() 
     assert!(refused(&place, INVALID).contains("set one of them"));
 }
 
+/// systemd shows a service copies of the files, which only root can write.
+#[test]
+fn a_missing_credential_of_systemd_is_named_with_the_file_to_write() {
+    let credentials = |name: &str| {
+        let place = Place::empty().set("CREDENTIALS_DIRECTORY", "credentials");
+        place.set(name, "credentials/jeton.secret")
+    };
+    for name in [
+        "JETON_DATABASE__URL_FILE",
+        "JETON_BOOTSTRAP__ADMIN_PASSWORD_FILE",
+        "JETON_ROOT_SECRET__FILE",
+    ] {
+        let place = credentials(name).set("JETON_SERVER__LISTEN", "127.0.0.1:0");
+        // No file can be created below a file, also not by root.
+        place.write("credentials", "");
+        let outcome = place.run(&["serve"]);
+        assert_eq!(outcome.status.code(), INVALID, "{}", outcome.stderr);
+        let said = outcome.refusal();
+        assert!(said.contains("/etc/credstore/jeton.secret"), "{said}");
+    }
+}
+
+#[test]
+fn a_root_secret_that_cannot_be_used_is_an_invalid_setting() {
+    let place = Place::empty().set("JETON_ROOT_SECRET__FILE", "root-secret");
+    place.write("root-secret", "too short");
+    fs::set_permissions(place.path("root-secret"), Permissions::from_mode(0o600)).unwrap();
+    let outcome = place.run(&["serve"]);
+    assert_eq!(outcome.status.code(), INVALID, "{}", outcome.stderr);
+    let said = outcome.refusal();
+    assert!(said.contains("openssl rand -base64 32"), "{said}");
+    assert!(!said.contains("too short"), "{said}");
+}
+
 /// 78 is `EX_CONFIG` of sysexits.h: a service manager does not start the server again.
 #[test]
 fn invalid_settings_have_an_exit_code_of_their_own() {
