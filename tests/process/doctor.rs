@@ -82,6 +82,14 @@ fn a_healthcheck_accepts_any_certificate() {
     assert_eq!(place.ok(&["healthcheck"]), "ready\n");
 }
 
+/// The certificate is of an authority that this machine does not trust.
+#[test]
+fn doctor_says_what_to_do_about_an_unknown_authority() {
+    let place = at_address(Place::furnished().with_tls(&certificate()));
+    let _server = start(&place);
+    assert_finds(&place, "failure", "issuer", "name it in SSL_CERT_FILE");
+}
+
 #[test]
 fn a_set_up_that_works_has_no_failures_and_no_warnings() {
     let place = at_address(Place::furnished());

@@ -12,6 +12,8 @@ use crate::endpoint::metadata;
 
 const CHECK: &str = "issuer";
 const JWKS: &str = "jwks";
+/// What the library says of a certificate of a CA that this machine does not trust.
+const UNKNOWN_CA: &str = "UnknownIssuer";
 /// Maximum bytes of the URL of the JWKS.
 const MAX_URL: usize = 2000;
 
@@ -21,7 +23,11 @@ pub async fn check(settings: &Settings, published: Option<Vec<String>>) -> Vec<F
     let document = match document(&url).await {
         Ok(document) => document,
         Err(why) => {
-            let remedy = "check DNS, the proxy and its certificate, and issuer (JETON_ISSUER)";
+            let remedy = if why.contains(UNKNOWN_CA) {
+                "add the certificate of the CA that issued it to those that this machine trusts, or name it in SSL_CERT_FILE"
+            } else {
+                "check DNS, the proxy and its certificate, and issuer (JETON_ISSUER)"
+            };
             return vec![Finding::failure(CHECK, format!("{url}: {why}"), remedy)];
         }
     };

@@ -49,10 +49,11 @@ pub async fn check(settings: &Settings, store: &Store) -> Option<Finding> {
         Finding::warning(
             CHECK,
             format!(
-                "the last {} sign-ins came from the proxy's own address",
+                "the last sign-ins ({}) came from the proxy's own address",
                 addresses.len()
             ),
-            "let the proxy set X-Forwarded-For or Forwarded, one of them only",
+            "let the proxy set X-Forwarded-For or Forwarded, one of them only; without a proxy, leave \
+             server.trusted_proxies empty",
         )
     } else {
         Finding::ok(CHECK, "the addresses of sign-ins are not those of proxies")
