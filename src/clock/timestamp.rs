@@ -20,6 +20,16 @@ impl Timestamp {
         self.0
     }
 
+    /// The time of something that has happened, at these seconds since 1970. Clocks may differ by a minute.
+    pub fn past(seconds: i64, now: Self) -> Result<Self, NotPast> {
+        let micros = seconds.checked_mul(1_000_000).filter(|at| *at >= 0);
+        let time = micros.map(Self).ok_or(NotPast)?;
+        if time > now.plus(Duration::from_mins(1)) {
+            return Err(NotPast);
+        }
+        Ok(time)
+    }
+
     /// Whole seconds since 1970, rounded down: the `NumericDate` of RFC 7519 §2.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
@@ -62,6 +72,11 @@ impl Timestamp {
     }
 }
 
+/// The number is no past time. Milliseconds are in the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time in seconds since 1970 that is not in the future")]
+pub struct NotPast;
+
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
@@ -99,6 +114,18 @@ mod tests {
     fn seconds_round_down_on_both_sides_of_1970() {
         assert_eq!(Timestamp::from_micros(1_999_999).as_seconds(), 1);
         assert_eq!(Timestamp::from_micros(-1).as_seconds(), -1);
+    }
+
+    #[test]
+    fn a_past_time_is_neither_negative_nor_in_the_future() {
+        let now = Timestamp::from_micros(1_767_225_600_000_000);
+        for seconds in [0, 1, 1_767_225_600, 1_767_225_660] {
+            let time = Timestamp::past(seconds, now).unwrap();
+            assert_eq!(time.as_seconds(), seconds);
+        }
+        for seconds in [-1, 1_767_225_661, 1_767_225_600_000, i64::MIN, i64::MAX] {
+            assert_eq!(Timestamp::past(seconds, now), Err(NotPast), "{seconds}");
+        }
     }
 
     #[test]

@@ -76,32 +76,42 @@ pub async fn change(
     let (target, change) = (target.into(), &change);
     store
         .transaction(Durability::Durable, |tx| async move {
-            let before = lock(&tx, target).await?;
-            let outcome = Outcome::of(change, &before, cause);
-            if before.is_admin() && !outcome.after.as_ref().is_some_and(Model::is_admin) {
-                require_another_admin(&tx, before.id).await?;
-            }
-            write(&tx, &outcome, &before).await?;
-            let replacement = match change {
-                Change::Password { replacement, .. } => replacement.as_ref(),
-                _ => None,
-            };
-            let kept = outcome.kept_session.or(replacement.map(|one| one.replaced));
-            let sessions_ended = end_sessions(&tx, &outcome, &before, kept, cause).await?;
-            for event in events(&outcome, &before, sessions_ended, cause) {
-                tx.record(event).await?;
-            }
-            let session = match replacement {
-                Some(replacement) => Some(replace(&tx, replacement, &before, cause).await?),
-                None => None,
-            };
-            Ok(Changed {
-                user: outcome.after.unwrap_or(before),
-                sessions_ended,
-                session,
-            })
+            change_within(&tx, target, change, cause).await
         })
         .await
+}
+
+/// The same in an open transaction.
+pub(super) async fn change_within(
+    tx: &Transaction<'_>,
+    target: Target<Uuid>,
+    change: &Change,
+    cause: &Cause,
+) -> Result<Changed, UserError> {
+    let before = lock(tx, target).await?;
+    let outcome = Outcome::of(change, &before, cause);
+    if before.is_admin() && !outcome.after.as_ref().is_some_and(Model::is_admin) {
+        require_another_admin(tx, before.id).await?;
+    }
+    write(tx, &outcome, &before).await?;
+    let replacement = match change {
+        Change::Password { replacement, .. } => replacement.as_ref(),
+        _ => None,
+    };
+    let kept = outcome.kept_session.or(replacement.map(|one| one.replaced));
+    let sessions_ended = end_sessions(tx, &outcome, &before, kept, cause).await?;
+    for event in events(&outcome, &before, sessions_ended, cause) {
+        tx.record(event).await?;
+    }
+    let session = match replacement {
+        Some(replacement) => Some(replace(tx, replacement, &before, cause).await?),
+        None => None,
+    };
+    Ok(Changed {
+        user: outcome.after.unwrap_or(before),
+        sessions_ended,
+        session,
+    })
 }
 
 /// Reads the user and locks the row until the transaction ends.

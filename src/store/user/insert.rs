@@ -9,13 +9,14 @@ use super::{Column, Entity, Model, with_roles};
 use crate::audit::{Action, Cause, Event};
 use crate::store::Store;
 use crate::store::retry::RetryError;
+use crate::store::transaction::Transaction;
 use crate::store::writer::Durability;
 
 /// The reason why a row was not inserted.
 #[derive(Debug, Error)]
 pub enum InsertError {
     /// Another row has the name or the id.
-    #[error("the name is taken")]
+    #[error("the name or the id is taken")]
     Taken,
     /// The store failed.
     #[error("store: {0}")]
@@ -42,17 +43,28 @@ impl RetryError for InsertError {
 
 /// Inserts a user.
 pub async fn insert(store: &Store, user: Model, cause: &Cause) -> Result<(), InsertError> {
-    let event = Event::new(Action::UserCreated, cause).user(user.id);
-    let event = &with_roles(event, &user.roles).with("username", user.username.clone());
-    let row = &user.into_active_model();
+    let user = &user;
     store
         .transaction(Durability::Durable, |tx| async move {
-            Entity::insert(row.clone())
-                .exec_without_returning(&tx)
-                .await?;
-            Ok(tx.record(event.clone()).await?)
+            Ok(insert_within(&tx, user, cause).await?)
         })
         .await
+}
+
+/// The same in an open transaction.
+pub(super) async fn insert_within(
+    tx: &Transaction<'_>,
+    user: &Model,
+    cause: &Cause,
+) -> Result<(), DbErr> {
+    let event = Event::new(Action::UserCreated, cause).user(user.id);
+    let mut event = with_roles(event, &user.roles).with("username", user.username.clone());
+    if user.disabled_at.is_some() {
+        event = event.with("disabled", true);
+    }
+    let row = user.clone().into_active_model();
+    Entity::insert(row).exec_without_returning(tx).await?;
+    tx.record(event).await
 }
 
 /// Replaces a hash by another one of the same password, unless the hash was changed meanwhile.

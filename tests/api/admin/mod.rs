@@ -6,6 +6,8 @@ mod audit_events;
 mod clients;
 /// Parameters without a value.
 mod empty_parameters;
+/// Users with the id that they have in another system.
+mod imported_user;
 /// Signing keys, rotated while the server runs.
 mod keys;
 /// Who is signed in where.

@@ -13,8 +13,7 @@ use uuid::Uuid;
 pub use self::schema::User;
 use self::schema::{
     CreateUserResponse, DeleteUserResponse, NewPassword, SessionsEndedResponse, UnlockUserResponse,
-    UserChange, UserCreation, UserListResponse, UserPage, UserResponse, parse_email, parse_name,
-    parse_roles, parse_username,
+    UserChange, UserCreation, UserListResponse, UserPage, UserResponse, parse_username,
 };
 use super::Tag;
 use super::administrator::Administrator;
@@ -78,7 +77,8 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// With a password, or with a password hash from another system.
+    /// With a password, or with a password hash from another system, in which the user may have had an id and a time of
+    /// creation.
     #[oai(path = "/", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
@@ -86,17 +86,10 @@ impl UsersApi {
         #[oai(scope = "Scopes::Admin")] administrator: Administrator,
         body: JsonBody<UserCreation>,
     ) -> Result<CreateUserResponse, Problem> {
-        let UserCreation {
-            username,
-            password,
-            password_hash,
-            roles,
-            name,
-            email,
-        } = body.0;
-        let (name, email) = (parse_name(name)?, parse_email(email)?);
-        let username = parse_username(&username)?;
-        let roles = parse_roles(&roles)?;
+        let mut body = body.0;
+        let (password, password_hash) = (body.password.take(), body.password_hash.take());
+        let username = parse_username(&body.username)?;
+        let row = body.parse(&username, server.clock.now())?;
         let password_hash = match (password, password_hash) {
             (Some(password), None) => hash(password, &username, &server).await?,
             (None, Some(hash)) => {
@@ -109,15 +102,15 @@ impl UsersApi {
             }
         };
         let row = user::Model {
-            roles,
-            name: name.applied_to(&None),
-            email: email.applied_to(&None),
-            ..user::Model::new(username.as_str(), password_hash, server.clock.now())
+            password_hash,
+            ..row
         };
         match user::insert(&server.store, row.clone(), &administrator.cause()).await {
             Ok(()) => {}
             Err(InsertError::Taken) => {
-                return Err(Problem::Conflict("Another user has that name.".into()));
+                return Err(Problem::Conflict(
+                    "Another user has that name or id.".into(),
+                ));
             }
             Err(InsertError::Store(error)) => return Err(error.into()),
         }

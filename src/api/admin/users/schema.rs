@@ -80,6 +80,17 @@ pub struct UserCreation {
     #[serde(default)]
     #[oai(validator(min_length = 3, max_length = 254))]
     pub email: MaybeUndefined<String>,
+    /// Id that the user has in another system, the `sub` of their tokens. Default: a random one.
+    #[serde(default, deserialize_with = "json_body::if_any")]
+    pub id: Option<Uuid>,
+    /// Whether the user cannot sign in.
+    #[serde(default)]
+    #[oai(default)]
+    pub disabled: bool,
+    /// Time of the creation in another system, in seconds since 1970. Default: now.
+    #[serde(default, deserialize_with = "json_body::if_any")]
+    #[oai(validator(minimum(value = "0")))]
+    pub created_at: Option<i64>,
 }
 
 /// Fields to change, by RFC 7396. An absent field stays, and `null` removes the name or the email address.
@@ -219,6 +230,25 @@ impl UserChange {
             disabled: self.disabled,
             name: parse_name(self.name)?,
             email: parse_email(self.email)?,
+        })
+    }
+}
+
+impl UserCreation {
+    /// The validated row of the new user, without the password hash.
+    pub fn parse(self, username: &Username, now: Timestamp) -> Result<Model, Problem> {
+        let created_at = self
+            .created_at
+            .map_or(Ok(now), |seconds| Timestamp::past(seconds, now))
+            .map_err(|error| Problem::invalid("created_at", error.to_string()))?;
+        let new = Model::new(username.as_str(), String::new(), created_at);
+        Ok(Model {
+            id: self.id.unwrap_or(new.id),
+            roles: parse_roles(&self.roles)?,
+            name: parse_name(self.name)?.applied_to(&None),
+            email: parse_email(self.email)?.applied_to(&None),
+            disabled_at: self.disabled.then_some(now),
+            ..new
         })
     }
 }
