@@ -42,7 +42,12 @@ pub fn hint(text: &str) {
 
 /// Prints text. A closed pipe, as after `head`, is no error.
 pub fn text(text: &str) -> Result<(), CommandError> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    bytes(text.as_bytes())
+}
+
+/// The same with bytes.
+pub fn bytes(bytes: &[u8]) -> Result<(), CommandError> {
+    match io::stdout().lock().write_all(bytes) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

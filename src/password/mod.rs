@@ -15,7 +15,7 @@ mod worker;
 
 pub use self::cost::Cost;
 pub use self::hasher::{HashError, PasswordHasher};
-pub use self::parse::check_stored;
+pub use self::parse::{check_one_of_many, check_stored};
 pub use self::plain::Password;
 pub use self::queue::{Load, QueueLoad};
 pub use self::rules::{Rules, Weakness};

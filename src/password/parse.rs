@@ -32,16 +32,18 @@ const PBKDF2_SHA256_MAX: u32 = 1_200_000;
 const PBKDF2_SHA512_MAX: u32 = 300_000;
 
 /// Checks a hash that is to be imported. The error names the accepted formats and does not repeat the hash.
+pub fn check_stored(phc: &str) -> Result<(), String> {
+    check_one_of_many(phc).map_err(|reason| format!("{reason}; accepted are {}", accepted()))
+}
+
+/// The same, with an error that leaves the accepted formats out.
 ///
 /// No accepted hash takes longer than bcrypt of cost 12, measured with the crates in use.
-pub fn check_stored(phc: &str) -> Result<(), String> {
-    parse(phc)
-        .and_then(|stored| {
-            let algorithm = stored.recipe.algorithm();
-            let checked = check_import(stored.recipe);
-            checked.map_err(|reason| Refusal { algorithm, reason })
-        })
-        .map_err(|refusal| format!("{refusal}; accepted are {}", accepted()))
+pub fn check_one_of_many(phc: &str) -> Result<(), String> {
+    let stored = parse(phc).map_err(|refusal| refusal.to_string())?;
+    let algorithm = stored.recipe.algorithm();
+    let checked = check_import(stored.recipe);
+    checked.map_err(|reason| Refusal { algorithm, reason }.to_string())
 }
 
 /// The bounds that apply to imported hashes, but not to those that this server computed with the cost of its settings.

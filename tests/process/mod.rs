@@ -24,6 +24,9 @@ mod start;
 mod tls;
 mod token;
 mod unix_socket;
+mod user_export;
+mod user_import;
+mod user_import_refusal;
 
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;

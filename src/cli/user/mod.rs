@@ -1,12 +1,17 @@
 //! `jeton user`: users.
 
 mod add;
+mod export;
+mod format;
+mod import;
 mod list;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::add::UserAdd;
+use self::export::UserExport;
+use self::import::UserImport;
 use self::list::UserList;
 use super::{CommandError, input, operator, output};
 use crate::api::admin::json;
@@ -67,6 +72,10 @@ enum UserCommand {
         /// Username or id.
         user: String,
     },
+    /// Import users from another system, or update them: one JSON object or one row of CSV per user.
+    Import(UserImport),
+    /// Export all users as JSON lines or CSV, which can be imported again.
+    Export(UserExport),
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +117,8 @@ impl UserGroup {
         let json = self.json;
         let (user, change, what) = match self.command {
             UserCommand::Add(add) => return add.run(json, server).await,
+            UserCommand::Import(import) => return import.run(json, server).await,
+            UserCommand::Export(export) => return export.run(server).await,
             UserCommand::List(list) => return list.run(json, server).await,
             UserCommand::Show { user } => {
                 let user = find(server, &user).await?;

@@ -1,6 +1,7 @@
 //! The table `users`.
 
 mod change;
+mod import;
 mod insert;
 mod other_hash;
 mod outcome;
@@ -10,6 +11,7 @@ use sea_orm::sea_query::{ExprTrait as _, Func};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 pub use change::{Changed, UserError, change};
+pub use import::{BatchError, Effect, Import, ImportError, Imported, check_import, import};
 pub use insert::{InsertError, insert, rehash};
 pub use other_hash::{any_other_hash, hash_from};
 pub use outcome::{Change, Replacement, UserAttributes, ValueChange};
@@ -153,6 +155,17 @@ pub async fn search(
     Entity::find()
         .filter(condition)
         .order_by_asc(Column::Username)
+        .limit(limit)
+        .all(store.read())
+        .await
+}
+
+/// Users in the order of their ids, from the first one after `after`.
+pub async fn page(store: &Store, after: Option<Uuid>, limit: u64) -> Result<Vec<Model>, DbErr> {
+    let after = after.map(|after| Column::Id.gt(after));
+    Entity::find()
+        .filter(Condition::all().add_option(after))
+        .order_by_asc(Column::Id)
         .limit(limit)
         .all(store.read())
         .await
