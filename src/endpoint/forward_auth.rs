@@ -172,7 +172,7 @@ fn refusal(error: Error) -> Response {
     response
 }
 
-/// "Values for the "error" and "error_description" attributes [...] MUST NOT include characters outside the set
+/// "Values for the "error" and "`error_description`" attributes [...] MUST NOT include characters outside the set
 /// %x20-21 / %x23-5B / %x5D-7E", RFC 6750 §3.
 fn quotable(text: &str) -> String {
     let is_allowed = |c: &char| matches!(c, ' '..='~') && !['"', '\\'].contains(c);
