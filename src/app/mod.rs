@@ -163,9 +163,13 @@ fn path_below<'a>(path: &'a str, issuer_path: &str) -> &'a str {
     }
 }
 
-/// Sets the path and omits the parameters of the query that have no value.
+/// Sets the path and omits the parameters of the query that have no value, except where these are refused.
 fn set_path(request: &mut Request, path: &str) {
-    let query = query::without_empty_parameters(request.uri());
+    let query = if path == forward_auth::PATH {
+        request.uri().query().unwrap_or_default().to_owned()
+    } else {
+        query::without_empty_parameters(request.uri())
+    };
     if request.uri().path() == path && request.uri().query().unwrap_or_default() == query {
         return;
     }

@@ -64,7 +64,7 @@ pub async fn forward_auth(request: &Request, server: Data<&Arc<AuthorizationServ
 }
 
 async fn permit(request: &Request, server: &AuthorizationServer) -> Result<Response, Error> {
-    let required = Requirement::read(request.uri(), request.original_uri())?;
+    let required = Requirement::read(request.uri())?;
     let header = single_authorization(request.headers())?;
     let token = header.and_then(bearer_token).ok_or(Error::NoToken)?;
     let token = ActiveToken::find(token, server).await?;
@@ -110,14 +110,12 @@ fn present_roles(token: &ActiveToken) -> String {
 impl Requirement {
     /// Reads the parameters. An unknown one, or one without a value, is refused: a `scope` that is misspelled, or whose
     /// variable is not set, would check nothing.
-    ///
-    /// `sent` is the URI with the parameters without a value, which `uri` does not have any more.
-    fn read(uri: &Uri, sent: &Uri) -> Result<Self, Error> {
+    fn read(uri: &Uri) -> Result<Self, Error> {
         let below = uri.path().strip_prefix(PATH).unwrap_or_default();
         let (text, permitted) = match below.strip_prefix('/') {
             // Envoy permits a request by 200 alone.
             Some(path) => (path.split('/').next(), StatusCode::OK),
-            None => (sent.query(), StatusCode::NO_CONTENT),
+            None => (uri.query(), StatusCode::NO_CONTENT),
         };
         let text = text.unwrap_or_default();
         let parameters = Parameters::with_repeated(text.as_bytes())?;
