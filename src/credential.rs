@@ -8,7 +8,7 @@ fn directory() -> Option<PathBuf> {
 }
 
 /// The end of a message about a file that cannot be used: where to write it, if it is a credential. The copy in the
-/// directory is gone when the service has ended, and nobody can write to it.
+/// directory is read-only, and systemd removes it when the service ends.
 pub fn hint(path: &Path) -> String {
     directory().map_or_else(String::new, |directory| hint_in(&directory, path))
 }

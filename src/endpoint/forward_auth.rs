@@ -13,7 +13,7 @@ use poem::web::Data;
 use poem::{Request, Response, handler};
 
 use super::resource_server::single_authorization;
-use crate::error::{Error, ParameterFault};
+use crate::error::{Error, ParameterFault, Reason};
 use crate::parameters::Parameters;
 use crate::response::oauth_error::OAuthError;
 use crate::scope::Scope;
@@ -33,18 +33,9 @@ const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
 /// The user's roles, space-separated.
 const ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
 
-/// Reasons that the challenge shows. Others can repeat parts of the token.
-const SHOWN: [&str; 6] = [
-    OTHER_AUDIENCE,
-    "expired",
-    "issued in the future",
-    "its session has expired",
-    "its session, user or client is not active",
-    "its user is deleted",
-];
 const OTHER_AUDIENCE: &str = "it is for another audience than this API: see its aud";
 const NO_TOKEN_OF_OURS: &str =
-    "it is no access token of this server, or its client or key is no longer valid";
+    "it is no access token of this server, or its key is not valid any more";
 
 /// What the API requires of a token.
 struct Requirement {
@@ -99,10 +90,8 @@ fn present_scope(token: &ActiveToken) -> String {
 
 /// The roles of the token that its user still has.
 fn present_roles(token: &ActiveToken) -> String {
-    let has = |role: &&String| {
-        let user = token.user.as_ref();
-        user.is_some_and(|user| user.roles.split_whitespace().any(|own| own == *role))
-    };
+    let user = token.user.as_ref();
+    let has = |role: &&String| user.is_some_and(|user| user.roles().any(|own| own == *role));
     let roles = token.claims.roles.iter().filter(has);
     roles.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
@@ -146,8 +135,11 @@ impl Requirement {
 fn refusal(error: Error) -> Response {
     let description = match &error {
         Error::InvalidToken(reason) => {
-            let shown = SHOWN.iter().find(|shown| reason == **shown);
-            let reason = shown.copied().unwrap_or(NO_TOKEN_OF_OURS);
+            // Others can repeat parts of the token.
+            let reason = match reason {
+                Reason::Borrowed(reason) => reason,
+                Reason::Owned(_) => NO_TOKEN_OF_OURS,
+            };
             Some(format!("The access token is not valid: {reason}."))
         }
         Error::InvalidRequest(reason) => Some(reason.to_string()),

@@ -137,7 +137,7 @@ async fn access_token(
             Ok(Introspection::default())
         }
         Err(Inactive::Refused(reason)) => {
-            tracing::debug!(reason, "introspection: the token is not active");
+            tracing::debug!(%reason, "introspection: the token is not active");
             Ok(Introspection::default())
         }
         Err(Inactive::InDoubt(doubt)) => Err(expiry::in_doubt(doubt)),

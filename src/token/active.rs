@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::expiry;
 use super::opaque::{self, OpaqueToken};
 use crate::clock::{Doubt, Timestamp};
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::scope::OwnScope;
 use crate::server::AuthorizationServer;
 use crate::store::session::SessionRecord;
@@ -45,9 +45,9 @@ pub struct ActiveToken {
 /// The reason why there is no active token.
 #[derive(Debug, thiserror::Error)]
 pub enum Inactive {
-    /// The token is not active; the reason is for the log.
+    /// The token is not active. A borrowed reason is one of this code, so it repeats no part of the token.
     #[error("{0}")]
-    Refused(String),
+    Refused(Reason),
     /// The token is not valid at this time, but the time may be wrong.
     #[error("{0}")]
     InDoubt(Doubt),
@@ -60,7 +60,7 @@ pub enum Inactive {
 impl From<Inactive> for Error {
     fn from(why: Inactive) -> Self {
         match why {
-            Inactive::Refused(reason) => Self::InvalidToken(reason.into()),
+            Inactive::Refused(reason) => Self::InvalidToken(reason),
             Inactive::InDoubt(doubt) => expiry::in_doubt(doubt),
             Inactive::Unknown(error) => error.into(),
         }
@@ -75,7 +75,7 @@ impl ActiveToken {
             return Self::find_opaque(text, now, server).await;
         }
         let claims = access_token::verify(text, now, server).map_err(|error| match error {
-            InvalidToken::Malformed(reason) => Inactive::Refused(reason),
+            InvalidToken::Malformed(reason) => Inactive::Refused(reason.into()),
             InvalidToken::Untimely(reason) => untimely(reason, server),
         })?;
         if let Some(sid) = claims.sid {
@@ -111,7 +111,7 @@ impl ActiveToken {
         server: &AuthorizationServer,
     ) -> Result<Self, Inactive> {
         let token = OpaqueToken::decode(text, &server.root_secrets)
-            .map_err(|error| Inactive::Refused(error.to_string()))?;
+            .map_err(|error| Inactive::Refused(error.to_string().into()))?;
         let (record, client) = active_session(token.session, now, server).await?;
         let session = &record.session;
         let validity = token.validity();
@@ -188,10 +188,10 @@ async fn active_session(
 }
 
 /// A refusal by the time, unless the time may be wrong.
-fn untimely(reason: &str, server: &AuthorizationServer) -> Inactive {
+fn untimely(reason: &'static str, server: &AuthorizationServer) -> Inactive {
     expiry::doubt(server).map_or_else(|| refused(reason), Inactive::InDoubt)
 }
 
-fn refused(reason: &str) -> Inactive {
-    Inactive::Refused(reason.to_owned())
+const fn refused(reason: &'static str) -> Inactive {
+    Inactive::Refused(Reason::Borrowed(reason))
 }

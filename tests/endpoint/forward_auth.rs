@@ -5,8 +5,9 @@ use poem::Request;
 use poem::http::Method;
 use serde_json::json;
 
+use super::sign_in;
 use crate::api::admin::give_roles;
-use crate::support::{Answer, ISSUER, Jeton, SIGN_IN, Tokens, and};
+use crate::support::{Answer, ISSUER, Jeton};
 
 const API: &str = "https://api.example.com";
 const QUERY: &str = "/forward-auth?audience=https%3A%2F%2Fapi.example.com";
@@ -24,15 +25,6 @@ async fn start() -> Jeton {
         jeton.add_client(id, None, change).await;
     }
     jeton
-}
-
-async fn sign_in(jeton: &Jeton, client: &str, scope: &str, resource: &str) -> Tokens {
-    let more = [
-        ("client_id", client),
-        ("scope", scope),
-        ("resource", resource),
-    ];
-    jeton.token(&and(&SIGN_IN, &more)).await.tokens()
 }
 
 #[track_caller]

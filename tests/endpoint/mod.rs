@@ -20,3 +20,15 @@ mod revoked_sessions;
 mod token;
 /// Claims about the user, OpenID Connect Core §5.3.
 mod userinfo;
+
+use crate::support::{Jeton, SIGN_IN, Tokens, and};
+
+/// Signs the user of the tests in at a client, with this scope and resource.
+async fn sign_in(jeton: &Jeton, client: &str, scope: &str, resource: &str) -> Tokens {
+    let more = [
+        ("client_id", client),
+        ("scope", scope),
+        ("resource", resource),
+    ];
+    jeton.token(&and(&SIGN_IN, &more)).await.tokens()
+}

@@ -4,6 +4,7 @@ use poem::Request;
 use poem::http::Method;
 use serde_json::{Value, json};
 
+use super::sign_in;
 use crate::support::{
     Answer, ISSUER, Jeton, SECRET, SIGN_IN, Tokens, and, basic_raw, claims, encode, form,
 };
@@ -24,15 +25,6 @@ async fn start() -> Jeton {
         jeton.add_client(id, None, change).await;
     }
     jeton
-}
-
-async fn sign_in(jeton: &Jeton, client: &str, scope: &str, resource: &str) -> Tokens {
-    let more = [
-        ("client_id", client),
-        ("scope", scope),
-        ("resource", resource),
-    ];
-    jeton.token(&and(&SIGN_IN, &more)).await.tokens()
 }
 
 async fn give_profile(jeton: &Jeton, tokens: &Tokens) {

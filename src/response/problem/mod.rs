@@ -183,7 +183,7 @@ impl From<Error> for Problem {
 impl From<Inactive> for Problem {
     fn from(why: Inactive) -> Self {
         match why {
-            Inactive::Refused(reason) => Self::InvalidToken(reason),
+            Inactive::Refused(reason) => Self::InvalidToken(reason.into_owned()),
             Inactive::InDoubt(doubt) => Self::Busy(doubt.to_string()),
             Inactive::Unknown(error) => error.into(),
         }
