@@ -32,7 +32,7 @@ pub struct AuthorizationServer {
     pub throttle: SignInThrottle,
     /// Whether requests get responses.
     pub liveness: Liveness,
-    /// Set when the server is told to stop: it is not ready any more.
+    /// Set when the server begins to stop: it is not ready any more.
     pub is_stopping: AtomicBool,
     /// The clock.
     pub clock: Clock,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// The connections that were open when the server was told to stop, and those that it has accepted since.
+/// The connections that were open when the server began to stop, and those that it has accepted since.
 pub(super) struct Shutdown {
     earlier: watch::Sender<bool>,
     later: watch::Sender<bool>,

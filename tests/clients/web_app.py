@@ -144,7 +144,7 @@ def shows_user(answer):
 
 
 def refused(browser, answer):
-    """The app responds with 400 and a link, and nobody is signed in."""
+    """The app responds with 400 and a link, and no user is signed in."""
     equal((answer[0].startswith(APP + "/"), answer[1]), (True, 400))
     true(USERNAME not in browser.open(APP + "/")[2], "signed in")
 

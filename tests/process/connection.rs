@@ -346,7 +346,7 @@ fn a_head_that_cannot_be_parsed_is_refused_in_the_oauth_format() {
         }
     }
 }
-/// Idle connections make room for new ones, the oldest first; those with a request that is arriving stay.
+/// Idle connections are closed for new ones, the oldest first; those with a request that is arriving stay.
 #[test]
 fn idle_connections_are_closed_when_few_places_are_left() {
     let place = Place::furnished()
