@@ -8,7 +8,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use serde_json::Value;
 
 use super::PATIENCE;
-use crate::support::encode;
+use crate::support::{encode, leak};
 
 pub(super) struct Connection {
     stream: BufReader<Box<dyn Stream>>,
@@ -94,6 +94,12 @@ impl Connection {
         // 100 Continue has no body; the response follows it.
         self.stream.read_exact(&mut body)?;
         let body = String::from_utf8(body).map_err(io::Error::other)?;
+        if status < 400 {
+            leak::learn_json(&body);
+        }
+        if status >= 400 || body.starts_with("# HELP") {
+            leak::assert_none(&format!("{head}{body}"));
+        }
         Ok(Answer { status, head, body })
     }
 

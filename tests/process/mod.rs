@@ -45,7 +45,7 @@ use tempfile::TempDir;
 
 use self::http::{Answer, Connection};
 use crate::support::database::TestDatabase;
-use crate::support::encode;
+use crate::support::{encode, leak};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 const PASSWORD: &str = "correct horse battery staple";
@@ -117,7 +117,12 @@ impl Place {
     }
 
     fn set(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.settings.push((name.to_owned(), value.into()));
+        let value = value.into();
+        let is_secret = name.contains("PASSWORD") || name.contains("SECRET");
+        if is_secret && !name.ends_with("_FILE") {
+            leak::add(&value);
+        }
+        self.settings.push((name.to_owned(), value));
         self
     }
 
@@ -168,6 +173,10 @@ impl Place {
 
     /// Runs a command that reads `input`.
     fn run_with(&self, arguments: &[&str], input: &str) -> Outcome {
+        for line in input.lines() {
+            leak::add(line);
+            leak::learn_json(line);
+        }
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -187,10 +196,12 @@ impl Place {
             sleep(Duration::from_millis(5));
         }
         let output = output.join().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        leak::assert_none(&stderr);
         Outcome {
             status: output.status,
             stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stderr,
         }
     }
 
@@ -414,6 +425,13 @@ impl Drop for Process {
         // Both fail only when it has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // A test may have removed its directory.
+        let log = fs::read_to_string(self.directory.join("stderr"));
+        if let Ok(log) = log
+            && !std::thread::panicking()
+        {
+            leak::assert_none(&log);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use super::Jeton;
+use super::{Jeton, leak};
 
 /// Collects this thread's audit log lines until it is dropped.
 pub struct AuditLog {
@@ -90,6 +90,7 @@ struct Listener(Entries, &'static str);
 
 impl<S: Subscriber> Layer<S> for Listener {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        leak::print_event(event);
         if event.metadata().target() == self.1 {
             let mut fields = Collected::default();
             event.record(&mut fields);

@@ -9,6 +9,7 @@ pub mod document;
 pub mod file;
 pub mod forwarder;
 pub mod gate;
+pub mod leak;
 pub mod openapi;
 pub mod peer;
 mod session;
@@ -57,6 +58,7 @@ pub const SIGN_IN: [(&str, &str); 3] = [
 pub struct Jeton {
     pub server: Arc<AuthorizationServer>,
     app: BoxEndpoint<'static, Response>,
+    _leaks: leak::Watch,
 }
 
 /// A response.
@@ -117,7 +119,11 @@ impl Jeton {
     pub fn of(server: AuthorizationServer) -> Self {
         let server = Arc::new(server);
         let app = app(Arc::clone(&server)).boxed();
-        Self { server, app }
+        Self {
+            server,
+            app,
+            _leaks: leak::Watch::begin(),
+        }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -169,6 +175,7 @@ impl Jeton {
     pub async fn send(&self, mut request: Request) -> Answer {
         let host = request.headers_mut().entry("host");
         host.or_insert(HeaderValue::from_static("jeton.test"));
+        leak::learn_headers(request.headers());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.app.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -177,6 +184,12 @@ impl Jeton {
             headers: parts.headers,
             body: body.into_string().await.unwrap(),
         };
+        leak::learn_headers(&answer.headers);
+        if answer.status.as_u16() < 400 {
+            leak::learn_json(&answer.body);
+        } else {
+            leak::assert_none(&format!("{:?} {}", answer.headers, answer.body));
+        }
         document::assert_declared(&method, &path, &answer);
         answer
     }
@@ -345,6 +358,9 @@ pub fn form(path: &str) -> poem::RequestBuilder {
 
 /// Parameters as a form.
 pub fn encode(parameters: &[(&str, &str)]) -> String {
+    for (name, value) in parameters {
+        leak::learn(name, value);
+    }
     let escape =
         |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
     let pairs = parameters
