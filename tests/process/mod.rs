@@ -26,6 +26,7 @@ mod token;
 mod unix_socket;
 mod user_export;
 mod user_import;
+mod user_import_interruption;
 mod user_import_refusal;
 
 use std::fs::{self, File, Permissions};
