@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The part of tests/deploy/systemd.sh that runs in the container, as root.
 set -euo pipefail
+password='correct horse battery staple'
 
 inspect() {
   ip link set lo up
@@ -18,12 +19,12 @@ inspect() {
   rm -rf /var/lib/private/jeton /var/lib/jeton
 
   echo "== with a password the administrator signs in"
-  (umask 077 && echo 'correct horse battery staple' >/etc/credstore/jeton.admin-password)
+  (umask 077 && echo "$password" >/etc/credstore/jeton.admin-password)
   systemctl start jeton
   ready
   sign_in || stop "the administrator cannot sign in"
   refused "$(id_of_main)"
-  if $journal | grep 'correct horse'; then stop "a password is in the journal"; fi
+  if $journal | grep "$password"; then stop "a password is in the journal"; fi
   $journal | grep -q '"message":"started"' || stop "the log is not in the journal"
   [[ $(stat -c %a /var/lib/private/jeton/jeton.db) == 600 ]] || stop "others can read the database"
 
@@ -52,6 +53,9 @@ inspect() {
   JETON_DATA_DIR=/var/lib/jeton JETON_ROOT_SECRET__FILE=/etc/credstore/jeton.root-secret \
     jeton --config /etc/jeton/jeton.toml user show admin >/dev/null || stop "a command fails"
 
+  echo "== the documented backup, upgrade and way back"
+  upgrade_and_go_back
+
   echo "== an open request is answered after SIGTERM"
   local type='Content-Type: application/x-www-form-urlencoded'
   { printf 'POST /token HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: 17\r\n\r\ngrant_type=' "$type"
@@ -70,6 +74,40 @@ inspect() {
   serves_certificate first
   serves_certificate second
   echo "the unit works"
+}
+
+# Runs the lines of docs/operating.md; the new version is the same program, in another file.
+upgrade_and_go_back() (
+  cd /test/release
+  sed -n '/^```bash$/,/^```$/{/^```/d;p}' operating.md >/etc/jeton/root.sh
+  # shellcheck source=/dev/null
+  . /etc/jeton/root.sh
+  commands '^\*\*8\. Backup' '^\*\*Later' | grep -v pg_dump | run
+  ls /var/backups/jeton/????-??-??.db >/dev/null || stop "there is no backup of today"
+  jeton user add before-upgrade <<<"$password" >/dev/null
+  commands '^### Upgrade' '^Several nodes' | sed 's/ && jeton doctor$//' | run
+  cmp -s target/release/jeton /usr/local/bin/jeton || stop "the new version is not installed"
+  ready
+  jeton user add after-upgrade <<<"$password" >/dev/null
+  commands '^Several nodes' '^### Monitoring' | run
+  ready
+  cmp -s target/release/jeton /usr/local/bin/jeton && stop "the former version is not installed"
+  sign_in || stop "the administrator cannot sign in after the way back"
+  jeton user show before-upgrade >/dev/null || stop "the backup lacks a user"
+  if jeton user show after-upgrade >/dev/null 2>&1; then stop "the database is not that of the backup"; fi
+)
+
+# commands FROM TO: the lines for root between the lines of the document that match the expressions.
+commands() {
+  sed -n "/$1/,/$2/s/^# //p" operating.md
+}
+
+# Runs the lines of standard input in this shell, and stops at the first that fails.
+run() {
+  local line
+  while read -r line; do
+    eval "$line" </dev/null >/tmp/line 2>&1 || stop "$line: $(cat /tmp/line)"
+  done
 }
 
 # serves_certificate NAME: makes a certificate, restarts the unit and looks at the certificate that clients get.
@@ -122,7 +160,7 @@ ready() {
 
 sign_in() {
   curl --silent --fail --output /dev/null http://127.0.0.1:8080/token -d client_id=first-party -d grant_type=password \
-    -d username=admin --data-urlencode 'password=correct horse battery staple'
+    -d username=admin --data-urlencode "password=$password"
 }
 
 id_of_main() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs deploy/jeton.service and deploy/jeton.socket under systemd as process 1 of a container: start, restrictions,
-# sign-in, restart after a kill, restarts under load, stop. Needs root and systemd-nspawn (Debian: systemd-container).
-# Nothing of the host is written outside a temporary directory.
+# sign-in, restart after a kill, restarts under load, upgrade and way back, stop. Needs root and systemd-nspawn (Debian:
+# systemd-container). Nothing of the host is written outside a temporary directory.
 #   tests/deploy/systemd.sh [BINARY]     default: target/release/jeton
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../servers.sh"
@@ -41,7 +41,10 @@ boot() {
   cp "$program" "$work/local/bin/jeton"
   prepare "$work/tree"
   install -m 755 tests/deploy/inside.sh tests/deploy/restart_load.py "$work/tree/test/"
-  mkdir "$work/tree/test/results"
+  mkdir -p "$work/tree/test/results" "$work/tree/test/release/target/release"
+  cp -r deploy docs/operating.md "$work/tree/test/release/"
+  # The new version of an upgrade, in which a byte differs.
+  { cat "$program"; echo; } >"$work/tree/test/release/target/release/jeton"
   # In a mount namespace of its own, so that the host keeps no mount. nspawn leaves files in /run/systemd/nspawn.
   timeout 120 unshare --mount bash -euc '
     work=$1
