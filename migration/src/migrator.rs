@@ -35,8 +35,11 @@ pub fn steps() -> impl Iterator<Item = &'static str> {
 pub async fn up<'c>(database: impl IntoDatabaseExecutor<'c>) -> Result<(), DbErr> {
     let database = database.into_database_executor();
     let applied = applied(&database).await?;
+    let is_upgrade = !applied.is_empty();
     for step in STEPS.iter().filter(|step| !applied.contains(step.name())) {
-        tracing::debug!("applying migration {}", step.name());
+        if is_upgrade {
+            tracing::info!(step = step.name(), "upgrading the schema");
+        }
         step.up(&database).await?;
         record(&database, step.name()).await?;
     }

@@ -48,7 +48,7 @@ fn assert_finds(place: &Place, state: &str, check: &str, text: &str) {
     assert_eq!(success, !failed, "{findings:#?}");
 }
 
-async fn change(place: &Place, statement: &str) {
+pub(super) async fn change(place: &Place, statement: &str) {
     let url = match &place.on_server {
         Some(database) => database.url(),
         None => format!("sqlite:{}", place.path("data/jeton.db").display()),

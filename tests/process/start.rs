@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use super::doctor::change;
 use super::http::Connection;
 use super::{PASSWORD, Place, Process, eventually, free_address, read};
 
@@ -320,4 +321,20 @@ fn a_server_that_cannot_write_its_sqlite_file_is_not_ready_until_it_can() {
     limit_files("unlimited");
     readiness(200);
     assert_eq!(server.sign_in("admin", PASSWORD).status, 200);
+}
+
+/// Not of a new database.
+#[tokio::test]
+async fn an_upgrade_of_the_schema_is_logged() {
+    let place = Place::on_server();
+    change(&place, "DROP TABLE root_secret_uses").await;
+    let step = "DELETE FROM seaql_migrations WHERE version LIKE '%add_root_secret_uses'";
+    change(&place, step).await;
+    let process = place.start();
+    let log = process.log_with("\"started\"");
+    let upgrade = "\"upgrading the schema\",\"step\":\"m20261128_000094_add_root_secret_uses\"";
+    assert!(log.contains(upgrade), "{log}");
+    process.stop("TERM");
+    let log = place.start().log_with("\"started\"");
+    assert!(!log.contains("schema"), "{log}");
 }
