@@ -13,6 +13,7 @@ use crate::{
     counters::{Counters, RequestResult},
     http::{Connection, Response},
     random::Random,
+    recorder::{Kind, Recorder, Sent},
     session::{Session, Tokens},
 };
 
@@ -36,6 +37,7 @@ pub struct Run {
     /// The time within which all responses to one token must be identical.
     pub same_within: Duration,
     pub counters: Counters,
+    pub recorder: Recorder,
 }
 
 pub struct Client<'a> {
@@ -136,11 +138,13 @@ impl<'a> Client<'a> {
     /// Sends the token once.
     pub fn attempt(&mut self, token: &str) -> Outcome {
         self.session.record_sending(token);
+        let sent = Sent::now(Kind::Refresh, self.node, self.connection.as_ref());
         let (kind, outcome) = match self.post(token) {
             Ok(response) => classify(&response, &self.run.counters),
             Err(error) => (RequestResult::of(&error), Outcome::Retry(Duration::ZERO)),
         };
         self.run.counters.count(kind);
+        self.run.recorder.record(&sent, kind);
         outcome
     }
 

@@ -45,6 +45,11 @@ impl RequestResult {
         (Self::Unexpected, "unexpected"),
     ];
 
+    pub fn name(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(one, _)| *one == self);
+        named.map_or("unknown", |(_, name)| *name)
+    }
+
     pub fn of(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,

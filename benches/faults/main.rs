@@ -9,6 +9,9 @@
 //!   the retry window they get the same access token.
 //! - A node that cannot serve responds 503 with `Retry-After`, never 500.
 //! - At the end each session can still be refreshed, and the replay of an old token revokes the session.
+//!
+//! For `tests/soak.sh` the clients of `mixed` send all other requests beside, and `recorder` writes what was slow or
+//! failed.
 
 use std::{
     fs,
@@ -26,7 +29,9 @@ mod counters;
 #[expect(dead_code, reason = "the load uses more of it")]
 #[path = "../load/http.rs"]
 mod http;
+mod mixed;
 mod random;
+mod recorder;
 mod replay;
 mod report;
 mod session;
@@ -35,7 +40,9 @@ mod simultaneous;
 
 use client::{Client, Run};
 use counters::Counters;
+use mixed::{Introspector, Mix};
 use random::Random;
+use recorder::Recorder;
 use report::Report;
 use session::Session;
 
@@ -99,6 +106,12 @@ struct Options {
     /// File for the figures, one `name=value` per line
     #[arg(long, value_name = "FILE")]
     figures: Option<PathBuf>,
+    /// Also send a mixed load of other requests; this confidential client introspects
+    #[arg(long, value_name = "ID:SECRET")]
+    mixed: Option<Introspector>,
+    /// Directory for latencies.csv and errors.csv
+    #[arg(long, value_name = "DIRECTORY")]
+    record: Option<PathBuf>,
     /// Seed of the random choices; timing still varies between runs
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -150,6 +163,7 @@ fn run(options: &Options) -> io::Result<Report> {
         timeout,
         same_within,
         counters: Counters::new(begin, end),
+        recorder: Recorder::new(options.record.as_deref())?,
     };
     let mut random = Random::new(options.seed);
     let sessions: Vec<Session> = tokens
@@ -157,7 +171,21 @@ fn run(options: &Options) -> io::Result<Report> {
         .map(|token| Session::new(token, begin + random.up_to(pace)))
         .collect();
     write_started_file(options)?;
-    refresh_all(options, &sessions, &run, &mut random)?;
+    let mix = options.mixed.as_ref().map(|introspector| Mix {
+        username: options.username.clone(),
+        password: options.password.clone(),
+        client: options.client.clone(),
+        introspector: introspector.clone(),
+    });
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| run.recorder.write_until(end));
+        if let Some(mix) = &mix {
+            mixed::spawn(scope, &run, mix, &mut random)?;
+        }
+        refresh_all(options, &sessions, &run, &mut random)?;
+        let panicked = |_| Err(io::Error::other("the recorder panicked"));
+        writer.join().unwrap_or_else(panicked)
+    })?;
     let (active, idle) = sessions.split_at(options.single + options.shared);
     let replays = replay::replay_old_tokens(active, idle, options.replays, &run);
     let report = Report::new(options, &sessions, &run, replays);
@@ -192,13 +220,15 @@ fn refresh_all(
     std::thread::scope(|scope| {
         for (session, until, refreshes_at_end) in clients {
             let mut client = Client::new(session, run, random.split());
+            // Otherwise all of them would refresh at the same instant.
+            let delay = options.mixed.as_ref().map(|_| random.up_to(run.pace));
             std::thread::Builder::new()
                 .stack_size(STACK)
                 .spawn_scoped(scope, move || {
                     client.refresh_until(until);
                     if refreshes_at_end {
                         // Another tab may still wait for its response.
-                        std::thread::sleep(run.timeout);
+                        std::thread::sleep(run.timeout + delay.unwrap_or_default());
                         client.refresh_once();
                     }
                 })?;

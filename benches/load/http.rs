@@ -4,7 +4,7 @@ use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
     os::fd::{AsFd, BorrowedFd},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +18,8 @@ pub struct Response {
     pub status: u16,
     /// The seconds of `Retry-After`.
     pub retry_after: Option<u64>,
+    /// The status line and the headers.
+    pub head: Vec<u8>,
     pub body: Vec<u8>,
 }
 
@@ -26,6 +28,7 @@ pub struct Connection {
     received: Vec<u8>,
     host: SocketAddr,
     user_agent: &'static str,
+    pub opened: Instant,
 }
 
 impl Connection {
@@ -44,6 +47,7 @@ impl Connection {
             received: Vec::new(),
             host,
             user_agent: "owner",
+            opened: Instant::now(),
         })
     }
 
@@ -53,10 +57,15 @@ impl Connection {
         self
     }
 
+    /// Sends a request as it stands; [`Connection::receive`] reads the response.
+    pub fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.write_all(request)
+    }
+
     /// Sends a request without a body; [`Connection::receive`] reads the response.
     pub fn get(&mut self, path: &str) -> io::Result<()> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
-        self.stream.write_all(request.as_bytes())
+        self.send(request.as_bytes())
     }
 
     /// Sends a form; [`Connection::receive`] reads the response.
@@ -79,7 +88,7 @@ impl Connection {
             self.user_agent,
             body.len(),
         );
-        self.stream.write_all(request.as_bytes())
+        self.send(request.as_bytes())
     }
 
     pub fn receive(&mut self) -> io::Result<Response> {
@@ -99,10 +108,12 @@ impl Connection {
         while self.received.len() < head.length + head.body_length {
             self.receive_some()?;
         }
+        let body = self.received.split_off(head.length);
         Ok(Response {
             status: head.status,
             retry_after: head.retry_after,
-            body: self.received.split_off(head.length),
+            head: std::mem::take(&mut self.received),
+            body,
         })
     }
 
