@@ -30,6 +30,8 @@ mod client_authentication;
 mod document;
 /// Protocol endpoints: /token, the JWKS, the metadata.
 mod endpoint;
+/// The fuzz targets on their seeds.
+mod fuzz;
 /// Grants.
 mod grant;
 /// Signing keys: JWKs, states, rotation.

@@ -21,6 +21,9 @@ mod settings;
 mod token;
 mod user;
 
+#[doc(hidden)]
+pub use user::{Format, Line, Records};
+
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 use super::ROOT_SECRET;
 use super::database::{TestDatabase, connect, mysql_lock_waits, server_engine};
 
+/// The path of `jeton`. The fuzz targets, which share this file, have none.
+const BINARY: Option<&str> = option_env!("CARGO_BIN_EXE_jeton");
+
 /// A temporary data directory, removed with the value.
 pub struct DataDir {
     directory: TempDir,
@@ -121,7 +124,7 @@ impl DataDir {
 
     /// Runs `jeton` with these arguments on this directory.
     pub async fn jeton(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_jeton"));
+        let mut command = Command::new(BINARY.unwrap());
         command
             .args(arguments)
             .env("JETON_DATA_DIR", self.directory.path())

@@ -18,6 +18,7 @@ pub const FIELDS: [&str; 8] = [
 
 pub const PASSWORD_HASH: &str = "password_hash";
 
+/// The format of a file of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One JSON object per line.

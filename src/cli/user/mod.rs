@@ -11,7 +11,9 @@ use serde_json::json;
 
 use self::add::UserAdd;
 use self::export::UserExport;
+pub use self::format::Format;
 use self::import::UserImport;
+pub use self::import::{Line, Records};
 use self::list::UserList;
 use super::{CommandError, input, operator, output};
 use crate::api::admin::json;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use uuid::Uuid;
 
-use self::records::{Line, Records};
+pub use self::records::{Line, Records};
 use self::report::{Faults, Progress, Report};
 use super::format::Format;
 use crate::cli::{CommandError, operator};

@@ -20,6 +20,7 @@ const LENGTH_MAX: usize = 1 << 20;
 pub struct Line {
     /// From 1 on. Of several lines, the first.
     pub number: u64,
+    /// The user, or what is wrong.
     pub user: Result<Import, String>,
 }
 

@@ -1,0 +1,3 @@
+#![no_main]
+
+jeton_fuzz::fuzz!(browser_session::BrowserSessions);
