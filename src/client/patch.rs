@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::{ClientSettings, GrantType, InvalidSetting};
-use crate::scope::{ACCOUNT, EMAIL, OFFLINE_ACCESS, OPENID, PROFILE};
+use crate::scope::{ACCOUNT, EMAIL, OFFLINE_ACCESS, OPENID, PROFILE, Scope};
 use crate::web_origin::WebOrigin;
 
 /// The settings to change, by name. An absent setting stays, `null` resets one to its default, a list replaces the
@@ -58,11 +58,14 @@ impl ClientSettings {
             .map_err(|error| unreadable(&error))
     }
 
-    /// The same settings with each element of a list once, and origins in the form of [`WebOrigin`].
+    /// The same settings with each element of a list once, and origins in the form of [`WebOrigin`]. A malformed scope
+    /// stays, so that the rules refuse it.
     fn normalized(mut self) -> Self {
         self.grant_types.sort_unstable();
         self.grant_types.dedup();
-        self.scope = unique(self.scope.split(' ').map(str::to_owned)).join(" ");
+        if let Ok(scope) = Scope::parse(&self.scope) {
+            self.scope = scope.to_string();
+        }
         self.audience = unique(self.audience.into_iter());
         for origin in &mut self.origins {
             if let Ok(parsed) = WebOrigin::parse(origin) {

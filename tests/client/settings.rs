@@ -465,6 +465,20 @@ async fn an_unknown_or_unreadable_setting_is_refused() {
     assert!(error.contains("duplicate field `scope`"), "{error}");
 }
 
+/// "scope = scope-token *( SP scope-token )", RFC 6749 §3.3. The same scope twice counts once, but no scope is none.
+#[tokio::test]
+async fn a_scope_of_spaces_is_refused() {
+    let jeton = Jeton::start().await;
+    jeton.add_client("web", None, |_| {}).await;
+    for scope in [" ", "  ", " read", "read ", "read  read"] {
+        let patch = json!({ "scope": scope });
+        match update(&jeton, "web", patch).await {
+            Err(ClientError::Invalid(invalid)) => assert_eq!(fields(invalid), ["scope"]),
+            other => panic!("{scope:?}: {other:?}"),
+        }
+    }
+}
+
 /// A change that makes a setting invalid is refused; one that does not touch a setting that was invalid before the
 /// rules became stricter is made.
 #[tokio::test]

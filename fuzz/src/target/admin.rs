@@ -61,12 +61,11 @@ impl Target for Admin {
     }
 
     fn run(&mut self, input: &[u8]) {
-        let body = |rest: &[u8]| rest.to_vec();
         match selected(input, 4) {
-            Some((0, rest)) => self.create("/admin/clients", body(rest)),
-            Some((1, rest)) => self.patch(&self.client, body(rest)),
-            Some((2, rest)) => self.create("/admin/users", body(rest)),
-            Some((_, rest)) => self.patch(&self.user, body(rest)),
+            Some((0, rest)) => self.create("/admin/clients", rest),
+            Some((1, rest)) => self.patch(&self.client, rest),
+            Some((2, rest)) => self.create("/admin/users", rest),
+            Some((_, rest)) => self.patch(&self.user, rest),
             None => {}
         }
     }
@@ -135,12 +134,12 @@ impl Admin {
     }
 
     /// What is created reads as it was answered, and can be deleted.
-    fn create(&self, path: &str, body: Vec<u8>) {
-        let answer = self.send(Method::POST, path, body.clone().into());
+    fn create(&self, path: &str, body: &[u8]) {
+        let answer = self.send(Method::POST, path, body.to_vec().into());
         if answer.status != 201 {
             return;
         }
-        assert_documented(path, "post", &body);
+        assert_documented(path, "post", body);
         let place = answer.header("location").unwrap();
         let place = place.strip_prefix(crate::support::ISSUER).unwrap_or(place);
         let read = self.send(Method::GET, place, Vec::new().into());
@@ -156,13 +155,13 @@ impl Admin {
     }
 
     /// The result of a patch is itself a patch, without an effect. A patch of nulls brings the defaults back.
-    fn patch(&self, patched: &Patched, body: Vec<u8>) {
-        let answer = self.send(Method::PATCH, &patched.path, body.clone().into());
+    fn patch(&self, patched: &Patched, body: &[u8]) {
+        let answer = self.send(Method::PATCH, &patched.path, body.to_vec().into());
         if answer.status != 200 {
             assert_eq!(self.read(patched), patched.before, "a refused patch");
             return;
         }
-        assert_documented(patched.template, "patch", &body);
+        assert_documented(patched.template, "patch", body);
         let after = changeable(&answer.json(), patched.is_client());
         assert_eq!(self.read(patched), after);
         let again = self.send(Method::PATCH, &patched.path, after.clone().into());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jeton::cli::{Format, Line, Records};
+use jeton::clock::Timestamp;
 use jeton::password::check_stored;
 use jeton::store::user::{Import, ValueChange};
 use jeton::username::Username;
@@ -27,7 +28,7 @@ impl Target for ImportFiles {
         let Ok(mut records) = Records::new(text, format, START) else {
             return;
         };
-        let lines = 1 + text.iter().filter(|byte| **byte == b'\n').count();
+        let lines = text.split(|byte| *byte == b'\n').count();
         let mut last = 0;
         // An error ends the file, as it ends the command.
         while let Ok(Some(Line { number, user })) = records.read() {
@@ -82,7 +83,7 @@ fn print(user: &Import) -> String {
         ("password_hash", json!(user.password_hash)),
         (
             "created_at",
-            json!(user.created_at.map(|at| at.as_seconds())),
+            json!(user.created_at.map(Timestamp::as_seconds)),
         ),
         ("disabled", json!(attributes.disabled)),
         ("roles", json!(roles)),

@@ -41,7 +41,7 @@ impl Target for PasswordHashes {
             let algorithms = why.split_once(": ").map(|(first, _)| first);
             assert!(algorithms.is_some_and(|name| !name.contains('$')), "{why}");
         } else {
-            let work = work.expect("the parameters of an accepted hash can be read");
+            let work = work.unwrap();
             assert!(work <= ACCEPTED, "{text} has the work {work}");
         }
         // Without `work` no hash has these parameters, so that it must be refused at once.

@@ -3,6 +3,7 @@
 //! The first byte selects whether the input is a text, changes of a genuine one, or the content of a token.
 
 use jeton::root_secret::RootSecrets;
+use jeton::secret::Secret;
 use jeton::token::browser_session::BrowserSessionToken;
 use jeton::token::opaque::OpaqueToken;
 use jeton::token::refresh_token::RefreshToken;
@@ -67,7 +68,7 @@ impl RefreshTokens {
             cookie.map(|token| token.encode(&self.secrets)),
         ];
         for (genuine, printed) in self.genuine.iter().zip(&printed) {
-            let printed = printed.as_ref().map(|printed| printed.expose());
+            let printed = printed.as_ref().map(Secret::expose);
             assert_eq!(printed, (genuine == text).then_some(text));
         }
     }
