@@ -102,9 +102,11 @@ pub fn learn(name: &str, value: &str) {
     }
 }
 
-/// Remembers a secret.
+/// Remembers a secret. The fuzz targets, which share this file and have no end, remember none.
 pub fn add(secret: &str) {
-    SECRETS.lock().unwrap().add(secret);
+    if cfg!(test) {
+        SECRETS.lock().unwrap().add(secret);
+    }
 }
 
 /// Remembers the secrets in a JSON text; any other text has none.
@@ -179,8 +181,10 @@ impl Watch {
         static INSTALLED: OnceLock<()> = OnceLock::new();
         INSTALLED.get_or_init(|| {
             keep_second_subscriber();
-            set_global_default(Lines).unwrap();
-            set_global_recorder(Labels).unwrap();
+            if cfg!(test) {
+                set_global_default(Lines).unwrap();
+                set_global_recorder(Labels).unwrap();
+            }
         });
         Self(PRINTED.lock().unwrap().len())
     }
