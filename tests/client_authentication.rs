@@ -42,6 +42,15 @@ async fn basic_credentials_are_form_decoded() {
             .await
             .tokens();
     }
+    // One of the two is encoded, and the other one is as it was.
+    for (id, secret, encoded) in [
+        ("a/b", SECRET, ("a%2Fb", SECRET)),
+        ("c", "x/y", ("c", "x%2Fy")),
+    ] {
+        jeton.add_client(id, Some(secret), |_| {}).await;
+        let basic = basic_raw(encoded.0, encoded.1);
+        jeton.token_as(&basic, &SIGN_IN).await.tokens();
+    }
     let literal = "Basic MVBwRyUyRlErMTp6JTJGdFo5VndGWnFBcG1JUSUyQlpIMUk1cExrJTJGdUI0dWQlM0FYMiUyRjhiTCUyQndmRlR0MXJGdyUzRA==";
     assert_eq!(basic_raw("1PpG%2FQ+1", secret), literal);
 }
@@ -137,10 +146,18 @@ async fn a_client_id_in_the_body_must_equal_the_basic_id() {
     for (id, secret) in [("web", SECRET), (ODD_ID, ODD_SECRET)] {
         let basic = basic_raw(id, secret);
         let same = and(&SIGN_IN, &[("client_id", id)]);
-        jeton.token_as(&basic, &same).await.tokens();
+        let tokens = jeton.token_as(&basic, &same).await.tokens();
         for other in ["first-party", "missing", "Web"] {
             let differs = and(&SIGN_IN, &[("client_id", other)]);
             let answer = jeton.token_as(&basic, &differs).await;
+            answer.assert_error(400, "invalid_request");
+            // A refresh, for which the client is cached.
+            let refresh = [
+                ("grant_type", "refresh_token"),
+                ("refresh_token", &*tokens.refresh_token),
+                ("client_id", other),
+            ];
+            let answer = jeton.token_as(&basic, &refresh).await;
             answer.assert_error(400, "invalid_request");
         }
     }

@@ -59,7 +59,13 @@ mod tests {
         let prompt = parse("login+consent").unwrap();
         assert!(prompt.login && prompt.consent && !prompt.none && !prompt.select_account);
         assert!(parse("none").unwrap().none);
-        for wrong in ["none+login", "create", "Login"] {
+        for wrong in [
+            "none+login",
+            "none+consent",
+            "none+select_account",
+            "create",
+            "Login",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

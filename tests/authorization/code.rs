@@ -90,6 +90,22 @@ async fn a_code_expires_after_a_minute() {
     jeton.redeem(&code).await.tokens();
 }
 
+/// row 76: the clock of the node that issued it may be a minute ahead. A code from later would live for longer.
+#[tokio::test]
+async fn a_code_from_more_than_a_minute_ahead_is_refused() {
+    let jeton = Jeton::with_app().await;
+    let browser = Browser::default();
+    let code = browser.sign_in(&jeton, &request(&[])).await.code();
+    let before = jeton.now().minus(Duration::from_mins(1));
+    jeton
+        .server
+        .clock
+        .set(before.minus(Duration::from_micros(1)));
+    jeton.redeem(&code).await.assert_error(400, "invalid_grant");
+    jeton.server.clock.set(before);
+    jeton.redeem(&code).await.tokens();
+}
+
 /// row 78: "If an authorization code is used more than once, the authorization server MUST deny the request and SHOULD
 /// revoke (when possible) all tokens previously issued based on that authorization code", RFC 6749 §4.1.2.
 #[tokio::test]
@@ -100,7 +116,8 @@ async fn a_second_redemption_after_the_retry_window_revokes_the_session() {
         .await
         .code();
     let tokens = jeton.redeem(&code).await.tokens();
-    jeton.advance(Duration::from_secs(11));
+    // The default of the retry window.
+    jeton.advance(Duration::from_secs(10));
     jeton.redeem(&code).await.assert_error(400, "invalid_grant");
     let session = jeton.session(&tokens).await;
     assert_eq!(session.revocation_reason, Some(Ending::CodeReplay));

@@ -75,6 +75,7 @@ async fn each_sign_in_gives_a_new_cookie() {
     let first = browser.cookie(COOKIE).unwrap();
     let before = browser_session(&jeton).await.id;
     let begun = begin(&jeton, &browser, "read").await;
+    let offline = begin(&jeton, &browser, "read offline_access").await;
 
     let login = request(&[("prompt", "login")]);
     browser.sign_in(&jeton, &login).await.code();
@@ -102,6 +103,10 @@ async fn each_sign_in_gives_a_new_cookie() {
     assert_eq!(ended, Some(Ending::SignOut));
     let ended = jeton.session(&begun).await.revocation_reason;
     assert_eq!(ended, Some(Ending::SignOut));
+    // A session that lives on stays with the user who began it.
+    let offline = jeton.session(&offline).await;
+    assert_eq!(offline.revocation_reason, None);
+    assert_eq!(offline.browser_session_id, Some(after));
 }
 
 /// row 100: it "rotates when its generation is older than an hour", and nothing is written before.

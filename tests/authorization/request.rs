@@ -147,6 +147,11 @@ async fn an_invalid_request_is_refused_by_redirect() {
     let query = request(&[("scope", "openid"), ("nonce", &long)]);
     let answer = browser.open(&jeton, &query).await;
     answer.assert_redirect_error("invalid_request");
+    // The longest nonce, and one that is for no ID token.
+    for (scope, nonce) in [("openid", &long[1..]), ("read", &long)] {
+        let query = request(&[("scope", scope), ("nonce", nonce)]);
+        browser.open(&jeton, &query).await.assert_page(200, "app");
+    }
     let query = format!("{}&scope=read&scope=write", request(&[]));
     browser
         .open(&jeton, &query)

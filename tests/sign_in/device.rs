@@ -70,6 +70,21 @@ async fn a_device_is_known_by_the_client_address_and_user_agent_of_a_session() {
     sign_in(&jeton, HOME, ALICE.1).await.tokens();
 }
 
+/// row 20: two people share a computer. A device is known for the users who were signed in there.
+#[tokio::test]
+async fn a_device_is_known_for_its_own_users_alone() {
+    let jeton = Jeton::start().await;
+    let bob = ("bob", "another long password");
+    jeton.add_user(bob.0, bob.1).await;
+    let at_home = credentials(bob.0, bob.1);
+    jeton.token_from(HOME, &at_home).await.tokens();
+    for name in [ALICE.0, bob.0] {
+        jeton.fail_account_burst(name).await;
+    }
+    sign_in(&jeton, HOME, ALICE.1).await.retry_after();
+    jeton.token_from(HOME, &at_home).await.tokens();
+}
+
 /// row 20: an attacker cannot keep a user out who has no active session.
 #[tokio::test]
 async fn a_device_stays_known_until_the_retention_after_its_session_ended() {

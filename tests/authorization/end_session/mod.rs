@@ -187,6 +187,9 @@ async fn an_invalid_sign_out_request_gets_a_page_and_ends_nothing() {
         let answer = user.visit(&jeton, &parameters).await;
         answer.assert_page(400, reason);
     }
+    // The longest state.
+    let answer = user.visit(&jeton, &[("state", &long[1..])]).await;
+    answer.assert_page(200, "Sign out");
     for query in ["state=%ZZ", "state=%FF", "state=%00"] {
         let path = format!("/end-session?{query}");
         let answer = user.browser.visit(&jeton, &path).await;

@@ -1,5 +1,6 @@
 //! The refresh token grant: the bound client, narrower scopes, refused tokens.
 
+mod active;
 mod cached_client;
 mod ending;
 mod group_commit;
