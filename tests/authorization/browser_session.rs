@@ -15,6 +15,7 @@ use crate::support::peer;
 use crate::support::{ALICE, Answer, Jeton, short_of};
 
 const HOUR: Duration = Duration::from_hours(1);
+const BOB: (&str, &str) = ("bob", "another long password");
 
 async fn enter(jeton: &Jeton, browser: &Browser, username: &str, password: &str) -> Answer {
     let page = browser.open(jeton, &request(&[])).await;
@@ -62,6 +63,11 @@ async fn a_browser_session_ends_after_a_day_or_twelve_hours_without_use() {
 async fn a_change_of_the_user_or_client_refuses_the_code() {
     for change in ["password", "user", "client", "sign-out"] {
         let jeton = Jeton::with_app().await;
+        // Another user, who is enabled and stays signed in.
+        jeton.add_user(BOB.0, BOB.1).await;
+        enter(&jeton, &Browser::default(), BOB.0, BOB.1)
+            .await
+            .code();
         let browser = Browser::default();
         let code = browser.sign_in(&jeton, &request(&[])).await.code();
         let code_before = browser.open(&jeton, &request(&[])).await.code();

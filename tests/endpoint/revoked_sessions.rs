@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::client::disable;
-use crate::support::{Answer, Jeton, SECRET, Tokens, basic_raw, claims, like};
+use crate::support::{Answer, Jeton, SECRET, START, Tokens, basic_raw, claims, like};
 
 const API: &str = "https://api.test";
 
@@ -124,6 +124,26 @@ async fn a_revocation_that_is_written_late_is_listed() {
     .unwrap();
     let second = fetch(&jeton, Some(&next(&first)), None).await;
     assert!(ids(&second).contains(&tokens[1].session()));
+}
+
+/// Otherwise the cursor of a full page would skip what is not on it.
+#[tokio::test]
+async fn the_oldest_revocations_are_listed_first() {
+    let jeton = start().await;
+    let mut ids = Vec::new();
+    // The newest session is revoked first.
+    let tokens = [jeton.sign_in_at("app").await, jeton.sign_in_at("app").await];
+    for tokens in tokens.iter().rev() {
+        jeton.advance(Duration::from_secs(1));
+        revoke(&jeton, tokens).await;
+        ids.push(tokens.session());
+    }
+    let store = &jeton.server.store;
+    for (limit, listed) in [(1, &ids[..1]), (2, &ids[..])] {
+        let page = session::revoked_after(store, START, Uuid::nil(), limit).await;
+        let page: Vec<_> = page.unwrap().iter().map(|one| one.id).collect();
+        assert_eq!(page, listed);
+    }
 }
 
 #[tokio::test]

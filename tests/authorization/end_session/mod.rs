@@ -140,6 +140,27 @@ async fn a_good_hint_signs_out_at_once() {
     assert_eq!(events.len(), 1, "{events:?}");
 }
 
+/// row 115: a session that ended by time stays as it ended, and an API need not hear of it.
+#[tokio::test]
+async fn a_sign_out_does_not_revoke_a_session_that_has_ended() {
+    let jeton = start().await;
+    jeton
+        .add_app("short", |client| {
+            client.session_lifetime = Some(60_000_000);
+        })
+        .await;
+    let user = sign_in(&jeton, ALICE, "openid read").await;
+    let query = request(&[("client_id", "short")]);
+    let code = user.browser.open(&jeton, &query).await.code();
+    let short = jeton.redeem_with(&code, &[("client_id", "short")]).await;
+    let short = short.tokens().session();
+    jeton.advance(Duration::from_mins(1));
+    let hint = ("id_token_hint", user.id_token.as_str());
+    user.visit(&jeton, &[hint]).await;
+    user.assert_signed_out(&jeton).await;
+    assert_eq!(ending(&jeton, short).await, None);
+}
+
 /// row 114: "the OP MUST NOT perform post-logout redirection unless the OP has other means of confirming the legitimacy of
 /// the post-logout redirection target", §3.
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jeton::store::client;
-use jeton::store::session::{self, ActiveAt, SessionFilter};
+use jeton::store::session::{self, ActiveAt, Ending, SessionFilter};
 use serde_json::json;
 
-use crate::support::{Jeton, short_of};
+use crate::support::{Jeton, START, short_of};
 
 const HALF_HOUR: Duration = Duration::from_mins(30);
 
@@ -16,6 +16,7 @@ const HALF_HOUR: Duration = Duration::from_mins(30);
 async fn a_session_is_active_until_the_microsecond_of_its_end() {
     let jeton = Jeton::start().await;
     let (server, store) = (&jeton.server, &jeton.server.store);
+    let mut sessions = Vec::new();
     for (id, setting, at_sign_in, now) in [
         ("a", "session_lifetime", 1800, 7200),
         ("b", "session_lifetime", 7200, 1800),
@@ -26,7 +27,7 @@ async fn a_session_is_active_until_the_microsecond_of_its_end() {
         jeton
             .change_client(id, json!({ setting: at_sign_in }))
             .await;
-        jeton.sign_in_at(id).await;
+        sessions.push((id, jeton.sign_in_at(id).await));
         jeton.change_client(id, json!({ setting: now })).await;
     }
     let listed = async |active: bool| {
@@ -47,4 +48,27 @@ async fn a_session_is_active_until_the_microsecond_of_its_end() {
     assert_eq!([listed(true).await, listed(false).await], [4, 0]);
     jeton.advance(Duration::from_micros(1));
     assert_eq!([listed(true).await, listed(false).await], [0, 4]);
+    for (id, tokens) in sessions {
+        let refused = jeton.refresh_at(id, &tokens).await;
+        refused.assert_error(400, "invalid_grant");
+    }
+}
+
+/// row 30, row 31: a node whose clock is behind the one that revoked a session.
+#[tokio::test]
+async fn a_revoked_session_is_not_active_at_an_earlier_time() {
+    let jeton = Jeton::start().await;
+    let tokens = jeton.sign_in().await;
+    jeton.advance(HALF_HOUR);
+    let (store, cause) = (&jeton.server.store, jeton.cause());
+    let revoked = session::revoke(store, tokens.session(), Ending::SignOut, &cause).await;
+    assert!(revoked.unwrap());
+    jeton.server.clock.set(START.plus(HALF_HOUR / 2));
+    let filter = SessionFilter {
+        active: Some((true, ActiveAt::new(jeton.now(), &jeton.server.settings))),
+        ..SessionFilter::default()
+    };
+    let listed = session::search(store, filter, None, 9).await;
+    assert_eq!(listed.unwrap(), []);
+    jeton.assert_refresh_refused(&tokens).await;
 }

@@ -9,6 +9,7 @@ mod nodes;
 mod registered;
 mod replay;
 mod retry;
+mod slow_write;
 mod without_rotation;
 
 use std::time::Duration;

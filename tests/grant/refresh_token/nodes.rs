@@ -204,7 +204,7 @@ async fn a_request_that_waited_is_not_recorded_as_a_late_retry() {
         let other_connection = data.connect().await;
         let rotation = format!(
             "BEGIN; UPDATE sessions SET generation = 1, rotated_at = {}",
-            jeton.server.clock.now().as_micros()
+            jeton.now().plus(SECOND * 11).as_micros()
         );
         other_connection
             .execute_unprepared(&rotation)
@@ -213,7 +213,8 @@ async fn a_request_that_waited_is_not_recorded_as_a_late_retry() {
         let refresh = jeton.refresh_on(OWNER_ABROAD, &tokens.refresh_token);
         let (waited, ()) = tokio::join!(refresh, async {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            jeton.advance(SECOND * 11);
+            // The rotation is eleven seconds after the arrival and before the response.
+            jeton.advance(SECOND * 22);
             other_connection.execute_unprepared("COMMIT").await.unwrap();
             other_connection.close().await.unwrap();
         });
