@@ -76,6 +76,7 @@ async fn each_sign_in_gives_a_new_cookie() {
     let before = browser_session(&jeton).await.id;
     let begun = begin(&jeton, &browser, "read").await;
     let offline = begin(&jeton, &browser, "read offline_access").await;
+    let other = jeton.sign_in().await;
 
     let login = request(&[("prompt", "login")]);
     browser.sign_in(&jeton, &login).await.code();
@@ -86,6 +87,7 @@ async fn each_sign_in_gives_a_new_cookie() {
     let after = browser_session(&jeton).await.id;
     assert_eq!(jeton.session(&begun).await.browser_session_id, Some(after));
     assert_eq!(jeton.session(&begun).await.revocation_reason, None);
+    assert_eq!(jeton.session(&other).await.browser_session_id, None);
 
     // An attacker who has planted the first cookie is not signed in.
     let attacker = Browser::default();

@@ -55,6 +55,27 @@ async fn two_hundred_redemptions_of_one_code_over_two_nodes_begin_one_session() 
     nodes[1].refresh_at("app", &redeemed[0]).await.tokens();
 }
 
+/// row 78: a session that could not be revoked is an error that the operator sees. The next redemption tries again.
+#[tokio::test]
+async fn a_second_redemption_whose_revocation_fails_is_an_error_of_the_server() {
+    let data = DataDir::of_file();
+    let jeton = node_with_app(&data).await;
+    let code = Browser::default()
+        .sign_in(&jeton, &request(&[]))
+        .await
+        .code();
+    let tokens = jeton.redeem(&code).await.tokens();
+    jeton.advance(Duration::from_secs(11));
+    let trigger =
+        "CREATE TRIGGER broken BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    data.execute(trigger).await;
+    jeton.redeem(&code).await.assert_error(500, "server_error");
+    data.execute("DROP TRIGGER broken").await;
+    jeton.redeem(&code).await.assert_error(400, "invalid_grant");
+    let session = jeton.session(&tokens).await;
+    assert_eq!(session.revocation_reason, Some(Ending::CodeReplay));
+}
+
 /// row 81: the sign-out waits for the redemption, and then finds its session.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL or MariaDB: tests/stores.sh"]

@@ -1,5 +1,6 @@
 //! Authorization requests and their refusals.
 
+use jeton::audit::Action;
 use poem::Request;
 use poem::http::Method;
 
@@ -22,6 +23,13 @@ async fn a_user_signs_in_and_the_client_gets_a_code() {
     let tokens = jeton.redeem(&parameters["code"]).await.tokens();
     let session = jeton.session(&tokens).await;
     assert!(session.browser_session_id.is_some());
+    let events = jeton.audit_events(Action::SignIn).await;
+    let mut details: Vec<_> = events.iter().map(|event| &*event.detail).collect();
+    details.sort_unstable();
+    assert_eq!(
+        details,
+        [r#"{"by":"authorization_code"}"#, r#"{"by":"page"}"#]
+    );
     // The browser stays signed in.
     let again = browser.open(&jeton, &request(&[])).await;
     jeton.redeem(&again.code()).await.tokens();
@@ -174,6 +182,7 @@ async fn optional_parameters_are_ignored() {
     let jeton = Jeton::with_app().await;
     let browser = Browser::default();
     for more in [
+        ("state", ""),
         ("display", "popup"),
         ("ui_locales", "fr de"),
         ("claims_locales", "fr"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jeton::audit::Action;
 use jeton::store::session::{self, Ending};
 use poem::Request;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::browser::{Browser, credentials, request};
@@ -138,6 +139,25 @@ async fn a_good_hint_signs_out_at_once() {
     answer.assert_error(400, "invalid_grant");
     let events = jeton.audit_events(Action::SignOut).await;
     assert_eq!(events.len(), 1, "{events:?}");
+}
+
+/// row 114: a disabled client has no registered redirect URIs.
+#[tokio::test]
+async fn the_browser_does_not_return_to_a_disabled_client() {
+    let jeton = start().await;
+    let user = sign_in(&jeton, ALICE, "openid read").await;
+    jeton
+        .change_client("app", json!({ "disabled": true }))
+        .await;
+    let hint = ("id_token_hint", user.id_token.as_str());
+    for (client, reason) in [
+        (hint, "The client of id_token_hint is disabled"),
+        (("client_id", "app"), "No client"),
+    ] {
+        let parameters = [client, ("post_logout_redirect_uri", BYE)];
+        let answer = user.visit(&jeton, &parameters).await;
+        answer.assert_page(400, reason);
+    }
 }
 
 /// row 115: a session that ended by time stays as it ended, and an API need not hear of it.
