@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jeton::audit::Action;
 use jeton::clock::Clock;
 use jeton::database_url::Engine;
 use jeton::store::Store;
@@ -55,25 +56,33 @@ async fn two_hundred_redemptions_of_one_code_over_two_nodes_begin_one_session() 
     nodes[1].refresh_at("app", &redeemed[0]).await.tokens();
 }
 
-/// row 78: a session that could not be revoked is an error that the operator sees. The next redemption tries again.
+/// row 78: a session that could not be stored, or not be revoked, is an error of the server. The code stays good
+/// until it is redeemed, and the next replay tries again.
 #[tokio::test]
-async fn a_second_redemption_whose_revocation_fails_is_an_error_of_the_server() {
+async fn a_redemption_that_the_database_fails_is_an_error_of_the_server() {
     let data = DataDir::of_file();
     let jeton = node_with_app(&data).await;
     let code = Browser::default()
         .sign_in(&jeton, &request(&[]))
         .await
         .code();
+    let redeem_while_broken = async |statement: &str| {
+        let trigger = format!(
+            "CREATE TRIGGER broken BEFORE {statement} ON sessions BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        );
+        data.execute(&trigger).await;
+        jeton.redeem(&code).await.assert_error(500, "server_error");
+        data.execute("DROP TRIGGER broken").await;
+    };
+    redeem_while_broken("INSERT").await;
     let tokens = jeton.redeem(&code).await.tokens();
     jeton.advance(Duration::from_secs(11));
-    let trigger =
-        "CREATE TRIGGER broken BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'broken'); END";
-    data.execute(trigger).await;
-    jeton.redeem(&code).await.assert_error(500, "server_error");
-    data.execute("DROP TRIGGER broken").await;
+    redeem_while_broken("UPDATE").await;
     jeton.redeem(&code).await.assert_error(400, "invalid_grant");
     let session = jeton.session(&tokens).await;
     assert_eq!(session.revocation_reason, Some(Ending::CodeReplay));
+    let event = jeton.audit_event(Action::CodeReplay).await;
+    assert_eq!(event.detail, r#"{"ended":true}"#);
 }
 
 /// row 81: the sign-out waits for the redemption, and then finds its session.

@@ -139,6 +139,7 @@ async fn a_good_hint_signs_out_at_once() {
     answer.assert_error(400, "invalid_grant");
     let events = jeton.audit_events(Action::SignOut).await;
     assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].detail, r#"{"sessions_ended":1}"#);
 }
 
 /// row 114: a disabled client has no registered redirect URIs.
@@ -259,6 +260,7 @@ async fn a_good_hint_ends_its_session_without_a_browser_session() {
     assert_returned(&answer, BYE);
     let ended = ending(&jeton, user.tokens.session()).await;
     assert_eq!(ended, Some(Ending::SignOut));
+    assert_eq!(jeton.audit_event(Action::SignOut).await.detail, "{}");
     // The user's own browser stays signed in.
     user.browser.open(&jeton, &request(&[])).await.code();
 }
