@@ -29,6 +29,8 @@ const settings = {
   JETON_SERVER__LISTEN: ISSUER.slice("http://".length),
   JETON_DATA_DIR: join(CHECK_WORK, "data"),
   JETON_METRICS__LISTEN: "",
+  // An access token outlives the stop.
+  JETON_SERVER__DRAIN_TIME: "0s",
   JETON_BOOTSTRAP__ADMIN_PASSWORD: PASSWORD,
   JETON_BOOTSTRAP__EXAMPLE_API: API,
   JETON_ACCESS_TOKEN__LIFETIME: `${LIFETIME}s`,
