@@ -90,7 +90,7 @@ def main() -> None:
     clients = {"wrong secret": client("backend"), "unknown client": client("missing")}
     compare("A client", "/introspect", clients)
     # Two halves of one kind: what the method itself shows.
-    compare("No difference", "/introspect", {"one": client("backend"), "same": client("backend")})
+    compare("The same request twice", "/introspect", {"one": client("backend"), "other": client("backend")})
 
 
 main()

@@ -13,7 +13,7 @@ pub fn visit(caller: &mut Caller, mix: &Mix) -> Visit {
     let address = u32::try_from(caller.random.below(1 << 24)).unwrap_or_default();
     let client = &mix.client;
     let guess = format!(
-        "grant_type=password&client_id={client}&username=nobody-{address}&password=wrong-{address}"
+        "grant_type=password&client_id={client}&username=unknown-{address}&password=wrong-{address}"
     );
     let guess = Request::post("/token", &guess).of_address(address).text();
     let refresh = refresh(mix, "jrt_unknown").of_address(address).text();

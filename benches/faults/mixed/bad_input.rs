@@ -39,7 +39,7 @@ fn wrong_password(caller: &mut Caller, mix: &Mix, address: u32) -> Option<Respon
     let client = &mix.client;
     let username = match caller.random.below(4) {
         0 => "guessed".to_owned(),
-        _ => format!("nobody-{address}"),
+        _ => format!("unknown-{address}"),
     };
     let form = format!(
         "grant_type=password&client_id={client}&username={username}&password=wrong-{address}"
