@@ -35,6 +35,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -458,9 +459,18 @@ fn signal(process: u32, name: &str) {
     assert!(status.success());
 }
 
+/// A port that no other test of this process gets, and that the system gives to no connection meanwhile: it is below
+/// the range from which Linux takes ports by itself (32768 and above, unless changed).
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Several test processes may run at once.
+    let start = std::process::id() * 97;
+    let ports = std::iter::repeat_with(|| {
+        let port = (start + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % 20_000 + 12_000;
+        SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap()))
+    });
+    let mut free = ports.filter(|address| TcpListener::bind(address).is_ok());
+    free.next().unwrap()
 }
 
 fn read(path: &Path) -> String {
