@@ -3,10 +3,11 @@
 # table exists. Then a node starts on each of these databases. It must complete the tables and serve.
 #   tests/faults/kill_migration.sh [--short]
 source "$(dirname "$0")/nodes.sh"
-kills=40
-[[ -z $short ]] || kills=12
+kills=39
+[[ -z $short ]] || kills=13
 # In the order in which the migration creates them.
-tables=(seaql_migrations users clients client_secrets sessions signing_keys audit_events sign_in_throttle leases)
+tables=(jeton_locks seaql_migrations users clients client_secrets sessions signing_keys audit_events sign_in_throttle
+  leases ended_client_epochs consents root_secret_uses)
 
 # sql QUERY
 sql() {
@@ -69,6 +70,8 @@ launch_on 0
 await_node 0
 complete=$(schema 0) steps=$(applied_steps 0)
 kill_node 0
+[[ $(sql "SHOW TABLES FROM jeton_0" | sort) == "$(printf '%s\n' "${tables[@]}" | sort)" ]] ||
+  fail "the migration creates other tables than this script knows"
 
 during=0
 for ((number = 1; number <= kills; number++)); do
