@@ -182,12 +182,30 @@ pub static START_TIME: Gauges<()> = Gauges::new(
     "process_start_time_seconds",
     "Unix time at which the process started.",
 );
+/// Processor time.
+pub static CPU_SECONDS: Counters<()> = Counters::new(
+    "process_cpu_seconds_total",
+    "Processor time of the process, in whole seconds.",
+);
+/// Memory.
+pub static RESIDENT_MEMORY: Gauges<()> = Gauges::new(
+    "process_resident_memory_bytes",
+    "Memory of the process that is not swapped out.",
+);
+/// File descriptors.
+pub static OPEN_FDS: Gauges<()> = Gauges::new(
+    "process_open_fds",
+    "Open file descriptors; each connection has one.",
+);
+/// The limit of file descriptors.
+pub static MAX_FDS: Gauges<()> =
+    Gauges::new("process_max_fds", "The limit of open file descriptors.");
 
 /// The name of the metric with the version, which has labels of its own.
 pub const BUILD_INFO: &str = "jeton_build_info";
 
 /// All metrics but [`BUILD_INFO`].
-pub static ALL: [&dyn Definition; 34] = [
+pub static ALL: [&dyn Definition; 38] = [
     &REQUESTS,
     &REQUEST_SECONDS,
     &TOKEN_REQUESTS,
@@ -222,4 +240,8 @@ pub static ALL: [&dyn Definition; 34] = [
     &LOG_LINES_LOST,
     &READY,
     &START_TIME,
+    &CPU_SECONDS,
+    &RESIDENT_MEMORY,
+    &OPEN_FDS,
+    &MAX_FDS,
 ];

@@ -238,6 +238,26 @@ fn keys_and_maintenance_are_measured() {
     assert_eq!(Metrics::read(address).count("jeton_sweeping"), 1);
 }
 
+#[test]
+fn the_process_is_measured() {
+    let (_place, server, address) = start(Place::furnished());
+    let before = Metrics::read(address).count("process_open_fds");
+    let connections: Vec<Connection> = (0..50).map(|_| server.connect()).collect();
+    // Other descriptors may be closed meanwhile.
+    eventually("each connection has a descriptor", || {
+        Metrics::read(address).count("process_open_fds") > before + 40
+    });
+    let metrics = Metrics::read(address);
+    assert!(metrics.count("process_open_fds") < metrics.count("process_max_fds"));
+    let megabytes = metrics.count("process_resident_memory_bytes") >> 20;
+    assert!((5..5000).contains(&megabytes), "{megabytes}");
+    assert!(metrics.count("process_cpu_seconds_total") < 60);
+    drop(connections);
+    eventually("the descriptors are closed", || {
+        Metrics::read(address).count("process_open_fds") < before + 10
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readiness_is_checked_when_the_metrics_are_read() {
     let (place, _server, address) = start(Place::furnished());

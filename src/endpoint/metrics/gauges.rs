@@ -43,6 +43,6 @@ fn set_keys(server: &AuthorizationServer) {
     metric::KEY_ROTATION.set((), rotation.as_seconds_f64());
 }
 
-fn count(number: usize) -> f64 {
+pub(super) fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }

@@ -1,6 +1,7 @@
 //! What Prometheus and an orchestrator read: an application of its own, for a listener of its own.
 
 mod gauges;
+mod process;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub fn app(
             // Refused or not, it sets the gauge of the readiness.
             health::check_ready(&server).await.ok();
             gauges::set(&server);
+            tokio::task::spawn_blocking(process::set).await.ok();
             Response::builder()
                 .content_type("text/plain; version=0.0.4; charset=utf-8")
                 .body(render())
