@@ -3,7 +3,7 @@
 
     tests/mutants/run.py DIRECTORY [NUMBER ...]
         DIRECTORY   for a copy of the sources, the build and the results
-        NUMBER      mutants to run again; default: those without a result
+        NUMBER      mutants to run again; default: those without a result that explained.txt does not name
 
 All mutants (source.py) are compiled into the copy once; an environment variable activates one (switch.rs). Those
 that the compiler refuses are left out. All tests run once, to see which mutants each reaches. Then each mutant runs its
@@ -44,8 +44,7 @@ FILES = [
 UNIT_TESTS = [re.sub(r"\*?\.rs$", "", pattern.removeprefix("src/")).replace("/", "::") for pattern in FILES]
 SKIPPED = ["layout::", "process::", "attack::process::", "document::"]
 WORKERS = 2
-# Of the tests that reach a mutant, so many are run, and for so many seconds.
-MOST_TESTS = 40
+# The seconds after which a run of tests has no end.
 LONGEST = 900
 
 
@@ -72,8 +71,13 @@ def find_mutants():
 
 
 def copy_sources(tree):
-    """Copies what git has, or may get, without the mutated files. A file that is the same keeps its time."""
+    """Copies what git has, or may get, without the mutated files, and removes what a former run has copied beyond that.
+    A file that is the same keeps its time."""
     names = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True).splitlines()
+    for path in [path for path in tree.rglob("*") if path.is_file()]:
+        name = str(path.relative_to(tree))
+        if name != "src/mutant.rs" and not (name in names and (ROOT / name).is_file()):
+            path.unlink()
     mutated = {str(path.relative_to(ROOT)) for pattern in FILES for path in ROOT.glob(pattern)}
     for name in set(names) - mutated - {"src/lib.rs"}:
         source, target = ROOT / name, tree / name
@@ -141,6 +145,7 @@ def refused_by(tree, message):
 def record(directory, programs):
     """Runs all tests, those with several threads alone. Returns (seconds, program, test) for each mutant they reach."""
     reached = collections.defaultdict(list)
+    passed = 0
     for program, filters in programs.items():
         listing = subprocess.check_output([program, *filters, "--list", "--format", "terse"], text=True)
         names = [line.removesuffix(": test") for line in listing.splitlines() if line.endswith(": test")]
@@ -152,7 +157,8 @@ def record(directory, programs):
                     name = command[2] if command[1] == "--exact" else thread
                     if name in seconds:
                         reached[number].append((seconds[name], program, name))
-            print(f"{len(seconds)} tests pass without a mutant", flush=True)
+            passed += len(seconds)
+    print(f"{passed} tests pass without a mutant", flush=True)
     write(directory / "reached.json", json.dumps(reached))
     return reached
 
@@ -179,11 +185,14 @@ def tests_with_threads():
 def run_all(directory, mutants, refused, reached):
     results = load(directory / "results.json", {})
     results |= {str(number): mutants[number] | {"result": "refused by the compiler"} for number in refused}
-    numbers = sys.argv[2:] or [number for number in map(str, mutants) if number not in results]
+    todo = [str(mutant["number"]) for mutant in mutants.values() if name(mutant) not in explained()]
+    numbers = sys.argv[2:] or [number for number in todo if number not in results]
+    breadth = collections.Counter(name for tests in reached.values() for _, _, name in tests)
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         runs = {}
         for number in numbers:
-            runs[pool.submit(run_one, directory, mutants[int(number)], reached.get(number, []))] = number
+            tests = in_order(reached.get(number, []), mutants[int(number)], breadth)
+            runs[pool.submit(run_one, directory, number, tests)] = number
         for run in concurrent.futures.as_completed(runs):
             number = runs[run]
             results[number] = mutants[int(number)] | {"result": run.result()}
@@ -191,20 +200,25 @@ def run_all(directory, mutants, refused, reached):
     return results
 
 
-def run_one(directory, mutant, tests):
-    """Runs the tests that reach a mutant: first those of its module, then the quickest, and slow ones last."""
+def in_order(tests, mutant, breadth):
+    """The tests that reach a mutant: first those of its module, then those that reach few mutants, and slow ones last."""
     module = list(pathlib.Path(mutant["place"].split(":")[0]).with_suffix("").parts[1:])
 
     def order(test):
-        return test[0] > 2, -len(os.path.commonprefix([test[2].split("::"), module])), test[0]
+        seconds, _, name = test
+        return seconds > 2, -len(os.path.commonprefix([name.split("::"), module])), breadth[name]
 
-    tests = sorted(tests, key=order)[:MOST_TESTS]
+    return sorted(tests, key=order)
+
+
+def run_one(directory, number, tests):
+    """Runs tests with a mutant, more and more at once, until one fails."""
     first, size = 0, 8
     while first < len(tests):
         batch = tests[first : first + size]
         for program in sorted({program for _, program, _ in batch}):
             names = [name for _, of, name in batch if of == program]
-            result = run_tests(directory, program, names, mutant["number"])
+            result = run_tests(directory, program, names, number)
             if result != "survived":
                 return result
         first, size = first + size, size * 4
@@ -215,7 +229,7 @@ def run_tests(directory, program, names, number):
     """Runs tests with a mutant until one fails."""
     command = [program, "--exact", "--test-threads", "1", *names]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    environment = os.environ | {"MUTANT": str(number)}
+    environment = os.environ | {"MUTANT": number}
     with subprocess.Popen(command, cwd=directory / "tree", env=environment, **pipes) as running:
         timer = threading.Timer(LONGEST, running.kill)
         timer.start()
@@ -234,15 +248,22 @@ def run_tests(directory, program, names, number):
 def report(results):
     """Prints the numbers, and the mutants that no test noticed and nothing explains."""
     counts = collections.Counter(result["result"] for result in results.values())
-    explained = set((HERE / "explained.txt").read_text().splitlines())
     unexplained = []
     for result in results.values():
-        path = result["place"].split(":")[0]
-        if result["result"] in ("survived", "not reached") and f"{path}: {result['change']}" not in explained:
+        if result["result"] in ("survived", "not reached") and name(result) not in explained():
             unexplained.append(result)
             print(result["number"], result["place"], result["change"], result["result"], sep="\t")
     print(dict(counts), f"not explained: {len(unexplained)}")
     return 1 if unexplained else 0
+
+
+def name(mutant):
+    """The name of a mutant in explained.txt, which stays the same when its line moves."""
+    return f"{mutant['place'].split(':')[0]}: {mutant['change']}"
+
+
+def explained():
+    return set((HERE / "explained.txt").read_text().splitlines())
 
 
 main()

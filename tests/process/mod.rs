@@ -4,6 +4,7 @@
 
 mod backup;
 mod client;
+mod code;
 mod command_line;
 mod concurrency;
 mod connection;

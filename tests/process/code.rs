@@ -1,0 +1,81 @@
+//! The authorization code grant of the binary.
+
+use super::http::{Answer, Connection};
+use super::metrics::{Metrics, start};
+use super::{PASSWORD, Place, Process};
+use crate::support::browser::{CALLBACK, VERIFIER, credentials, request};
+use crate::support::encode;
+
+/// What comes between two texts.
+#[track_caller]
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{text}"));
+    rest.split_once(after).unwrap().0
+}
+
+/// The code for a user who signs in on the page.
+fn authorize(server: &Process) -> String {
+    let mut connection = server.connect();
+    let page = connection.get(&format!("/authorize?{}", request(&[])));
+    let page = page.unwrap();
+    assert_eq!(page.status, 200, "{page:?}");
+    let (_, form) = page.body.split_once("name=\"form_token\"").unwrap();
+    let mut fields = vec![("form_token", between(form, "value=\"", "\""))];
+    fields.extend(credentials(("admin", PASSWORD)));
+    let action = between(&page.body, " action=\"", "\"").replace("&#38;", "&");
+    let answer = submit(
+        &mut connection,
+        server,
+        &page,
+        &format!("/authorize{action}"),
+        &fields,
+    );
+    assert_eq!(answer.status, 303, "{answer:?}");
+    between(&answer.head, "code=", "&").to_owned()
+}
+
+fn submit(
+    connection: &mut Connection,
+    server: &Process,
+    page: &Answer,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
+    let lines = page.head.lines();
+    let cookies: Vec<&str> = lines
+        .filter_map(|line| line.split_once("set-cookie: "))
+        .filter_map(|(_, cookie)| cookie.split(';').next())
+        .collect();
+    let (address, cookies, body) = (server.address, cookies.join("; "), encode(fields));
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nCookie: {cookies}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    connection.send(head + &body).unwrap();
+    connection.receive().unwrap()
+}
+
+#[test]
+fn redeemed_codes_are_counted() {
+    let (place, server, metrics) = start(Place::furnished());
+    let uri = ["--redirect-uri", CALLBACK];
+    let grant = ["--grant", "authorization_code", "--consent", "skip"];
+    place.ok(&[&["client", "add", "app"][..], &uri, &grant].concat());
+    let code = authorize(&server);
+    let redeem = || {
+        server.token(&[
+            ("grant_type", "authorization_code"),
+            ("client_id", "app"),
+            ("code", &code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ])
+    };
+    redeem().refresh_token();
+    redeem().assert_error(400, "invalid_grant");
+    let metrics = Metrics::read(metrics);
+    assert_eq!(metrics.count("jeton_codes_redeemed_total"), 1);
+    // The session of the browser.
+    assert_eq!(metrics.count("jeton_sign_ins_total"), 1);
+}
