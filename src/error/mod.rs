@@ -158,8 +158,8 @@ impl Error {
             Self::NotFound(_) => "This path does not exist. See /docs for the API.",
             Self::MethodNotAllowed(_) => "Method not allowed; see the Allow header.",
             Self::InvalidClient { .. } => {
-                "The client is unknown, or its authentication is missing, wrong or not the \
-                 registered one."
+                "The client is unknown, or not named by client_id, or its authentication is missing, wrong or \
+                 not the registered one."
             }
             Self::InvalidGrant(_) => {
                 "The username or password is wrong, or the code or the refresh token is invalid, expired, \

@@ -57,7 +57,7 @@ async fn every_error_has_one_fixed_description_in_ascii() {
     408 invalid_request: The request body did not arrive in time. Send it again.
     404 invalid_request: This path does not exist. See /docs for the API.
     405 invalid_request: Method not allowed; see the Allow header.
-    401 invalid_client: The client is unknown, or its authentication is missing, wrong or not the registered one.
+    401 invalid_client: The client is unknown, or not named by client_id, or its authentication is missing, wrong or not the registered one.
     400 invalid_grant: The username or password is wrong, or the code or the refresh token is invalid, expired, used or revoked, or was issued to another client, redirect_uri or code_verifier.
     400 unauthorized_client: The client is not registered for this grant type.
     400 unsupported_grant_type: Supported grant types are authorization_code, password, refresh_token and client_credentials.
