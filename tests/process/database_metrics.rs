@@ -33,6 +33,8 @@ async fn connections_and_waits_are_measured() {
     let grouped = more("jeton_group_commit_rotations_sum");
     // The same token, sent at once, is in a group too, without a row to write.
     assert!(grouped >= written, "{grouped}");
+    // No group is empty.
+    assert!(more("jeton_group_commit_rotations_count") <= grouped);
     assert!(place.on_server.is_none() || grouped == 0);
     for pool in pools {
         let open = after.total(&format!("jeton_database_connections{{pool=\"{pool}\""));

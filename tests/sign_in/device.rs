@@ -70,6 +70,16 @@ async fn a_device_is_known_by_the_client_address_and_user_agent_of_a_session() {
     sign_in(&jeton, HOME, ALICE.1).await.tokens();
 }
 
+/// row 20: without an address, as behind a proxy that names none, every client would be the same device.
+#[tokio::test]
+async fn a_device_without_an_address_is_never_known() {
+    let jeton = Jeton::start().await;
+    jeton.sign_in().await;
+    jeton.fail_account_burst(ALICE.0).await;
+    let parameters = credentials(ALICE.0, ALICE.1);
+    jeton.token(&parameters).await.retry_after();
+}
+
 /// row 20: two people share a computer. A device is known for the users who were signed in there.
 #[tokio::test]
 async fn a_device_is_known_for_its_own_users_alone() {
