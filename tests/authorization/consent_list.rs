@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use jeton::audit::Action;
 use jeton::store::session::Ending;
 use poem::Request;
 use poem::http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::browser::{Browser, credentials, request};
 use crate::support::{ALICE, Answer, Jeton, Tokens};
@@ -101,4 +102,56 @@ async fn a_user_revokes_a_browser_session() {
     assert_eq!(jeton.session(&own).await.revocation_reason, None);
     let page = browser.open(&jeton, &request(&[])).await;
     page.assert_page(200, "password");
+}
+
+/// A revoked browser session and a withdrawn consent end only sessions that are still active: the others keep the time
+/// at which they ended.
+#[tokio::test]
+async fn sessions_that_ended_by_time_are_not_revoked() {
+    let jeton = start().await;
+    jeton
+        .add_app("brief", |client| {
+            client.consent = None;
+            client.session_lifetime = Some(3_600_000_000);
+        })
+        .await;
+    let browser = Browser::default();
+    browser.sign_in(&jeton, &request(&[])).await;
+    let begin = async |client| {
+        let client = [("client_id", client)];
+        let mut page = browser.open(&jeton, &request(&client)).await;
+        if page.status == 200 && page.body.contains("name=\"password\"") {
+            page = browser.submit(&jeton, &page, &credentials(ALICE)).await;
+        }
+        if page.status == 200 {
+            page = browser.submit(&jeton, &page, &[("action", "allow")]).await;
+        }
+        jeton.redeem_with(&page.code(), &client).await.tokens()
+    };
+    let sessions_ended = async |action| {
+        let event = jeton.audit_event(action).await;
+        serde_json::from_str::<Value>(&event.detail).unwrap()["sessions_ended"].clone()
+    };
+    let over = begin("brief").await;
+    jeton.advance(Duration::from_hours(2));
+    let other = begin("app").await;
+    let (first, second) = (jeton.session(&over).await, jeton.session(&other).await);
+    assert_eq!(first.browser_session_id, second.browser_session_id);
+    let own = jeton.sign_in().await;
+    let path = format!("/account/sessions/{}", first.browser_session_id.unwrap());
+    assert_eq!(delete(&jeton, &path, &own).await.status, 204);
+    assert_eq!(sessions_ended(Action::SignOut).await, 1);
+
+    let active = begin("brief").await;
+    let path = "/account/consents/brief";
+    assert_eq!(delete(&jeton, path, &own).await.status, 204);
+    assert_eq!(sessions_ended(Action::ConsentWithdrawn).await, 1);
+    let why = [
+        (over, None),
+        (other, Some(Ending::SignOut)),
+        (active, Some(Ending::ConsentWithdrawn)),
+    ];
+    for (tokens, expected) in why {
+        assert_eq!(jeton.session(&tokens).await.revocation_reason, expected);
+    }
 }
