@@ -5,7 +5,7 @@ use std::time::Duration;
 use jeton::clock::Timestamp;
 use jeton::maintenance::clock;
 
-use crate::support::{ISSUER, Jeton, SECRET, START, Tokens, basic_raw};
+use crate::support::{ISSUER, Jeton, SECRET, SIGN_IN, START, Tokens, basic_raw};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -30,8 +30,13 @@ async fn step(jeton: &Jeton, time: Timestamp) {
 }
 
 async fn introspect(jeton: &Jeton, token: &str) -> (u16, Option<bool>) {
-    let api = basic_raw("api", SECRET);
-    let answer = jeton.post("/introspect", &api, &[("token", token)]).await;
+    introspect_at("api", jeton, token).await
+}
+
+async fn introspect_at(client: &str, jeton: &Jeton, token: &str) -> (u16, Option<bool>) {
+    let client = basic_raw(client, SECRET);
+    let parameters = [("token", token)];
+    let answer = jeton.post("/introspect", &client, &parameters).await;
     (answer.status.as_u16(), answer.json()["active"].as_bool())
 }
 
@@ -69,6 +74,36 @@ async fn expiry_is_answered_503_while_the_clock_is_in_doubt() {
         );
         assert_eq!(statuses(&jeton, &tokens).await, [200; 5]);
     }
+}
+
+/// The session has ended by the clock, the access token has not.
+#[tokio::test]
+async fn the_end_of_a_session_is_answered_503_while_the_clock_is_in_doubt() {
+    let jeton = Jeton::start().await;
+    jeton
+        .add_client("app", Some(SECRET), |client| {
+            client.access_token_lifetime = Some(micros(DAY * 20));
+            client.session_idle_lifetime = Some(micros(DAY));
+        })
+        .await;
+    let credentials = [("client_id", "app"), ("client_secret", SECRET)];
+    let sign_in = [&SIGN_IN[..], &credentials].concat();
+    let tokens = jeton.token(&sign_in).await.tokens();
+    step(&jeton, START.plus(DAY * 10)).await;
+    for token in [&tokens.access_token, &tokens.refresh_token] {
+        assert_eq!(introspect_at("app", &jeton, token).await, (503, None));
+    }
+    let account = jeton.get_with("/account", &tokens.access_token).await;
+    assert_eq!(account.status, 503);
+    step(&jeton, START).await;
+    for token in [&tokens.access_token, &tokens.refresh_token] {
+        let active = introspect_at("app", &jeton, token).await;
+        assert_eq!(active, (200, Some(true)));
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    duration.as_micros().try_into().unwrap()
 }
 
 /// No node has compared the clocks since the step.
