@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use jeton::clock::Clock;
 use jeton::store::client;
 use jeton::store::session::{self, ActiveAt, Ending, SessionFilter};
 use serde_json::json;
 
-use crate::support::{Jeton, START, short_of};
+use crate::support::file::DataDir;
+use crate::support::{ALICE, Jeton, ROOT_SECRET, START, short_of};
 
 const HALF_HOUR: Duration = Duration::from_mins(30);
 
@@ -71,4 +73,23 @@ async fn a_revoked_session_is_not_active_at_an_earlier_time() {
     let listed = session::search(store, filter, None, 9).await;
     assert_eq!(listed.unwrap(), []);
     jeton.assert_refresh_refused(&tokens).await;
+}
+
+/// A user or client that somebody disables in the database, without a new epoch.
+#[tokio::test]
+async fn a_row_that_was_disabled_by_hand_ends_its_sessions() {
+    for table in ["users", "clients"] {
+        let data = DataDir::new();
+        let clock = Clock::standing_at(START);
+        let jeton = Jeton::on(data.open().await, clock, ROOT_SECRET, |_| {}).await;
+        jeton.add_client("first-party", None, |_| {}).await;
+        jeton.add_user(ALICE.0, ALICE.1).await;
+        let tokens = jeton.sign_in().await;
+        let disable = format!("UPDATE {table} SET disabled_at = 1");
+        assert!(data.execute(&disable).await >= 1);
+        let account = jeton.get_with("/account", &tokens.access_token).await;
+        assert_eq!(account.status, 401, "{table}");
+        let refreshed = jeton.refresh(&tokens.refresh_token).await;
+        assert!(refreshed.status.is_client_error(), "{table}");
+    }
 }
