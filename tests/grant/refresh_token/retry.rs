@@ -5,7 +5,9 @@ use std::time::Duration;
 use jeton::audit::Action;
 use jeton::clock::Clock;
 use jeton::config::{LateRetry, RetryDevice, Span};
-use jeton::store::session;
+use jeton::root_secret::DEVICE_DIGEST_LENGTH;
+use jeton::store::session::{self, DeviceDigests, ForgivenRetry};
+use serde_json::json;
 
 use crate::support::audit::AuditLog;
 use crate::support::file::DataDir;
@@ -216,6 +218,7 @@ async fn assert_detected_at_second_refresh(
 async fn a_repetition_by_another_user_agent_is_audited_once_per_session() {
     let jeton = Jeton::start().await;
     let first = jeton.sign_in_on(OWNER).await;
+    let other = jeton.sign_in_on(OWNER).await;
     let mut token = first.refresh_token.clone();
     for _ in 0..12 {
         jeton.advance(HOUR);
@@ -237,7 +240,6 @@ async fn a_repetition_by_another_user_agent_is_audited_once_per_session() {
     assert_eq!(event.session_id, Some(first.session()));
     assert_eq!((&*event.user_agent, &*event.address), (THIEF.1, THIEF.0));
     assert_eq!(event.detail, r#"{"generation":1}"#);
-    let other = jeton.sign_in_on(OWNER).await;
     jeton.refresh_on(OWNER, &other.refresh_token).await.tokens();
     jeton
         .refresh_on(OWNER_ABROAD, &other.refresh_token)
@@ -260,6 +262,49 @@ async fn a_refused_repetition_is_not_audited() {
     let refused = jeton.token_from(THIEF, &parameters).await;
     refused.assert_error(400, "invalid_scope");
     assert!(!jeton.session(&first).await.repeated_elsewhere);
+}
+
+/// row 29: a late retry is a use of the session, which gets the idle lifetime that the client has by then.
+#[tokio::test]
+async fn a_late_retry_sets_the_idle_lifetime() {
+    const DAY: i64 = 86_400;
+    let jeton = Jeton::start().await;
+    jeton.add_client("app", None, |_| {}).await;
+    let set = async |seconds: i64| {
+        let change = json!({ "session_idle_lifetime": seconds });
+        jeton.change_client("app", change).await;
+    };
+    set(DAY).await;
+    let first = jeton.sign_in_at("app").await;
+    jeton.refresh_at("app", &first).await.tokens();
+    set(3 * DAY).await;
+    jeton.advance(HOUR);
+    let late = jeton.refresh_at("app", &first).await.tokens();
+    let row = jeton.session(&late).await;
+    assert_eq!(row.idle_lifetime, Some(3 * DAY * 1_000_000));
+}
+
+/// row 29: of two late retries that have read the same row, one is written.
+#[tokio::test]
+async fn a_late_retry_that_finds_the_row_changed_writes_nothing() {
+    let jeton = Jeton::start().await;
+    let first = jeton.sign_in().await;
+    let second = jeton.refresh(&first.refresh_token).await.tokens();
+    jeton.advance(HOUR);
+    let retry = ForgivenRetry {
+        seen: &jeton.session(&second).await,
+        device: DeviceDigests {
+            device: [0; DEVICE_DIGEST_LENGTH],
+            user_agent: [0; DEVICE_DIGEST_LENGTH],
+        },
+        idle_lifetime: HOUR,
+        is_elsewhere: true,
+    };
+    for is_first in [true, false] {
+        let written = session::retry_late(&jeton.server.store, retry, &jeton.cause()).await;
+        assert_eq!(written.unwrap().is_some(), is_first);
+    }
+    jeton.audit_event(Action::LateRetry).await;
 }
 
 /// row 29: "once" treats every device as another.
