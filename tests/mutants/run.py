@@ -252,14 +252,14 @@ def report(results):
     for result in results.values():
         if result["result"] in ("survived", "not reached") and name(result) not in explained():
             unexplained.append(result)
-            print(result["number"], result["place"], result["change"], result["result"], sep="\t")
+            print(result["number"], result["place"], name(result), result["result"], sep="\t")
     print(dict(counts), f"not explained: {len(unexplained)}")
     return 1 if unexplained else 0
 
 
 def name(mutant):
     """The name of a mutant in explained.txt, which stays the same when its line moves."""
-    return f"{mutant['place'].split(':')[0]}: {mutant['change']}"
+    return f"{mutant['place'].split(':')[0]}, {mutant['function']}: {mutant['change']}"
 
 
 def explained():

@@ -88,12 +88,19 @@ class Source:
         """A mutant by the text before and after a node, with marks that show where a compiler error belongs."""
         number, self.next = self.next, self.next + 1
         line, short = node.start_point.row + 1, " ".join(change.split())[:160]
-        self.mutants.append({"number": number, "place": f"{self.path}:{line}", "change": short})
+        mutant = {"number": number, "place": f"{self.path}:{line}", "function": self.function_of(node), "change": short}
+        self.mutants.append(mutant)
         opening = opening.replace("ON", f"crate::mutant::is({number})")
         start = node.start_byte if at is None else at
         self.opening.append((start, f"/*<{number}*/{opening}/*{number}>*/ ", number))
         if closing:
             self.closing.append((node.end_byte, closing, number))
+
+    def function_of(self, node):
+        """The name of the function that a node belongs to; nothing for a type."""
+        while node and node.type != "function_item":
+            node = node.parent
+        return self.text(node.child_by_field_name("name")) if node else ""
 
     def replace(self, node, other):
         self.add(node, f"{self.text(node)}  ->  {other}", f"(if ON {{ {other} }} else {{", "})")
@@ -112,9 +119,8 @@ class Source:
         for pattern, results in RESULTS:
             if not values and re.fullmatch(pattern, declared):
                 values = results
-        name = self.text(node.child_by_field_name("name"))
         for value in values:
-            self.add(node, f"fn {name} returns {value}", f"if ON {{ return {value}; }}", at=body.start_byte + 1)
+            self.add(node, f"returns {value}", f"if ON {{ return {value}; }}", at=body.start_byte + 1)
 
     def binary_expression(self, node):
         operator = node.child_by_field_name("operator")

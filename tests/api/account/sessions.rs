@@ -189,8 +189,11 @@ async fn a_user_revokes_all_sessions_but_the_current_one() {
     assert_eq!(list(&jeton, &sessions[1]).await.len(), 1);
     let next = jeton.refresh(&sessions[1].refresh_token).await.tokens();
     jeton.refresh_after(&next, Duration::from_mins(1)).await;
+    let epoch = jeton.session(&next).await.session_epoch;
     for tokens in [&sessions[0], &sessions[2]] {
         jeton.assert_refresh_refused(tokens).await;
+        // Only the kept one is moved to the user's new epoch.
+        assert_eq!(jeton.session(tokens).await.session_epoch, epoch - 1);
     }
     let repeated = delete(&jeton, &path, &next).await;
     assert_eq!(repeated.body, r#"{"sessions_ended":0}"#);
