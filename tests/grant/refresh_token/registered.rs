@@ -193,6 +193,18 @@ async fn a_shorter_session_lifetime_applies_to_active_sessions() {
     answer.assert_error(400, "invalid_grant");
 }
 
+/// row 31: also while the node has the client in its cache, as it is after a sign-in.
+#[tokio::test]
+async fn a_shorter_idle_lifetime_applies_to_active_sessions() {
+    let (jeton, first) = start().await;
+    let change = json!({ "session_idle_lifetime": 2 * 3600 });
+    jeton.change_client("app", change).await;
+    jeton.sign_in_at("app").await;
+    jeton.advance(HOUR);
+    let answer = jeton.refresh_at("app", &first).await;
+    answer.assert_error(400, "invalid_grant");
+}
+
 /// The lifetime, format and `typ` of access tokens change with the next refresh, and change back.
 #[tokio::test]
 async fn access_token_settings_apply_from_the_next_refresh() {
