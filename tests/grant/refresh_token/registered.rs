@@ -189,8 +189,11 @@ async fn a_shorter_session_lifetime_applies_to_active_sessions() {
     let tokens = jeton.sign_in_at("app").await;
     jeton.change_client("app", lifetimes(30)).await;
     jeton.advance(HOUR * 3);
-    let answer = jeton.refresh_at("app", &tokens).await;
-    answer.assert_error(400, "invalid_grant");
+    // The second time, the node has the client in its cache, and one statement decides.
+    for _ in 0..2 {
+        let answer = jeton.refresh_at("app", &tokens).await;
+        answer.assert_error(400, "invalid_grant");
+    }
 }
 
 /// row 31: also while the node has the client in its cache, as it is after a sign-in.
