@@ -87,6 +87,12 @@ async fn a_row_that_was_disabled_by_hand_ends_its_sessions() {
         let tokens = jeton.sign_in().await;
         let disable = format!("UPDATE {table} SET disabled_at = 1");
         assert!(data.execute(&disable).await >= 1);
+        let filter = SessionFilter {
+            active: Some((true, ActiveAt::new(jeton.now(), &jeton.server.settings))),
+            ..SessionFilter::default()
+        };
+        let active = session::search(&jeton.server.store, filter, None, 9).await;
+        assert_eq!(active.unwrap().len(), 0, "{table}");
         let account = jeton.get_with("/account", &tokens.access_token).await;
         assert_eq!(account.status, 401, "{table}");
         let refreshed = jeton.refresh(&tokens.refresh_token).await;
