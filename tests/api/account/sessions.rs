@@ -41,6 +41,9 @@ async fn a_user_lists_their_sessions() {
         .add_client("tv", None, |row| "The television".clone_into(&mut row.name))
         .await;
     let first = jeton.sign_in_at("tv").await;
+    jeton.add_user("bob", ALICE.1).await;
+    let bobs = jeton.token(&credentials("bob", ALICE.1)).await.tokens();
+    assert_eq!(list(&jeton, &bobs).await.len(), 1, "only Bob's own");
     jeton.advance(Duration::from_mins(5));
     let second = jeton.sign_in().await;
     let refreshed = jeton.refresh_after(&second, Duration::from_mins(1)).await;

@@ -20,6 +20,7 @@ async fn sessions_are_searched_and_ended() {
     let tokens = admin.jeton.sign_in().await;
     let (id, user) = (tokens.session(), tokens.user());
     let answer = admin.get(&format!("{PATH}?user_id={user}")).await;
+    assert_eq!(ids(&answer), [id.to_string()]);
     let mut json = answer.json()["sessions"][0].clone();
     for name in ["id", "user_id"] {
         json[name] = "[uuid]".into();
