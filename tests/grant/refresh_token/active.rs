@@ -99,3 +99,27 @@ async fn a_row_that_was_disabled_by_hand_ends_its_sessions() {
         assert!(refreshed.status.is_client_error(), "{table}");
     }
 }
+
+/// The removal of a root secret waits for it.
+#[tokio::test]
+async fn the_last_end_of_the_sessions_begun_before_a_time_is_found() {
+    let jeton = Jeton::start().await;
+    let mut ends = Vec::new();
+    for (id, seconds) in [("long", 7200), ("short", 3600)] {
+        jeton.add_client(id, None, |_| {}).await;
+        let lifetime = json!({ "session_lifetime": seconds });
+        jeton.change_client(id, lifetime).await;
+        let tokens = jeton.sign_in_at(id).await;
+        ends.push(jeton.session(&tokens).await.expires_at);
+    }
+    jeton.advance(HALF_HOUR);
+    let last_end = async |time| {
+        let at = ActiveAt::new(jeton.now(), &jeton.server.settings);
+        let found = session::last_end_of_begun_before(&jeton.server.store, time, at);
+        found.await.unwrap()
+    };
+    assert_eq!(last_end(jeton.now()).await, Some(ends[0]));
+    assert_eq!(last_end(START).await, None);
+    jeton.advance(HALF_HOUR * 3);
+    assert_eq!(last_end(jeton.now()).await, None);
+}
