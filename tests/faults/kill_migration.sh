@@ -24,11 +24,13 @@ start_mariadb() {
   port=$(free_port)
   as_mariadb mariadbd --no-defaults --datadir="$mariadb/data" --socket="$mariadb/socket" --pid-file="$mariadb/pid" \
     --port="$port" --bind-address=127.0.0.1 --max-connections=400 >"$work/mariadb.log" 2>&1 &
-  helpers+=($!)
   # Keeps the shell from reporting its end.
   disown
   for _ in {1..300}; do
-    sql "CREATE USER jeton@'127.0.0.1'; GRANT ALL ON *.* TO jeton@'127.0.0.1'" 2>/dev/null && return
+    if sql "CREATE USER jeton@'127.0.0.1'; GRANT ALL ON *.* TO jeton@'127.0.0.1'" 2>/dev/null; then
+      helpers+=("$(cat "$mariadb/pid")")
+      return
+    fi
     sleep 0.1
   done
   fail "MariaDB did not start" "$work/mariadb.log"
