@@ -24,7 +24,8 @@ with_jeton() {
 }
 
 start_jeton() {
-  with_jeton "$jeton" >>"$work/jeton.log" 2>&1 &
+  # Without a shell in between, which alone would get the signal.
+  with_jeton exec "$jeton" >>"$work/jeton.log" 2>&1 &
   jeton_pid=$!
   servers+=("$jeton_pid")
   await "$issuer/readyz" "$jeton_pid" "$work/jeton.log"
@@ -32,6 +33,7 @@ start_jeton() {
 
 stop_jeton() {
   stop_servers "$jeton_pid"
+  ! curl --silent --output /dev/null "$issuer/healthz" || fail "Jeton still runs"
 }
 
 # my_info_is STATUS NAME [CURL OPTIONS]: GET /my-info returns STATUS.
