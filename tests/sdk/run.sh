@@ -189,7 +189,9 @@ start() {
   SDK_PASSWORD=$(python3 -c 'import secrets; print("Aa1 &+" + secrets.token_urlsafe(24))')
   export SDK_PASSWORD
 
+  # Each SDK signs in with a wrong password: all together within a minute would be slowed with 429.
   JETON_SERVER__LISTEN=${SDK_ISSUER#http://} JETON_DATA_DIR=$work/data JETON_METRICS__LISTEN='' \
+    JETON_SIGN_IN__ACCOUNT_BURST=0 JETON_SIGN_IN__ADDRESS_BURST=0 \
     JETON_BOOTSTRAP__ADMIN_PASSWORD=$SDK_PASSWORD JETON_BOOTSTRAP__EXAMPLE_API=$SDK_API "$jeton" >"$work/jeton.out" 2>&1 &
   servers+=($!)
   await "$SDK_ISSUER/readyz" $! "$work/jeton.out"
