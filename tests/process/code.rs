@@ -3,15 +3,8 @@
 use super::http::{Answer, Connection};
 use super::metrics::{Metrics, start};
 use super::{PASSWORD, Place, Process};
-use crate::support::browser::{CALLBACK, VERIFIER, credentials, request};
+use crate::support::browser::{CALLBACK, VERIFIER, attribute, credentials, form_token, request};
 use crate::support::encode;
-
-/// What comes between two texts.
-#[track_caller]
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{text}"));
-    rest.split_once(after).unwrap().0
-}
 
 /// The code for a user who signs in on the page.
 fn authorize(server: &Process) -> String {
@@ -19,19 +12,14 @@ fn authorize(server: &Process) -> String {
     let page = connection.get(&format!("/authorize?{}", request(&[])));
     let page = page.unwrap();
     assert_eq!(page.status, 200, "{page:?}");
-    let (_, form) = page.body.split_once("name=\"form_token\"").unwrap();
-    let mut fields = vec![("form_token", between(form, "value=\"", "\""))];
+    let token = form_token(&page.body);
+    let mut fields = vec![("form_token", &*token)];
     fields.extend(credentials(("admin", PASSWORD)));
-    let action = between(&page.body, " action=\"", "\"").replace("&#38;", "&");
-    let answer = submit(
-        &mut connection,
-        server,
-        &page,
-        &format!("/authorize{action}"),
-        &fields,
-    );
+    let path = format!("/authorize{}", attribute(&page.body, "action"));
+    let answer = submit(&mut connection, server, &page, &path, &fields);
     assert_eq!(answer.status, 303, "{answer:?}");
-    between(&answer.head, "code=", "&").to_owned()
+    let (_, code) = answer.head.split_once("code=").unwrap();
+    code.split('&').next().unwrap().to_owned()
 }
 
 fn submit(

@@ -159,22 +159,29 @@ pub fn credentials<'a>(user: (&'a str, &'a str)) -> [(&'a str, &'a str); 3] {
     ]
 }
 
+/// The value of an attribute of the page's only element that has it.
+pub fn attribute(page: &str, name: &str) -> String {
+    let (_, rest) = page
+        .split_once(&format!(" {name}=\""))
+        .unwrap_or_else(|| panic!("no {name}: {page}"));
+    let value = rest.split('"').next().unwrap();
+    value.replace("&amp;", "&").replace("&#38;", "&")
+}
+
+/// The hidden field of the page's form.
+pub fn form_token(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"form_token\"").unwrap();
+    let (_, rest) = rest.split_once("value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
 impl Answer {
-    /// The value of an attribute of the page's only element that has it.
     fn attribute(&self, name: &str) -> String {
-        let (_, rest) = self
-            .body
-            .split_once(&format!(" {name}=\""))
-            .unwrap_or_else(|| panic!("no {name}: {} {}", self.status, self.body));
-        let value = rest.split('"').next().unwrap();
-        value.replace("&amp;", "&").replace("&#38;", "&")
+        attribute(&self.body, name)
     }
 
-    /// The hidden field of the page's form.
     pub fn form_token(&self) -> String {
-        let (_, rest) = self.body.split_once("name=\"form_token\"").unwrap();
-        let (_, rest) = rest.split_once("value=\"").unwrap();
-        rest.split('"').next().unwrap().to_owned()
+        form_token(&self.body)
     }
 
     /// The parameters of the redirect to the client, which is 303: row 66.

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use super::gauges::count;
 use crate::metric;
 
-/// Sets the metrics. Blocks while it reads files of /proc; without these, as on macOS, the values are left out.
+/// Sets the metrics. Blocks while it reads files of /proc; without these, as on macOS, their values are left out.
 pub(super) fn set() {
     let cpu = clock_gettime(ClockId::ProcessCPUTime).tv_sec;
     metric::CPU_SECONDS.set((), cpu.try_into().unwrap_or(0));
