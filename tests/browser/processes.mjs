@@ -3,10 +3,9 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createWriteStream, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 
-const { CHECK_JETON, CHECK_MY_INFO, CHECK_WORK } = process.env;
+const { CHECK_JETON, CHECK_MY_INFO, CHECK_PORTS, CHECK_WORK } = process.env;
 
 /** Maximum age in seconds of a sign-in that may change the info. */
 export const MAX_SIGN_IN_AGE = 6;
@@ -16,12 +15,12 @@ export const PASSWORD = "correct horse battery staple";
 
 const API_SECRET = randomBytes(32).toString("base64url");
 
-const ports = { jeton: await freePort(), api: await freePort(), proxy: await freePort(), behind: await freePort() };
-export const ISSUER = `http://localhost:${ports.jeton}`;
-export const API = `http://localhost:${ports.api}`;
+const [jetonPort, apiPort, proxyPort, behindPort] = CHECK_PORTS.split(" ");
+export const ISSUER = `http://localhost:${jetonPort}`;
+export const API = `http://localhost:${apiPort}`;
 
 /** The origin of a reverse proxy that serves a second Jeton under the path /auth. */
-export const PROXY = `http://127.0.0.1:${ports.proxy}`;
+export const PROXY = `http://127.0.0.1:${proxyPort}`;
 
 const running = new Map();
 
@@ -42,7 +41,7 @@ export function startJeton() {
 
 /** Starts a second Jeton, which clients reach through the reverse proxy alone. */
 export async function startBehindProxy() {
-  const own = `http://127.0.0.1:${ports.behind}`;
+  const own = `http://127.0.0.1:${behindPort}`;
   await start("jeton-behind", CHECK_JETON, ["serve"], `${own}/readyz`, {
     JETON_ISSUER: `${PROXY}/auth`,
     JETON_SERVER__LISTEN: own.slice("http://".length),
@@ -117,13 +116,4 @@ export async function until(what, condition, timeout = 15_000) {
     if (Date.now() > end) throw new Error(`timeout while waiting until ${what}${last ? ` (${last.message})` : ""}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }

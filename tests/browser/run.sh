@@ -26,5 +26,6 @@ rm -rf "$root/target/browser"
 mkdir -p "$root/target/browser"
 
 export CHECK_JETON=$JETON CHECK_MY_INFO=$MY_INFO CHECK_CHROMIUM=$CHROMIUM
-export CHECK_WORK=$work CHECK_SCREENSHOTS="$root/target/browser"
+CHECK_PORTS="$(free_port) $(free_port) $(free_port) $(free_port)"
+export CHECK_PORTS CHECK_WORK=$work CHECK_SCREENSHOTS="$root/target/browser"
 timeout 420 node "$work/story.mjs"
